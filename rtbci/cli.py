@@ -1,0 +1,275 @@
+"""The command line: a thin layer, one command, one function."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rtbci.errors import EngineFailed, RtbciError
+
+app = typer.Typer(
+    help="Real-time streaming BCI classifier: train on your recordings, go live on your amplifier, get the same answer.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on standard output and nothing else.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, or auto: both are measured and the faster is taken.")]
+Headless = Annotated[bool, typer.Option("--headless", help="A terminal view instead of the dashboard.")]
+PipelineFile = Annotated[str, typer.Argument(help="A pipeline file NAME.rtbci; the word 'demo' is the bundled one.")]
+
+
+@app.command()
+def demo(
+    seconds: Annotated[
+        float | None, typer.Option(min=1, help="Play only the first N seconds of the recording.")
+    ] = None,
+    speed: Annotated[float, typer.Option(min=0, help="Times real time; 0: as fast as it can be taken.")] = 1.0,
+    headless: Headless = False,
+    json: Json = False,
+    device: Device = "cpu",
+) -> None:
+    """Replay a real seizure over LSL, tag it live with the bundled pipeline, and say how well that went."""
+    from rich.console import Console
+
+    from rtbci import demo as play
+    from rtbci.front import print_json
+    from rtbci.session import quiet_lsl
+
+    quiet_lsl()
+    result = play.demo(seconds, speed, device, show=_show(headless, json))
+    if json:
+        print_json(result)
+    else:
+        play.print_summary(result, Console())
+
+
+def _show(headless: bool, json: bool) -> str:
+    """What a command opens: nothing beside its JSON, the dashboard where there is a display, else the terminal view."""
+    if json:
+        return "none"
+    return "view" if headless or not _display() else "dashboard"
+
+
+def _display() -> bool:
+    import os
+
+    if sys.platform.startswith(("win", "darwin")):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+@app.command()
+def streams(
+    wait: Annotated[float, typer.Option(min=0.1, help="Seconds to listen.")] = 1.0,
+    json: Json = False,
+) -> None:
+    """List the LSL streams on the network."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from rtbci.front import print_json
+    from rtbci.session import quiet_lsl
+
+    quiet_lsl()
+    from rtbci.sources.lsl import list_streams
+
+    found = list_streams(wait)
+    if json:
+        return print_json({"streams": [asdict(s) for s in found]})
+    if not found:
+        return typer.echo("no LSL stream answers; `rtbci doctor` checks why", err=True)
+    table = Table("name", "type", "channels", "rate", "format", "host", "source id")
+    for s in found:
+        rate = f"{s.sfreq:g} Hz" if s.sfreq else "irregular"
+        table.add_row(s.name, s.type, str(s.n_channels), rate, s.format, s.hostname, s.source_id)
+    Console().print(table)
+
+
+@app.command()
+def run(
+    pipeline: PipelineFile,
+    stream: Annotated[str, typer.Option(help="Which stream: name=…, type=…, source_id=… or hostname=…; commas join.")],
+    headless: Headless = False,
+    events: Annotated[Path | None, typer.Option(help="Write the event table (SzCORE TSV) here.")] = None,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for the stream at the start; 0: for ever.")
+    ] = 60.0,
+    seconds: Annotated[float | None, typer.Option(min=0, help="End after N seconds of the stream.")] = None,
+    unit: Annotated[str, typer.Option(help="Unit of channels that name none (µV is taken if this is not given).")] = "",
+    device: Device = "cpu",
+    json: Annotated[bool, typer.Option("--json", help="Print one line of state a second, as JSON.")] = False,
+) -> None:
+    """Run a pipeline on a live LSL stream; publish probabilities and events. Ctrl-C or SIGTERM ends it."""
+    from rtbci.demo import bundled
+    from rtbci.live import run_live
+
+    run_live(
+        bundled(pipeline), stream, show="json" if json else _show(headless, json=False), events=events,
+        wait_s=wait or None, seconds=seconds, unit=unit, device=device,
+    )  # fmt: skip
+
+
+@app.command()
+def replay(
+    recordings: Annotated[
+        list[Path], typer.Argument(help="Recordings: EDF, BDF, GDF, BrainVision, EEGLAB, FIF, XDF …")
+    ],
+    name: Annotated[str | None, typer.Option(help="Name of the stream; the file's name by default.")] = None,
+    speed: Annotated[float, typer.Option(min=0, help="Times real time; 0: as fast as the consumer can take it.")] = 1.0,
+    loop: Annotated[bool, typer.Option("--loop", help="Begin again at the end.")] = False,
+    start: Annotated[float, typer.Option(min=0, help="Begin at this second of the recording.")] = 0.0,
+    seconds: Annotated[float | None, typer.Option(min=0, help="Play only this many seconds.")] = None,
+    chunk: Annotated[int, typer.Option(min=1, help="Samples a chunk.")] = 8,
+    wait: Annotated[bool, typer.Option("--wait", help="Begin when a consumer has connected.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the faults.")] = 0,
+    jitter_ms: Annotated[float, typer.Option(min=0, help="Jitter of the stamps.")] = 0.0,
+    drop: Annotated[float, typer.Option(min=0, max=1, help="Probability that a chunk is lost.")] = 0.0,
+    gap: Annotated[list[str] | None, typer.Option(help="AT:LEN seconds that are not sent; may be given again.")] = None,
+    drift_ppm: Annotated[float, typer.Option(help="Drift of the source's clock.")] = 0.0,
+    reconnect: Annotated[list[float] | None, typer.Option(help="Vanish at this second and come back; again.")] = None,
+) -> None:
+    """Stream a recording as if it were an amplifier, with faults on request. Ctrl-C ends it."""
+    from rtbci.live import replay_files
+
+    replay_files(
+        recordings, name=name, speed=speed, loop=loop, start_s=start, duration_s=seconds, chunk=chunk,
+        wait_for_consumer=wait, seed=seed,
+        faults={"jitter_ms": jitter_ms, "drop": drop, "drift_ppm": drift_ppm,
+                "gaps": gap or [], "reconnect_at_s": reconnect or []},
+    )  # fmt: skip
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="A configuration, as those in configs/.")],
+    out: Annotated[Path, typer.Option(help="The pipeline file to write.")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Set a value: training.seed=7; may be given again.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint of a run that was cut short.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Train a pipeline from recordings and their annotations."""
+    from rtbci.training.command import train_from_file
+
+    train_from_file(config, out, set_ or [], resume=resume, json=json)
+
+
+@app.command()
+def tag(
+    pipeline: PipelineFile,
+    recordings: Annotated[list[Path], typer.Argument(help="Recordings to tag.")],
+    out: Annotated[Path, typer.Option(help="Folder for NAME_events.tsv and NAME_scores.npz.")],
+    device: Device = "cpu",
+    json: Json = False,
+) -> None:
+    """Tag recordings offline, with the very stages of the live path, as fast as it goes."""
+    from rtbci.demo import bundled
+    from rtbci.evaluation.report import tag_files
+
+    tag_files(bundled(pipeline), recordings, out, device=device, json=json)
+
+
+@app.command()
+def evaluate(
+    pipeline: PipelineFile,
+    recordings: Annotated[list[Path], typer.Argument(help="Recordings with annotated seizures.")],
+    label: Annotated[
+        list[str] | None, typer.Option(help="Annotations that count; those that say seizure by default.")
+    ] = None,
+    device: Device = "cpu",
+    json: Json = False,
+) -> None:
+    """Score a pipeline against annotated recordings: SzCORE by event and by sample, false alarms, detection delay."""
+    from rtbci.demo import bundled
+    from rtbci.evaluation.report import evaluate_files
+
+    evaluate_files(bundled(pipeline), recordings, label or [], device=device, json=json)
+
+
+@app.command()
+def inspect(
+    file: Annotated[str, typer.Argument(help="A pipeline file or a recording.")],
+    sfreq: Annotated[float | None, typer.Option(help="Say the filters' delay for a stream at this rate.")] = None,
+    json: Json = False,
+) -> None:
+    """Say what a pipeline file or a recording is."""
+    from rtbci.demo import bundled
+    from rtbci.inspection import inspect_file
+
+    inspect_file(Path(bundled(file)), sfreq, json=json)
+
+
+bench = typer.Typer(help="Measure speed on this machine; ratios of things measured in turn.", no_args_is_help=True)
+app.add_typer(bench, name="bench")
+
+
+@bench.command("latency")
+def bench_latency(
+    seconds: Annotated[float, typer.Option(min=2, help="Length of each of the two measurements.")] = 20.0,
+    channels: Annotated[int, typer.Option(min=1)] = 32,
+    sfreq: Annotated[float, typer.Option(min=1)] = 256.0,
+    chunk: Annotated[int, typer.Option(min=1, help="Samples a chunk.")] = 8,
+    json: Json = False,
+) -> None:
+    """LSL transport alone, and stamp to published probability (filters and a 2 x 64 LSTM), in turn."""
+    from rtbci.bench.latency import latency_report
+
+    latency_report(seconds, channels, sfreq, chunk, json=json)
+
+
+@bench.command("tag")
+def bench_tag(
+    hours: Annotated[float, typer.Option(min=0.01, help="Length of the made-up recording.")] = 24.0,
+    pipeline: PipelineFile = "demo",
+    json: Json = False,
+) -> None:
+    """Tag a long 23-channel 256 Hz recording: times real time, on one core, and the memory that took."""
+    from rtbci.bench.tagging import tagging_report
+    from rtbci.demo import bundled
+
+    tagging_report(hours, bundled(pipeline), json=json)
+
+
+def main() -> None:
+    """Run a command; a user's mistake is one line and exit code 2."""
+    try:
+        code: Any = app(standalone_mode=False)
+    except RtbciError as error:
+        _fail(str(error))
+    except typer.TyperException as error:
+        _fail(error.format_message())
+    except EngineFailed as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
+    except typer.Abort:
+        sys.exit(130)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)
+    except OSError as error:
+        _fail(f"{error.filename or 'system'}: {error.strerror or error}")
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(text: str) -> None:
+    sys.stderr.write("error: " + " ".join(text.split()) + "\n")
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""From probabilities to events: smoothing, hysteresis, shortest duration; the last stage of the path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rtbci.config import DecisionConfig
+from rtbci.types import Chunk, Event
+
+QUIET_LABELS = {"background", "bckg", "rest", "non-seizure", "nonseizure", "normal"}
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A decision at `time`: the event is confirmed (`closed` False, its duration so far), or over (`closed` True)."""
+
+    time: float
+    event: Event
+    closed: bool
+
+
+class Decision:
+    """Probabilities of one stream to events. Hops that are not valid change nothing.
+
+    For each label: the smoothed probability reaches `threshold` (onset); once it has stayed at `release` or above for
+    `min_duration_s` the event is confirmed; it ends at the last hop that was at `release` or above, and is closed when
+    `merge_s` have passed since without another crossing of `threshold`.
+    """
+
+    def __init__(self, config: DecisionConfig, classes: tuple[str, ...], hop_s: float) -> None:
+        labels = config.labels or tuple(c for c in classes if c.lower() not in QUIET_LABELS)
+        self.labels = labels
+        self._columns = [classes.index(label) for label in labels]
+        self._keep = float(np.exp(-hop_s / config.smoothing_s)) if config.smoothing_s > 0 else 0.0
+        self._min_hops = max(1, round(config.min_duration_s / hop_s))
+        self._merge_hops = round(config.merge_s / hop_s)
+        self.threshold = config.threshold
+        self.release = config.threshold if config.release is None else config.release
+        self.reset()
+
+    def set_threshold(self, threshold: float) -> None:
+        """Decide by another threshold from the next hop on; `release` keeps its distance below it."""
+        self.release = max(0.0, threshold - (self.threshold - self.release))
+        self.threshold = threshold
+
+    def reset(self) -> None:
+        self._tracks = [_Track(label) for label in self.labels]
+        self.smoothed = np.zeros(len(self.labels))
+
+    def process(self, scores: Chunk) -> list[Detection]:
+        """scores: (n_hops, n_classes). Returns what was decided in this chunk, in order of time."""
+        kept = scores if scores.valid.all() else _only_valid(scores)
+        if not len(kept):
+            return []
+        found: list[Detection] = []
+        for k, track in enumerate(self._tracks):
+            smooth = self._smooth(k, kept.data[:, self._columns[k]].astype(np.float64))
+            found += track.follow(smooth, kept.times, self.threshold, self.release, self._min_hops, self._merge_hops)
+        return sorted(found, key=lambda d: d.time) if len(self._tracks) > 1 else found
+
+    def flush(self) -> list[Detection]:
+        """Close what is open, where the recording or the stream ends, and start afresh."""
+        found = [d for track in self._tracks for d in track.finish(self._min_hops)]
+        self.reset()
+        return found
+
+    def _smooth(self, k: int, p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        # One multiplication and one sum a hop, in order, so that the cut cannot change a bit.
+        keep, gain = self._keep, 1 - self._keep
+        value = float(self.smoothed[k])
+        out = np.empty(len(p))
+        for i, x in enumerate(p.tolist()):
+            value = keep * value + gain * x
+            out[i] = value
+        self.smoothed[k] = value
+        return out
+
+
+def _only_valid(scores: Chunk) -> Chunk:
+    return Chunk(scores.data[scores.valid], scores.times[scores.valid], scores.valid[scores.valid])
+
+
+class _Track:
+    """The events of one label."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._clear()
+        self._hop = 0  # hops seen
+
+    def _clear(self) -> None:
+        self._onset: float | None = None
+        self._onset_hop = 0
+        self._end = 0.0
+        self._end_hop = 0  # of the last hop at or above release
+        self._down = False  # below release since _end_hop
+        self._peak = 0.0
+        self._confirmed = False
+
+    def follow(
+        self,
+        p: npt.NDArray[np.float64],
+        times: npt.NDArray[np.float64],
+        threshold: float,
+        release: float,
+        min_hops: int,
+        merge_hops: int,
+    ) -> list[Detection]:
+        found: list[Detection] = []
+        i, n = 0, len(p)
+        while i < n:
+            if self._onset is None:
+                ahead = np.flatnonzero(p[i:] >= threshold)
+                if not len(ahead):
+                    break
+                i += int(ahead[0])
+                self._onset, self._onset_hop = float(times[i]), self._hop + i
+            i = self._step(i, p, times, threshold, release, min_hops, merge_hops, found)
+        self._hop += n
+        return found
+
+    def _step(
+        self,
+        i: int,
+        p: npt.NDArray[np.float64],
+        times: npt.NDArray[np.float64],
+        threshold: float,
+        release: float,
+        min_hops: int,
+        merge_hops: int,
+        found: list[Detection],
+    ) -> int:
+        """One hop of an event that is open; returns the next hop to look at."""
+        value, hop, time = float(p[i]), self._hop + i, float(times[i])
+        if value >= (threshold if self._down else release):
+            self._down = False
+            self._end, self._end_hop = time, hop
+            self._peak = max(self._peak, value)
+            if not self._confirmed and hop - self._onset_hop + 1 >= min_hops:
+                self._confirmed = True
+                found.append(Detection(time, self._event(), closed=False))
+        else:
+            self._down = True
+            if not self._confirmed or hop - self._end_hop > merge_hops:
+                if self._confirmed:
+                    found.append(Detection(time, self._event(), closed=True))
+                self._clear()
+        return i + 1
+
+    def finish(self, min_hops: int) -> list[Detection]:
+        if not self._confirmed:
+            return []
+        return [Detection(self._end, self._event(), closed=True)]
+
+    def _event(self) -> Event:
+        assert self._onset is not None
+        return Event(self._onset, self._end - self._onset, self._label, self._peak)

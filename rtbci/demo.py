@@ -1,0 +1,120 @@
+"""`rtbci demo`: the bundled recording, over LSL, through the bundled pipeline, and how well it did."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from rtbci.engine import EngineSpec
+from rtbci.evaluation.scoring import Scored, detection_delays, is_seizure, overlaps
+from rtbci.front import Watch
+from rtbci.replay import Replay, run_replay
+from rtbci.session import EngineProcess
+from rtbci.sources.recording import Recording, open_recording
+from rtbci.types import Event
+
+RECORDING = Path(str(files("rtbci") / "data" / "chb01_03_demo.edf"))
+PIPELINE = Path(str(files("rtbci") / "data" / "seizure_demo.rtbci"))
+QUIET_S = 2.0  # without a new sample after the replay has ended, nothing more is on the way
+
+
+def demo(seconds: float | None, speed: float, device: str, *, show: str) -> dict[str, Any]:
+    """Run the demonstration and return its summary (the keys of `demo --json`)."""
+    recording = open_recording(RECORDING)
+    name = f"rtbci-demo-{os.getpid()}"
+    spec = EngineSpec(str(PIPELINE), {"name": name}, device=device, wait_s=60.0)
+    with EngineProcess(spec) as engine:
+        replay = _start_replay(name, seconds, speed)
+        try:
+            watch = Watch(engine, f"rtbci demo · {RECORDING.name}, a real seizure · {PIPELINE.name}", show=show)
+            watch.follow(_until_all_is_heard(replay))
+        finally:
+            _end(replay)
+    return summary(recording, seconds, watch.state, watch.log)
+
+
+def _start_replay(name: str, seconds: float | None, speed: float) -> multiprocessing.process.BaseProcess:
+    context = multiprocessing.get_context("spawn")
+    replay = Replay([RECORDING], name=name, speed=speed, duration_s=seconds, wait_for_consumer=True)
+    process = context.Process(target=run_replay, args=(replay,), name="rtbci-replay", daemon=True)
+    process.start()
+    return process
+
+
+def _end(replay: multiprocessing.process.BaseProcess) -> None:
+    replay.terminate()
+    replay.join(5)
+    if replay.is_alive():
+        replay.kill()
+        replay.join()
+
+
+def _until_all_is_heard(replay: multiprocessing.process.BaseProcess) -> Any:
+    """True once the replay has ended and its last sample has been answered, or nothing more comes."""
+    heard = {"received": -1, "at": time.monotonic()}
+
+    def done(state: dict[str, Any]) -> bool:
+        received = state.get("samples", {}).get("received", 0)
+        if received != heard["received"]:
+            heard.update(received=received, at=time.monotonic())
+        return not replay.is_alive() and time.monotonic() - heard["at"] > QUIET_S
+
+    return done
+
+
+def summary(
+    recording: Recording, seconds: float | None, state: dict[str, Any], log: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """What was annotated in the part that was played, what was found, and whether every sample came."""
+    played_s = min(recording.duration_s, seconds or recording.duration_s)
+    truth = tuple(e for e in recording.annotations if is_seizure(e.label) and e.onset < played_s)
+    found = tuple(Event(e["onset"], e["duration"], e["label"]) for e in log if e["kind"] == "event")
+    confirmed = tuple(line["time"] for line in log if line["kind"] == "onset")[: len(found)]
+    samples = state.get("samples", {"received": 0, "filled": 0, "lost": 0})
+    return {
+        "seizures_annotated": len(truth),
+        "seizures_detected": sum(any(overlaps(e, seizure) for e in found) for seizure in truth),
+        "detection_delay_s": [round(d, 3) for d in detection_delays(Scored(truth, found, confirmed, played_s))],
+        "false_alarms": sum(not any(overlaps(e, seizure) for seizure in truth) for e in found),
+        "samples_expected": round(played_s * recording.info.sfreq),
+        "samples_received": samples["received"],
+        "samples_filled": samples["filled"],
+        "samples_lost": samples["lost"],
+        "latency_ms": state.get("latency_ms", {"p50": None, "p99": None, "max": None}),
+        "real_data": True,
+        "recording": RECORDING.name,
+        "pipeline": PIPELINE.name,
+    }
+
+
+def print_summary(result: dict[str, Any], console: Console) -> None:
+    """The summary for a person."""
+    delays = ", ".join(f"{d:.1f} s" for d in result["detection_delay_s"]) or "–"
+    latency = {k: "–" if v is None else f"{v:.2f} ms" for k, v in result["latency_ms"].items()}
+    table = Table.grid(padding=(0, 3))
+    for name, value in (
+        ("seizures", f"{result['seizures_detected']} of {result['seizures_annotated']} annotated were detected"),
+        ("detection delay", delays),
+        ("false alarms", str(result["false_alarms"])),
+        (
+            "samples",
+            f"{result['samples_received']} received of {result['samples_expected']}, {result['samples_filled']} filled",
+        ),
+        ("latency", f"p50 {latency['p50']}, p99 {latency['p99']}, max {latency['max']}"),
+        ("recording", f"{result['recording']} (real EEG: CHB-MIT, ODC-By 1.0)"),
+        ("pipeline", f"{result['pipeline']} (a demonstration, no medical device)"),
+    ):
+        table.add_row(f"[bold]{name}[/bold]", value)
+    console.print(table)
+
+
+def bundled(path: str) -> str:
+    """The word `demo` stands for the bundled pipeline, unless a file bears that name."""
+    return str(PIPELINE) if path == "demo" and not Path(path).exists() else path

@@ -1,0 +1,1 @@
+"""Offline answers and how good they are."""

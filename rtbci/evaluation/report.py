@@ -1,0 +1,123 @@
+"""`rtbci tag` and `rtbci evaluate`: many recordings, with progress, and what came out for a person or as JSON."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress, TimeRemainingColumn
+
+from rtbci.errors import ConfigError, RecordingError
+from rtbci.evaluation.scoring import Scored, is_seizure, score
+from rtbci.evaluation.tagging import Tagged, tag, write_tagged
+from rtbci.front import print_json
+from rtbci.pipeline import Pipeline
+from rtbci.sources.recording import Recording, open_recording
+
+
+def tag_files(pipeline_path: str, paths: list[Path], out: Path, *, device: str, json: bool) -> None:
+    """Tag each recording into `out`. A recording that cannot be tagged stops the work; what is written stays."""
+    pipeline = Pipeline.load(pipeline_path)
+    opened = [open_recording(path) for path in paths]
+    stems = [recording.path.stem for recording in opened]
+    if twice := {stem for stem in stems if stems.count(stem) > 1}:
+        raise ConfigError(
+            f"two recordings would both be written as {twice.pop()}_events.tsv; tag them into two folders"
+        )
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"--out {out} is a file; wanted a folder")
+    out.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, Any]] = []
+    with _progress(opened, json) as advance:
+        for recording in opened:
+            began = time.perf_counter()
+            result = tag(pipeline, recording, device=device, progress=advance)
+            events, scores = write_tagged(result, recording, out)
+            took = time.perf_counter() - began
+            rows.append(_row(recording, result, events, scores, took))
+    if json:
+        return print_json({"pipeline": pipeline.name, "recordings": rows})
+    console = Console()
+    for row in rows:
+        console.print(
+            f"{row['recording']}: {len(row['events'])} events in {row['duration_s']:.0f} s "
+            f"({row['times_real_time']:.0f} times real time) -> {row['events_tsv']}",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
+
+
+def _row(recording: Recording, result: Tagged, events: Path, scores: Path, took_s: float) -> dict[str, Any]:
+    return {
+        "recording": str(recording.path),
+        "duration_s": recording.duration_s,
+        "events": [{"onset_s": e.onset, "duration_s": e.duration, "label": e.label, "confidence": e.confidence}
+                   for e in result.events],
+        "events_tsv": str(events),
+        "scores_npz": str(scores),
+        "times_real_time": recording.duration_s / took_s,
+    }  # fmt: skip
+
+
+def evaluate_files(pipeline_path: str, paths: list[Path], labels: list[str], *, device: str, json: bool) -> None:
+    """Score a pipeline on annotated recordings. Raises RecordingError where none is annotated at all."""
+    pipeline = Pipeline.load(pipeline_path)
+    opened = [open_recording(path) for path in paths]
+    if not any(recording.annotations for recording in opened):
+        raise RecordingError(
+            f"none of the {len(opened)} recordings has an annotation, in the file or in NAME_events.tsv beside it"
+        )
+    scored: list[Scored] = []
+    with _progress(opened, json) as advance:
+        for recording in opened:
+            result = tag(pipeline, recording, device=device, progress=advance)
+            truth = tuple(e for e in recording.annotations if (e.label in labels if labels else is_seizure(e.label)))
+            found = tuple(e for e in result.events if labels or is_seizure(e.label))
+            scored.append(Scored(truth, found, result.confirmed[: len(found)], recording.duration_s))
+    figures = score(scored) | {"recordings": len(opened), "hours": sum(s.duration_s for s in scored) / 3600}
+    if json:
+        return print_json(figures | {"pipeline": pipeline.name})
+    _print_figures(figures)
+
+
+def _print_figures(figures: dict[str, Any]) -> None:
+    console = Console(highlight=False)
+    for name in ("event", "sample"):
+        f = figures[name]
+        console.print(
+            f"by {name:6}  sensitivity {_said(f['sensitivity'])}  precision {_said(f['precision'])}  "
+            f"F1 {_said(f['f1'])}  false alarms a day {_said(f['false_alarms_per_24h'], '.1f')}"
+        )
+    delay = figures["detection_delay_s"]
+    console.print(f"detection delay  p50 {_said(delay['p50'], '.1f')} s  p90 {_said(delay['p90'], '.1f')} s")
+    scorer = figures["scorer"]
+    console.print(
+        f"{figures['recordings']} recordings, {figures['hours']:.2f} h; scored by {scorer['name']} {scorer['version']} (SzCORE)"
+    )
+
+
+def _said(value: float | None, form: str = ".3f") -> str:
+    return "–" if value is None else format(value, form)
+
+
+@contextmanager
+def _progress(recordings: list[Recording], quiet: bool) -> Iterator[Any]:
+    """A bar over the seconds of all recordings; yields a function of the seconds done in the present one."""
+    total = sum(recording.duration_s for recording in recordings)
+    with Progress(
+        *Progress.get_default_columns()[:-1], TimeRemainingColumn(), console=Console(stderr=True), disable=quiet
+    ) as bar:
+        task = bar.add_task("tagging", total=total)
+        past = {"done": 0.0, "last": 0.0}
+
+        def advance(seconds: float) -> None:
+            if seconds < past["last"]:
+                past["done"] += past["last"]
+            past["last"] = seconds
+            bar.update(task, completed=past["done"] + seconds)
+
+        yield advance
+        bar.update(task, completed=total)

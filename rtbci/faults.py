@@ -1,0 +1,136 @@
+"""What goes wrong with streams, on request: seeded, so that the same faults come at the same samples every time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
+
+from rtbci.config import Probability, Strict
+from rtbci.types import Flags, Samples, Times
+
+_SATURATED_UV = 5000.0  # beyond the range of any clinical amplifier's EEG input
+
+Span = tuple[NonNegativeFloat, PositiveFloat]  # from when, for how long; seconds of stream time
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """What an amplifier would hand over at once. Times and stamps are seconds from the start of the stream.
+
+    times: when the samples were recorded; stamps: when they say they were; markers: (stamp, label).
+    """
+
+    data: Samples
+    times: Times
+    stamps: Times
+    due: float
+    markers: tuple[tuple[float, str], ...] = ()
+
+    def only(self, keep: Flags) -> Packet:
+        return replace(self, data=self.data[keep], times=self.times[keep], stamps=self.stamps[keep])
+
+
+class BadChannel(Strict):
+    """One channel that goes flat, saturated, NaN, or is swapped with the next one, for a span of stream time."""
+
+    channel: Annotated[int, Field(ge=0)]
+    kind: Literal["flat", "saturated", "nan", "swapped"]
+    at: Span
+
+
+class Faults(Strict):
+    """The faults of a replay, in seconds of stream time; the default is none.
+
+    jitter_ms: standard deviation of noise on each packet's stamps. drift_ppm: the sender's clock runs slow by this
+    much, so that samples come late by it (1000 ppm: a rate off by 0.1 %). drop, duplicate, late: the chance of a
+    packet to be lost, sent twice, sent after the next one. gaps: nothing is sent for a span, the stamps go on.
+    reconnect_at_s: the stream goes away and returns after RECONNECT_S, with the same source id.
+    clock_resets: (at, shift): from then on all stamps are shifted. chunk_range: packets of that many samples.
+    """
+
+    jitter_ms: NonNegativeFloat = 0.0
+    drift_ppm: Annotated[float, Field(gt=-1e5, lt=1e5)] = 0.0
+    drop: Probability = 0.0
+    duplicate: Probability = 0.0
+    late: Probability = 0.0
+    gaps: tuple[Span, ...] = ()
+    reconnect_at_s: tuple[NonNegativeFloat, ...] = ()
+    clock_resets: tuple[tuple[NonNegativeFloat, float], ...] = ()
+    chunk_range: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = None
+    bad_channels: tuple[BadChannel, ...] = ()
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Faults:
+        if self.chunk_range and self.chunk_range[0] > self.chunk_range[1]:
+            raise ValueError(f"chunk_range goes from the smaller to the larger, not {self.chunk_range}")
+        return self
+
+    def sizes(self, chunk: int, seed: int) -> Iterator[int]:
+        """How many samples each packet has, without end."""
+        if self.chunk_range is None:
+            yield from itertools.repeat(chunk)
+            return
+        rng = np.random.default_rng((seed, 0))
+        while True:
+            yield int(rng.integers(self.chunk_range[0], self.chunk_range[1] + 1))
+
+    def bend(self, packets: Iterable[Packet], seed: int) -> Iterator[Packet]:
+        """Faults that alter stamps and values, and lose nothing."""
+        rng = np.random.default_rng((seed, 1))
+        for packet in packets:
+            stamps = packet.times * (1 + self.drift_ppm * 1e-6)
+            due = float(stamps[-1])
+            for at, shift in self.clock_resets:
+                stamps = stamps + np.where(packet.times >= at, shift, 0.0)
+            if self.jitter_ms:
+                stamps = stamps + rng.normal(0, self.jitter_ms / 1e3)
+            yield replace(packet, data=self._spoilt(packet), stamps=stamps, due=due)
+
+    def lose(self, packets: Iterable[Packet], seed: int, reconnect_s: float) -> Iterator[Packet]:
+        """Faults that lose, repeat or delay samples; markers always go through."""
+        spans = (*self.gaps, *((at, reconnect_s) for at in self.reconnect_at_s))
+        if not (spans or self.drop or self.duplicate or self.late):
+            yield from packets
+            return
+        rng = np.random.default_rng((seed, 2))
+        held: Packet | None = None
+        for packet in packets:
+            dropped, twice, late = rng.random(3) < (self.drop, self.duplicate, self.late)
+            packet = packet.only(~_within(packet.times, spans) & ~dropped)
+            if late and held is None:
+                held = replace(packet, markers=())
+                yield packet.only(np.zeros(len(packet.times), np.bool_))
+                continue
+            yield packet
+            if twice:
+                yield replace(packet, markers=())
+            if held is not None:
+                yield replace(held, due=packet.due)
+                held = None
+        if held is not None:
+            yield held
+
+    def _spoilt(self, packet: Packet) -> Samples:
+        if not self.bad_channels:
+            return packet.data
+        data = packet.data.copy()
+        for bad in self.bad_channels:
+            inside, c = _within(packet.times, (bad.at,)), bad.channel
+            if bad.kind == "swapped":
+                pair = np.array([c, (c + 1) % data.shape[1]])
+                data[np.ix_(inside, pair)] = data[np.ix_(inside, pair[::-1])]
+            else:
+                data[inside, c] = {"flat": 0.0, "saturated": _SATURATED_UV, "nan": np.nan}[bad.kind]
+        return data
+
+
+def _within(times: Times, spans: Iterable[Span]) -> Flags:
+    inside = np.zeros(len(times), np.bool_)
+    for at, length in spans:
+        inside |= (times >= at) & (times < at + length)
+    return inside

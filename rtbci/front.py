@@ -1,0 +1,104 @@
+"""Watching an engine from the terminal: a live view, plain lines where there is no terminal, or JSON lines."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+
+from rtbci.about import about
+from rtbci.errors import EngineFailed, RtbciError
+from rtbci.session import USER_MISTAKE, EngineProcess
+from rtbci.view import TerminalView, describe
+
+State = dict[str, Any]
+
+
+class Watch:
+    """Follows an engine until it ends, `until` says so, or the user does; keeps its log."""
+
+    def __init__(self, engine: EngineProcess, title: str, *, show: str = "view") -> None:
+        """show: "view" (a live panel; plain lines where there is no terminal), "json" (a line a second), "none"."""
+        self._engine = engine
+        self._view = TerminalView(title)
+        self._show = show
+        self._console = Console(stderr=show != "view")
+        self._json_due = 0.0
+        self._about = about() if show == "json" else {}
+        self.log: list[State] = []
+        self.state: State = {}
+
+    def follow(self, until: Callable[[State], bool] = lambda _: False) -> None:
+        """Raises RtbciError with the engine's own words for a user's mistake, EngineFailed for anything else."""
+        with stopped_by_signal() as asked, self._display() as draw:
+            while not asked():
+                alive = self._engine.alive  # before the log is read, so that no last word is missed
+                self._look()
+                draw()
+                if not alive:
+                    break
+                if until(self.state):
+                    break
+                time.sleep(0.05)
+            self._engine.stop()
+            self._look()
+            draw()
+        self._raise_for_failure()
+
+    def _look(self) -> None:
+        self.state = self._engine.reader.status() or self.state
+        for line in self._engine.reader.new_log():
+            self.log.append(line)
+            self._view.note(line)
+            if self._show == "view" and not self._console.is_terminal and (text := describe(line)):
+                self._console.print(text, highlight=False, soft_wrap=True)
+        if self._show == "json" and self.state and time.monotonic() >= self._json_due:
+            self._json_due = time.monotonic() + 1
+            print(json.dumps(self.state | self._about), flush=True)
+
+    @contextmanager
+    def _display(self) -> Iterator[Callable[[], None]]:
+        if self._show != "view" or not self._console.is_terminal:
+            yield lambda: None
+            return
+        with Live(self._view.render(self.state), console=self._console, auto_refresh=False) as live:
+            yield lambda: live.update(self._view.render(self.state), refresh=True)
+
+    def _raise_for_failure(self) -> None:
+        error = self._engine.error(self.log)
+        if error is None:
+            return
+        if self._engine.process.exitcode == USER_MISTAKE:
+            raise RtbciError(error)
+        raise EngineFailed(error)
+
+
+@contextmanager
+def stopped_by_signal(then: Callable[[], None] = lambda: None) -> Iterator[Callable[[], bool]]:
+    """Ctrl-C and SIGTERM set a flag (and call `then`) instead of tearing work in the middle; the flag is yielded."""
+    asked = []
+
+    def stop(*_: object) -> None:
+        asked.append(True)
+        then()
+
+    signals = [signal.SIGINT, signal.SIGTERM]
+    before = [signal.signal(number, stop) for number in signals]
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """The one JSON object of a command, with the machine, versions and commit."""
+    json.dump(value | about(), sys.stdout, indent=1)
+    sys.stdout.write("\n")

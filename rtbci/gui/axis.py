@@ -1,0 +1,94 @@
+"""The time axis under the traces: the wall clock above, the recording's time below."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from PyQt6.QtCore import QRect, QSize, Qt
+from PyQt6.QtGui import QPainter, QPaintEvent
+from PyQt6.QtWidgets import QSizePolicy, QWidget
+
+from rtbci.gui.feed import Clock
+from rtbci.gui.theme import Theme
+from rtbci.gui.timeline import Timeline
+
+STEPS_S = (1, 2, 5, 10, 20, 30, 60)
+
+
+def clock_text(seconds: float) -> str:
+    """h:mm:ss of a recording."""
+    sign = "-" if seconds < 0 else ""
+    minutes, rest = divmod(abs(seconds) + 1e-6, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{sign}{hours:d}:{minutes:02d}:{int(rest):02d}"
+
+
+def wall_text(wall: float) -> str:
+    return datetime.fromtimestamp(wall + 1e-6).strftime("%H:%M:%S")
+
+
+class Axis(QWidget):
+    """Moves with the shared timeline; only where columns are new is it painted anew."""
+
+    def __init__(self, timeline: Timeline, theme: Theme) -> None:
+        super().__init__()
+        self.timeline, self.theme = timeline, theme
+        self.clock: Clock | None = None
+        self._head = 0
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        timeline.changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        return QSize(200, 2 * self.fontMetrics().height() + 6)
+
+    def advance(self) -> None:
+        head = self.timeline.last
+        if head == self._head or self.timeline.frozen:
+            return
+        before, self._head = self._head, head
+        if not self.timeline.sweeping or head - before > self.timeline.width // 2:
+            self.update()
+            return
+        width, ratio = self.timeline.width, self.devicePixelRatioF()
+        a, n = before % width, head - before + 1 + self.timeline.blank
+        for left, right in ((a, min(a + n, width)), (0, a + n - width)):
+            if right > left:
+                self.update(int(left / ratio) - 1, 0, int((right - left) / ratio) + 3, self.height())
+
+    def step_s(self) -> int:
+        """Between two labels, so that they never touch."""
+        room = self.fontMetrics().horizontalAdvance("00:00:00") + 14
+        pixels = self.timeline.columns_per_s / self.devicePixelRatioF()
+        return next((s for s in STEPS_S if s * pixels >= room), STEPS_S[-1])
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        assert event is not None
+        painter = QPainter(self)
+        exposed = event.rect()
+        painter.fillRect(exposed, self.theme.colour("panel"))
+        if self.clock is None:
+            return
+        ratio = self.devicePixelRatioF()
+        for left, right, column in self.timeline.segments():
+            box = QRect(round(left / ratio), 0, round((right - left) / ratio), self.height())
+            painter.setClipRect(box & exposed)
+            self._labels(painter, box, column, ratio)
+        painter.end()
+
+    def _labels(self, painter: QPainter, box: QRect, column: int, ratio: float) -> None:
+        assert self.clock is not None
+        step, rate, line = self.step_s(), self.timeline.columns_per_s, self.fontMetrics().height()
+        offset = self.clock.recording_at_origin
+        second = int((column / rate + offset) // step) * step
+        while True:
+            x = second - offset
+            at = box.left() + round((self.timeline.column(x) - column) / ratio)
+            if at > box.right():
+                return
+            painter.fillRect(at, 0, 1, 4, self.theme.colour("dim"))
+            painter.setPen(self.theme.colour("text"))
+            painter.drawText(at + 4, line - 1, wall_text(self.clock.wall(x)))
+            painter.setPen(self.theme.colour("dim"))
+            painter.drawText(at + 4, 2 * line, clock_text(second))
+            second += step

@@ -1,0 +1,172 @@
+"""Reads the engine's monitor once a frame into histories; knows nothing of windows."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pylsl import local_clock
+
+from rtbci.gui.history import History
+from rtbci.montage import microvolts
+from rtbci.sinks.layout import Layout, read_layout
+from rtbci.sinks.monitor import MonitorReader, Rings, SharedRing
+
+STATUS_EVERY_S = 0.1
+DEAD_S = 2.0  # an engine that lives writes its state ten times a second
+
+
+@dataclass(slots=True)
+class Clock:
+    """A stream's stamps, the display's seconds, the recording's and the wall's."""
+
+    origin: float
+    pace: float
+    recording_at_origin: float = 0.0
+    wall_minus_local: float = field(default_factory=lambda: time.time() - local_clock())
+
+    def x(self, stamp: float) -> float:
+        return (stamp - self.origin) * self.pace
+
+    def stamp(self, x: float) -> float:
+        return self.origin + x / self.pace
+
+    def recording_s(self, x: float) -> float:
+        return x + self.recording_at_origin
+
+    def x_of_recording(self, seconds: float) -> float:
+        return seconds - self.recording_at_origin
+
+    def wall(self, x: float) -> float:
+        return self.stamp(x) + self.wall_minus_local
+
+
+@dataclass(slots=True)
+class _Track:
+    """One ring, how far it was read, and where its rows go."""
+
+    ring: SharedRing
+    history: History
+    gains: np.ndarray | None = None
+    position: int = 0
+    missed: int = 0
+
+    def read(self, clock: Clock) -> bool:
+        if self.ring.n_written == self.position:
+            return False
+        chunk, self.position, missed = self.ring.since(self.position)
+        self.missed += missed
+        data = chunk.data if self.gains is None else chunk.data * self.gains
+        self.history.append((chunk.times - clock.origin) * clock.pace, data, chunk.valid)
+        return len(chunk) > 0
+
+
+class Feed:
+    """The engine as its monitor shows it: `state`, the layout and histories of the stream's present life, and the log."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.state: dict[str, Any] = {}
+        self.life = 0
+        self.layout: Layout | None = None
+        self.clock: Clock | None = None
+        self._reader = MonitorReader(folder)
+        self._tracks: dict[str, _Track] = {}
+        self._status_due = 0.0
+        self._changed_at = time.monotonic()
+        self.log: list[dict[str, Any]] = []
+
+    @property
+    def signals(self) -> History | None:
+        return self._history("signals")
+
+    @property
+    def model(self) -> History | None:
+        return self._history("model")
+
+    @property
+    def scores(self) -> History | None:
+        return self._history("scores")
+
+    @property
+    def missed(self) -> int:
+        """Samples that the display was too slow to read; the engine has them."""
+        return self._tracks["signals"].missed if self._tracks else 0
+
+    @property
+    def dead_s(self) -> float:
+        """Seconds since the engine last said anything, once that is longer than it may be."""
+        silent = time.monotonic() - self._changed_at
+        return silent if silent > DEAD_S and self.state.get("state") != "stopped" else 0.0
+
+    def poll(self) -> tuple[bool, bool]:
+        """(a new life began, rows came). New lines of the log are in `log` until the next call."""
+        now = time.monotonic()
+        self.log = []
+        began = False
+        if now >= self._status_due:
+            self._status_due = now + STATUS_EVERY_S
+            self._read_status(now)
+            began = self._begin() if self.state.get("life", 0) != self.life else False
+            if self.clock is not None or not self.state.get("life"):
+                self.log = self._reader.new_log()
+        if self.clock is None:
+            began = self._find_origin() or began
+        came = [track.read(self.clock) for track in self._tracks.values()] if self.clock else []
+        return began, any(came)
+
+    def _history(self, name: str) -> History | None:
+        return self._tracks[name].history if name in self._tracks else None
+
+    def _read_status(self, now: float) -> None:
+        state = self._reader.status()
+        if state and state != self.state:
+            self.state, self._changed_at = state, now
+
+    def _begin(self) -> bool:
+        rings = self._reader.rings(self.state["life"])
+        if rings is None:
+            return False
+        self.life = self.state["life"]
+        self.layout = read_layout(self.folder, self.life) or _nameless(self.state, rings)
+        self.clock = None
+        gains = np.array([microvolts(unit) or 1.0 for unit in self.layout.units], np.float32)
+        pace = self.layout.speed or 1.0
+        rates = {"signals": self.layout.sfreq, "model": self.layout.model_sfreq, "scores": 1 / self.layout.hop_s}
+        self._tracks = {
+            name: _Track(ring, History(ring.n_channels, rates[name], 600.0 if name == "model" else None))
+            for name, ring in (("signals", rings.signals), ("model", rings.model), ("scores", rings.scores))
+        }
+        if (gains != 1).any():
+            self._tracks["signals"].gains = gains
+        self._pace = pace
+        return self._find_origin()
+
+    def _find_origin(self) -> bool:
+        """The stream's first stamp that can be read is where the display's seconds begin."""
+        if not self._tracks or not self._tracks["signals"].ring.n_written:
+            return False
+        chunk, end, missed = self._tracks["signals"].ring.since(0)
+        clock = Clock(float(chunk.times[0]), self._pace)
+        # From the very first sample the recording's seconds are ours; later, the newest tell how far it has come.
+        if missed or self.life > 1:
+            newest = self.state.get("newest_stamp") or float(chunk.times[-1])
+            clock.recording_at_origin = self.state.get("recording_s", 0.0) - clock.x(newest)
+        self.clock = clock
+        return True
+
+
+def _nameless(state: dict[str, Any], rings: Rings) -> Layout:
+    """An engine that has not named its channels: they are numbered."""
+    stream = state.get("stream") or {}
+    n, m = rings.signals.n_channels, rings.model.n_channels
+    inputs = tuple(f"in{k + 1}" for k in range(m))
+    classes = tuple(state.get("classes", ()))
+    return Layout(
+        channels=tuple(f"ch{k + 1}" for k in range(n)), units=("",) * n, sfreq=stream.get("sfreq") or 256.0,
+        inputs=inputs, model_sfreq=stream.get("sfreq") or 256.0, montage=inputs, classes=classes, labels=classes,
+        hop_s=1 / 32, speed=stream.get("speed", 1.0),
+    )  # fmt: skip

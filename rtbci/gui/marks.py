@@ -1,0 +1,58 @@
+"""Stretches of time that every plot shades alike: events, annotations, gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from PyQt6.QtCore import QObject, pyqtSignal
+
+EVENT, ANNOTATION, LOST, FILLED = "event", "annotation", "lost", "filled"
+
+
+@dataclass(slots=True)
+class Mark:
+    """From start to stop on the display's axis (s); an event that is still on has stop = inf."""
+
+    start: float
+    stop: float
+    kind: str
+    text: str = ""
+
+
+class Marks(QObject):
+    """All marks, in the order they came."""
+
+    changed = pyqtSignal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._marks: list[Mark] = []
+        self._spans = np.empty((0, 2))
+
+    def __len__(self) -> int:
+        return len(self._marks)
+
+    def add(self, mark: Mark) -> Mark:
+        self._marks.append(mark)
+        self.touch()
+        return mark
+
+    def remove(self, mark: Mark) -> None:
+        self._marks.remove(mark)
+        self.touch()
+
+    def clear(self) -> None:
+        self._marks.clear()
+        self.touch()
+
+    def touch(self) -> None:
+        """A mark was changed."""
+        self._spans = np.array([(m.start, m.stop) for m in self._marks]).reshape(-1, 2)
+        self.changed.emit()
+
+    def between(self, start: float, stop: float) -> Iterator[Mark]:
+        """Those that touch start to stop."""
+        touching = (self._spans[:, 0] <= stop) & (self._spans[:, 1] >= start)
+        return (self._marks[k] for k in np.flatnonzero(touching))

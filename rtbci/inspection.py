@@ -1,0 +1,93 @@
+"""`rtbci inspect`: what a pipeline file or a recording is, in words or as JSON."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from rtbci.front import print_json
+from rtbci.montage import canonical
+from rtbci.pipeline import Pipeline
+
+
+def inspect_file(path: Path, sfreq: float | None, *, json: bool) -> None:
+    """Print what the file is. Raises RecordingError or PipelineFileError for one that cannot be read."""
+    facts = pipeline_facts(path, sfreq) if path.suffix == ".rtbci" else recording_facts(path)
+    if json:
+        return print_json(facts)
+    table = Table.grid(padding=(0, 3))
+    for name, value in facts.items():
+        table.add_row(f"[bold]{name.replace('_', ' ')}[/bold]", _text(value))
+    Console(highlight=False).print(table)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return "\n".join(f"{k}: {_inline(v)}" for k, v in value.items())
+    return _inline(value)
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return ", ".join(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) else jsonlib.dumps(value)
+
+
+def pipeline_facts(path: Path, sfreq: float | None) -> dict[str, Any]:
+    """Config, delays and how it was trained; `sfreq`: of the stream whose delay is wanted (the pipeline's own if None)."""
+
+    pipeline = Pipeline.load(path)
+    config = pipeline.config
+    delay = pipeline.filter_delay_s(sfreq or pipeline.sfreq)
+    return {
+        "pipeline": pipeline.name,
+        "file": str(path),
+        "size_bytes": path.stat().st_size,
+        "classes": list(pipeline.classes),
+        "channels": list(pipeline.channels),
+        "sfreq": pipeline.sfreq,
+        "hop": pipeline.hop,
+        "hop_s": pipeline.hop_s,
+        "causal": pipeline.causal,
+        "model": config.model.model_dump(mode="json") | {"parameters": _n_parameters(pipeline)},
+        "filters": config.filters.model_dump(mode="json"),
+        "group_delay_ms": {name: round(1e3 * value, 2) for name, value in delay.items()},
+        "scaling": config.scaling.model_dump(mode="json"),
+        "decision": config.decision.model_dump(mode="json"),
+        "gaps": config.gaps.model_dump(mode="json"),
+        **pipeline.notes,
+    }
+
+
+def _n_parameters(pipeline: Pipeline) -> int:
+    """Numbers that training set; a loaded network is frozen, so its constant zero biases are told by name."""
+    return sum(p.numel() for name, p in pipeline.network.named_parameters() if "bias_hh" not in name)
+
+
+def recording_facts(path: Path) -> dict[str, Any]:
+    """Format, rate, length, channels as named and as understood, annotations, and what was odd about it."""
+    from rtbci.sources.recording import open_recording
+
+    recording = open_recording(path)
+    labels: dict[str, int] = {}
+    for event in recording.annotations:
+        labels[event.label] = labels.get(event.label, 0) + 1
+    return {
+        "recording": str(path),
+        "format": recording.format,
+        "start": recording.start.isoformat() if recording.start else None,
+        "duration_s": recording.duration_s,
+        "n_samples": recording.n_samples,
+        "sfreq": recording.info.sfreq,
+        "channels": list(recording.info.channels),
+        "understood_as": [canonical(c) for c in recording.info.channels],
+        "units": sorted(set(recording.info.units)),
+        "annotations": labels,
+        "warnings": list(recording.warnings),
+    }

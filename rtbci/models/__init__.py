@@ -1,0 +1,31 @@
+"""Networks by name. Importing this is cheap: torch is loaded by the first build."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rtbci.errors import ConfigError
+from rtbci.models.config import ModelConfig, SelectionConfig, model_config
+
+if TYPE_CHECKING:
+    from rtbci.models.network import Network
+
+__all__ = ["ModelConfig", "build", "from_config", "model_config"]
+
+
+def build(kind: str, **sizes: Any) -> Network:
+    """A fresh network, e.g. build("conv_lstm", n_channels=16); sizes left out are the original's."""
+    return from_config(model_config(kind, **sizes))
+
+
+def from_config(config: ModelConfig) -> Network:
+    """The same from its config, whose n_channels must be known by now."""
+    from rtbci.models.selection import SelectionNet
+    from rtbci.models.zoo import CLASSES
+
+    config = model_config(**config.model_dump())  # model_copy(update=…) does not check what it is given
+    if config.n_channels is None:
+        raise ConfigError(f"{config.kind}: n_channels is not set")
+    if isinstance(config, SelectionConfig):
+        return SelectionNet(config.n_channels, config.n_select, from_config(config.inner()))
+    return CLASSES[config.kind](**config.model_dump(exclude={"kind"}))

@@ -1,0 +1,216 @@
+"""The size of each network, strict and frozen; defaults are the original's. Needs no torch: pipelines carry these."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, TypeAlias, get_args
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from rtbci.errors import ConfigError
+
+Units: TypeAlias = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+Fraction: TypeAlias = Annotated[NonNegativeFloat, Field(lt=1)]
+
+
+class _Sizes(BaseModel):
+    """What every network has. n_channels may stay open until the montage is known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    n_channels: PositiveInt | None = None
+    n_classes: PositiveInt = 1  # logits an output; 1: sigmoid, more: softmax
+
+
+class StackedLSTMConfig(_Sizes):
+    """LSTM layers over an epoch, last step."""
+
+    kind: Literal["stacked_lstm"] = "stacked_lstm"
+    n_classes: PositiveInt = 6
+    units: Units = (256, 128, 64)
+    window: PositiveInt = 200
+    dropout: Fraction = 0.0
+
+
+class ChannelLSTMConfig(_Sizes):
+    """An LSTM a channel, concatenated, then common LSTM layers, last step."""
+
+    kind: Literal["channel_lstm"] = "channel_lstm"
+    n_classes: PositiveInt = 6
+    channel_units: PositiveInt = 1
+    units: Units = (128, 64)
+    window: PositiveInt = 200
+    dropout: Fraction = 0.0
+
+
+class SmallLSTMConfig(_Sizes):
+    """The small stack of BCI Competition II set IV."""
+
+    kind: Literal["small_lstm"] = "small_lstm"
+    n_classes: PositiveInt = 2
+    units: Units = (10, 10, 5)
+    window: PositiveInt = 500
+    dropout: Fraction = 0.0
+
+
+class ConvLSTMConfig(_Sizes):
+    """Conv1D, LSTM, every hop."""
+
+    kind: Literal["conv_lstm"] = "conv_lstm"
+    filters: PositiveInt = 32
+    kernel: PositiveInt = 8
+    hop: PositiveInt = 1
+    padding: Literal["causal", "same"] = "causal"
+    units: Units = (32,)
+    dropout: Fraction = 0.0
+
+    @model_validator(mode="after")
+    def _no_sample_is_skipped(self) -> ConvLSTMConfig:
+        if self.kernel < self.hop:
+            raise ValueError(f"kernel ({self.kernel}) must be at least hop ({self.hop}), or samples go unseen")
+        return self
+
+
+class ConvPoolLSTMConfig(_Sizes):
+    """Conv1D, max-pool, LSTM, all outputs of the epoch at once."""
+
+    kind: Literal["conv_pool_lstm"] = "conv_pool_lstm"
+    n_classes: PositiveInt = 400
+    filters: PositiveInt = 32
+    kernel: PositiveInt = 8
+    pool: PositiveInt = 4
+    units: Units = (32,)
+    window: PositiveInt = 400
+    dropout: Fraction = 0.0
+
+    @model_validator(mode="after")
+    def _something_is_left_after_the_pool(self) -> ConvPoolLSTMConfig:
+        if self.window < self.kernel + self.pool - 1:
+            raise ValueError(f"window ({self.window}) must be at least kernel + pool - 1")
+        return self
+
+
+class SpatialConvLSTMConfig(_Sizes):
+    """A convolution over neighbouring channels within each step, LSTM, every step."""
+
+    kind: Literal["spatial_conv_lstm"] = "spatial_conv_lstm"
+    filters: PositiveInt = 8
+    kernel: PositiveInt = 4
+    units: Units = (32,)
+    dropout: Fraction = 0.0
+
+    @model_validator(mode="after")
+    def _kernel_fits_the_channels(self) -> SpatialConvLSTMConfig:
+        if self.n_channels is not None and self.kernel > self.n_channels:
+            raise ValueError(f"kernel ({self.kernel}) must be at most n_channels ({self.n_channels})")
+        return self
+
+
+class LSTMTaggerConfig(_Sizes):
+    """LSTM layers of any depth, every hop; bidirectional works offline only."""
+
+    kind: Literal["lstm_tagger"] = "lstm_tagger"
+    units: Units = (48,)
+    hop: PositiveInt = 1
+    bidirectional: bool = False
+    dropout: Fraction = 0.0
+
+
+class MSFBCNNConfig(_Sizes):
+    """Temporal kernels, a spatial filter, log band power."""
+
+    kind: Literal["msfbcnn"] = "msfbcnn"
+    n_classes: PositiveInt = 4
+    window: PositiveInt = 1125
+    filters: PositiveInt = 10
+    kernels: Annotated[tuple[PositiveInt, ...], Field(min_length=1, max_length=8)] = (65, 41, 27, 17)
+    pool: PositiveInt = 75
+    pool_hop: PositiveInt = 15
+    dropout: Fraction = 0.5
+
+    @model_validator(mode="after")
+    def _kernels_and_pool_fit(self) -> MSFBCNNConfig:
+        if any(kernel % 2 == 0 for kernel in self.kernels):
+            raise ValueError(f"kernels must be odd, so that they have a middle; got {self.kernels}")
+        if self.window < self.pool:
+            raise ValueError(f"window ({self.window}) must be at least pool ({self.pool})")
+        return self
+
+
+NetworkConfig: TypeAlias = Annotated[
+    StackedLSTMConfig
+    | ChannelLSTMConfig
+    | SmallLSTMConfig
+    | ConvLSTMConfig
+    | ConvPoolLSTMConfig
+    | SpatialConvLSTMConfig
+    | LSTMTaggerConfig
+    | MSFBCNNConfig,
+    Field(discriminator="kind"),
+]
+
+
+class SelectionConfig(_Sizes):
+    """An electrode selector in front of a network, which then has n_select channels; n_classes None: the network's."""
+
+    kind: Literal["selection"] = "selection"
+    n_classes: PositiveInt | None = None  # type: ignore[assignment]
+    n_select: PositiveInt = 8
+    network: NetworkConfig = MSFBCNNConfig()
+
+    @model_validator(mode="after")
+    def _enough_electrodes(self) -> SelectionConfig:
+        if self.n_channels is not None and self.n_select > self.n_channels:
+            raise ValueError(f"n_select ({self.n_select}) must be at most n_channels ({self.n_channels})")
+        return self
+
+    def inner(self) -> NetworkConfig:
+        """The network behind the selector, with the sizes that follow from it."""
+        update = {"n_channels": self.n_select, "n_classes": self.n_classes or self.network.n_classes}
+        return self.network.model_copy(update=update)
+
+
+ModelConfig: TypeAlias = Annotated[NetworkConfig | SelectionConfig, Field(discriminator="kind")]
+
+CONFIGS: dict[str, type[_Sizes]] = {
+    config.model_fields["kind"].default: config for config in (*get_args(get_args(NetworkConfig)[0]), SelectionConfig)
+}
+
+_any_model: TypeAdapter[ModelConfig] = TypeAdapter(ModelConfig)
+
+
+def model_config(kind: str, **sizes: Any) -> ModelConfig:
+    """The checked sizes of a network; a ConfigError names the nearest right word for a wrong one."""
+    if kind not in CONFIGS:
+        raise ConfigError(f"unknown network {kind!r}{_nearest(kind, CONFIGS)}")
+    try:
+        return _any_model.validate_python({"kind": kind, **sizes})
+    except ValidationError as error:
+        raise ConfigError(f"{kind}: {'; '.join(_lines(error))}") from None
+
+
+def _lines(error: ValidationError) -> list[str]:
+    return [_line(e["type"], e["loc"], e["msg"]) for e in error.errors(include_url=False)]
+
+
+def _line(kind_of_error: str, loc: tuple[int | str, ...], message: str) -> str:
+    path = [str(part) for part in loc]
+    name = ".".join(part for part in path if part not in CONFIGS)
+    if kind_of_error == "extra_forbidden":
+        owner = next(part for part in reversed(path) if part in CONFIGS)
+        return f"unknown size {name!r}{_nearest(path[-1], CONFIGS[owner].model_fields)}"
+    return f"{name}: {message}" if name else message.removeprefix("Value error, ")
+
+
+def _nearest(word: str, known: Any) -> str:
+    near = get_close_matches(word, list(known), n=1, cutoff=0.4)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"

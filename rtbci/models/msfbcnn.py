@@ -1,0 +1,51 @@
+"""MSFBCNN: parallel temporal filters, one spatial filter, band power in log; for motor imagery epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
+
+from rtbci.models.network import Network, State
+
+POWER_FLOOR = 1e-12  # a dead electrode has no power, and its log must stay finite
+
+
+class MSFBCNN(Network):
+    """Wu et al. (2019), as in Strypsteen and Bertrand (2021), whose names its weights keep (conv1a, conv1b, …)."""
+
+    def __init__(
+        self,
+        n_channels: int,
+        n_classes: int,
+        window: int,
+        filters: int,
+        kernels: Sequence[int],
+        pool: int,
+        pool_hop: int,
+        dropout: float,
+    ) -> None:
+        super().__init__(n_channels, n_classes)
+        self.window = window
+        self.pool, self.pool_hop = pool, pool_hop
+        self.bands = [f"conv1{letter}" for letter, _ in zip("abcdefgh", kernels, strict=False)]
+        for name, kernel in zip(self.bands, kernels, strict=True):
+            self.add_module(name, nn.Conv2d(1, filters, (1, kernel), padding=(0, kernel // 2), bias=False))
+        self.batchnorm1 = nn.BatchNorm2d(len(kernels) * filters)
+        self.conv2 = nn.Conv2d(len(kernels) * filters, filters, (n_channels, 1), bias=False)
+        self.batchnorm2 = nn.BatchNorm2d(filters)
+        self.drop = nn.Dropout(dropout)
+        self.fc1 = nn.Linear(filters * ((window - pool) // pool_hop + 1), n_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        x = x.transpose(1, 2)[:, None]  # (batch, 1, channels, time)
+        z = torch.cat([self.get_submodule(name)(x) for name in self.bands], 1)
+        z = self.batchnorm2(self.conv2(self.batchnorm1(z)))  # (batch, filters, 1, time)
+        power = avg_pool2d(z.square(), (1, self.pool), (1, self.pool_hop))
+        z = self.drop(power.clamp_min(POWER_FLOOR).log())
+        return self.fc1(z.flatten(1)), ()  # (batch, n_classes)

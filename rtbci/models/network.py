@@ -1,0 +1,45 @@
+"""What every network promises: forward(x, state) -> (logits, state), and how much of the signal it may see."""
+
+from __future__ import annotations
+
+import sys
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+State: TypeAlias = tuple[Tensor, ...]
+
+WHOLE_SEQUENCE = sys.maxsize
+"""The lookahead of a network that waits for the end of the recording."""
+
+
+class Network(nn.Module):
+    """forward(x, state=None) -> (logits, state); x is (batch, time, channels).
+
+    A tagger answers at every hop: logits (batch, time // hop, n_classes), time a multiple of hop.
+    An epoch network answers once: logits (batch, n_classes) for an epoch of `window` samples.
+    The state is a flat tuple of tensors with the batch on axis 0. Zeros mean the same as None; () where there is none.
+    """
+
+    hop: int = 1  # samples per output step
+    causal: bool = True
+    lookahead: int = 0  # samples after the newest of its hop that an output has seen
+    window: int | None = None  # samples of an epoch; None: a tagger
+
+    def __init__(self, n_channels: int, n_classes: int) -> None:
+        super().__init__()
+        self.n_channels = n_channels
+        self.n_classes = n_classes
+
+    def state_shapes(self) -> list[tuple[int, ...]]:
+        """The shape of each tensor of the state, without the batch."""
+        return []
+
+    def initial_state(self, batch: int = 1, device: torch.device | str | None = None) -> State:
+        return tuple(torch.zeros(batch, *shape, device=device) for shape in self.state_shapes())
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Trainable ones."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)

@@ -1,0 +1,89 @@
+"""The network's step on one stream, behind one small interface; each back end takes any piece of whole hops."""
+
+from __future__ import annotations
+
+import copy
+from time import perf_counter
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import torch
+
+from rtbci.models.network import Network
+from rtbci.models.numpy_step import F32, NumpyStep, has_numpy_step
+
+StepState: TypeAlias = tuple[Any, ...]
+"""The network's state in the back end's own arrays: to be handed back to the same back end, and not written to."""
+
+LONG = 48  # steps of the LSTM, from which on torch's fused loop is ahead of numpy's calls
+
+
+class Step(Protocol):
+    """x float32 (time, channels), state -> logits float32 (time // hop, n_classes), state."""
+
+    def initial_state(self) -> StepState: ...
+
+    def __call__(self, x: F32, state: StepState) -> tuple[F32, StepState]: ...
+
+
+class TorchStep:
+    """Any tagger on any device, in a copy of its own: a pipeline's network is shared and stays where it is."""
+
+    def __init__(self, network: Network, device: torch.device | str = "cpu") -> None:
+        self.network = copy.deepcopy(network).to(device).eval()
+        self.device = torch.device(device)
+
+    def initial_state(self) -> StepState:
+        return self.network.initial_state(1, self.device)
+
+    @torch.inference_mode()
+    def __call__(self, x: F32, state: StepState) -> tuple[F32, StepState]:
+        if not len(x):
+            return np.empty((0, self.network.n_classes), np.float32), state
+        logits, state = self.network(torch.tensor(x, device=self.device)[None], state)
+        return logits[0].float().cpu().numpy(), state
+
+
+class CpuStep:
+    """Short pieces by numpy, long ones by torch; one state, of numpy arrays, for both."""
+
+    def __init__(self, network: Network) -> None:
+        self.short = NumpyStep(network)
+        self.long = TorchStep(network)
+        self.long_samples = LONG * (network.hop if self.short.conv else 1)
+
+    def initial_state(self) -> StepState:
+        return self.short.initial_state()
+
+    def __call__(self, x: F32, state: StepState) -> tuple[F32, StepState]:
+        if len(x) < self.long_samples:
+            return self.short(x, state)
+        logits, new = self.long(x, tuple(map(torch.from_numpy, state)))
+        return logits, tuple(tensor.numpy() for tensor in new)
+
+
+def make_step(network: Network, device: torch.device | str = "cpu") -> Step:
+    """The fastest step for this tagger on this device, with its weights as they are now."""
+    if torch.device(device).type == "cpu" and has_numpy_step(network):
+        return CpuStep(network)
+    return TorchStep(network, device)
+
+
+def faster_device(network: Network, n_hops: int = 8) -> str:
+    """Either "cpu" or "cuda": whichever answers a short piece (or one epoch) sooner on this machine."""
+    if not torch.cuda.is_available():
+        return "cpu"
+    return min(("cpu", "cuda"), key=lambda device: call_s(network, device, n_hops))
+
+
+def call_s(network: Network, device: str, n_hops: int = 8, n_calls: int = 50) -> float:
+    """Median seconds of one answer: a piece of n_hops for a tagger, a window for an epoch network."""
+    step = make_step(network, device) if network.window is None else TorchStep(network, device)
+    x = np.zeros((network.window or n_hops * network.hop, network.n_channels), np.float32)
+    state = step.initial_state()
+    times = []
+    for _ in range(n_calls):
+        start = perf_counter()
+        step(x, state)
+        times.append(perf_counter() - start)
+    return float(np.median(times))

@@ -1,0 +1,144 @@
+"""The stages that hold a network's state: scaled samples in, probabilities out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from rtbci.buffer import Ring
+from rtbci.types import Chunk
+
+if TYPE_CHECKING:
+    from rtbci.models.step import Step
+
+Activation = Literal["sigmoid", "softmax"]
+MAX_HOPS = 4096  # of one network call: memory stays flat, however long the chunk
+
+
+def probabilities(logits: npt.NDArray[np.float32], activation: Activation) -> npt.NDArray[np.float32]:
+    """(n, n_classes) logits to probabilities: each class for itself (sigmoid) or one of all (softmax)."""
+    if activation == "sigmoid":
+        out: npt.NDArray[np.float32] = 0.5 * np.tanh(0.5 * logits) + np.float32(0.5)
+        return out
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    scores: npt.NDArray[np.float32] = raised / raised.sum(axis=1, keepdims=True)
+    return scores
+
+
+class Tagger:
+    """Stage: a causal network with carried state; whole hops in, one score a hop out."""
+
+    def __init__(self, step: Step, n_classes: int, hop: int, activation: Activation, warmup_hops: int = 0) -> None:
+        self._step = step
+        self._n_classes = n_classes
+        self._hop = hop
+        self._activation: Activation = activation
+        self._warmup_hops = warmup_hops
+        self.reset()
+
+    def reset(self) -> None:
+        self._state: Any = self._step.initial_state()
+        self._n_cold = self._warmup_hops
+
+    def process(self, chunk: Chunk) -> Chunk:
+        hop = self._hop
+        if not len(chunk):
+            return Chunk.empty(self._n_classes)
+        if len(chunk) > MAX_HOPS * hop:
+            pieces = range(0, len(chunk), MAX_HOPS * hop)
+            return Chunk.join([self.process(chunk[start : start + MAX_HOPS * hop]) for start in pieces])
+        logits, self._state = self._step(chunk.data, self._state)
+        valid = chunk.valid if hop == 1 else chunk.valid.reshape(-1, hop).all(axis=1)
+        if self._n_cold:
+            valid = valid.copy()
+            valid[: self._n_cold] = False
+            self._n_cold = max(0, self._n_cold - len(valid))
+        return Chunk(probabilities(logits, self._activation), chunk.times[hop - 1 :: hop], valid)
+
+
+class WindowTagger:
+    """Stage: a network of one answer an epoch, run live over a sliding window with a hop."""
+
+    BATCH = 32
+
+    def __init__(
+        self, network: Any, n_channels: int, n_classes: int, window: int, hop: int, activation: Activation, device: str
+    ) -> None:
+        """network: (batch, window, n_channels) -> (logits (batch, n_classes), state)."""
+        self._network = network
+        self._device = device
+        self._n_classes = n_classes
+        self._window, self._hop = window, hop
+        self._activation: Activation = activation
+        self._ring = Ring(window + self.BATCH * hop, n_channels)
+        self.reset()
+
+    def reset(self) -> None:
+        self._ring.reset()
+        self._n_seen = 0
+        self._last_bad = -self._window - 1  # index of the newest sample that was not valid
+
+    def process(self, chunk: Chunk) -> Chunk:
+        """The first answer comes when the first window is full, then one every hop."""
+        room = self.BATCH * self._hop
+        if len(chunk) > room:
+            return Chunk.join([self.process(chunk[at : at + room]) for at in range(0, len(chunk), room)])
+        before, self._n_seen = self._n_seen, self._n_seen + len(chunk)
+        self._ring.append(chunk.data)
+        # Samples seen at each answer that falls due in this chunk.
+        first = max(self._window, before + 1)
+        first += -(first - self._window) % self._hop
+        ends = np.arange(first, self._n_seen + 1, self._hop)
+        bad = np.maximum.accumulate(np.where(chunk.valid, -1, np.arange(before, self._n_seen)))
+        bad = np.maximum(bad, self._last_bad) if len(chunk) else bad
+        self._last_bad = int(bad[-1]) if len(chunk) else self._last_bad
+        if not len(ends):
+            return Chunk.empty(self._n_classes)
+        at = ends - 1 - before
+        return Chunk(self._answers(ends), chunk.times[at], bad[at] < ends - self._window)
+
+    def _answers(self, ends: npt.NDArray[np.int_]) -> npt.NDArray[np.float32]:
+        import torch
+
+        reach = self._n_seen - int(ends[0]) + self._window
+        held = self._ring.last(reach)
+        starts = ends - ends[0]
+        windows = np.stack([held[start : start + self._window] for start in starts])
+        with torch.inference_mode():
+            logits, _ = self._network(torch.from_numpy(windows).to(self._device))
+        return probabilities(logits.float().cpu().numpy(), self._activation)
+
+
+class WholeTagger:
+    """Stage for a network that must see the future: gathers the whole recording, answers in `flush`. Offline only."""
+
+    def __init__(self, network: Any, n_channels: int, n_classes: int, hop: int, activation: Activation, device: str):
+        self._network = network
+        self._device = device
+        self._n_channels, self._n_classes, self._hop = n_channels, n_classes, hop
+        self._activation: Activation = activation
+        self.reset()
+
+    def reset(self) -> None:
+        self._held: list[Chunk] = []
+
+    def process(self, chunk: Chunk) -> Chunk:
+        self._held.append(chunk)
+        return Chunk.empty(self._n_classes)
+
+    def flush(self) -> Chunk:
+        import torch
+
+        if not sum(map(len, self._held)):
+            return Chunk.empty(self._n_classes)
+        whole = Chunk.join(self._held)
+        with torch.inference_mode():
+            logits, _ = self._network(torch.from_numpy(whole.data)[None].to(self._device))
+        self.reset()
+        hop = self._hop
+        valid = whole.valid[: len(whole) // hop * hop].reshape(-1, hop).all(axis=1)
+        return Chunk(
+            probabilities(logits[0].float().cpu().numpy(), self._activation), whole.times[hop - 1 :: hop], valid
+        )

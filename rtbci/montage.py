@@ -1,0 +1,216 @@
+"""Channel names, units and the montage: any amplifier's channels in, the pipeline's channels in µV out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtbci.config import MontageConfig, nearest
+from rtbci.errors import StreamMismatch
+from rtbci.types import Chunk, StreamInfo
+
+DOUBLE_BANANA = (
+    *("Fp1-F7", "F7-T7", "T7-P7", "P7-O1", "Fp1-F3", "F3-C3", "C3-P3", "P3-O1"),
+    *("Fp2-F4", "F4-C4", "C4-P4", "P4-O2", "Fp2-F8", "F8-T8", "T8-P8", "P8-O2"),
+    *("Fz-Cz", "Cz-Pz"),
+)
+
+# The older names of the 10-20 system, to those of the 10-10 system (ACNS guideline 2, 2016).
+_ALIASES = {"t3": "T7", "t4": "T8", "t5": "P7", "t6": "P8", "m1": "A1", "m2": "A2", "tp9": "TP9", "tp10": "TP10"}
+_ZONES = ["Fp", "AF", "FT", "FC", "TP", "CP", "PO", "F", "T", "C", "P", "O", "I", "N", "A"]
+_ELECTRODE = re.compile(rf"({'|'.join(_ZONES)})(z|[0-9]{{1,2}})h?", re.IGNORECASE)
+_REFERENCES = {"ref", "le", "avg", "av", "ar", "car", "linked", "reference", "org", "cz-ref", "g2", "common"}
+_MICROVOLTS = {
+    **dict.fromkeys(("uv", "µv", "μv", "microvolt", "microvolts", "uvolt", "uvolts", "micro-volts", "microv"), 1.0),
+    **dict.fromkeys(("mv", "millivolt", "millivolts"), 1e3),
+    **dict.fromkeys(("v", "volt", "volts"), 1e6),
+    **dict.fromkeys(("nv", "nanovolt", "nanovolts"), 1e-3),
+}
+_FROM_TEXT = {"": 1.0, **_MICROVOLTS}
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """What a channel measures: an electrode against a reference ("" where it is the stream's common one)."""
+
+    electrode: str
+    reference: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.electrode}-{self.reference}" if self.reference else self.electrode
+
+
+def derivation(label: str) -> Derivation:
+    """What a channel label means, whatever its spelling.
+
+    `EEG Fp1-Ref`, `FP1`, `Fc5.`, `T3` are electrodes against the common reference (Fp1, Fp1, FC5, T7);
+    `T8-P8-0`, `EEG F7-T3` are bipolar pairs (T8-P8, F7-T7). A name of no electrode is kept as it is.
+    """
+    text = label.strip().strip(".").strip()[:200]
+    text = re.sub(r"^(eeg|seeg|ecog)[\s:_-]+", "", text, flags=re.IGNORECASE)
+    parts = [part.strip(" .") for part in re.split(r"\s*[-–_/:]\s*", text) if part.strip(" .")]
+    if len(parts) > 1 and parts[-1].isdigit() and electrode(parts[0]):
+        parts = parts[:-1]  # a reader's count of channels that bear one name
+    if len(parts) == 2 and (first := electrode(parts[0])):
+        if parts[1].lower() in _REFERENCES:
+            return Derivation(first)
+        if second := electrode(parts[1]):
+            return Derivation(first, second)
+    if len(parts) == 1 and (only := electrode(parts[0])):
+        return Derivation(only)
+    return Derivation(text)
+
+
+def electrode(name: str) -> str:
+    """The 10-10 spelling of an electrode's name ("FP1" -> "Fp1", "t3" -> "T7"), or "" where it is none."""
+    name = name.strip()
+    if not (match := _ELECTRODE.fullmatch(name)):
+        return ""
+    if alias := _ALIASES.get(name.lower()):
+        return alias
+    zone = next(z for z in _ZONES if z.lower() == match[1].lower())
+    return zone + match[2].lower() + name[match.end(2) :].lower()
+
+
+def canonical(label: str) -> str:
+    """The canonical name of a channel label: "EEG FP1-F7" -> "Fp1-F7"."""
+    return str(derivation(label))
+
+
+def microvolts(unit: str) -> float | None:
+    """How many µV one `unit` is; None for a unit that is no voltage. A silent source ("") is taken as µV."""
+    return _FROM_TEXT.get(unit.strip().lower())
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """For each wanted channel: gain · stream[plus], less gain · stream[minus] where minus >= 0."""
+
+    plus: tuple[int, ...]
+    minus: tuple[int, ...]
+    gain_plus: tuple[float, ...]
+    gain_minus: tuple[float, ...]
+
+
+def match(wanted: tuple[str, ...], info: StreamInfo) -> Wiring:
+    """Find each wanted channel in a stream, as it is, reversed, or derived from two electrodes with one reference.
+
+    Raises StreamMismatch with what is missing, what came, and the nearest names.
+    """
+    have: dict[Derivation, int] = {}
+    for index, label in enumerate(info.channels):
+        have.setdefault(derivation(label), index)
+    rows = [_find(derivation(name), have) for name in wanted]
+    if missing := [name for name, row in zip(wanted, rows, strict=True) if row is None]:
+        raise StreamMismatch(_missing(missing, wanted, info))
+    found = [row for row in rows if row is not None]
+    gains = _gains(info, {i for plus, minus, _ in found for i in (plus, minus) if i >= 0})
+    return Wiring(
+        plus=tuple(plus for plus, _, _ in found),
+        minus=tuple(minus for _, minus, _ in found),
+        gain_plus=tuple(sign * gains[plus] for plus, _, sign in found),
+        gain_minus=tuple(gains.get(minus, 0.0) for _, minus, _ in found),
+    )
+
+
+def _find(want: Derivation, have: dict[Derivation, int]) -> tuple[int, int, float] | None:
+    """(plus, minus, sign): minus is -1 where one channel of the stream is enough."""
+    if want in have:
+        return have[want], -1, 1.0
+    if not want.reference:
+        ears = (Derivation(want.electrode, ear) for ear in ("A1", "A2"))
+        return next(((have[ear], -1, 1.0) for ear in ears if ear in have), None)
+    if (turned := Derivation(want.reference, want.electrode)) in have:
+        return have[turned], -1, -1.0
+    for first, index in have.items():
+        # Two electrodes make a pair only where both are measured against one reference.
+        if first.electrode == want.electrode and Derivation(want.reference, first.reference) in have:
+            return index, have[Derivation(want.reference, first.reference)], 1.0
+    return None
+
+
+def _gains(info: StreamInfo, used: set[int]) -> dict[int, float]:
+    gains = {}
+    for index in used:
+        factor = microvolts(info.units[index])
+        if factor is None:
+            raise StreamMismatch(
+                f"stream {info.name!r}: channel {info.channels[index][:60]!r} has unknown unit "
+                f"{info.units[index][:40]!r}; wanted V, mV, µV or nV"
+            )
+        gains[index] = factor
+    return gains
+
+
+def _missing(missing: list[str], wanted: tuple[str, ...], info: StreamInfo) -> str:
+    known = [canonical(label)[:60] for label in info.channels[:512]]
+    hints = "".join(f"; {name}{nearest(name, known).removeprefix(';')}" for name in missing[:3] if nearest(name, known))
+    came = ", ".join(label[:40] for label in info.channels[:40]) + (" …" if len(info.channels) > 40 else "")
+    lack = ", ".join(missing[:20]) + (" …" if len(missing) > 20 else "")
+    return (
+        f"stream {info.name!r} lacks {len(missing)} of the {len(wanted)} channels that this pipeline needs: "
+        f"{lack} (it has {len(info.channels)}: {came}){hints}"
+    )
+
+
+class Montage:
+    """Stage: a stream's channels to the wanted ones, in µV, in order; NaN and absurd samples held and marked invalid."""
+
+    ABSURD_UV = 1e7  # 10 V: no electrode gives that; it would ring in a filter for minutes
+
+    def __init__(self, config: MontageConfig, info: StreamInfo, channels: tuple[str, ...] | None = None) -> None:
+        """`channels`: a part of the montage that is enough; only possible without a common average."""
+        wanted = config.channels if channels is None or config.reference == "average" else channels
+        wiring = match(wanted, info)
+        self.channels = wanted
+        self._n_stream = len(info.channels)
+        self._name = info.name
+        self._average = config.reference == "average"
+        self._plus = np.array(wiring.plus)
+        self._pairs = np.flatnonzero(np.array(wiring.minus) >= 0)
+        self._minus = np.array(wiring.minus)[self._pairs]
+        self._gain_plus = np.array(wiring.gain_plus, np.float32)
+        self._gain_minus = np.array(wiring.gain_minus, np.float32)[self._pairs]
+        self._as_it_is = len(wanted) == self._n_stream and bool(np.array_equal(self._plus, np.arange(len(wanted))))
+        self._scaled = bool(np.any(self._gain_plus != 1))
+        self.reset()
+
+    def reset(self) -> None:
+        self._held: np.ndarray | None = None
+
+    def process(self, chunk: Chunk) -> Chunk:
+        data = chunk.data
+        if data.shape[1] != self._n_stream:
+            raise StreamMismatch(f"{self._name!r}: a chunk has {data.shape[1]} channels, not {self._n_stream}")
+        if not len(chunk):
+            return Chunk.empty(len(self.channels))
+        data, valid = self._mend(self._derive(data), chunk.valid)
+        if self._average:
+            data = data - data.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
+        return Chunk(data, chunk.times, valid)
+
+    def _derive(self, data: np.ndarray) -> np.ndarray:
+        derived = data if self._as_it_is else data[:, self._plus]
+        if self._scaled:
+            derived = derived * self._gain_plus
+        if len(self._pairs):
+            derived = derived.copy() if derived is data else derived
+            with np.errstate(invalid="ignore", over="ignore"):
+                derived[:, self._pairs] -= data[:, self._minus] * self._gain_minus
+        return derived
+
+    def _mend(self, data: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Hold a channel's last good value over samples that are not finite or absurd."""
+        # NaN compares false, so the one comparison catches NaN, infinity and the absurd.
+        bounded = np.abs(data) < self.ABSURD_UV
+        if self._held is None:
+            self._held = np.zeros(data.shape[1], np.float32)
+        if not bounded.all():
+            rows = np.where(bounded, np.arange(1, len(data) + 1)[:, None], 0)
+            np.maximum.accumulate(rows, axis=0, out=rows)
+            data = np.take_along_axis(np.vstack([self._held, data]), rows, axis=0)
+            valid = valid & bounded.all(axis=1)
+        self._held = data[-1].copy()
+        return data, valid

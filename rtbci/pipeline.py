@@ -1,0 +1,230 @@
+"""What was learned, as one file, and the stages in series that carry one stream through it."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rtbci import filters
+from rtbci.buffer import Framer
+from rtbci.channels import Pick
+from rtbci.config import ConstantScaling, NoScaling, PipelineConfig, RunningScaling
+from rtbci.decisions import Decision, Detection
+from rtbci.errors import NotCausal, StreamMismatch
+from rtbci.models.tagger import Tagger, WholeTagger, WindowTagger
+from rtbci.montage import Montage
+from rtbci.types import Chunk, Stage, StreamInfo
+
+if TYPE_CHECKING:
+    from rtbci.models.network import Network
+
+
+class Pipeline:
+    """What was learned: immutable, shared by every stream that is started from it."""
+
+    def __init__(self, config: PipelineConfig, network: Network, notes: dict[str, Any] | None = None) -> None:
+        """notes: how and on what it was trained, its scores; plain JSON."""
+        self.config = config
+        self.network = network.eval().requires_grad_(False)
+        self.notes: dict[str, Any] = copy.deepcopy(notes or {})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Pipeline:
+        """Read a pipeline file. Raises PipelineFileError for one that is damaged, hostile or newer."""
+        from rtbci.pipeline_file import read
+
+        return cls(*read(Path(path)))
+
+    def save(self, path: str | Path) -> None:
+        """Write the one file, beside and renamed: a crash leaves the old or the new."""
+        from rtbci.pipeline_file import write
+
+        write(Path(path), self.config, self.network, self.notes)
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """What a stream must carry (or let derive): the chosen electrodes, or all where a common average needs all."""
+        chosen = self.config.selection
+        if chosen is None or self.config.montage.reference == "average":
+            return self.config.montage.channels
+        return chosen.channels
+
+    @property
+    def sfreq(self) -> float:
+        return self.config.sfreq
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.config.classes
+
+    @property
+    def hop(self) -> int:
+        """Samples, at the pipeline's rate, from one answer to the next."""
+        if self.network.window is not None:
+            return self.config.window_hop or int(self.network.window)
+        return int(self.network.hop)
+
+    @property
+    def hop_s(self) -> float:
+        return self.hop / self.sfreq
+
+    @property
+    def causal(self) -> bool:
+        return bool(self.network.causal)
+
+    def preprocessor(self, info: StreamInfo) -> Chain:
+        """Fresh stages from a stream's samples to what the network sees: the same in training, offline and live."""
+        config = self.config
+        montage = Montage(config.montage, info, self.channels)
+        stages: list[tuple[str, Stage]] = [("montage", montage)]
+        check_rate(config, info)
+        if info.sfreq != config.sfreq:
+            stages.append(("resample", filters.Resampler(info.sfreq, config.sfreq)))
+        if len(sos := filters.design(config.filters, config.sfreq)):
+            stages.append(("filter", filters.Sos(sos)))
+        if config.selection is not None and montage.channels != config.selection.channels:
+            stages.append(("select", Pick(tuple(montage.channels.index(c) for c in config.selection.channels))))
+        if isinstance(config.scaling, ConstantScaling):
+            stages.append(("scale", filters.Constant(config.scaling)))
+        elif isinstance(config.scaling, RunningScaling):
+            stages.append(("scale", filters.Running(config.scaling, config.sfreq)))
+        else:
+            assert isinstance(config.scaling, NoScaling)
+        return Chain(stages)
+
+    def start(self, info: StreamInfo, device: str = "cpu", *, offline: bool = False) -> LivePipeline:
+        """One stream's state: montage matched, filters and network fresh.
+
+        Raises StreamMismatch where the stream does not fit, NotCausal where the network must see the future and
+        `offline` is False. device: "cpu", "cuda", or "auto" (the faster of both, measured).
+        """
+        from rtbci.models.device import resolve_device
+        from rtbci.models.step import make_step
+
+        network, config = self.network, self.config
+        if not self.causal and not offline:
+            raise NotCausal(
+                f"pipeline {self.name!r} cannot run live: its {config.model.kind} must see the future "
+                f"({_why_not_causal(network)}); `rtbci tag` runs it on recordings"
+            )
+        device = resolve_device(network, device)
+        # A network on another device is that stream's own; on the CPU all streams share the weights.
+        network = network if device == "cpu" else copy.deepcopy(network)
+        n_channels, n_classes, hop = self.n_inputs, len(self.classes), self.hop
+        frames: list[tuple[str, Stage]] = []
+        tagger: Tagger | WindowTagger | WholeTagger
+        if network.window is not None:
+            tagger = WindowTagger(
+                network.to(device), n_channels, n_classes, int(network.window), hop, config.activation, device
+            )
+        elif not self.causal:
+            tagger = WholeTagger(network.to(device), n_channels, n_classes, hop, config.activation, device)
+        else:
+            warmup_hops = round(config.gaps.warmup_s / self.hop_s)
+            tagger = Tagger(make_step(network, device), n_classes, hop, config.activation, warmup_hops)
+        if network.window is None:
+            frames.append(("frame", Framer(hop, n_channels)))
+        stages = [*self.preprocessor(info).stages, *frames, ("network", tagger)]
+        return LivePipeline(stages, Decision(config.decision, self.classes, self.hop_s), device, self.n_inputs)
+
+    @property
+    def n_inputs(self) -> int:
+        """Channels that the network sees."""
+        chosen = self.config.selection
+        return len(self.config.montage.channels if chosen is None else chosen.channels)
+
+    def filter_delay_s(self, sfreq: float) -> dict[str, float]:
+        """Group delay in seconds for a stream at `sfreq`: of the resampler, of the filters' pass band, and their sum."""
+        config = self.config
+        resampler = filters.Resampler(sfreq, config.sfreq).delay_s if sfreq != config.sfreq else 0.0
+        top = config.filters.high_hz or config.sfreq / 2
+        low = config.filters.low_hz or 0.0
+        # The middle of the band in octaves: at the edges themselves the delay is many times that.
+        band = np.geomspace(max(2 * low, 0.02 * top), 0.8 * top, 200)
+        median = float(
+            np.median(filters.group_delay_s(filters.design(config.filters, config.sfreq), config.sfreq, band))
+        )
+        return {"resampler": resampler, "filters": median, "total": resampler + median}
+
+
+def _why_not_causal(network: Network) -> str:
+    if getattr(network, "bidirectional", False):
+        return "bidirectional: its backward pass starts at the recording's end"
+    return f"'same' padding: {network.lookahead} samples ahead"
+
+
+def check_rate(config: PipelineConfig, info: StreamInfo) -> None:
+    """Raises StreamMismatch where a stream's rate cannot carry what the pipeline was trained on."""
+    if not np.isfinite(info.sfreq) or info.sfreq <= 0:
+        raise StreamMismatch(f"stream {info.name!r} has no regular rate; this pipeline runs at {config.sfreq:g} Hz")
+    top = config.filters.high_hz
+    # A slightly slower stream may be interpolated where the pass band ends well below its Nyquist frequency.
+    enough = top is not None and info.sfreq >= 0.9 * config.sfreq and info.sfreq / 2 >= 1.25 * top
+    if info.sfreq < config.sfreq and not enough:
+        raise StreamMismatch(
+            f"stream {info.name!r} runs at {info.sfreq:g} Hz, too slow for this pipeline, "
+            f"which was trained at {config.sfreq:g} Hz"
+        )
+
+
+class Chain:
+    """Stage: stages in series."""
+
+    def __init__(self, stages: list[tuple[str, Stage]]) -> None:
+        self.stages = stages
+
+    def reset(self) -> None:
+        for _, stage in self.stages:
+            stage.reset()
+
+    def process(self, chunk: Chunk) -> Chunk:
+        for _, stage in self.stages:
+            chunk = stage.process(chunk)
+        return chunk
+
+
+class LivePipeline:
+    """One stream's way through a pipeline, with the time that each stage took last."""
+
+    def __init__(self, stages: list[tuple[str, Stage]], decision: Decision, device: str, n_inputs: int) -> None:
+        self.stages = stages
+        self.decision = decision
+        self.device = device
+        self.stage_us = dict.fromkeys((name for name, _ in stages), 0.0)
+        self.seen = Chunk.empty(n_inputs)  # what the network saw of the last chunk
+
+    def process(self, chunk: Chunk) -> Chunk:
+        """Samples of the stream, as it brings them, to probabilities (n_hops, n_classes); no decision is taken."""
+        before = perf_counter()
+        for name, stage in self.stages:
+            self.seen = chunk
+            chunk = stage.process(chunk)
+            after = perf_counter()
+            self.stage_us[name] = (after - before) * 1e6
+            before = after
+        return chunk
+
+    def decide(self, scores: Chunk) -> list[Detection]:
+        """What the probabilities mean: events confirmed and closed."""
+        return self.decision.process(scores)
+
+    def flush(self) -> tuple[Chunk, list[Detection]]:
+        """The end of the recording or stream: what a whole-recording network held back, and events that were open."""
+        tagger = self.stages[-1][1]
+        scores = tagger.flush() if isinstance(tagger, WholeTagger) else Chunk.empty(0)
+        found = self.decide(scores) if len(scores) else []
+        return scores, found + self.decision.flush()
+
+    def reset(self) -> None:
+        """As if the stream began anew."""
+        for _, stage in self.stages:
+            stage.reset()
+        self.decision.reset()

@@ -1,0 +1,124 @@
+"""The engine in a process of its own, and the handle by which a front end starts, watches and ends it."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import sys
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from rtbci.engine import EngineSpec
+from rtbci.errors import RtbciError
+from rtbci.sinks.monitor import MonitorReader, MonitorWriter, monitor_folder, remove_monitor
+
+USER_MISTAKE = 2
+
+
+def engine_main(spec: EngineSpec, commands: Connection) -> None:
+    """The engine's process: until a command, SIGTERM, or the death of the process that started it."""
+    import torch
+
+    from rtbci.engine import Engine
+    from rtbci.pipeline import Pipeline
+
+    torch.set_num_threads(1)
+    # Ctrl-C reaches the whole terminal group; the front end decides, and tells us by the pipe.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        engine = Engine(Pipeline.load(spec.pipeline), spec)
+        signal.signal(signal.SIGTERM, lambda *_: engine.stop())
+        # What lives now lives to the end: the collector need not look at it in the middle of a chunk.
+        gc.collect()
+        gc.freeze()
+        engine.run(lambda: _obey(engine, commands))
+    except RtbciError as error:
+        _last_words(spec, str(error))
+        sys.exit(USER_MISTAKE)
+    except Exception:
+        _last_words(spec, "the engine failed: " + traceback.format_exc(limit=8))
+        raise
+
+
+def _obey(engine: Any, commands: Connection) -> None:
+    try:
+        while commands.poll():
+            engine.command(commands.recv())
+    except (EOFError, OSError):
+        engine.stop()
+
+
+def _last_words(spec: EngineSpec, text: str) -> None:
+    writer = MonitorWriter(Path(spec.monitor))
+    writer.log("error", text=text)
+    writer.close()
+
+
+class EngineProcess:
+    """Start, watch, command and end an engine. Its monitor's folder goes with `close`."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        """spec.monitor is set here: a new folder."""
+        self.folder = monitor_folder()
+        values = {name: getattr(spec, name) for name in spec.__dataclass_fields__} | {"monitor": str(self.folder)}
+        self.spec = EngineSpec(**values)
+        self.reader = MonitorReader(self.folder)
+        context = multiprocessing.get_context("spawn")
+        theirs, self._commands = context.Pipe(duplex=False)
+        self.process = context.Process(target=engine_main, args=(self.spec, theirs), name="rtbci-engine")
+        self.process.start()
+        theirs.close()
+
+    @property
+    def alive(self) -> bool:
+        return self.process.is_alive()
+
+    def command(self, **what: Any) -> None:
+        """Send a command; an engine that has ended takes none."""
+        try:
+            self._commands.send(what)
+        except (BrokenPipeError, OSError):
+            return
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Ask, wait, and only then insist."""
+        self.command(do="stop")
+        self.process.join(timeout_s)
+        if self.process.is_alive():
+            self.process.terminate()
+            self.process.join(timeout_s)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+    def error(self, log: list[dict[str, Any]]) -> str | None:
+        """Why the engine ended by itself, or None while all is well. log: what was read so far."""
+        if self.alive or self.process.exitcode == 0:
+            return None
+        said = [line["text"] for line in log if line["kind"] == "error"]
+        return said[-1] if said else f"the engine died (exit code {self.process.exitcode})"
+
+    def close(self) -> None:
+        if self.process.pid is not None and self.alive:
+            self.stop()
+        self._commands.close()
+        remove_monitor(self.folder)
+
+    def __enter__(self) -> EngineProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def quiet_lsl() -> None:
+    """Keep liblsl's own chatter off the terminal, unless the user has a configuration of his own."""
+    if "LSLAPICFG" in os.environ:
+        return
+    import pylsl
+
+    pylsl.set_config_content("[log]\nlevel = -3\n")

@@ -1,0 +1,226 @@
+"""Shared memory between the engine and whoever watches it: one writer, any readers, and no reader can hold it up.
+
+A monitor is a folder: `status` (the newest state, a JSON slot), `log.jsonl` (what happened, appended) and, one set for
+each life of the stream, three rings: `signals-N` (as the stream brings them, µV where the unit is known), `model-N`
+(as the network sees them) and `scores-N`.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import shutil
+import struct
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rtbci.types import Chunk
+
+_SLOT = 1 << 16
+_HEAD = struct.Struct("<QI")
+_RING_HEAD = 64  # bytes: magic, capacity, n_channels, n_written
+_MAGIC = 0x72746263_69303031
+
+
+def monitor_folder() -> Path:
+    """A new folder for a monitor, in memory where the system has a place for that."""
+    memory = Path("/dev/shm")
+    parent = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
+    return Path(tempfile.mkdtemp(prefix="rtbci-", dir=parent))
+
+
+class _Mapped:
+    """A file in memory, of a fixed size."""
+
+    def __init__(self, path: Path, size: int = 0) -> None:
+        """size > 0: made anew (beside, then renamed, so that a reader finds it whole); 0: opened for reading."""
+        if size:
+            beside = path.with_suffix(".part")
+            with open(beside, "w+b") as file:
+                file.truncate(size)
+                self.memory = mmap.mmap(file.fileno(), size)
+            self._unborn: tuple[Path, Path] | None = (beside, path)
+        else:
+            with open(path, "rb") as file:
+                self.memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            self._unborn = None
+
+    def publish(self) -> None:
+        assert self._unborn is not None
+        os.replace(*self._unborn)
+
+
+class Slot:
+    """The newest JSON value, behind a sequence lock: odd while it is being written."""
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self._file = _Mapped(path, _SLOT if create else 0)
+        self._sequence = 0
+        if create:
+            self.write({})
+            self._file.publish()
+
+    def write(self, value: dict[str, Any]) -> None:
+        content = json.dumps(value, separators=(",", ":")).encode()
+        if len(content) > _SLOT - _HEAD.size:
+            content = json.dumps({"state": value.get("state", ""), "error": "state too large"}).encode()
+        memory = self._file.memory
+        _HEAD.pack_into(memory, 0, self._sequence + 1, len(content))
+        memory[_HEAD.size : _HEAD.size + len(content)] = content
+        self._sequence += 2
+        _HEAD.pack_into(memory, 0, self._sequence, len(content))
+
+    def read(self) -> dict[str, Any]:
+        """{} where the writer was caught (or died) in the middle of writing."""
+        for _ in range(100):
+            before, length = _HEAD.unpack_from(self._file.memory, 0)
+            content = self._file.memory[_HEAD.size : _HEAD.size + length]
+            if before % 2 == 0 and _HEAD.unpack_from(self._file.memory, 0)[0] == before:
+                value: dict[str, Any] = json.loads(content)
+                return value
+            time.sleep(0.0005)
+        return {}
+
+
+class SharedRing:
+    """The last `capacity` rows with their times and flags, in shared memory."""
+
+    def __init__(self, path: Path, capacity: int = 0, n_channels: int = 0) -> None:
+        """capacity > 0: made anew by the one writer; else opened by a reader."""
+        size = _RING_HEAD + capacity * (8 + 1 + 4 * n_channels) if capacity else 0
+        self._file = _Mapped(path, size)
+        head = np.frombuffer(self._file.memory, np.uint64, 4)
+        if capacity:
+            head[:] = _MAGIC, capacity, n_channels, 0
+        elif int(head[0]) != _MAGIC:
+            raise ValueError(f"{path} is not a monitor's ring")
+        self._head = head
+        self.capacity, self.n_channels = int(head[1]), int(head[2])
+        n, at = self.capacity, _RING_HEAD
+        self._times = np.frombuffer(self._file.memory, np.float64, n, at)
+        self._data = np.frombuffer(self._file.memory, np.float32, n * self.n_channels, at + 8 * n).reshape(n, -1)
+        self._valid = np.frombuffer(self._file.memory, np.bool_, n, at + (8 + 4 * self.n_channels) * n)
+        if capacity:
+            self._file.publish()
+
+    @property
+    def n_written(self) -> int:
+        return int(self._head[3])
+
+    def append(self, chunk: Chunk) -> None:
+        chunk_part = chunk[-self.capacity :] if len(chunk) > self.capacity else chunk
+        written = self.n_written + len(chunk) - len(chunk_part)
+        at = written % self.capacity
+        head = min(len(chunk_part), self.capacity - at)
+        for ring, values in (
+            (self._times, chunk_part.times),
+            (self._data, chunk_part.data),
+            (self._valid, chunk_part.valid),
+        ):
+            ring[at : at + head] = values[:head]
+            if head < len(chunk_part):
+                ring[: len(chunk_part) - head] = values[head:]
+        self._head[3] = written + len(chunk_part)
+
+    def since(self, position: int) -> tuple[Chunk, int, int]:
+        """(rows from `position` on, the next position, rows that were overwritten before they could be read)."""
+        end = self.n_written
+        start = max(position, end - self.capacity, 0)
+        where = np.arange(start, end) % self.capacity
+        rows = Chunk(self._data[where], self._times[where], self._valid[where])
+        # What the writer reached while we copied is torn: drop it.
+        torn = max(0, min(end, self.n_written - self.capacity) - start)
+        return rows[torn:], end, start + torn - min(position, start + torn)
+
+
+@dataclass(frozen=True, slots=True)
+class Rings:
+    """The rings of one life of a stream."""
+
+    signals: SharedRing
+    model: SharedRing
+    scores: SharedRing
+
+
+class MonitorWriter:
+    """The engine's side: writing never waits for anybody."""
+
+    KEEP_S = 120.0
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._slot = Slot(folder / "status", create=True)
+        self._log = open(folder / "log.jsonl", "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+        self._life = 0
+        self.rings: Rings | None = None
+
+    def open_rings(
+        self, sfreq: float, n_channels: int, model_sfreq: float, n_inputs: int, hop_s: float, n_classes: int
+    ) -> int:
+        """New rings for a stream that begins; returns their number, which the status names as `life`."""
+        self._life += 1
+        for old in self.folder.glob(f"*-{self._life - 2}"):
+            old.unlink(missing_ok=True)
+        rows = {"signals": (sfreq, n_channels), "model": (model_sfreq, n_inputs), "scores": (1 / hop_s, n_classes)}
+        made = {
+            name: SharedRing(self.folder / f"{name}-{self._life}", max(64, int(self.KEEP_S * rate)), n)
+            for name, (rate, n) in rows.items()
+        }
+        self.rings = Rings(**made)
+        return self._life
+
+    def status(self, state: dict[str, Any]) -> None:
+        self._slot.write(state)
+
+    def log(self, kind: str, **what: Any) -> None:
+        """One line of what happened, with the wall clock."""
+        self._log.write(json.dumps({"kind": kind, "wall": time.time(), **what}, default=str) + "\n")
+
+    def close(self) -> None:
+        self._log.close()
+
+
+class MonitorReader:
+    """A front end's side: the newest state, new log lines, and the rings."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._slot: Slot | None = None
+        self._log_at = 0
+
+    def status(self) -> dict[str, Any]:
+        """The newest state; {} before the engine has written one."""
+        if self._slot is None:
+            if not (self.folder / "status").exists():
+                return {}
+            self._slot = Slot(self.folder / "status")
+        return self._slot.read()
+
+    def new_log(self) -> list[dict[str, Any]]:
+        """Whole lines that were written since the last call."""
+        path = self.folder / "log.jsonl"
+        if not path.exists():
+            return []
+        with open(path, "rb") as file:
+            file.seek(self._log_at)
+            content = file.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        self._log_at += len(whole)
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def rings(self, life: int) -> Rings | None:
+        """The rings of a life of the stream, or None where they are gone."""
+        try:
+            return Rings(*(SharedRing(self.folder / f"{name}-{life}") for name in ("signals", "model", "scores")))
+        except (OSError, ValueError):
+            return None
+
+
+def remove_monitor(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)

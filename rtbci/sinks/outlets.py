@@ -1,0 +1,64 @@
+"""LSL outlets of the answer: one channel a class, stamped hop by hop; and a Markers stream of events."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pylsl
+
+from rtbci.decisions import Detection
+from rtbci.types import Chunk, StreamInfo
+
+
+class Outlets:
+    """`<stream>-probability` and `<stream>-events`, which carry the pipeline's name and classes in their description."""
+
+    def __init__(self, stream: StreamInfo, pipeline: str, classes: tuple[str, ...], rate_hz: float) -> None:
+        about = pylsl.StreamInfo(
+            f"{stream.name}-probability", "Probability", len(classes), rate_hz, "float32",
+            f"rtbci-{stream.source_id or stream.name}-{pipeline}-probability",
+        )  # fmt: skip
+        channels = about.desc().append_child("channels")
+        for name in classes:
+            channel = channels.append_child("channel")
+            for key, value in (("label", name), ("unit", "probability"), ("type", "Probability")):
+                channel.append_child_value(key, value)
+        _sign(about, stream, pipeline)
+        self._probability = pylsl.StreamOutlet(about)
+        about = pylsl.StreamInfo(
+            f"{stream.name}-events", "Markers", 1, 0, "string",
+            f"rtbci-{stream.source_id or stream.name}-{pipeline}-events",
+        )  # fmt: skip
+        _sign(about, stream, pipeline)
+        self._events = pylsl.StreamOutlet(about)
+
+    def scores(self, scores: Chunk) -> None:
+        """Publish every hop with its own stamp."""
+        if len(scores) == 1:
+            self._probability.push_sample(scores.data[0], float(scores.times[0]))
+        elif len(scores):
+            self._probability.push_chunk(scores.data, scores.times.tolist())
+
+    def detection(self, found: Detection, stamp: float) -> None:
+        """One JSON line: what, when (seconds of the recording), how sure; stamped when it was decided."""
+        event = found.event
+        about = {
+            "label": event.label,
+            "state": "closed" if found.closed else "confirmed",
+            "onset_s": event.onset,
+            "duration_s": event.duration,
+            "confidence": round(event.confidence, 6),
+        }
+        self.marker(about, stamp)
+
+    def marker(self, about: dict[str, Any], stamp: float) -> None:
+        self._events.push_sample([json.dumps(about)], stamp)
+
+
+def _sign(about: Any, stream: StreamInfo, pipeline: str) -> None:
+    desc = about.desc()
+    desc.append_child_value("manufacturer", "rtbci")
+    desc.append_child_value("pipeline", pipeline)
+    desc.append_child_value("input", stream.name)
+    desc.append_child_value("input_source_id", stream.source_id)

@@ -1,0 +1,1 @@
+"""Where samples come from: an LSL inlet, a recording, the synthetic generator."""

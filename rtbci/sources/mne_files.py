@@ -1,0 +1,97 @@
+"""Recordings that mne reads: GDF, BrainVision, EEGLAB, FIF, Nihon Kohden, Persyst, ANT."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rtbci.errors import RecordingError
+from rtbci.sources.recording import Recording
+from rtbci.types import Event, Samples, StreamInfo
+
+if TYPE_CHECKING:
+    import mne
+
+_KEPT = ("eeg", "seeg", "ecog", "dbs", "eog", "ecg", "emg", "bio", "misc")
+
+
+@contextmanager
+def quietly(path: Path, kind: str) -> Iterator[list[str]]:
+    """Collects what mne would print or warn of, one line each, and turns its errors into one RecordingError."""
+    import mne
+
+    said: list[str] = []
+    with mne.utils.use_log_level("ERROR"), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield said
+        except RecordingError:
+            raise
+        except ImportError as error:
+            raise RecordingError(f"{path}: {_one_line(error)}; install that package to read {kind}") from error
+        except Exception as error:
+            # A reader of foreign bytes may fail with anything at all.
+            raise RecordingError(
+                f"{path}: cannot be read as {kind}: {_one_line(error)}; check that the file is whole and of this kind"
+            ) from error
+        finally:
+            said += dict.fromkeys(_one_line(w.message) for w in caught if "naming conventions" not in str(w.message))
+
+
+def events_of(raw: mne.io.BaseRaw) -> tuple[Event, ...]:
+    """The annotations of a file, their onsets counted from its first sample."""
+    annotations = raw.annotations
+    durations = np.nan_to_num(annotations.duration)
+    columns = zip(annotations.onset, durations, annotations.description, annotations.ch_names, strict=True)
+    return tuple(
+        Event(float(onset - raw.first_time), float(duration), str(label), channels=tuple(channels))
+        for onset, duration, label, channels in columns
+    )
+
+
+def open_with_mne(path: Path, kind: str) -> Recording:
+    """Open what `mne.io.read_raw` can, in pieces where the format allows it."""
+    import mne
+
+    # Some readers print to standard output, which may be carrying a program's JSON.
+    with quietly(path, kind) as said, redirect_stdout(io.StringIO()):
+        raw = mne.io.read_raw(path, preload=False)
+        types = raw.get_channel_types()
+        annotations = events_of(raw)
+    picks = [i for i, t in enumerate(types) if t in _KEPT]
+    if not any(types[i] != "misc" for i in picks):
+        raise RecordingError(f"{path}: has no EEG channel ({', '.join(sorted(set(types)))}); name a recording with EEG")
+    volts = np.array([raw.info["chs"][i]["unit"] == mne.io.constants.FIFF.FIFF_UNIT_V for i in picks])
+    volts &= ~_without_unit(raw, kind)[picks]
+    scale = np.where(volts, 1e6, 1.0)
+
+    def read(start: int, stop: int) -> Samples:
+        with quietly(path, kind):
+            data = raw.get_data(picks, start, stop)  # (n_channels, n_samples), V
+        return np.asarray(data.T * scale, np.float32)
+
+    info = StreamInfo(
+        name=path.stem,
+        sfreq=float(raw.info["sfreq"]),
+        channels=tuple(raw.ch_names[i] for i in picks),
+        units=tuple("uV" if volt else "" for volt in volts),
+    )
+    return Recording(path, kind, info, int(raw.n_times), read, annotations, raw.info["meas_date"], tuple(said))
+
+
+def _without_unit(raw: mne.io.BaseRaw, kind: str) -> npt.NDArray[np.bool_]:
+    """Channels for which a GDF file gives no unit: mne takes their values for volts, here they stay as they are."""
+    if kind != "GDF":
+        return np.zeros(len(raw.ch_names), np.bool_)
+    return np.asarray(raw._raw_extras[0]["units"]) == 1
+
+
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -1,0 +1,167 @@
+"""A recording on disk as a source: µV in pieces, with channel names, annotations and what was wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from rtbci.errors import RecordingError
+from rtbci.types import Chunk, Event, Samples, StreamInfo, Times
+
+_BLOCK_S = 10.0  # read from disk at once, however small the chunks that are asked for
+
+FORMATS = {
+    ".edf": "EDF",
+    ".bdf": "BDF",
+    ".xdf": "XDF",
+    ".xdfz": "XDF",
+    ".gdf": "GDF",
+    ".vhdr": "BrainVision",
+    ".ahdr": "BrainVision",
+    ".set": "EEGLAB",
+    ".fif": "FIF",
+    ".eeg": "Nihon Kohden",
+    ".lay": "Persyst",
+    ".cnt": "ANT or Neuroscan",
+}
+
+# The first bytes that a format's own definition asks for; the others are judged by their reader.
+_SIGNATURES = {"EDF": b"0       ", "BDF": b"\xffBIOSEMI", "GDF": b"GDF ", "XDF": b"XDF:"}
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording, of which nothing but the header need be in memory.
+
+    `read(a, b)` gives samples a to b, float32 (b - a, n_channels), in the units of `info`: µV for every voltage.
+    `stamps` are the real times of an irregular recording (seconds from its first sample); None: index / sfreq.
+    `warnings` are what a reader found odd but could work with, each one a line.
+    """
+
+    path: Path
+    format: str
+    info: StreamInfo
+    n_samples: int
+    read: Callable[[int, int], Samples]
+    annotations: tuple[Event, ...] = ()
+    start: datetime | None = None
+    warnings: tuple[str, ...] = ()
+    stamps: Times | None = None
+
+    @property
+    def duration_s(self) -> float:
+        """From the first sample to one sample period after the last."""
+        if self.stamps is not None and len(self.stamps):
+            return float(self.stamps[-1] - self.stamps[0]) + 1 / self.info.sfreq
+        return self.n_samples / self.info.sfreq
+
+    def times(self, start: int = 0, stop: int | None = None) -> Times:
+        """Seconds from the start of the recording, of samples start to stop; the same however it is cut."""
+        stop = self.n_samples if stop is None else min(stop, self.n_samples)
+        if self.stamps is not None:
+            return self.stamps[start:stop]
+        return np.arange(start, stop) / self.info.sfreq
+
+    def chunks(self, n_samples: int, start: int = 0, stop: int | None = None) -> Iterator[Chunk]:
+        """Samples start to stop (all of them by default) in chunks of n_samples; the last may be shorter."""
+        if n_samples < 1 or start < 0:
+            raise ValueError(f"chunks of at least 1 sample from sample 0 on, not {n_samples} from {start}")
+        stop = self.n_samples if stop is None else min(stop, self.n_samples)
+        block = n_samples * max(1, round(_BLOCK_S * self.info.sfreq / n_samples))
+        for first in range(start, stop, block):
+            last = min(first + block, stop)
+            data, times = self.read(first, last), self.times(first, last)
+            for i in range(0, last - first, n_samples):
+                yield Chunk(data[i : i + n_samples], times[i : i + n_samples])
+
+
+def open_recording(path: str | Path, *, stream: str | int | None = None) -> Recording:
+    """Open a recording of any format in FORMATS; `stream` picks one of an XDF file by name, source id or number.
+
+    Annotations come from the file and from an events table beside it (`NAME_events.tsv`). Raises RecordingError.
+    """
+    path = _existing(Path(path))
+    kind = _format(path)
+    _check_signature(path, kind)
+    if stream is not None and kind != "XDF":
+        raise RecordingError(f"{path}: a {kind} file has one stream only; leave stream={stream!r} out")
+    recording = _reader(kind)(path, kind, stream)
+    if recording.n_samples == 0:
+        raise RecordingError(f"{path}: holds no samples; record it again or remove it")
+    return replace(recording, annotations=_merged(recording.annotations, _sidecar(path)))
+
+
+def _reader(kind: str) -> Callable[[Path, str, str | int | None], Recording]:
+    # Imported here so that what one format needs is not loaded for another.
+    if kind == "XDF":
+        from rtbci.sources.xdf import open_xdf
+
+        return lambda path, _, stream: open_xdf(path, stream)
+    if kind in ("EDF", "BDF"):
+        from rtbci.sources.edf import open_edf
+
+        return lambda path, kind, _: open_edf(path, kind)
+    from rtbci.sources.mne_files import open_with_mne
+
+    return lambda path, kind, _: open_with_mne(path, kind)
+
+
+def _existing(path: Path) -> Path:
+    if path.is_dir():
+        raise RecordingError(f"{path}: is a folder; name a recording in it")
+    if not path.exists():
+        names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)
+        hint = f"did you mean {', '.join(near)}?" if near else "check the name and the folder"
+        raise RecordingError(f"{path}: there is no such file; {hint}")
+    if path.suffix.lower() == ".eeg":
+        # The samples of a BrainVision recording have the same suffix; its header says what they are.
+        headers = (path.with_suffix(suffix) for suffix in (".vhdr", ".ahdr"))
+        return next((header for header in headers if header.exists()), path)
+    return path
+
+
+def _format(path: Path) -> str:
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise RecordingError(
+            f"{path}: {path.suffix or 'no suffix'} is no format known here; use one of {', '.join(FORMATS)}"
+        )
+    return kind
+
+
+def _check_signature(path: Path, kind: str) -> None:
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError as error:
+        raise RecordingError(f"{path}: cannot be read: {error.strerror}; check its permissions") from error
+    if not head:
+        raise RecordingError(f"{path}: is empty (0 bytes); copy or record it again")
+    wanted = _SIGNATURES.get(kind)
+    if wanted is None or head.startswith(wanted) or path.suffix.lower() == ".xdfz":
+        return
+    actual = next((k for k, signature in _SIGNATURES.items() if head.startswith(signature)), None)
+    hint = f"it starts like {actual}: rename it" if actual else f"it starts with {head!r}; check what wrote it"
+    raise RecordingError(f"{path}: is not {kind} although its name says so; {hint}")
+
+
+def _sidecar(path: Path) -> tuple[Event, ...]:
+    from rtbci.sinks.events import read_events
+
+    stem = path.stem
+    bases = [stem] + [stem.removesuffix(kind) for kind in ("_eeg", "_ieeg") if stem.endswith(kind)]
+    tables = (path.with_name(f"{base}_events.tsv") for base in bases)
+    return next((read_events(table) for table in tables if table.exists()), ())
+
+
+def _merged(own: tuple[Event, ...], beside: tuple[Event, ...]) -> tuple[Event, ...]:
+    """Both, by onset; one that stands in the file and in the table counts once."""
+    known = {(e.onset, e.duration, e.label) for e in own}
+    added = [e for e in beside if (e.onset, e.duration, e.label) not in known]
+    return tuple(sorted([*own, *added], key=lambda e: (e.onset, e.duration, e.label)))

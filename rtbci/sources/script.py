@@ -1,0 +1,188 @@
+"""What happens to a synthetic patient: seizures, what only looks like one, and artefacts; drawn at random."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rtbci.sources.discharges import Bump, Pop, Rhythm, Sharp, Tension, Wave
+from rtbci.sources.patient import MUSCLES, Patient
+from rtbci.sources.scalp import ELECTRODES, Array, at, distance, field, somewhere
+
+_N = len(ELECTRODES)
+
+
+def seizure(rng: np.random.Generator, patient: Patient, onset: float, duration: float) -> list[Wave]:
+    """Evolving: spike and wave over both sides, or a rhythm that starts in one field, slows, grows and spreads."""
+    if rng.random() < 0.3:
+        return [_spike_and_wave(rng, patient, onset, duration)]
+    place = somewhere(rng)
+    hz = [(rng.uniform(4, 8), rng.uniform(2, 4)), (rng.uniform(8, 15), rng.uniform(3, 6))]
+    hz += [(rng.uniform(2.5, 4), rng.uniform(1.2, 2.2)), (rng.uniform(2, 4), rng.uniform(4, 7))]
+    glide = hz[rng.choice(4, p=[0.4, 0.2, 0.25, 0.15])]
+    first = _evolving(rng, patient, place, onset, duration, glide)
+    waves: list[Wave] = [first]
+    if rng.random() < 0.5:
+        # It reaches the other side, later and at a rhythm of its own.
+        delay = rng.uniform(0.15, 0.6) * duration
+        other = place * np.array([-1, 1, 1])
+        slower = (glide[0] * rng.uniform(0.6, 1.0), glide[1] * rng.uniform(0.7, 1.0))
+        waves.append(_evolving(rng, patient, other, onset + delay, duration - delay, slower))
+    if rng.random() < 0.3:
+        waves += _spikes(rng, patient, place, onset, onset + duration, rng.uniform(0.5, 2))
+    return waves
+
+
+def _spike_and_wave(rng: np.random.Generator, patient: Patient, onset: float, duration: float) -> Rhythm:
+    start_hz = rng.uniform(3.0, 4.2)
+    return Rhythm(
+        onset,
+        duration,
+        hz=(start_hz, start_hz * rng.uniform(0.65, 0.9)),
+        uv=(patient.amplitude_uv * rng.uniform(2, 6), patient.amplitude_uv * rng.uniform(3, 8)),
+        gain=field(at("Fz"), rng.uniform(0.8, 1.6)) * rng.choice([-1, 1]),
+        lag=distance(at("Fz")) * rng.uniform(0, 0.02),
+        sharpness=rng.uniform(0.6, 1.0),
+        wobble=_wobble(rng, 0.5),
+        rise_s=rng.uniform(0.3, 1.5),
+    )
+
+
+def _evolving(
+    rng: np.random.Generator, patient: Patient, place: Array, onset: float, duration: float, hz: tuple[float, float]
+) -> Rhythm:
+    end_uv = patient.amplitude_uv * np.exp(rng.uniform(np.log(2.0), np.log(10)))
+    speed = rng.uniform(0.03, 0.3)  # of the scalp's radius, a second
+    return Rhythm(
+        onset,
+        duration,
+        hz=hz,
+        uv=(end_uv * rng.uniform(0.3, 0.9), end_uv),
+        gain=field(place, rng.uniform(0.45, 1.1), rng.normal(0, 0.5, 3)) * rng.choice([-1, 1]),
+        arrival=np.clip(distance(place) - 0.5, 0, None) / speed,
+        lag=distance(place) * rng.uniform(0, 0.05),
+        sharpness=rng.choice([0.0, rng.uniform(0.2, 1.0)]),
+        harmonics=rng.uniform(0, 1),
+        wobble=_wobble(rng, 1.5),
+        rise_s=rng.uniform(0.5, 4),
+    )
+
+
+def _wobble(rng: np.random.Generator, depth: float) -> Array:
+    rates = rng.uniform(0.05, 0.5, 4)
+    return np.stack([depth * rng.uniform(0, 1, 4) * 0.15 / rates, rates, rng.uniform(0, 2 * np.pi, 4)], axis=1)
+
+
+def mimics(
+    rng: np.random.Generator, patient: Patient, duration_s: float, often: float
+) -> tuple[list[Wave], list[Tension]]:
+    """What an expert would not call a seizure; each kind comes with probability `often` times its own."""
+    waves: list[Wave] = []
+    tensions: list[Tension] = []
+    start, stop = sorted(rng.uniform(-0.2, 1.2, 2) * duration_s)
+    kind = rng.random() / often
+    if kind < 0.35:
+        waves += _periodic(rng, patient, start, stop)
+    elif kind < 0.7:
+        waves.append(_rhythmic_delta(rng, patient, start, stop))
+    elif kind < 0.8:
+        waves.append(_one_loose_electrode(rng, patient, start, stop))
+    elif kind < 0.9:
+        waves += _spikes(rng, patient, somewhere(rng), 0, duration_s, rng.uniform(0.02, 0.4))
+    if rng.random() < 0.3 * often:
+        tensions.append(_chewing(rng, patient, duration_s))
+    if rng.random() < 0.3 * often:
+        waves += _spindles(rng, patient, duration_s)
+    return waves, tensions
+
+
+def _periodic(rng: np.random.Generator, patient: Patient, start: float, stop: float) -> list[Wave]:
+    """Lateralised or generalised periodic discharges, 0.4 to 2 Hz: alike, and with rest between them."""
+    hz = rng.uniform(0.4, 2.0)
+    steps = 1 / hz * np.exp(rng.normal(0, rng.uniform(0.02, 0.2), int((stop - start) * hz) + 2))
+    place, width = (somewhere(rng), rng.uniform(0.4, 0.9)) if rng.random() < 0.5 else (at("Fz"), rng.uniform(1, 2))
+    gain = field(place, width, rng.normal(0, 0.4, 3)) * rng.choice([-1, 1])
+    lag = distance(place) * rng.uniform(0, 0.05)
+    uv, width_s = patient.amplitude_uv * np.exp(rng.uniform(np.log(2), np.log(12))), rng.uniform(0.025, 0.08)
+    after = rng.uniform(0, 1.0)
+    times = start + np.cumsum(steps)
+    return [Sharp(float(t), uv * rng.uniform(0.75, 1.25), width_s, gain, after, lag) for t in times[times < stop]]
+
+
+def _rhythmic_delta(rng: np.random.Generator, patient: Patient, start: float, stop: float) -> Rhythm:
+    """Lateralised or generalised rhythmic delta, 0.7 to 2.6 Hz: smooth, and it does not evolve."""
+    hz, uv = rng.uniform(0.7, 2.6), patient.amplitude_uv * np.exp(rng.uniform(np.log(1.5), np.log(8)))
+    place, width = (somewhere(rng), rng.uniform(0.4, 1.0)) if rng.random() < 0.5 else (at("Fz"), rng.uniform(0.8, 1.8))
+    return Rhythm(
+        start,
+        max(4.0, stop - start),
+        hz=(hz, hz * rng.uniform(0.93, 1.07)),
+        uv=(uv, uv * rng.uniform(0.8, 1.2)),
+        gain=field(place, width, rng.normal(0, 0.4, 3)),
+        lag=distance(place) * rng.uniform(0, 0.08),
+        harmonics=rng.uniform(0, 0.4),
+        wobble=_wobble(rng, 1.5),
+    )
+
+
+def _one_loose_electrode(rng: np.random.Generator, patient: Patient, start: float, stop: float) -> Rhythm:
+    """A rhythm at one electrode alone, as from a pulse, a ventilator or a hand that pats."""
+    hz, uv = rng.uniform(0.8, 7), patient.amplitude_uv * rng.uniform(2, 15)
+    return Rhythm(
+        start,
+        max(4.0, stop - start),
+        hz=(hz, hz),
+        uv=(uv, uv),
+        gain=np.eye(_N)[rng.integers(_N)],
+        harmonics=rng.uniform(0, 1),
+        wobble=_wobble(rng, 1.0),
+        rise_s=0.5,
+    )
+
+
+def _spikes(
+    rng: np.random.Generator, patient: Patient, place: Array, start: float, stop: float, hz: float
+) -> list[Wave]:
+    gain = field(place, rng.uniform(0.3, 0.7)) * rng.choice([-1, 1])
+    uv, width_s = patient.amplitude_uv * rng.uniform(2, 8), rng.uniform(0.015, 0.04)
+    times = rng.uniform(start, stop, rng.poisson(hz * (stop - start)))
+    return [Sharp(float(t), uv * rng.uniform(0.5, 1.2), width_s, gain) for t in times]
+
+
+def _spindles(rng: np.random.Generator, patient: Patient, duration_s: float) -> list[Wave]:
+    """Sleep: spindles, and K-complexes before some of them."""
+    waves: list[Wave] = []
+    for time in rng.uniform(0, duration_s, rng.poisson(duration_s / 12) + 1):
+        hz, uv = rng.uniform(11, 15), patient.amplitude_uv * rng.uniform(0.7, 2)
+        waves.append(Rhythm(float(time), rng.uniform(0.6, 2), (hz, hz), (uv, uv), field(at("Cz"), 0.7), rise_s=0.3))
+        if rng.random() < 0.5:
+            waves.append(Bump(float(time), -patient.amplitude_uv * rng.uniform(2, 6), 0.15, field(at("Cz"), 0.8)))
+    return waves
+
+
+def _chewing(rng: np.random.Generator, patient: Patient, duration_s: float) -> Tension:
+    uv = patient.amplitude_uv * rng.uniform(1, 6) + 10
+    start = rng.uniform(0, 0.8) * duration_s
+    return Tension(start, rng.uniform(3, 20), uv, rng.uniform(0.2, 1, len(MUSCLES)), rng.uniform(0.8, 2.2))
+
+
+def artefacts(rng: np.random.Generator, patient: Patient, duration_s: float) -> tuple[list[Wave], list[Tension]]:
+    """Blinks, looks to the side, touched cables, pops of an electrode, tense muscles."""
+
+    def times(per_minute: float) -> list[float]:
+        return [float(t) for t in rng.uniform(0, duration_s, rng.poisson(per_minute * duration_s / 60))]
+
+    eyes, aside = field(at("Fp1", "Fp2"), 0.45), field(at("F8"), 0.4) - field(at("F7"), 0.4)
+    waves: list[Wave] = [Bump(t, rng.uniform(50, 250), rng.uniform(0.05, 0.1), eyes) for t in times(patient.blinks)]
+    waves += [Bump(t, rng.uniform(-80, 80), rng.uniform(0.1, 0.5), aside) for t in times(patient.blinks / 3)]
+    for t in times(patient.swings):
+        shape = rng.normal(0, 1, _N) * (rng.random(_N) < rng.uniform(0.1, 1))
+        waves.append(Bump(t, patient.amplitude_uv * rng.uniform(1, 8), rng.uniform(0.1, 0.8), shape))
+    for t in times(patient.pops):
+        waves.append(
+            Pop(t, rng.choice([-1, 1]) * rng.uniform(50, 500), rng.uniform(0.05, 1), np.eye(_N)[rng.integers(_N)])
+        )
+    tense = [
+        Tension(t, rng.uniform(0.3, 8), rng.uniform(3, 60), rng.uniform(0, 1, len(MUSCLES)))
+        for t in times(patient.tensions)
+    ]
+    return waves, tense

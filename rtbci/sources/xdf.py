@@ -1,0 +1,143 @@
+"""XDF through pyxdf: loaded whole, on synchronised but never smoothed clocks, so that a loss stays visible."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rtbci.errors import RecordingError
+from rtbci.sources.recording import Recording
+from rtbci.types import Event, Samples, StreamInfo, Times
+
+_TO_MICROVOLTS = {"microvolts": 1.0, "microvolt": 1.0, "uv": 1.0, "µv": 1.0, "\u03bcv": 1.0}
+_TO_MICROVOLTS |= {"millivolts": 1e3, "millivolt": 1e3, "mv": 1e3, "volts": 1e6, "volt": 1e6, "v": 1e6}
+
+Stream = Mapping[str, Any]
+
+
+def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
+    """Open the EEG stream of an XDF file, or the one whose name, source id or number is `wanted`."""
+    streams, started = _load(path)
+    chosen = _choose(path, streams, wanted)
+    stamps = np.asarray(chosen["time_stamps"], np.float64)
+    labels, units = _channels(chosen)
+    scale = np.array([_TO_MICROVOLTS.get(unit.lower(), 1.0) for unit in units])
+    data: Samples = (np.asarray(chosen["time_series"], np.float64) * scale).astype(np.float32)
+    sfreq, said = _rate(path, chosen, stamps)
+    others = [_say(s) for s in streams if s is not chosen]
+    info = StreamInfo(
+        name=path.stem,
+        sfreq=sfreq,
+        channels=labels,
+        units=tuple("uV" if unit.lower() in _TO_MICROVOLTS else unit for unit in units),
+        type=_field(chosen, "type") or "EEG",
+        source_id=_field(chosen, "source_id"),
+    )
+    return Recording(
+        path,
+        "XDF",
+        info,
+        len(stamps),
+        lambda start, stop: data[start:stop],
+        _markers(streams, float(stamps[0])),
+        started,
+        (*said, *(f"other stream, not read: {other}" for other in others)),
+        stamps - stamps[0],
+    )
+
+
+def _load(path: Path) -> tuple[list[Stream], datetime | None]:
+    import pyxdf
+
+    try:
+        logging.getLogger("pyxdf").setLevel(logging.CRITICAL)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            streams, header = pyxdf.load_xdf(path, dejitter_timestamps=False)
+    except Exception as error:
+        # A reader of foreign bytes may fail with anything at all.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise RecordingError(f"{path}: cannot be read as XDF: {reason}; check that the file is whole") from error
+    try:
+        started = datetime.fromisoformat(header["info"]["datetime"][0])
+    except (KeyError, IndexError, TypeError, ValueError):
+        started = None
+    return streams, started
+
+
+def _choose(path: Path, streams: Sequence[Stream], wanted: str | int | None) -> Stream:
+    signals = [s for s in streams if _field(s, "channel_format") != "string" and len(s["time_stamps"])]
+    if wanted is not None:
+        keys = ("name", "source_id", "stream_id")
+        matching = [s for s in signals if str(wanted) in [_field(s, key) for key in keys]]
+    else:
+        matching = [s for s in signals if _field(s, "type").upper() == "EEG"]
+    if len(matching) == 1:
+        return matching[0]
+    there = "; ".join(map(_say, matching or streams)) or "no streams at all"
+    what = "an EEG stream with samples" if wanted is None else f"a signal stream {str(wanted)!r}"
+    if matching:
+        raise RecordingError(f"{path}: more than one stream fits; pick one by number (stream=…): {there}")
+    raise RecordingError(f"{path}: has not {what}; it has {there}; pick one by name or number (stream=…)")
+
+
+def _rate(path: Path, stream: Stream, stamps: Times) -> tuple[float, list[str]]:
+    nominal = float(_field(stream, "nominal_srate") or 0)
+    span = float(stamps[-1] - stamps[0])
+    effective = (len(stamps) - 1) / span if span > 0 else 0.0
+    if nominal <= 0 and effective <= 0:
+        raise RecordingError(f"{path}: stream {_say(stream)} has no sampling rate; pick a regular one (stream=…)")
+    if nominal <= 0:
+        return effective, [f"the stream names no rate; its stamps say {effective:g} Hz"]
+    if effective > 0 and abs(effective / nominal - 1) > 0.02:
+        said = f"runs at {nominal:g} Hz by its header but {effective:g} Hz by its stamps"
+        return nominal, [f"{said}: samples were lost, or a clock was reset"]
+    return nominal, []
+
+
+def _channels(stream: Stream) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    n_channels = int(_field(stream, "channel_count"))
+    try:
+        described = [dict(c) for c in stream["info"]["desc"][0]["channels"][0]["channel"]]
+    except (KeyError, IndexError, TypeError, ValueError):
+        described = []
+    if len(described) != n_channels:
+        return tuple(f"Ch{i + 1}" for i in range(n_channels)), ("",) * n_channels
+    labels = tuple(_first(c, "label") or f"Ch{i + 1}" for i, c in enumerate(described))
+    return labels, tuple(_first(c, "unit") for c in described)
+
+
+def _markers(streams: Sequence[Stream], zero: float) -> tuple[Event, ...]:
+    """Every string sample as an event without duration, seconds from the first sample of the signal."""
+    events = [
+        Event(float(stamp) - zero, 0.0, "/".join(str(value) for value in sample if value))
+        for s in streams
+        if _field(s, "channel_format") == "string"
+        for stamp, sample in zip(s["time_stamps"], s["time_series"], strict=True)
+    ]
+    return tuple(sorted(events, key=lambda e: e.onset))
+
+
+def _say(stream: Stream) -> str:
+    return (
+        f"{_field(stream, 'stream_id')} {_field(stream, 'name')!r} (type {_field(stream, 'type')!r}, "
+        f"{_field(stream, 'channel_count')} channels, {len(stream['time_stamps'])} samples)"
+    )
+
+
+def _field(stream: Stream, key: str) -> str:
+    value = stream["info"].get(key)
+    if isinstance(value, list):
+        value = value[0] if value else None
+    return "" if value is None else str(value)
+
+
+def _first(channel: Mapping[str, Any], key: str) -> str:
+    value = channel.get(key)
+    return str(value[0]) if isinstance(value, list) and value and value[0] is not None else ""

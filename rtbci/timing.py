@@ -1,0 +1,119 @@
+"""The gap guard: tells true loss from jitter on clock-synced, un-dejittered stamps; between a source and the montage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from rtbci.config import GapConfig
+from rtbci.types import Chunk, Gap
+
+
+class GapGuard:
+    """Samples with raw stamps in; samples on an unbroken grid, and the gaps between them, out.
+
+    The rule. Sample n is due at s + n/sfreq, where s follows the stamps with a time constant of 2 s (so that drift is
+    no loss). A stamp that is off by more than `limit` = max(0.6 periods, 6 · mean jitter) is suspect, and the next
+    0.1 s of samples decide: if all of them are late, samples were lost, as many as the least late of them says; if all
+    are early, the clock went back; otherwise the stamp was late and nothing is missing. Loss below `limit` cannot be
+    told from jitter. A loss is filled where it is short (GapConfig.max_fill_s), else it is a break.
+
+    Everything is counted in samples, so the cutting into chunks changes nothing.
+    """
+
+    FOLLOW_S = 2.0
+    CONFIRM_S = 0.1
+
+    def __init__(self, config: GapConfig, sfreq: float) -> None:
+        """sfreq: samples a second of the stamps' clock (for a replay at n times the speed: n times the rate)."""
+        self._period = 1 / sfreq
+        self._n_confirm = max(2, round(self.CONFIRM_S * sfreq))
+        self._max_fill = round(config.max_fill_s * sfreq)
+        self._gain = 1 - np.exp(-1 / (self.FOLLOW_S * sfreq))
+        self.reset()
+
+    def reset(self) -> None:
+        self._last: Chunk | None = None  # the last sample handed on
+        self._held: Chunk | None = None  # suspect samples that wait for a verdict
+        self._offset = 0.0  # s
+        self._n = 0  # samples on the grid since `_offset` was set
+        self.jitter_s = self._period  # careful until it has been measured
+
+    def process(self, chunk: Chunk) -> Iterator[Chunk | Gap]:
+        if self._held is not None:
+            chunk, self._held = Chunk.join([self._held, chunk]), None
+        if self._last is None and len(chunk):
+            self._offset = float(chunk.times[0])
+        while len(chunk):
+            n_good = self._follow(chunk.times.tolist())
+            if n_good:
+                yield self._hand_on(chunk[:n_good])
+                chunk = chunk[n_good:]
+                continue
+            if len(chunk) < self._n_confirm:
+                self._held = Chunk(chunk.data.copy(), chunk.times.copy(), chunk.valid.copy())
+                return
+            yield from self._judge(chunk)
+
+    def flush(self) -> Iterator[Chunk | Gap]:
+        """The stream is over: what waited for a verdict is handed on as it is."""
+        if self._held is not None:
+            chunk, self._held = self._held, None
+            self._n += len(chunk)
+            yield self._hand_on(chunk)
+
+    def _follow(self, stamps: list[float]) -> int:
+        """How many samples from the first on are where they are due."""
+        offset, jitter, gain, period = self._offset, self.jitter_s, self._gain, self._period
+        start = n = self._n
+        for stamp in stamps:
+            late = stamp - n * period - offset
+            size = late if late >= 0 else -late
+            if size > 0.6 * period and size > 6 * jitter:
+                break
+            offset += gain * late
+            jitter += gain * (size - jitter)
+            n += 1
+        self._offset, self.jitter_s, self._n = offset, jitter, n
+        return n - start
+
+    def _judge(self, chunk: Chunk) -> Iterator[Chunk | Gap]:
+        """Account for the first sample, which is suspect, so that it is good now."""
+        stamps = chunk.times[: self._n_confirm]
+        late = stamps - (self._n + np.arange(len(stamps))) * self._period - self._offset
+        limit = max(0.6 * self._period, 6 * self.jitter_s)
+        if late.min() > limit:
+            yield from self._account(chunk, round(float(late.min()) / self._period), float(late.min()))
+        elif late.max() < -limit:
+            assert self._last is not None
+            yield Gap(float(self._last.times[-1]), float(stamps[0]), 0, "the stream's clock went back", filled=True)
+            self._offset += float(late.max())
+        else:
+            # Late once and back again: jitter, larger than was thought.
+            self.jitter_s = abs(float(late[0])) / 6 * (1 + 1e-9)
+
+    def _account(self, chunk: Chunk, n_missing: int, late_s: float) -> Iterator[Chunk | Gap]:
+        assert self._last is not None
+        start, end = float(self._last.times[-1]), float(chunk.times[0])
+        filled = n_missing <= self._max_fill
+        yield Gap(start, end, n_missing, "samples lost", filled)
+        if filled:
+            ramp = np.linspace(0, 1, n_missing + 2)[1:-1]
+            data = self._last.data + ramp[:, None].astype(np.float32) * (chunk.data[:1] - self._last.data)
+            yield self._hand_on(Chunk(data, start + ramp * (end - start), np.zeros(n_missing, np.bool_)))
+        self._n += n_missing
+        self._offset += late_s - n_missing * self._period
+
+    def _hand_on(self, chunk: Chunk) -> Chunk:
+        """Stamps strictly in order, so that a time names one sample: one that is not is a nanosecond after its elder."""
+        times = chunk.times
+        floor = -np.inf if self._last is None else float(self._last.times[-1])
+        if times[0] <= floor or bool(np.any(np.diff(times) <= 0)):
+            ordered = []
+            for stamp in times.tolist():
+                floor = stamp if stamp > floor else floor + 1e-9
+                ordered.append(floor)
+            chunk = Chunk(chunk.data, np.array(ordered), chunk.valid)
+        self._last = Chunk(chunk.data[-1:].copy(), chunk.times[-1:].copy(), chunk.valid[-1:])
+        return chunk

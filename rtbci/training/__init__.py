@@ -1,0 +1,1 @@
+"""Recordings and labels in, a pipeline file out."""

@@ -1,0 +1,61 @@
+"""Where a run stands, on disk after each epoch, so that a run that was killed comes to the same result."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from rtbci.errors import ConfigError
+from rtbci.training.config import TrainConfig
+from rtbci.training.curves import Row
+from rtbci.training.loop import Fit, Progress
+
+
+def checkpoint_path(out: Path) -> Path:
+    """NAME.checkpoint, beside the pipeline file that is to be."""
+    return out.with_name(f"{out.stem}.checkpoint")
+
+
+def save_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
+    """Written beside and renamed: a kill leaves the old one or the new."""
+    progress = fit.progress
+    content = {
+        "config": digest(config),
+        "network": fit.network.state_dict(),
+        "average": fit.average.state_dict() if fit.average is not None else None,
+        "optimizer": fit.optimizer.state_dict(),
+        "rows": [asdict(row) for row in progress.rows],
+        "best": progress.best,
+        "best_epoch": progress.best_epoch,
+        "best_loss": progress.best_loss,
+    }
+    beside = path.with_name(f".{path.name}.part")
+    torch.save(content, beside)
+    os.replace(beside, path)
+
+
+def load_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
+    """Bring `fit` to where the checkpoint stands. Raises ConfigError where it is damaged or of another config."""
+    try:
+        content = torch.load(path, map_location=fit.device, weights_only=True)  # tensors and numbers, never code
+        if content["config"] != digest(config):
+            raise ConfigError(f"{path}: belongs to another config or other data; remove it, or train without --resume")
+        fit.network.load_state_dict(content["network"])
+        if fit.average is not None:
+            fit.average.load_state_dict(content["average"])
+        fit.optimizer.load_state_dict(content["optimizer"])
+        rows = [Row(**row) for row in content["rows"]]
+        fit.progress = Progress(rows, content["best"], content["best_epoch"], content["best_loss"])
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever a damaged file may raise
+        raise ConfigError(f"{path}: is no whole checkpoint ({type(error).__name__}); remove it") from None
+
+
+def digest(config: TrainConfig) -> str:
+    """What tells one config from another."""
+    return hashlib.sha256(config.model_dump_json().encode()).hexdigest()

@@ -1,0 +1,74 @@
+"""`rtbci train`: a config in, a pipeline file out, with a progress bar, and what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from rtbci.front import print_json
+from rtbci.pipeline import Pipeline
+from rtbci.training.checkpoint import checkpoint_path
+from rtbci.training.config import read_train_config
+from rtbci.training.curves import Row
+from rtbci.training.train import train
+
+
+def train_from_file(config: Path, out: Path, settings: list[str], *, resume: bool, json: bool) -> None:
+    """Train as a TOML file says, `settings` over it."""
+    console = Console(stderr=True)
+    parsed = read_train_config(config, settings)
+    with _bar(console, quiet=json) as bar:
+        task = bar.add_task("reading", total=None, figures="")
+
+        def show(what: str, done: int, total: int, row: Row | None) -> None:
+            bar.update(task, description=what, completed=done, total=total, figures=_figures(row) if row else "")
+
+        pipeline = train(parsed, out, show, resume=resume)
+    if json:
+        return print_json({"pipeline": str(out), **pipeline.notes})
+    for line in summary(pipeline, out):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def summary(pipeline: Pipeline, out: Path) -> list[str]:
+    """What came of a training, in a few lines."""
+    training, scores = pipeline.notes["training"], pipeline.notes["scores"]
+    lines = [f"{out}: {training['epochs_run']} epochs, the weights of epoch {training['best_epoch']}"]
+    if not training["finished"]:
+        lines.append(f"stopped before its end; `--resume` goes on from {checkpoint_path(out).name}")
+    for kind in ("real", "synthetic"):
+        if kind in scores:
+            lines.append(f"held out, {kind}: {_told(scores[kind])}")
+    if len(scores) == 1:
+        lines.append("nothing was held out: how well it does on other recordings is not known")
+    return lines
+
+
+def _told(one: dict[str, Any]) -> str:
+    auroc = "-" if one["sample_auroc"] is None else f"{one['sample_auroc']:.3f}"
+    return (
+        f"{one['detected']} of {one['labelled']} labelled stretches detected, {one['false_alarms']} false alarms in "
+        f"{one['background_s']:.0f} s of background, AUROC of samples {auroc}, in {one['n_recordings']} recordings"
+    )
+
+
+def _figures(row: Row) -> str:
+    held = "" if row.held_out_loss is None else f" · held out {row.held_out_loss:.4f}"
+    auroc = "" if row.held_out_auroc is None else f" · AUROC {row.held_out_auroc:.3f}"
+    return f"loss {row.train_loss:.4f}{held}{auroc}"
+
+
+def _bar(console: Console, *, quiet: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[figures]}"),
+        console=console,
+        disable=quiet,
+    )

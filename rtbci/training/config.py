@@ -1,0 +1,186 @@
+"""What a training run is made of: the pipeline to be, its recordings and labels, and how the network is fitted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from rtbci.config import Name, PipelineConfig, Strict, nearest, override, parse, read_toml
+from rtbci.errors import ConfigError
+
+BACKGROUND, UNKNOWN = "background", "unknown"
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Seconds = Annotated[float, Field(ge=0)]
+Stretch = tuple[Seconds, PositiveFloat]
+
+
+class Marked(Strict):
+    """A stretch that is labelled here and not in the recording; `label` is a class, "background" or "unknown"."""
+
+    start_s: Seconds
+    stop_s: PositiveFloat
+    label: Name
+
+    @model_validator(mode="after")
+    def _has_length(self) -> Marked:
+        if self.stop_s <= self.start_s:
+            raise ValueError(f"stop_s {self.stop_s:g} is not after start_s {self.start_s:g}")
+        return self
+
+
+class RecordingsConfig(Strict):
+    """Recordings that are labelled in one way.
+
+    files: glob patterns below `data.root`. labels: what an annotation means, by its text: a class of the pipeline,
+    "background" or "unknown"; annotations of other texts mean nothing. elsewhere: what holds where none of them is.
+    marked: stretches labelled by hand, over the annotations. repeats: how often an epoch of training sees each.
+    """
+
+    files: Annotated[tuple[Name, ...], Field(min_length=1)]
+    labels: dict[Name, Name] = Field(default_factory=dict)
+    elsewhere: Literal["background", "unknown"] = "background"
+    background_only: bool = False
+    marked: tuple[Marked, ...] = ()
+    repeats: PositiveInt = 1
+    source: str = ""
+    licence: str = ""
+
+
+class SyntheticConfig(Strict):
+    """Recordings from the seeded generator, seizures and all; one in `1 / seizure_fraction` has a seizure."""
+
+    n_recordings: PositiveInt
+    duration_s: Annotated[float, Field(ge=10)] = 60.0
+    seizure_fraction: Annotated[float, Field(ge=0, le=1)] = 0.5
+    mimics: Literal["none", "some", "many"] = "some"
+    seed: NonNegativeInt = 0
+    label: Name = "seizure"
+
+
+class ValidationConfig(Strict):
+    """Whole recordings held out of the fit: those whose path matches a pattern, and a fraction of the others."""
+
+    files: tuple[Name, ...] = ()
+    fraction: Fraction = 0.0
+    synthetic_fraction: Fraction = 0.1
+
+
+class DataConfig(Strict):
+    """Where the recordings are, and which are kept for validation. `root` is taken from the config file's folder."""
+
+    root: str = "."
+    recordings: tuple[RecordingsConfig, ...] = ()
+    synthetic: SyntheticConfig | None = None
+    validation: ValidationConfig = ValidationConfig()
+
+    @model_validator(mode="after")
+    def _something_is_there(self) -> DataConfig:
+        if not self.recordings and self.synthetic is None:
+            raise ValueError("names no recordings; add [[data.recordings]] or [data.synthetic]")
+        return self
+
+
+class AugmentConfig(Strict):
+    """What is varied anew at each visit to a recording; all of it after the scaling, on what the network sees."""
+
+    gain_sd: NonNegativeFloat = 0.0  # of the logarithm, one draw for all channels
+    channel_gain_sd: NonNegativeFloat = 0.0  # the same, one draw a channel
+    channel_dropout: Fraction = 0.0
+    mirror: bool = False  # left and right change places, where the montage has both
+    invert: bool = False  # the sign of all channels
+
+    @property
+    def is_on(self) -> bool:
+        return self != AugmentConfig()
+
+
+class TrainingConfig(Strict):
+    """How the network is fitted.
+
+    bptt_s: length of a segment, through which gradients flow; state is carried on. visit_s: a longer recording is
+    seen from a random place for so long. Early stopping keeps the weights of the best epoch on the held-out
+    recordings, and gives up after `patience` epochs without a better one. average: share of the old in the running
+    average of the weights that is validated and kept (0: the bare weights).
+    """
+
+    epochs: PositiveInt = 30
+    patience: PositiveInt = 10
+    rows: PositiveInt = 16
+    bptt_s: PositiveFloat = 10.0
+    visit_s: PositiveFloat | None = None
+    optimizer: Literal["adam", "nadam", "radam"] = "adam"
+    lr: PositiveFloat = 1e-3
+    schedule: Literal["constant", "cosine"] = "cosine"
+    warmup_epochs: NonNegativeInt = 0
+    weight_decay: NonNegativeFloat = 0.0
+    clip_norm: PositiveFloat | None = 1.0
+    average: Fraction = 0.0
+    loss: Literal["bce", "focal", "cross_entropy"] = "bce"
+    focal_gamma: PositiveFloat = 2.0
+    class_weights: Literal["auto", "none"] = "auto"
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    mixed_precision: bool = False
+    device: Literal["cpu", "cuda", "auto"] = "cpu"
+    threads: PositiveInt = 1
+    seed: NonNegativeInt = 0
+
+
+class TrialsConfig(Strict):
+    """For networks of one answer an epoch: where the epoch begins, in seconds from the annotation's onset."""
+
+    start_s: float = 0.0
+
+
+class TrainConfig(Strict):
+    """A training run, as its TOML file says it."""
+
+    pipeline: PipelineConfig
+    data: DataConfig
+    trials: TrialsConfig = TrialsConfig()
+    augment: AugmentConfig = AugmentConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> TrainConfig:
+        classes = self.pipeline.classes
+        for number, recordings in enumerate(self.data.recordings):
+            used = [*recordings.labels.values(), *(marked.label for marked in recordings.marked)]
+            _require_labels(used, classes, f"data.recordings.{number}")
+        if self.data.synthetic is not None:
+            _require_labels([self.data.synthetic.label], classes, "data.synthetic.label")
+        one_of_all = self.training.loss == "cross_entropy"
+        if one_of_all != (self.pipeline.activation == "softmax"):
+            raise ValueError(
+                f"training.loss {self.training.loss!r} does not go with pipeline.activation "
+                f"{self.pipeline.activation!r}: cross_entropy wants softmax, bce and focal want sigmoid"
+            )
+        if one_of_all and len(classes) < 2:
+            raise ValueError("cross_entropy wants two classes or more in pipeline.classes")
+        return self
+
+
+def _require_labels(labels: list[str], classes: tuple[str, ...], where: str) -> None:
+    known = (*classes, BACKGROUND, UNKNOWN)
+    for label in labels:
+        if label not in known:
+            raise ValueError(f"{where}: {label!r} is not among {', '.join(known)}{nearest(label, known)}")
+
+
+def read_train_config(path: str | Path, settings: list[str] | None = None) -> TrainConfig:
+    """Read a TOML file; `settings` are `a.b=c` over it. Raises ConfigError that names file and key.
+
+    `data.root` comes back absolute: taken from the config's folder where it stands in the file, from the working
+    folder where it stands in `settings`.
+    """
+    path = Path(path)
+    values = read_toml(path)
+    if isinstance(values.get("data"), dict) and isinstance(values["data"].get("root", "."), str):
+        values["data"]["root"] = str(path.parent.resolve() / values["data"].get("root", "."))
+    config = parse(TrainConfig, override(values, settings or []), str(path))
+    root = Path(config.data.root).resolve()
+    if config.data.recordings and not root.is_dir():
+        raise ConfigError(f"{path}: data.root {root} is no folder; name it with --set data.root=FOLDER")
+    return config.model_copy(update={"data": config.data.model_copy(update={"root": str(root)})})

@@ -1,0 +1,63 @@
+"""Learning curves: one row an epoch, as CSV, as PNG, and in TensorBoard where that is installed."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """One epoch; the held-out figures are None where nothing is held out, or only one class is known there."""
+
+    epoch: int
+    lr: float
+    train_loss: float
+    held_out_loss: float | None = None
+    held_out_auroc: float | None = None
+
+
+def save_curves(rows: list[Row], out: Path) -> None:
+    """NAME_curves.csv and NAME_curves.png beside `out`, and NAME_tensorboard/."""
+    table = io.StringIO()
+    writer = csv.DictWriter(table, [f.name for f in fields(Row)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    out.with_name(f"{out.stem}_curves.csv").write_text(table.getvalue(), "utf-8")
+    _draw(rows, out.with_name(f"{out.stem}_curves.png"))
+    _to_tensorboard(rows, out.with_name(f"{out.stem}_tensorboard"))
+
+
+def _draw(rows: list[Row], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    left = figure.add_subplot()
+    right = left.twinx()
+    epochs = [row.epoch for row in rows]
+    left.plot(epochs, [row.train_loss for row in rows], label="loss, training")
+    for axis, name, label, style in (
+        (left, "held_out_loss", "loss, held out", "-"),
+        (right, "held_out_auroc", "AUROC, held out", ":"),
+    ):
+        values = [(row.epoch, value) for row in rows if (value := getattr(row, name)) is not None]
+        if values:
+            axis.plot(*zip(*values, strict=True), style, color="C1", label=label)
+    left.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
+    right.set(ylabel="AUROC", ylim=(0, 1))
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    figure.savefig(path, dpi=120)
+
+
+def _to_tensorboard(rows: list[Row], folder: Path) -> None:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return
+    with SummaryWriter(str(folder)) as writer:
+        for row in rows:
+            for name, value in asdict(row).items():
+                if name != "epoch" and value is not None:
+                    writer.add_scalar(name, value, row.epoch)

@@ -1,0 +1,210 @@
+"""Recordings as a network learns from them: preprocessed by the pipeline's own stages, a label or none at every hop."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from rtbci.errors import ConfigError, RecordingError
+from rtbci.pipeline import Pipeline
+from rtbci.sources.recording import Recording, open_recording
+from rtbci.sources.synthetic import synthesise
+from rtbci.training.config import BACKGROUND, UNKNOWN, DataConfig, RecordingsConfig, SyntheticConfig, TrainConfig
+from rtbci.types import Chunk, Flags, Samples, Times
+
+_CHUNK_S = 20.0
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """From start to stop, in seconds of the recording, `label` holds: a class, "background" or "unknown"."""
+
+    start: float
+    stop: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A recording with what is known of it, and whether it is kept out of the fit."""
+
+    name: str
+    recording: Recording
+    stretches: tuple[Stretch, ...]
+    elsewhere: str
+    repeats: int
+    held_out: bool
+    origin: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True)
+class Example:
+    """What the network sees of a recording, whole hops of it, and what it should say.
+
+    x: (n_steps * hop, n_channels); times: (n_steps * hop,); y: (n_steps, n_classes), 0 or 1; known: (n_steps,).
+    """
+
+    source: Source
+    x: Samples
+    times: Times
+    y: Samples
+    known: Flags
+    hop: int
+
+    @property
+    def n_steps(self) -> int:
+        return len(self.known)
+
+
+def find_sources(config: TrainConfig) -> list[Source]:
+    """Open every recording that the config names, and match its annotations to labels. Real ones come first."""
+    data = config.data
+    sources: list[Source] = []
+    for number, group in enumerate(data.recordings):
+        sources += _group(data, group, f"data.recordings.{number}")
+    names = [source.name for source in sources]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(f"data.recordings: {twice[0]} is named by two patterns; each recording counts once")
+    sources = _hold_out(sources, data, config.training.seed)
+    if data.synthetic is not None:
+        sources += _synthetic(data.synthetic, data.validation.synthetic_fraction)
+    if all(source.held_out for source in sources):
+        raise ConfigError("data.validation holds out every recording; leave some to train on")
+    return sources
+
+
+def _group(data: DataConfig, group: RecordingsConfig, where: str) -> list[Source]:
+    root = Path(data.root)
+    paths: list[Path] = []
+    for pattern in group.files:
+        # An events table beside a recording is read with it, and is none itself.
+        found = sorted(p for p in root.glob(pattern) if p.is_file() and p.suffix.lower() not in (".tsv", ".json"))
+        if not found:
+            raise ConfigError(f"{where}.files: nothing matches {pattern!r} in {root}")
+        paths += found
+    recordings = [open_recording(path) for path in dict.fromkeys(paths)]
+    _require_meaning(group, recordings, where)
+    return [
+        Source(
+            name=recording.path.relative_to(root).as_posix(),
+            recording=recording,
+            stretches=_stretches(group, recording),
+            elsewhere=BACKGROUND if group.background_only else group.elsewhere,
+            repeats=group.repeats,
+            held_out=False,
+            origin=group.source,
+            licence=group.licence,
+        )
+        for recording in recordings
+    ]
+
+
+def _require_meaning(group: RecordingsConfig, recordings: list[Recording], where: str) -> None:
+    if group.background_only:
+        return
+    if not group.labels and not group.marked:
+        raise ConfigError(f"{where} says of nothing what it is; add labels, marked or background_only = true")
+    said = sorted({event.label for recording in recordings for event in recording.annotations})
+    for recording in recordings if not group.marked else ():
+        table = recording.path.with_name(f"{recording.path.stem}_events.tsv")
+        if not recording.annotations and not table.exists():
+            raise RecordingError(
+                f"{recording.path}: has no annotations, and training needs them; write {table.name} beside it, "
+                f"label it with {where}.marked, or say background_only = true"
+            )
+    for label in group.labels:
+        if said and label not in said:
+            shown = ", ".join(repr(text[:40]) for text in said[:12])
+            raise ConfigError(f"{where}.labels: no annotation reads {label!r}; those recordings have {shown}")
+
+
+def _stretches(group: RecordingsConfig, recording: Recording) -> tuple[Stretch, ...]:
+    if group.background_only:
+        return ()
+    annotated = [
+        Stretch(event.onset, event.onset + event.duration, group.labels[event.label])
+        for event in recording.annotations
+        if event.label in group.labels
+    ]
+    return (*annotated, *(Stretch(m.start_s, m.stop_s, m.label) for m in group.marked))
+
+
+def _hold_out(sources: list[Source], data: DataConfig, seed: int) -> list[Source]:
+    """By pattern, and a fraction of the rest by the seed: whole recordings, never parts of one."""
+    patterns, fraction = data.validation.files, data.validation.fraction
+    names = [source.name for source in sources]
+    for pattern in patterns:
+        if not fnmatch.filter(names, pattern):
+            raise ConfigError(f"data.validation.files: no recording matches {pattern!r}")
+    held = {name for pattern in patterns for name in fnmatch.filter(names, pattern)}
+    rest = [name for name in names if name not in held]
+    drawn = np.random.default_rng([seed, 7]).permutation(len(rest))[: round(fraction * len(rest))]
+    held |= {rest[i] for i in drawn}
+    return [Source(**{**vars(source), "held_out": source.name in held}) for source in sources]
+
+
+def _synthetic(config: SyntheticConfig, held_fraction: float) -> list[Source]:
+    n, n_held = config.n_recordings, round(held_fraction * config.n_recordings)
+    # Spread evenly, so that every part of the set has its share of seizures.
+    with_seizure = np.diff(np.floor(np.arange(n + 1) * config.seizure_fraction + 1e-9)) > 0
+    held = np.zeros(n, bool)
+    held[np.linspace(0, n - 1, n_held).round().astype(int)] = True
+    sources = []
+    for i in range(n):
+        recording = synthesise(
+            config.seed * 100_000 + i, config.duration_s, n_seizures=int(with_seizure[i]), mimics=config.mimics
+        )
+        stretches = tuple(Stretch(e.onset, e.onset + e.duration, config.label) for e in recording.annotations)
+        name = recording.info.name
+        sources.append(Source(name, recording, stretches, BACKGROUND, 1, bool(held[i]), "rtbci's generator"))
+    return sources
+
+
+def preprocess(pipeline: Pipeline, recording: Recording) -> Chunk:
+    """A whole recording through the stages that it meets live: all up to the network."""
+    stages = pipeline.preprocessor(recording.info)
+    n = max(1, round(_CHUNK_S * recording.info.sfreq))
+    return Chunk.join([stages.process(chunk) for chunk in recording.chunks(n)])
+
+
+def make_example(pipeline: Pipeline, source: Source) -> Example:
+    """hop: of the network; for an epoch network each sample is a step."""
+    signal = preprocess(pipeline, source.recording)
+    hop = 1 if pipeline.network.window is not None else pipeline.hop
+    signal = signal[: len(signal) // hop * hop]
+    y, known = label_steps(signal.times[hop - 1 :: hop], source, pipeline.classes)
+    return Example(source, signal.data, signal.times, y, known & signal.valid.reshape(-1, hop).all(axis=1), hop)
+
+
+def label_steps(times: npt.NDArray[np.float64], source: Source, classes: tuple[str, ...]) -> tuple[Samples, Flags]:
+    """The label of each step by the time of its newest sample: y (n_steps, n_classes), known (n_steps,).
+
+    Where stretches overlap, "unknown" wins, then classes; two classes may hold at once.
+    """
+    y = np.zeros((len(times), len(classes)), np.float32)
+    rest = np.array([name == BACKGROUND for name in classes], np.float32)
+    y[:] = rest
+    known = np.full(len(times), source.elsewhere != UNKNOWN)
+    rank = {BACKGROUND: 0, UNKNOWN: 2}
+    for stretch in sorted(source.stretches, key=lambda s: rank.get(s.label, 1)):
+        here = (times >= stretch.start) & (times < stretch.stop)
+        known[here] = stretch.label != UNKNOWN
+        if stretch.label in classes and stretch.label != BACKGROUND:
+            y[here] = np.maximum(y[here] - rest, 0)
+            y[here, classes.index(stretch.label)] = 1
+    return y, known
+
+
+def require_labels(examples: list[Example], classes: tuple[str, ...]) -> None:
+    """Raises ConfigError where a class has no step to learn from."""
+    for k, name in enumerate(classes):
+        if not any((e.y[e.known, k] > 0.5).any() for e in examples):
+            raise ConfigError(
+                f"no training recording has a known step of {name!r}; check data.recordings.labels, and which "
+                "recordings are held out"
+            )

@@ -1,0 +1,170 @@
+"""The loop: segments in, weights out; state carried along each lane, early stopping on whole held-out recordings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+import torch
+from scipy.stats import rankdata
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from rtbci.models.network import Network, State
+from rtbci.training.config import TrainingConfig
+from rtbci.training.curves import Row
+from rtbci.training.lanes import Batch
+from rtbci.training.losses import Loss
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "nadam": torch.optim.NAdam, "radam": torch.optim.RAdam}
+
+Weights = dict[str, Tensor]
+
+
+@dataclass
+class Progress:
+    """What a run has come to: enough, with the optimizer's state, to go on from."""
+
+    rows: list[Row] = field(default_factory=list)
+    best: Weights = field(default_factory=dict)
+    best_epoch: int = 0
+    best_loss: float = math.inf
+
+
+class Fit:
+    """A network on its way from random to fitted. `run_epoch` until `done`; `state_dict` is what a checkpoint holds."""
+
+    def __init__(self, network: Network, loss: Loss, config: TrainingConfig, device: str) -> None:
+        self.network = network.to(device)
+        self.loss = loss
+        self.config = config
+        self.device = device
+        trainable = [p for p in network.parameters() if p.requires_grad]
+        self.optimizer = OPTIMIZERS[config.optimizer](trainable, lr=config.lr, weight_decay=config.weight_decay)
+        self.average = (
+            AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(config.average))  # type: ignore[no-untyped-call]
+            if config.average
+            else None
+        )
+        self.progress = Progress()
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that are over."""
+        return len(self.progress.rows)
+
+    @property
+    def done(self) -> bool:
+        return self.epoch >= self.config.epochs or self.epoch - self.progress.best_epoch >= self.config.patience
+
+    @property
+    def candidate(self) -> Network:
+        """The network that is validated and kept: the running average where there is one."""
+        return self.network if self.average is None else cast(Network, self.average.module)
+
+    def run_epoch(self, training: Iterable[Batch], held_out: Iterable[Batch]) -> Row:
+        """One pass over the training batches, one over the held-out ones. Without these the last epoch is the best."""
+        lr = learning_rate(self.config, self.epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        # A seed for each epoch, so that a run that is resumed goes the same way.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.config.seed * 100_003 + self.epoch)
+            train_loss = self._learn(training)
+        held_loss, auroc = self._validate(held_out)
+        row = Row(self.epoch + 1, lr, train_loss, held_loss, auroc)
+        self.progress.rows.append(row)
+        if held_loss is None or held_loss < self.progress.best_loss:
+            self.progress.best = {k: v.detach().cpu().clone() for k, v in self.candidate.state_dict().items()}
+            self.progress.best_epoch = row.epoch
+            self.progress.best_loss = math.inf if held_loss is None else held_loss
+        return row
+
+    def _learn(self, batches: Iterable[Batch]) -> float:
+        self.network.train()
+        total, weight = 0.0, 0.0
+        state: State | None = None
+        for batch in batches:
+            batch = batch.to(self.device)
+            with self._precision():
+                logits, state = step(self.network, batch, state)
+            loss, n = self.loss(logits.float(), batch.y, batch.known)
+            state = tuple(s.detach() for s in state)
+            if float(n) == 0:
+                continue  # nothing is known in this segment; only its state matters
+            self.optimizer.zero_grad(set_to_none=True)
+            (loss / n).backward()  # type: ignore[no-untyped-call]
+            if self.config.clip_norm is not None:
+                nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
+            self.optimizer.step()
+            if self.average is not None:
+                self.average.update_parameters(self.network)
+            total, weight = total + float(loss.detach()), weight + float(n)
+        return total / max(weight, 1e-12)
+
+    @torch.no_grad()
+    def _validate(self, batches: Iterable[Batch]) -> tuple[float | None, float | None]:
+        network = self.candidate.eval()
+        total, weight = 0.0, 0.0
+        scores, truth = [], []
+        state: State | None = None
+        for batch in batches:
+            batch = batch.to(self.device)
+            logits, state = step(network, batch, state)
+            loss, n = self.loss(logits, batch.y, batch.known)
+            total, weight = total + float(loss), weight + float(n)
+            scores.append(logits[batch.known].cpu().numpy())
+            truth.append(batch.y[batch.known].cpu().numpy() > 0.5)
+        if not weight:
+            return None, None
+        return total / weight, mean_auroc(np.concatenate(scores), np.concatenate(truth))
+
+    def _precision(self) -> torch.autocast:
+        # bfloat16 has float32's range, so that no loss needs scaling.
+        wanted = self.config.mixed_precision and self.device.startswith("cuda")
+        return torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=wanted)
+
+
+def step(network: nn.Module, batch: Batch, state: State | None) -> tuple[Tensor, State]:
+    """The network over one segment; state goes on, or begins at zero in fresh rows. Logits (rows, steps, n)."""
+    if state and len(state[0]) == len(batch.fresh):
+        # Where, not times zero: a state that has become infinite must not live on as NaN.
+        state = tuple(torch.where(_rows(batch.fresh, s), torch.zeros_like(s), s) for s in state)
+    else:
+        state = None
+    logits, state = network(batch.x, state)
+    if logits.ndim == 2:  # of an epoch network, which begins anew with each trial
+        return logits[:, None], ()
+    return logits, state
+
+
+def _rows(fresh: Tensor, like: Tensor) -> Tensor:
+    return fresh.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def learning_rate(config: TrainingConfig, epoch: int) -> float:
+    """Of an epoch, counted from 0: a linear warm-up, then constant or a cosine down to a hundredth."""
+    if epoch < config.warmup_epochs:
+        return config.lr * (epoch + 1) / (config.warmup_epochs + 1)
+    if config.schedule == "constant":
+        return config.lr
+    done = (epoch - config.warmup_epochs) / max(1, config.epochs - config.warmup_epochs)
+    return config.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def mean_auroc(scores: np.ndarray, truth: np.ndarray) -> float | None:
+    """Area under the ROC curve (Mann-Whitney, ties count half), the mean over classes that have both kinds of step.
+
+    scores, truth: (n_steps, n_classes).
+    """
+    areas = [_auroc(s, t) for s, t in zip(scores.T, truth.T, strict=True) if t.any() and not t.all()]
+    return float(np.mean(areas)) if areas else None
+
+
+def _auroc(scores: np.ndarray, truth: np.ndarray) -> float:
+    n_positive = int(truth.sum())
+    ranks = float(rankdata(scores)[truth].sum()) - n_positive * (n_positive + 1) / 2
+    return ranks / (n_positive * (len(truth) - n_positive))

@@ -1,0 +1,57 @@
+"""Losses of every step whose label is known: binary, focal, or one class of all; weighted against imbalance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, softplus
+
+from rtbci.training.config import TrainingConfig
+
+# (logits (rows, steps, n_classes), y likewise, known (rows, steps)) -> the sum over known steps, and their weight
+Loss = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+def make_loss(config: TrainingConfig, class_weights: Tensor) -> Loss:
+    """class_weights (n_classes,): of the positive steps of each class; of the class itself for cross-entropy."""
+    if config.loss == "cross_entropy":
+        return partial(masked_cross_entropy, weights=class_weights, smoothing=config.label_smoothing)
+    gamma = config.focal_gamma if config.loss == "focal" else 0.0
+    return partial(masked_binary, weights=class_weights, gamma=gamma, smoothing=config.label_smoothing)
+
+
+def masked_binary(
+    logits: Tensor, y: Tensor, known: Tensor, *, weights: Tensor, gamma: float = 0.0, smoothing: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Binary cross-entropy, each class for itself; with gamma focal (T.-Y. Lin et al., ICCV 2017)."""
+    weight = torch.where(y > 0.5, weights, 1.0) * known[..., None]  # (rows, steps, n_classes)
+    target = y * (1 - 2 * smoothing) + smoothing
+    each = binary_cross_entropy_with_logits(logits, target, reduction="none")
+    if gamma:
+        # (1 - p of the truth) ** gamma, from the logit itself, so that it never overflows.
+        each = each * torch.exp(-gamma * softplus(torch.where(y > 0.5, logits, -logits)))
+    return (each * weight).sum(), weight.sum()
+
+
+def masked_cross_entropy(
+    logits: Tensor, y: Tensor, known: Tensor, *, weights: Tensor, smoothing: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """y: one-hot."""
+    classes = y.argmax(-1)  # (rows, steps)
+    each = cross_entropy(logits.flatten(0, 1), classes.flatten(), reduction="none", label_smoothing=smoothing)
+    weight = weights[classes].flatten() * known.flatten()
+    return (each * weight).sum(), weight.sum()
+
+
+def balance(y: Tensor, known: Tensor, *, one_of_all: bool) -> Tensor:
+    """Weights that let positives and negatives count alike, from labels (n, n_classes) and known (n,): (n_classes,).
+
+    Bounded to 1/20 … 20, so that one short event does not drown all else.
+    """
+    counts = y[known].sum(0)
+    n_known = known.sum()
+    weights = n_known / (len(counts) * counts.clamp(min=1)) if one_of_all else (n_known - counts) / counts.clamp(min=1)
+    return weights.clamp(1 / 20, 20).float()

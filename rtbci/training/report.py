@@ -1,0 +1,85 @@
+"""How a trained pipeline does on recordings that it was not fitted to, told recording by recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from rtbci.evaluation.tagging import Tagged, tag
+from rtbci.pipeline import Pipeline
+from rtbci.training.config import BACKGROUND
+from rtbci.training.examples import Source, Stretch, label_steps
+from rtbci.training.loop import mean_auroc
+from rtbci.types import Event
+
+
+def held_out_scores(pipeline: Pipeline, sources: Iterable[Source]) -> dict[str, Any]:
+    """Tag each recording by the live path; per recording, and over the real and the synthetic ones, as plain JSON.
+
+    A false alarm is an event that overlaps known background and no labelled stretch of its class; an event wholly
+    where nothing is known is counted apart.
+    """
+    judged = [(source, *_judge(pipeline, source)) for source in sources]
+    parts = {"real": [], "synthetic": []}  # type: dict[str, list[Any]]
+    for one in judged:
+        parts["synthetic" if one[0].recording.format == "synthetic" else "real"].append(one)
+    scores: dict[str, Any] = {kind: _summary(part) for kind, part in parts.items() if part}
+    scores["recordings"] = [row for source, row, *_ in judged if source.recording.format != "synthetic"]
+    return scores
+
+
+def _judge(pipeline: Pipeline, source: Source) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    """What came of one recording: its row, and scores and truth of the steps whose label is known."""
+    result = tag(pipeline, source.recording)
+    y, known = label_steps(result.scores.times, source, pipeline.classes)
+    seizures = [s for s in source.stretches if s.label in pipeline.classes and s.label != BACKGROUND]
+    delays = [_delay(result, stretch) for stretch in seizures]
+    false, elsewhere = 0, 0
+    for event in result.events:
+        if not any(_overlap(event, s) and s.label == event.label for s in seizures):
+            inside = (result.scores.times >= event.onset) & (result.scores.times < event.onset + event.duration)
+            false, elsewhere = (false + 1, elsewhere) if known[inside].any() else (false, elsewhere + 1)
+    quiet = known & (y[:, [name != BACKGROUND for name in pipeline.classes]].max(axis=1) < 0.5)
+    row = {
+        "recording": source.name,
+        "duration_s": round(source.recording.duration_s, 3),
+        "background_s": round(float(quiet.sum() * pipeline.hop_s), 3),
+        "labelled": [[round(s.start, 3), round(s.stop, 3), s.label] for s in seizures],
+        "events": [[round(e.onset, 3), round(e.onset + e.duration, 3), e.label] for e in result.events],
+        "detection_delay_s": [None if d is None else round(d, 3) for d in delays],
+        "false_alarms": false,
+        "events_where_unknown": elsewhere,
+    }
+    kept = known & result.scores.valid
+    return row, result.scores.data[kept], y[kept] > 0.5
+
+
+def _delay(result: Tagged, stretch: Stretch) -> float | None:
+    hits = [
+        when
+        for event, when in zip(result.events, result.confirmed, strict=False)
+        if event.label == stretch.label and _overlap(event, stretch)
+    ]
+    return max(0.0, min(hits) - max(0.0, stretch.start)) if hits else None
+
+
+def _overlap(event: Event, stretch: Stretch) -> bool:
+    return event.onset < stretch.stop and stretch.start < event.onset + event.duration
+
+
+def _summary(judged: list[tuple[Source, dict[str, Any], np.ndarray, np.ndarray]]) -> dict[str, Any]:
+    rows = [row for _, row, *_ in judged]
+    auroc = mean_auroc(np.concatenate([s for *_, s, _ in judged]), np.concatenate([t for *_, t in judged]))
+    delays = [d for row in rows for d in row["detection_delay_s"]]
+    seen = [d for d in delays if d is not None]
+    return {
+        "n_recordings": len(rows),
+        "sample_auroc": None if auroc is None else round(auroc, 4),
+        "labelled": len(delays),
+        "detected": len(seen),
+        "median_detection_delay_s": round(float(np.median(seen)), 3) if seen else None,
+        "false_alarms": sum(row["false_alarms"] for row in rows),
+        "background_s": round(sum(row["background_s"] for row in rows), 3),
+    }

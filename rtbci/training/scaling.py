@@ -1,0 +1,37 @@
+"""The scaling's constants, learned from the training recordings before anything else is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rtbci.config import ConstantScaling, NoScaling, PipelineConfig, RunningScaling
+from rtbci.filters import MAD_TO_SD, amplitude
+from rtbci.models import from_config
+from rtbci.pipeline import Pipeline
+from rtbci.training.examples import Source, preprocess
+
+_MAX_SAMPLES = 20_000  # of one recording: enough for a median
+_MAX_RECORDINGS = 100  # spread over all of them
+
+
+def learn_scaling(config: PipelineConfig, sources: list[Source]) -> PipelineConfig:
+    """The config with its scaling filled in; each recording counts alike. Constants that stand there are kept."""
+    scaling = config.scaling
+    if isinstance(scaling, NoScaling):
+        return config
+    if scaling.scale_uv if isinstance(scaling, ConstantScaling) else scaling.start_uv is not None:
+        return config
+    bare = config.model_copy(update={"scaling": NoScaling()})
+    pipeline = Pipeline(bare, from_config(bare.model))
+    spread = sources[:: -(-len(sources) // _MAX_RECORDINGS)]
+    signals = [preprocess(pipeline, source.recording) for source in spread]
+    kept = [signal.data[signal.valid][:: 1 + len(signal) // _MAX_SAMPLES] for signal in signals]
+    if isinstance(scaling, RunningScaling):
+        start_uv = float(np.exp(np.median([np.log(max(amplitude(x), scaling.floor_uv)) for x in kept if len(x)])))
+        learned = scaling.model_copy(update={"start_uv": round(start_uv, 3)})
+        return config.model_copy(update={"scaling": learned})
+    pooled = np.concatenate(kept)
+    center = np.median(pooled, axis=0)
+    scale = np.maximum(MAD_TO_SD * np.median(np.abs(pooled - center), axis=0), 1e-3)
+    update = {"center_uv": tuple(map(float, center)), "scale_uv": tuple(map(float, scale))}
+    return config.model_copy(update={"scaling": scaling.model_copy(update=update)})

@@ -1,0 +1,131 @@
+"""The terminal view: stream, rate, staleness, latency, the probability as a moving bar, and the events."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+_STYLES = {"running": "bold green", "waiting": "bold yellow", "stale": "bold red", "lost": "bold red"}
+
+
+class TerminalView:
+    """Turns the engine's state and log into something to look at; draws nothing itself."""
+
+    def __init__(self, title: str, history: int = 60) -> None:
+        self._title = title
+        self._trace: deque[float] = deque(maxlen=history)
+        self._happened: deque[Text] = deque(maxlen=8)
+
+    def note(self, line: dict[str, Any]) -> None:
+        """One line of the engine's log."""
+        if text := describe(line):
+            style = {"onset": "bold red", "event": "red", "lost": "yellow", "gap": "yellow", "warning": "yellow"}
+            self._happened.append(Text(text, style=style.get(line["kind"], "dim")))
+
+    def render(self, state: dict[str, Any]) -> RenderableType:
+        """The whole view for the newest state."""
+        happened = Group(*self._happened) if self._happened else Text("nothing yet", style="dim")
+        return Panel(
+            Group(self._facts(state), Text(), self._bars(state), Text(), happened),
+            title=self._title,
+            title_align="left",
+        )
+
+    def _facts(self, state: dict[str, Any]) -> Table:
+        table = Table.grid(padding=(0, 2))
+        for _ in range(4):
+            table.add_column(no_wrap=True)
+        word = state.get("state", "starting")
+        table.add_row(
+            "state", Text(_sentence(state), style=_STYLES.get(word, "bold")), "pipeline", state.get("pipeline", "…")
+        )
+        if stream := state.get("stream"):
+            latency, samples = state["latency_ms"], state["samples"]
+            speed = "" if stream["speed"] == 1 else f"  × {stream['speed']:g}" if stream["speed"] else "  unpaced"
+            table.add_row(
+                "stream", f"{stream['name']}  ({stream['channels']} ch, {stream['sfreq']:g} Hz{speed})",
+                "rate", f"{state['rate_hz'] or 0:.1f} Hz",
+            )  # fmt: skip
+            table.add_row(
+                "latency", f"p50 {_ms(latency['p50'])}   p99 {_ms(latency['p99'])}   max {_ms(latency['max'])}",
+                "staleness", f"{state['staleness_s'] * 1e3:.0f} ms",
+            )  # fmt: skip
+            table.add_row(
+                "samples", f"{samples['received']} received, {samples['filled']} filled, {samples['lost']} lost",
+                "filters", f"{state['filter_delay_s'] * 1e3:.0f} ms group delay",
+            )  # fmt: skip
+            table.add_row("time", _clock(state["recording_s"]), "device", state["device"])
+        return table
+
+    def _bars(self, state: dict[str, Any]) -> RenderableType:
+        probability: dict[str, float] = state.get("probability") or {}
+        if not probability:
+            return Text("no answer yet", style="dim")
+        watched = state.get("smoothed") or probability
+        threshold = state.get("threshold", 0.5)
+        self._trace.append(max(watched.values()))
+        table = Table.grid(padding=(0, 2))
+        for name, value in list(probability.items())[:8]:
+            table.add_row(
+                name, _bar(value, 30), f"{value:.3f}", f"smoothed {watched[name]:.3f}" if name in watched else ""
+            )
+        trace = Text()
+        for value in self._trace:
+            trace.append(_BLOCKS[min(8, int(value * 8.999))], style="red" if value >= threshold else "green")
+        return Group(table, trace)
+
+
+def _bar(value: float, width: int) -> Text:
+    full = round(value * width)
+    return Text("█" * full, style="red" if value >= 0.5 else "green") + Text("░" * (width - full), style="dim")
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f} ms"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours:d}:{minutes:02d}:{rest:04.1f}"
+
+
+def _sentence(state: dict[str, Any]) -> str:
+    """The state in words."""
+    word = str(state.get("state", "starting"))
+    query = ", ".join(f"{k}={v}" for k, v in state.get("query", {}).items())
+    if word == "waiting":
+        left = (
+            f", {max(0.0, state['wait_s'] - state['waiting_s']):.0f} s left" if state.get("wait_s") is not None else ""
+        )
+        return f"waiting for {query} ({state.get('waiting_s', 0):.0f} s{left})"
+    if word in ("lost", "stale"):
+        return f"no data for {state.get('silent_s', 0):.1f} s, waiting for {query}"
+    return word
+
+
+def describe(line: dict[str, Any]) -> str:
+    """One line of the engine's log in words; "" for what nobody needs to read."""
+    kind = line["kind"]
+    if kind in ("onset", "event"):
+        times = f"{_clock(line['onset'])} for {line['duration']:.1f} s"
+        so_far = " so far" if kind == "onset" else ""
+        return f"{line['label']} at {times}{so_far}, confidence {line['confidence']:.2f}"
+    if kind == "gap":
+        what = "filled in" if line["filled"] else "every stage starts afresh"
+        return f"gap: {line['n_missing']} samples missing ({line['cause']}), {what}"
+    if kind == "connected":
+        return f"connected to {line['stream']} on {line['host']}: {line['channels']} channels, {line['sfreq']:g} Hz"
+    if kind == "reconnected":
+        return f"{line['stream']} is back, from {line['host']}"
+    if kind in ("lost", "refused"):
+        return f"stream {kind}: {line['reason']}"
+    if kind == "threshold":
+        return f"threshold set to {line['value']:.2f}"
+    return str(line.get("text", ""))

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+import torch
+
+import rtbci.models
+from rtbci.models.numpy_step import NumpyStep, has_numpy_step
+from rtbci.models.step import CpuStep, TorchStep, make_step
+
+NETWORKS = [
+    ("lstm_tagger", {"n_channels": 4, "units": (8, 6, 7), "n_classes": 2}),
+    ("lstm_tagger", {"n_channels": 4, "units": (8,), "hop": 3}),
+    ("lstm_tagger", {"n_channels": 4, "units": (8,), "hop": 100}),
+    ("conv_lstm", {"n_channels": 4, "filters": 6, "units": (8, 5)}),
+    ("conv_lstm", {"n_channels": 4, "filters": 6, "units": (8,), "kernel": 9, "hop": 4}),
+    ("conv_lstm", {"n_channels": 4, "filters": 6, "units": (8,), "kernel": 4, "hop": 4}),
+]
+
+
+@pytest.fixture(params=NETWORKS, ids=lambda case: f"{case[0]}-hop{case[1].get('hop', 1)}")
+def network(request):
+    torch.manual_seed(3)
+    network = rtbci.models.build(request.param[0], **request.param[1]).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.1 * torch.randn_like(parameter) * parameter.requires_grad
+    return network
+
+
+def signal(network, n_hops):
+    return np.random.default_rng(4).standard_normal((n_hops * network.hop, network.n_channels)).astype(np.float32)
+
+
+def run(step, x, cuts):
+    state, parts = step.initial_state(), []
+    for piece in np.split(x, cuts):
+        logits, state = step(piece, state)
+        parts.append(logits)
+    return np.concatenate(parts)
+
+
+def some_cuts(seed, n_hops, hop):
+    """Ragged, with empty pieces."""
+    rng = np.random.default_rng(seed)
+    return np.sort(rng.integers(0, n_hops + 1, rng.integers(1, n_hops))) * hop
+
+
+@pytest.mark.parametrize("make", [NumpyStep, TorchStep, CpuStep])
+def test_a_step_does_not_depend_on_the_cutting_and_is_the_network(network, make):
+    n_hops = 300
+    x = signal(network, n_hops)
+    whole = network(torch.tensor(x)[None])[0][0].detach().numpy()
+    for seed in range(5):
+        logits = run(make(network), x, some_cuts(seed, n_hops, network.hop))
+        assert logits.dtype == np.float32
+        np.testing.assert_allclose(logits, whole, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["lstm_tagger", "conv_lstm"])
+def test_numpy_stays_with_torch_over_a_long_run(kind):
+    torch.manual_seed(5)
+    network = rtbci.models.build(kind, n_channels=8, units=(16, 16)).eval()
+    x = signal(network, 20_000)
+    logits = run(NumpyStep(network), x, np.arange(8, len(x), 8))
+    whole = network(torch.tensor(x)[None])[0][0].detach().numpy()
+    np.testing.assert_allclose(logits, whole, rtol=1e-5, atol=1e-5)
+
+
+def test_huge_and_tiny_inputs_saturate_without_a_warning(network):
+    for scale in (1e6, 1e-42):
+        x = signal(network, 50) * np.float32(scale)
+        want = network(torch.tensor(x)[None])[0][0].detach().numpy()
+        np.testing.assert_allclose(NumpyStep(network)(x, NumpyStep(network).initial_state())[0], want, atol=1e-5)
+
+
+def test_a_step_leaves_the_state_it_was_given_alone(network):
+    step = make_step(network)
+    x = signal(network, 5)
+    _, state = step(x, step.initial_state())
+    before = [array.copy() for array in state]
+    first, _ = step(x, state)
+    again, _ = step(x, state)
+    assert all(np.array_equal(a, b) for a, b in zip(before, state, strict=True))
+    assert np.array_equal(first, again)
+
+
+def test_two_streams_through_one_step_do_not_mix(network):
+    step, alone = make_step(network), make_step(network)
+    x, other = signal(network, 6), -signal(network, 6)
+    first, state = step(x[: 3 * network.hop], step.initial_state())
+    step(other, step.initial_state())
+    second, _ = step(x[3 * network.hop :], state)
+    whole, _ = alone(x, alone.initial_state())
+    np.testing.assert_allclose(np.concatenate([first, second]), whole, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes", "step"),
+    [
+        ("lstm_tagger", {}, CpuStep),
+        ("conv_lstm", {}, CpuStep),
+        ("spatial_conv_lstm", {}, TorchStep),
+        ("conv_lstm", {"padding": "same"}, TorchStep),
+        ("lstm_tagger", {"bidirectional": True}, TorchStep),
+    ],
+)
+def test_every_tagger_has_a_step(kind, sizes, step):
+    network = rtbci.models.build(kind, n_channels=6, **sizes)
+    assert isinstance(make_step(network), step)
+    assert has_numpy_step(network) == (step is CpuStep)
+    logits, _ = make_step(network)(signal(network, 20), make_step(network).initial_state())
+    assert logits.shape == (20, 1)
