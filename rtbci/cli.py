@@ -67,7 +67,7 @@ def _display() -> bool:
 
 @app.command()
 def streams(
-    wait: Annotated[float, typer.Option(min=0.1, help="Seconds to listen.")] = 1.0,
+    wait: Annotated[float, typer.Option(min=0.1, help="Seconds to listen.")] = 2.0,
     json: Json = False,
 ) -> None:
     """List the LSL streams on the network."""

@@ -35,6 +35,7 @@ class Flow:
         self._by_uid: dict[str, _Acknowledger] = {}
         self._gone: set[str] = set()
         self._begun: float | None = None
+        self._base = 0  # what was sent before the stream began, or came back
         self._next_look = 0.0
 
     def await_first(self, stop: threading.Event) -> None:
@@ -42,6 +43,10 @@ class Flow:
         deadline = pylsl.local_clock() + _FIRST_S
         while pylsl.local_clock() < deadline and not self._by_uid and not stop.wait(0.01):
             self._look(0)
+
+    def begin_again(self, n_sent: int) -> None:
+        """The stream came back: consumers that return with it count from here."""
+        self._base, self._begun = n_sent, None
 
     def await_room(self, n_sent: int, stop: threading.Event) -> None:
         """Return when one more packet may be sent."""
@@ -71,7 +76,7 @@ class Flow:
         if taken is not None:
             return taken + self.ahead
         elapsed = pylsl.local_clock() - (self._begun or pylsl.local_clock())
-        return self.ahead + UNACKNOWLEDGED_SPEED * elapsed * self.sfreq
+        return self._base + self.ahead + UNACKNOWLEDGED_SPEED * elapsed * self.sfreq
 
     def _taken(self) -> int | None:
         """By the slowest of those who acknowledge; None where nobody does."""
@@ -105,4 +110,4 @@ class Flow:
             except (TimeoutError, LostError):
                 continue
             joined_late = self._begun is not None and now - self._begun > _JOINED_LATE_S
-            self._by_uid[info.uid()] = _Acknowledger(inlet, None if joined_late else 0)
+            self._by_uid[info.uid()] = _Acknowledger(inlet, None if joined_late else self._base)

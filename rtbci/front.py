@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -87,7 +88,8 @@ def stopped_by_signal(then: Callable[[], None] = lambda: None) -> Iterator[Calla
 
     def stop(*_: object) -> None:
         asked.append(True)
-        then()
+        # From a thread: the signal may have come while this one holds a lock that `then` needs.
+        threading.Thread(target=then).start()
 
     signals = [signal.SIGINT, signal.SIGTERM]
     before = [signal.signal(number, stop) for number in signals]

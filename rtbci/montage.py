@@ -19,7 +19,7 @@ DOUBLE_BANANA = (
 
 # The older names of the 10-20 system, to those of the 10-10 system (ACNS guideline 2, 2016).
 _ALIASES = {"t3": "T7", "t4": "T8", "t5": "P7", "t6": "P8", "m1": "A1", "m2": "A2", "tp9": "TP9", "tp10": "TP10"}
-_ZONES = ["Fp", "AF", "FT", "FC", "TP", "CP", "PO", "F", "T", "C", "P", "O", "I", "N", "A"]
+_ZONES = ["Fp", "AF", "FT", "FC", "TP", "CP", "PO", "F", "T", "C", "P", "O", "I", "N", "A", "M"]
 _ELECTRODE = re.compile(rf"({'|'.join(_ZONES)})(z|[0-9]{{1,2}})h?", re.IGNORECASE)
 _REFERENCES = {"ref", "le", "avg", "av", "ar", "car", "linked", "reference", "org", "cz-ref", "g2", "common"}
 _MICROVOLTS = {

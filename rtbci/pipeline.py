@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -156,7 +157,7 @@ class Pipeline:
 
 
 def _why_not_causal(network: Network) -> str:
-    if getattr(network, "bidirectional", False):
+    if network.lookahead == sys.maxsize:
         return "bidirectional: its backward pass starts at the recording's end"
     return f"'same' padding: {network.lookahead} samples ahead"
 

@@ -9,7 +9,6 @@ slowest. For consumers that do not, it runs at most UNACKNOWLEDGED_SPEED x real 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import itertools
 import signal
@@ -94,15 +93,17 @@ class Replay:
             player.close()
 
 
-def run_replay(replay: Replay, stop: threading.Event | None = None) -> None:
+def run_replay(replay: Replay) -> None:
     """A replay as the target of a process of its own; SIGINT and SIGTERM end it cleanly."""
+    stop = threading.Event()
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+        # From a thread: the signal may have come while this one holds the event's lock.
+        threading.Thread(target=stop.set).start()
 
-    signal.signal(signal.SIGTERM, interrupt)
-    with contextlib.suppress(KeyboardInterrupt):
-        replay.run(stop)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    replay.run(stop)
 
 
 class _Player:
@@ -222,12 +223,12 @@ class _Player:
         self.outlet = None
 
     def _reconnected(self) -> pylsl.StreamOutlet:
-        if self.replay.speed:
-            return pylsl.StreamOutlet(self.info)
-        self.stop.wait(RECONNECT_S)
+        if not self.replay.speed:
+            self.stop.wait(RECONNECT_S)
         outlet = pylsl.StreamOutlet(self.info)
-        while not outlet.wait_for_consumers(0.1) and not self.stop.is_set():
+        while not self.replay.speed and not outlet.wait_for_consumers(0.1) and not self.stop.is_set():
             pass
+        self.flow.begin_again(self.n_sent)
         return outlet
 
     def _drain(self) -> None:

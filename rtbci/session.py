@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -70,7 +72,8 @@ class EngineProcess:
         context = multiprocessing.get_context("spawn")
         theirs, self._commands = context.Pipe(duplex=False)
         self.process = context.Process(target=engine_main, args=(self.spec, theirs), name="rtbci-engine")
-        self.process.start()
+        with one_thread_each():
+            self.process.start()
         theirs.close()
 
     @property
@@ -113,6 +116,19 @@ class EngineProcess:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """A process started inside takes one thread for its matrix products: live chunks are too small to share out."""
+    names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def quiet_lsl() -> None:

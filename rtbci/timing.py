@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rtbci.config import GapConfig
-from rtbci.types import Chunk, Gap
+from rtbci.types import Chunk, Gap, Samples
 
 
 class GapGuard:
@@ -34,7 +34,8 @@ class GapGuard:
         self.reset()
 
     def reset(self) -> None:
-        self._last: Chunk | None = None  # the last sample handed on
+        self._last_row: Samples | None = None  # of the last sample handed on (1, n_channels)
+        self._last_time = -np.inf
         self._held: Chunk | None = None  # suspect samples that wait for a verdict
         self._offset = 0.0  # s
         self._n = 0  # samples on the grid since `_offset` was set
@@ -43,10 +44,13 @@ class GapGuard:
     def process(self, chunk: Chunk) -> Iterator[Chunk | Gap]:
         if self._held is not None:
             chunk, self._held = Chunk.join([self._held, chunk]), None
-        if self._last is None and len(chunk):
+        if self._last_row is None and len(chunk):
             self._offset = float(chunk.times[0])
         while len(chunk):
             n_good = self._follow(chunk.times.tolist())
+            if n_good == len(chunk):
+                yield self._hand_on(chunk)
+                return
             if n_good:
                 yield self._hand_on(chunk[:n_good])
                 chunk = chunk[n_good:]
@@ -86,34 +90,34 @@ class GapGuard:
         if late.min() > limit:
             yield from self._account(chunk, round(float(late.min()) / self._period), float(late.min()))
         elif late.max() < -limit:
-            assert self._last is not None
-            yield Gap(float(self._last.times[-1]), float(stamps[0]), 0, "the stream's clock went back", filled=True)
+            yield Gap(self._last_time, float(stamps[0]), 0, "the stream's clock went back", filled=True)
             self._offset += float(late.max())
         else:
             # Late once and back again: jitter, larger than was thought.
             self.jitter_s = abs(float(late[0])) / 6 * (1 + 1e-9)
 
     def _account(self, chunk: Chunk, n_missing: int, late_s: float) -> Iterator[Chunk | Gap]:
-        assert self._last is not None
-        start, end = float(self._last.times[-1]), float(chunk.times[0])
+        assert self._last_row is not None
+        start, end = self._last_time, float(chunk.times[0])
         filled = n_missing <= self._max_fill
         yield Gap(start, end, n_missing, "samples lost", filled)
         if filled:
             ramp = np.linspace(0, 1, n_missing + 2)[1:-1]
-            data = self._last.data + ramp[:, None].astype(np.float32) * (chunk.data[:1] - self._last.data)
+            data = self._last_row + ramp[:, None].astype(np.float32) * (chunk.data[:1] - self._last_row)
             yield self._hand_on(Chunk(data, start + ramp * (end - start), np.zeros(n_missing, np.bool_)))
         self._n += n_missing
         self._offset += late_s - n_missing * self._period
 
     def _hand_on(self, chunk: Chunk) -> Chunk:
         """Stamps strictly in order, so that a time names one sample: one that is not is a nanosecond after its elder."""
-        times = chunk.times
-        floor = -np.inf if self._last is None else float(self._last.times[-1])
-        if times[0] <= floor or bool(np.any(np.diff(times) <= 0)):
-            ordered = []
-            for stamp in times.tolist():
-                floor = stamp if stamp > floor else floor + 1e-9
-                ordered.append(floor)
+        last, ordered = self._last_time, []
+        in_order = True
+        for stamp in chunk.times.tolist():
+            if stamp <= last:
+                in_order, stamp = False, last + 1e-9
+            ordered.append(stamp)
+            last = stamp
+        if not in_order:
             chunk = Chunk(chunk.data, np.array(ordered), chunk.valid)
-        self._last = Chunk(chunk.data[-1:].copy(), chunk.times[-1:].copy(), chunk.valid[-1:])
+        self._last_time, self._last_row = last, chunk.data[-1:].copy()
         return chunk

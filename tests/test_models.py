@@ -10,6 +10,7 @@ import rtbci.models
 from rtbci.errors import ConfigError
 from rtbci.models.lstm import lstm_layer
 from rtbci.models.network import Network, count_parameters
+from rtbci.models.parts import divisible, in_parts
 from rtbci.models.selection import ElectrodeSelector, SelectionNet, tau_at, temperature_at
 
 ROOT = Path(__file__).parents[1]
@@ -214,6 +215,30 @@ def test_no_gradient_leaks_between_channels():
     network.channels(torch.randn(2, 10, 4))[0][..., 2].sum().backward()
     touched = [p.grad.flatten(1).any(1).tolist() for p in network.channels.parameters()]
     assert touched == [[False, False, True, False]] * 3
+
+
+@pytest.mark.parametrize("kind", ["channel_lstm", "conv_lstm"])
+def test_a_batch_in_parts_has_the_gradients_and_the_state_of_the_whole(kind):
+    network = build(kind, {"n_channels": 3, "units": (6,)}).train()
+    x = torch.randn(5, 12, 3)
+    _, state = network(torch.randn(5, 8, 3))
+    state = tuple(s.detach() for s in state)
+    answers = [network(x, state), in_parts(network, x, state, 2), in_parts(network, x, state, 2)]
+    gradients = []
+    for logits, _ in answers:
+        network.zero_grad()
+        logits.square().sum().backward()
+        gradients.append([p.grad.clone() for p in network.parameters() if p.requires_grad])
+    torch.testing.assert_close(answers[1], answers[0], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-4, atol=1e-6)
+    assert all(torch.equal(a, b) for a, b in zip(gradients[1], gradients[2], strict=True))
+
+
+def test_only_networks_without_draws_or_batch_norm_are_divisible():
+    assert divisible(build("channel_lstm", {"n_channels": 3}))
+    assert not divisible(build("conv_lstm", {"n_channels": 3, "dropout": 0.1}))
+    assert not divisible(build("msfbcnn", {"n_channels": 3, "dropout": 0.0}))
+    assert not divisible(build("selection", {"n_channels": 9, "network": {"kind": "conv_lstm"}}))
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])

@@ -59,6 +59,19 @@ def test_format_opens_with_its_channels_and_annotations(shared_data: Path, name:
     assert len(whole(recording)) == n_samples
 
 
+def test_values_without_a_unit_stay_as_they_are(shared_data: Path) -> None:
+    recording = open_recording(shared_data / "formats/gdf/sample.gdf")
+    assert set(recording.info.units) == {""}
+    assert np.median(whole(recording).data.std(axis=0)) < 100
+    assert set(open_recording(shared_data / "formats/mne/GDF/test_1ch.gdf").info.units) == {"uV"}
+
+
+def test_opening_prints_nothing(shared_data: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for name in OTHER_FORMATS:
+        open_recording(shared_data / name)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_fif_is_read_in_microvolts_with_onsets_from_its_first_sample(tmp_path: Path) -> None:
     data = np.random.default_rng(0).normal(0, 50e-6, (2, 1000))
     raw = mne.io.RawArray(data, mne.create_info(["Fp1", "Fp2"], 100.0, "eeg"), first_samp=300, verbose="ERROR")

@@ -213,3 +213,51 @@ def test_start_beyond_the_end_is_refused(shared_data: Path) -> None:
 def test_misspelt_fault_is_refused() -> None:
     with pytest.raises(ValidationError, match="jitter"):
         Faults(jitter=3)  # type: ignore[call-arg]
+
+
+def test_a_looped_file_follows_itself_without_a_seam(shared_data: Path, start: Start, name: str) -> None:
+    recording = open_recording(shared_data / SEIZURE)
+    start(
+        Replay(
+            (shared_data / SEIZURE,), name=name, speed=16, start_s=1, duration_s=10, loop=True, wait_for_consumer=True
+        )
+    )
+    data, stamps = pull(connect(name), 21 * 256)
+    once = Chunk.join(list(recording.chunks(10**6, 256, 11 * 256))).data
+    np.testing.assert_array_equal(data[: 20 * 256], np.concatenate([once, once]))
+    np.testing.assert_allclose(np.diff(stamps), 1 / (256 * 16), rtol=0, atol=1e-9)
+
+
+def test_real_stamps_of_an_irregular_recording_are_replayed(shared_data: Path, start: Start, name: str) -> None:
+    path = shared_data / "xdf/openbci_dropouts_Trial1.xdf"
+    start(Replay((path,), name=name, speed=0, duration_s=30))
+    times = open_recording(path).times()
+    n_samples = int(np.sum(times < 30))
+    _, stamps = pull(connect(name), n_samples)
+    np.testing.assert_allclose(stamps - stamps[0], times[: len(stamps)], rtol=0, atol=1e-9)
+    assert abs(len(stamps) - n_samples) <= 1
+
+
+def test_full_speed_goes_on_after_a_reconnect_with_new_acknowledgements(
+    shared_data: Path, start: Start, name: str
+) -> None:
+    run = shared_data / "icu_background/run00.edf"
+    recording = open_recording(run)
+    replay = Replay((run,), name=name, speed=0, chunk=64, faults=Faults(reconnect_at_s=(200,)))
+    process = start(replay)
+    about = pylsl.StreamInfo(f"{name}-ack", "rtbci-ack", 1, 0, "int64", f"{replay.source_id(recording)}-ack")
+    received, deadline = 0, time.monotonic() + 30
+    while received < recording.n_samples - 200 and time.monotonic() < deadline:
+        inlet, ack, taken = connect(name), pylsl.StreamOutlet(about), 0
+        while time.monotonic() < deadline:
+            try:
+                taken += len(inlet.pull_chunk(timeout=0.1, min_samples=1, as_numpy=True)[1])
+            except LostError:
+                break
+            ack.push_sample([taken])
+            if received + taken >= recording.n_samples - 200:
+                break
+        received += taken
+        del ack
+    process.join(15)
+    assert received == recording.n_samples - 200  # one second is away while the stream is

@@ -4,7 +4,7 @@ import torch
 
 import rtbci.models
 from rtbci.models.numpy_step import NumpyStep, has_numpy_step
-from rtbci.models.step import CpuStep, TorchStep, make_step
+from rtbci.models.step import CpuStep, TorchStep, faster_device, make_step
 
 NETWORKS = [
     ("lstm_tagger", {"n_channels": 4, "units": (8, 6, 7), "n_classes": 2}),
@@ -109,3 +109,19 @@ def test_every_tagger_has_a_step(kind, sizes, step):
     assert has_numpy_step(network) == (step is CpuStep)
     logits, _ = make_step(network)(signal(network, 20), make_step(network).initial_state())
     assert logits.shape == (20, 1)
+
+
+@pytest.mark.parametrize("kind", ["conv_lstm", "small_lstm"])
+def test_the_faster_device_is_one_that_is_there(kind):
+    device = faster_device(rtbci.models.build(kind, n_channels=3))
+    assert device == "cpu" or torch.cuda.is_available()
+
+
+def test_a_step_leaves_the_shared_network_alone():
+    network = rtbci.models.build("spatial_conv_lstm", n_channels=6).train()
+    step = TorchStep(network)
+    before = step(signal(network, 5), step.initial_state())[0]
+    with torch.no_grad():
+        network.dense.bias += 1
+    assert network.training
+    assert np.array_equal(step(signal(network, 5), step.initial_state())[0], before)

@@ -51,14 +51,18 @@ class Axis(QWidget):
             self.update()
             return
         width, ratio = self.timeline.width, self.devicePixelRatioF()
-        a, n = before % width, head - before + 1 + self.timeline.blank
+        reach = round(self._label_width() * ratio)
+        a, n = (before - reach) % width, head - before + 1 + self.timeline.blank + 2 * reach
         for left, right in ((a, min(a + n, width)), (0, a + n - width)):
             if right > left:
                 self.update(int(left / ratio) - 1, 0, int((right - left) / ratio) + 3, self.height())
 
+    def _label_width(self) -> int:
+        return self.fontMetrics().horizontalAdvance("00:00:00") + 5
+
     def step_s(self) -> int:
         """Between two labels, so that they never touch."""
-        room = self.fontMetrics().horizontalAdvance("00:00:00") + 14
+        room = self._label_width() + 10
         pixels = self.timeline.columns_per_s / self.devicePixelRatioF()
         return next((s for s in STEPS_S if s * pixels >= room), STEPS_S[-1])
 
@@ -72,23 +76,28 @@ class Axis(QWidget):
         ratio = self.devicePixelRatioF()
         for left, right, column in self.timeline.segments():
             box = QRect(round(left / ratio), 0, round((right - left) / ratio), self.height())
-            painter.setClipRect(box & exposed)
-            self._labels(painter, box, column, ratio)
+            if box.intersects(exposed):
+                painter.setClipRect(box & exposed)
+                self._labels(painter, box, column, ratio, exposed)
         painter.end()
 
-    def _labels(self, painter: QPainter, box: QRect, column: int, ratio: float) -> None:
+    def _labels(self, painter: QPainter, box: QRect, column: int, ratio: float, exposed: QRect) -> None:
+        """Those that reach into what is exposed; a label that the sweep would cut is left out whole."""
         assert self.clock is not None
+        room = self._label_width()
         step, rate, line = self.step_s(), self.timeline.columns_per_s, self.fontMetrics().height()
         offset = self.clock.recording_at_origin
-        second = int((column / rate + offset) // step) * step
+        first = column + max(0, exposed.left() - room - box.left()) * ratio
+        second = int((first / rate + offset) // step) * step
         while True:
             x = second - offset
             at = box.left() + round((self.timeline.column(x) - column) / ratio)
-            if at > box.right():
+            if at > min(box.right(), exposed.right()):
                 return
             painter.fillRect(at, 0, 1, 4, self.theme.colour("dim"))
-            painter.setPen(self.theme.colour("text"))
-            painter.drawText(at + 4, line - 1, wall_text(self.clock.wall(x)))
-            painter.setPen(self.theme.colour("dim"))
-            painter.drawText(at + 4, 2 * line, clock_text(second))
+            if box.left() <= at and at + room <= box.right() + 1:
+                painter.setPen(self.theme.colour("text"))
+                painter.drawText(at + 4, line - 1, wall_text(self.clock.wall(x)))
+                painter.setPen(self.theme.colour("dim"))
+                painter.drawText(at + 4, 2 * line, clock_text(second))
             second += step

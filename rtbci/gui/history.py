@@ -90,4 +90,4 @@ def _storage(n_rows: int, n_channels: int) -> npt.NDArray[np.float32]:
             os.posix_fallocate(file.fileno(), 0, size)
         except OSError:  # a full disk: then in memory
             return np.zeros((n_rows, n_channels), np.float32)
-        return np.memmap(file, np.float32, "r+", shape=(n_rows, n_channels))
+        return np.memmap(file, np.float32, "r+", shape=(n_rows, n_channels)).view(np.ndarray)

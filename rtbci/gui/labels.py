@@ -54,7 +54,7 @@ class Labels(QWidget):
         line = self._font().pixelSize() + 2
         drawn: list[tuple[int, int]] = []
         for row, centre in enumerate(lanes.centres.tolist()):
-            y = round(centre / ratio)
+            y = min(max(round(centre / ratio), line // 2), self.height() - line // 2)
             if not drawn or y - drawn[-1][1] >= line:
                 drawn.append((row, y))
         return drawn

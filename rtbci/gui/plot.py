@@ -29,13 +29,16 @@ class TimePlot(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.timeline, self.marks, self.theme = timeline, marks, theme
         self.history: History | None = None
         self.cursor_x: float | None = None
+        self.weight = 1.0  # how much thicker than usual the lines are
         self.raster = Raster(1, 1)
         self._invalid = np.zeros(1, np.bool_)  # by image column
         self._data_column = 0  # that of the newest sample painted
         self._head_column = 0
+        self._painted_rows = 0
         self._stale = True
         timeline.changed.connect(self.redraw)
         marks.changed.connect(self.update)

@@ -70,19 +70,22 @@ class Raster:
         floor: npt.NDArray[np.float32],
         ceiling: npt.NDArray[np.float32],
     ) -> None:
-        drawn = np.isfinite(top) & np.isfinite(bottom) & (bottom > floor) & (top < ceiling)
+        # NaN compares false: what is no number is not drawn.
+        drawn = (bottom > floor) & (top < ceiling) & (bottom > 0) & (top < self.height)
         column, row = np.nonzero(drawn)
-        a = np.maximum(top, floor)[drawn]
-        b = np.minimum(bottom, ceiling)[drawn]
+        a = np.maximum(top, np.maximum(floor, 0))[drawn]
+        b = np.minimum(bottom, np.minimum(ceiling, self.height))[drawn]
         first = np.floor(a).astype(np.int32)
         count = np.maximum(np.ceil(b).astype(np.int32) - first, 1)
         which = np.repeat(np.arange(len(count), dtype=np.int32), count)
         y = np.arange(len(which), dtype=np.int32) + (first - (np.cumsum(count, dtype=np.int32) - count))[which]
         cover = np.minimum(b[which], y + np.float32(1)) - np.maximum(a[which], y)
         level = (np.clip(cover, 0, 1) * LEVELS + np.float32(0.5)).astype(np.int32)
-        inside = (y >= 0) & (y < self.height)
-        solid = inside & (level == LEVELS)
+        y = np.minimum(y, self.height - 1)
+        where = y * self.width + at[column].astype(np.int32)[which]
+        ink = self._lut.ravel()[(row.astype(np.int32) * (LEVELS + 1))[which] + level]
+        solid = level == LEVELS
         # Soft edges first, so that where two traces meet neither cuts a hole into the other.
-        for chosen in (inside & ~solid, solid):
-            w = which[chosen]
-            self.pixels[y[chosen], at[column[w]]] = self._lut[row[w], level[chosen]]
+        flat = self.pixels.reshape(-1)
+        flat[where[~solid]] = ink[~solid]
+        flat[where[solid]] = ink[solid]

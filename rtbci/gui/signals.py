@@ -21,6 +21,7 @@ from rtbci.types import Samples
 LADDER = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000, 2000, 5000)  # µV/mm
 MODEL_LADDER = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5)  # of the model's own unit a mm
 REACH = 1.5  # lanes that a trace may leave its own by
+SETTLED_S = (1.0, 4.0)  # of data, after which all is drawn about its zero anew
 GROUP_GAP = 0.6  # lanes between two regions
 
 
@@ -53,8 +54,12 @@ class Signals(TimePlot):
         self.factors: dict[str, float] = {}  # a row's own sensitivity, times the common one
         self.unit = "µV"
         self.per_mm = 10.0
+        self.auto = True  # no hand has chosen a sensitivity
         self._channels: tuple[str, ...] = ()
         self._base = np.zeros(0, np.float32)
+        self._settled_s = SETTLED_S[0]
+        self._scale = np.ones(0, np.float32)
+        self.pixels_per_mm = 96 / 25.4
         self.lanes = Lanes(np.zeros(0, np.float32), 1.0)
         self.setMinimumSize(240, 120)
 
@@ -65,7 +70,9 @@ class Signals(TimePlot):
         if unit != self.unit:
             self.unit = unit
             self.per_mm = 10.0 if unit == "µV" else 0.3
+            self.auto = True
         self.history, self._channels = history, channels
+        self._settled_s = SETTLED_S[0]
         self._arrange()
 
     def montages(self) -> list[str]:
@@ -132,11 +139,10 @@ class Signals(TimePlot):
     def ladder(self) -> tuple[float, ...]:
         return LADDER if self.unit == "µV" else MODEL_LADDER
 
-    @property
-    def pixels_per_mm(self) -> float:
+    def _measure_screen(self) -> None:
         screen = self.screen()
         dpi = screen.physicalDotsPerInch() if screen is not None else 96.0
-        return (dpi if 50 <= dpi <= 400 else 96.0) * self.ratio / 25.4
+        self.pixels_per_mm = (dpi if 50 <= dpi <= 400 else 96.0) * self.ratio / 25.4
 
     @property
     def per_division(self) -> float:
@@ -148,6 +154,7 @@ class Signals(TimePlot):
         if row is not None:
             self.factors[row] = float(np.clip(self.factors.get(row, 1.0) * 1.5**-by, 1 / 32, 32))
         else:
+            self.auto = False
             nearest = int(np.argmin(np.abs(np.log(np.array(self.ladder) / self.per_mm))))
             self.per_mm = float(self.ladder[min(max(nearest - by, 0), len(self.ladder) - 1)])
         self.redraw()
@@ -176,9 +183,12 @@ class Signals(TimePlot):
 
     def prepare(self) -> None:
         """Each trace about the middle of its lane: the page's median is its zero."""
+        self._measure_screen()
         self._lay_out()
         data = self._page()
-        n = len(self.shown) if self.shown else 0
+        names = self.shown.names if self.shown else ()
+        n, scale = len(names), self.pixels_per_mm / self.per_mm
+        self._scale = np.array([scale / self.factors.get(name, 1.0) for name in names], np.float32)
         if data is None or not len(data):
             self._base = np.zeros(n, np.float32)
             return
@@ -201,28 +211,30 @@ class Signals(TimePlot):
     def advance(self) -> None:
         before = self._head_column // max(1, self.timeline.width)
         super().advance()
+        if self._stale or self.history is None:
+            return
         # Once a page the zero follows what has drifted; the page so far stays as it was painted.
-        if not self._stale and self._head_column // max(1, self.timeline.width) != before:
+        if self._head_column // max(1, self.timeline.width) != before:
             self.prepare()
+        # A zero out of a moment's data is none.
+        if self.history.newest_x - self.history.oldest_x > self._settled_s:
+            self._settled_s = SETTLED_S[1] if self._settled_s == SETTLED_S[0] else np.inf
+            self.redraw()
+            if self.auto:
+                self.fit()
 
     def paint_spans(self, found: Spans) -> None:
         if self.shown is None or not len(found.columns):
             return
-        scale = self.pixels_per_mm / self.per_mm / np.array(
-            [self.factors.get(name, 1.0) for name in self.shown.names], np.float32
-        )
-        half = np.float32(0.6 * max(1.0, self.ratio))
-        top = self.lanes.centres - (found.high - self._base) * scale - half
-        bottom = self.lanes.centres - (found.low - self._base) * scale + half
-        reach = self.lanes.pitch * (0.5 if self.butterfly else REACH)
-        height = np.float32(self.raster.height)
-        floor = np.clip(self.lanes.centres - reach, 0, height).astype(np.float32)
-        ceiling = np.clip(self.lanes.centres + reach, 0, height).astype(np.float32)
-        self.raster.paint(found.columns, top.astype(np.float32), bottom.astype(np.float32), floor, ceiling)
+        half = np.float32(0.6 * self.weight * self.ratio)
+        top = self.lanes.centres - (found.high - self._base) * self._scale - half
+        bottom = self.lanes.centres - (found.low - self._base) * self._scale + half
+        reach = np.float32(self.lanes.pitch * (0.5 if self.butterfly else REACH))
+        self.raster.paint(found.columns, top, bottom, self.lanes.centres - reach, self.lanes.centres + reach)
 
     def paint_over(self, painter: QPainter, exposed: QRect) -> None:
         """A bar that says how tall 100 µV are (or what fits)."""
-        if self.shown is None:
+        if self.shown is None or exposed.right() < self.raster.width - 12 * self.ratio * self.fontMetrics().height():
             return
         ratio, height = self.ratio, self.raster.height
         target = min(60.0 * ratio, 0.2 * height) * self.per_mm / self.pixels_per_mm

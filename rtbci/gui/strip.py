@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 from PyQt6.QtCore import QRect, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
@@ -16,17 +18,19 @@ from rtbci.gui.timeline import Timeline
 
 GRIP = 7  # pixels about the threshold line that take hold of it
 PADDING = 4
+HEARD_S = 0.6  # by then the engine's state shows what was asked
 
 
 class Strip(TimePlot):
     """Probabilities from 0 to 1."""
 
-    threshold_dragged = pyqtSignal(float)
+    threshold_asked = pyqtSignal(float)
 
     def __init__(self, timeline: Timeline, marks: Marks, theme: Theme) -> None:
         super().__init__(timeline, marks, theme)
         self.threshold: float | None = None
         self._held = False
+        self._asked_until = 0.0
         self.setMinimumHeight(56)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
 
@@ -38,10 +42,20 @@ class Strip(TimePlot):
         self.redraw()
 
     def set_threshold(self, value: float | None) -> None:
-        """What the engine decides by; a hand that holds the line has its own way until it lets go."""
-        if not self._held and value != self.threshold:
+        """What the engine decides by; a hand that holds the line has its own way until the engine has heard of it."""
+        waiting = self._held or time.monotonic() < self._asked_until
+        if not waiting and value != self.threshold:
             self.threshold = value
             self.update()
+
+    def ask(self, value: float) -> None:
+        """Put the threshold elsewhere, and say so."""
+        value = round(min(max(value, 0.0), 1.0), 2)
+        if value != self.threshold:
+            self.threshold = value
+            self._asked_until = time.monotonic() + HEARD_S
+            self.update()
+            self.threshold_asked.emit(value)
 
     def colours(self) -> list[QColor]:
         assert self.history is not None
@@ -49,7 +63,7 @@ class Strip(TimePlot):
 
     def paint_spans(self, found: Spans) -> None:
         height, pad = self.raster.height, PADDING * self.ratio
-        half = np.float32(0.9 * max(1.0, self.ratio))
+        half = np.float32(0.9 * self.weight * self.ratio)
         span = height - 2 * pad
         top = pad + (1 - found.high) * span - half
         bottom = pad + (1 - found.low) * span + half
@@ -81,20 +95,13 @@ class Strip(TimePlot):
         near = self.threshold is not None and abs(y - self.y_of(self.threshold)) <= GRIP
         self.setCursor(Qt.CursorShape.SizeVerCursor if near or self._held else Qt.CursorShape.ArrowCursor)
         if self._held:
-            self._drag(y)
+            self.ask(self.probability_at(y))
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
         assert event is not None
         if self._held:
-            self._drag(event.position().y())
+            self.ask(self.probability_at(event.position().y()))
             self._held = False
-
-    def _drag(self, y: float) -> None:
-        value = round(self.probability_at(y), 2)
-        if value != self.threshold:
-            self.threshold = value
-            self.update()
-            self.threshold_dragged.emit(value)
 
 
 class Legend(QWidget):

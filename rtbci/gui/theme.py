@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 
 from PyQt6.QtGui import QColor, QFont, QPalette
 from PyQt6.QtWidgets import QApplication
@@ -27,15 +28,21 @@ class Theme:
     classes: tuple[str, ...] = ()
 
     def colour(self, name: str, alpha: int = 255) -> QColor:
-        colour = QColor(getattr(self, name))
-        colour.setAlpha(alpha)
-        return colour
+        """By its name here. Not to be changed: the same is handed out again."""
+        return _colour(getattr(self, name), alpha)
 
     def region(self, name: str) -> QColor:
         return QColor(self.regions.get(name, self.text))
 
     def of_class(self, index: int) -> QColor:
         return QColor(self.classes[index % len(self.classes)])
+
+
+@cache
+def _colour(text: str, alpha: int) -> QColor:
+    colour = QColor(text)
+    colour.setAlpha(alpha)
+    return colour
 
 
 DARK = Theme(
@@ -126,6 +133,11 @@ def _sheet(theme: Theme, points: float) -> str:
         font-size: {small}pt;
     }}
     QTableCornerButton::section {{ background: {t.panel}; border: 0; }}
+    QTabBar::tab {{
+        background: transparent; color: {t.dim}; border: 0; border-bottom: 2px solid transparent; padding: 3px 8px;
+    }}
+    QTabBar::tab:selected {{ color: {t.text}; border-bottom-color: {t.accent}; }}
+    QTabWidget::pane {{ border: 0; }}
     QSplitter::handle {{ background: {t.window}; }}
     QScrollBar:vertical {{ background: transparent; width: 9px; margin: 0; }}
     QScrollBar::handle:vertical {{ background: {t.line}; border-radius: 4px; min-height: 24px; }}

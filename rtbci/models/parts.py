@@ -28,7 +28,7 @@ def in_parts(network: Network, x: Tensor, state: State | None, n_parts: int) -> 
     The parts' gradients are summed in order, so that the same seed gives the same weights.
     """
     parameters = [p for p in network.parameters() if p.requires_grad]
-    logits, *new = _InParts.apply(network, x, state or (), n_parts, *parameters)
+    logits, *new = _InParts.apply(network, x, state or (), n_parts, *parameters)  # type: ignore[no-untyped-call]
     return logits, tuple(new)
 
 
@@ -52,7 +52,8 @@ class _InParts(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *wanted: Tensor) -> Any:
         def differentiate(logits: Tensor, grad: Tensor) -> tuple[Tensor, ...]:
-            return torch.autograd.grad(logits, ctx.parameters, grad, materialize_grads=True)
+            grads: tuple[Tensor, ...] = torch.autograd.grad(logits, ctx.parameters, grad, materialize_grads=True)
+            return grads
 
         n_parts = len(ctx.logits)
         grads = _threads(n_parts).map(differentiate, ctx.logits, wanted[0].tensor_split(n_parts))

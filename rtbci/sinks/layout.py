@@ -70,4 +70,5 @@ def read_layout(folder: Path, life: int) -> Layout | None:
         values: dict[str, Any] = json.loads((folder / f"layout-{life}").read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return Layout(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    return Layout(**plain)

@@ -87,8 +87,8 @@ def _quoted(value: str) -> str:
     raise StreamNotFound(f"a stream's property cannot be searched for with both kinds of quotes: {value!r}")
 
 
-def describe(inlet: Any, timeout_s: float = 5.0) -> tuple[StreamInfo, float]:
-    """(info, speed): channel labels and units of the stream's description; speed is 1 but for a replay that says so."""
+def describe(inlet: Any, timeout_s: float = 5.0) -> tuple[StreamInfo, float, bool]:
+    """(info, speed, is a replay): labels and units of the description; speed is 1 but for a replay that says so."""
     info = inlet.info(timeout=timeout_s)
     n_channels = info.channel_count()
     labels, units = [], []
@@ -103,6 +103,7 @@ def describe(inlet: Any, timeout_s: float = 5.0) -> tuple[StreamInfo, float]:
     return (
         StreamInfo(info.name(), info.nominal_srate(), tuple(labels), tuple(units), info.type(), info.source_id()),
         _number(speed, 1.0),
+        bool(speed),
     )
 
 
@@ -145,7 +146,7 @@ class LslSource:
     """One LSL stream that a query finds; when it is lost, whatever the query finds next, if `accept` takes it."""
 
     BUFFER_S = 360
-    SETTLE_S = 0.5
+    SETTLE_S = 1.2  # liblsl asks in waves: first by multicast, then each known peer
     GRAVE_S = 2.0  # how long the resolver may still name a stream that has gone
 
     def __init__(self, query: dict[str, str], accept: Callable[[StreamInfo], None], max_samples: int = 4096) -> None:
@@ -250,12 +251,12 @@ class LslSource:
         inlet = pylsl.StreamInlet(
             stream, max_buflen=self.BUFFER_S, recover=False, processing_flags=pylsl.proc_clocksync
         )
-        info, speed = describe(inlet)
+        info, speed, is_replay = describe(inlet)
         self._accept(info)
         self._buffer = np.empty((self._max_samples, len(info.channels)), _DTYPES[stream.channel_format()])
         inlet.open_stream(timeout=5)
         self._inlet, self._uid = inlet, stream.uid()
-        if speed == 0:
+        if is_replay:
             self._ack = _Ack(info)
         self._silent_since = time.monotonic()
         self.connected_once = True
@@ -280,7 +281,7 @@ class LslSource:
 
 
 class _Ack:
-    """Tells an unpaced replay how many samples were taken, so that it never outruns us."""
+    """Tells a replay how many samples were taken, so that it never outruns us, nor ends before we have it all."""
 
     def __init__(self, info: StreamInfo) -> None:
         about = pylsl.StreamInfo(f"{info.name}-ack", "rtbci-ack", 1, 0, "int64", f"{info.source_id}-ack")

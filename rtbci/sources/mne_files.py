@@ -90,7 +90,8 @@ def _without_unit(raw: mne.io.BaseRaw, kind: str) -> npt.NDArray[np.bool_]:
     """Channels for which a GDF file gives no unit: mne takes their values for volts, here they stay as they are."""
     if kind != "GDF":
         return np.zeros(len(raw.ch_names), np.bool_)
-    return np.asarray(raw._raw_extras[0]["units"]) == 1
+    unknown: npt.NDArray[np.bool_] = np.asarray(raw._raw_extras[0]["units"]) == 1
+    return unknown
 
 
 def _one_line(error: object) -> str:

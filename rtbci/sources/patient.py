@@ -23,6 +23,7 @@ class Patient:
     amplitude_uv: float
     slope: float
     alpha_hz: float
+    alpha_width_hz: float
     shares: Array  # standard deviation of each source, in µV
     mixing: Array  # (n_sources, 19)
     n_background: int
@@ -37,7 +38,7 @@ class Patient:
         """Amplitude over frequency of each source: (n_freqs, n_sources); a column's squares sum to its variance."""
         f = np.maximum(hz, 0.1)
         background = np.where(hz > 0.3, f ** (-self.slope / 2), 0.0)
-        alpha = np.exp(-0.5 * ((hz - self.alpha_hz) / 0.7) ** 2)
+        alpha = np.exp(-0.5 * ((hz - self.alpha_hz) / self.alpha_width_hz) ** 2)
         slowing = np.where(hz > 0.3, np.exp(-0.5 * ((hz - 1.5) / 0.8) ** 2), 0.0)
         white = np.where(hz > 0.3, 1.0, 0.0)
         kinds = [background] * self.n_background + [alpha] * 3 + [slowing] + [white] * len(ELECTRODES) + [background]
@@ -56,7 +57,7 @@ def draw_patient(rng: np.random.Generator) -> Patient:
     slowing = field(somewhere(rng), rng.uniform(0.4, 1.0))[None]
     # One source a row; each electrode has noise of its own, and the reference is everywhere alike.
     mixing = np.concatenate([background, alpha, slowing, np.eye(len(ELECTRODES)), np.ones((1, len(ELECTRODES)))])
-    alpha_share = (rng.uniform(0, 0.3) if ill else rng.uniform(0.2, 2.0)) * amplitude
+    alpha_share = (rng.uniform(0, 0.3) if ill else rng.uniform(0.2, 3.5)) * amplitude
     slow_share = rng.uniform(0, 2.0) * amplitude * (rng.random() < (0.5 if ill else 0.15))
     shares = np.concatenate(
         [
@@ -71,6 +72,7 @@ def draw_patient(rng: np.random.Generator) -> Patient:
         amplitude_uv=amplitude,
         slope=rng.uniform(1.4, 3.0) if ill else rng.uniform(1.0, 2.0),
         alpha_hz=rng.uniform(7.5, 11.5),
+        alpha_width_hz=rng.uniform(0.3, 1.0),
         shares=shares,
         mixing=mixing,
         n_background=n,

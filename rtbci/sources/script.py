@@ -18,7 +18,7 @@ def seizure(rng: np.random.Generator, patient: Patient, onset: float, duration: 
     place = somewhere(rng)
     hz = [(rng.uniform(4, 8), rng.uniform(2, 4)), (rng.uniform(8, 15), rng.uniform(3, 6))]
     hz += [(rng.uniform(2.5, 4), rng.uniform(1.2, 2.2)), (rng.uniform(2, 4), rng.uniform(4, 7))]
-    glide = hz[rng.choice(4, p=[0.4, 0.2, 0.25, 0.15])]
+    glide = hz[rng.choice(4, p=[0.45, 0.25, 0.15, 0.15])]
     first = _evolving(rng, patient, place, onset, duration, glide)
     waves: list[Wave] = [first]
     if rng.random() < 0.5:
@@ -109,8 +109,8 @@ def _periodic(rng: np.random.Generator, patient: Patient, start: float, stop: fl
 
 
 def _rhythmic_delta(rng: np.random.Generator, patient: Patient, start: float, stop: float) -> Rhythm:
-    """Lateralised or generalised rhythmic delta, 0.7 to 2.6 Hz: smooth, and it does not evolve."""
-    hz, uv = rng.uniform(0.7, 2.6), patient.amplitude_uv * np.exp(rng.uniform(np.log(1.5), np.log(8)))
+    """Lateralised or generalised rhythmic delta, 0.7 to 2.8 Hz: blunt, and it does not evolve."""
+    hz, uv = rng.uniform(0.7, 2.8), patient.amplitude_uv * np.exp(rng.uniform(np.log(1.5), np.log(8)))
     place, width = (somewhere(rng), rng.uniform(0.4, 1.0)) if rng.random() < 0.5 else (at("Fz"), rng.uniform(0.8, 1.8))
     return Rhythm(
         start,
@@ -119,8 +119,8 @@ def _rhythmic_delta(rng: np.random.Generator, patient: Patient, start: float, st
         uv=(uv, uv * rng.uniform(0.8, 1.2)),
         gain=field(place, width, rng.normal(0, 0.4, 3)),
         lag=distance(place) * rng.uniform(0, 0.08),
-        harmonics=rng.uniform(0, 0.4),
-        wobble=_wobble(rng, 1.5),
+        harmonics=rng.uniform(0, 0.7),
+        wobble=_wobble(rng, 2.5),
     )
 
 

@@ -39,10 +39,11 @@ def summary(pipeline: Pipeline, out: Path) -> list[str]:
     lines = [f"{out}: {training['epochs_run']} epochs, the weights of epoch {training['best_epoch']}"]
     if not training["finished"]:
         lines.append(f"stopped before its end; `--resume` goes on from {checkpoint_path(out).name}")
-    for kind in ("real", "synthetic"):
-        if kind in scores:
-            lines.append(f"held out, {kind}: {_told(scores[kind])}")
-    if len(scores) == 1:
+    parts = [("held out, " + kind, scores[kind]) for kind in ("real", "synthetic") if kind in scores]
+    if "cross_validated" in scores:
+        parts.append(("cross-validated", scores["cross_validated"]["real"]))
+    lines += [f"{what}: {_told(figures)}" for what, figures in parts]
+    if not parts:
         lines.append("nothing was held out: how well it does on other recordings is not known")
     return lines
 

@@ -61,11 +61,16 @@ class SyntheticConfig(Strict):
 
 
 class ValidationConfig(Strict):
-    """Whole recordings held out of the fit: those whose path matches a pattern, and a fraction of the others."""
+    """Whole recordings held out of the fit: those whose path matches a pattern, and a fraction of the others.
+
+    folds: each a list of patterns. When the pipeline is fitted, the same recipe is fitted once more for each fold,
+    without its recordings, and scored on them: the figures for a recipe whose final fit holds out few or none.
+    """
 
     files: tuple[Name, ...] = ()
     fraction: Fraction = 0.0
     synthetic_fraction: Fraction = 0.1
+    folds: tuple[Annotated[tuple[Name, ...], Field(min_length=1)], ...] = ()
 
 
 class DataConfig(Strict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +120,7 @@ def _require_meaning(group: RecordingsConfig, recordings: list[Recording], where
     for label in group.labels:
         if said and label not in said:
             shown = ", ".join(repr(text[:40]) for text in said[:12])
-            raise ConfigError(f"{where}.labels: no annotation reads {label!r}; those recordings have {shown}")
+            raise ConfigError(f"{where}.labels: no annotation reads {label!r}; those have {shown}")
 
 
 def _stretches(group: RecordingsConfig, recording: Recording) -> tuple[Stretch, ...]:
@@ -138,14 +138,19 @@ def _hold_out(sources: list[Source], data: DataConfig, seed: int) -> list[Source
     """By pattern, and a fraction of the rest by the seed: whole recordings, never parts of one."""
     patterns, fraction = data.validation.files, data.validation.fraction
     names = [source.name for source in sources]
-    for pattern in patterns:
-        if not fnmatch.filter(names, pattern):
-            raise ConfigError(f"data.validation.files: no recording matches {pattern!r}")
-    held = {name for pattern in patterns for name in fnmatch.filter(names, pattern)}
+    held = matching(patterns, names, "data.validation.files")
     rest = [name for name in names if name not in held]
     drawn = np.random.default_rng([seed, 7]).permutation(len(rest))[: round(fraction * len(rest))]
     held |= {rest[i] for i in drawn}
-    return [Source(**{**vars(source), "held_out": source.name in held}) for source in sources]
+    return [replace(source, held_out=source.name in held) for source in sources]
+
+
+def matching(patterns: tuple[str, ...], names: list[str], where: str) -> set[str]:
+    """The names that match one of the patterns. Raises ConfigError for a pattern that matches none."""
+    for pattern in patterns:
+        if not fnmatch.filter(names, pattern):
+            raise ConfigError(f"{where}: no recording matches {pattern!r}")
+    return {name for pattern in patterns for name in fnmatch.filter(names, pattern)}
 
 
 def _synthetic(config: SyntheticConfig, held_fraction: float) -> list[Source]:

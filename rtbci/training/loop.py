@@ -76,11 +76,12 @@ class Fit:
             train_loss = self._learn(training)
         held_loss, auroc = self._validate(held_out)
         row = Row(self.epoch + 1, lr, train_loss, held_loss, auroc)
-        self.progress.rows.append(row)
         if held_loss is None or held_loss < self.progress.best_loss:
             self.progress.best = {k: v.detach().cpu().clone() for k, v in self.candidate.state_dict().items()}
             self.progress.best_epoch = row.epoch
             self.progress.best_loss = math.inf if held_loss is None else held_loss
+        # Last, so that an epoch that counts has its best weights, wherever Ctrl-C falls.
+        self.progress.rows.append(row)
         return row
 
     def _learn(self, batches: Iterable[Batch]) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,23 +16,33 @@ from rtbci.training.loop import mean_auroc
 from rtbci.types import Event
 
 
-def held_out_scores(pipeline: Pipeline, sources: Iterable[Source]) -> dict[str, Any]:
-    """Tag each recording by the live path; per recording, and over the real and the synthetic ones, as plain JSON.
+@dataclass(frozen=True)
+class Judged:
+    """What came of one recording: its row, and probabilities and truth, (n, n_classes), where the label is known."""
+
+    row: dict[str, Any]
+    scores: np.ndarray
+    truth: np.ndarray
+    synthetic: bool
+
+
+def scores_of(judged: Sequence[Judged]) -> dict[str, Any]:
+    """Over the real recordings, over the synthetic ones, and one by one (real ones alone); plain JSON."""
+    scores: dict[str, Any] = {}
+    for kind in ("real", "synthetic"):
+        part = [one for one in judged if one.synthetic == (kind == "synthetic")]
+        if part:
+            scores[kind] = _summary(part)
+    scores["recordings"] = [one.row for one in judged if not one.synthetic]
+    return scores
+
+
+def judge(pipeline: Pipeline, source: Source) -> Judged:
+    """Tag a recording by the live path, and compare.
 
     A false alarm is an event that overlaps known background and no labelled stretch of its class; an event wholly
     where nothing is known is counted apart.
     """
-    judged = [(source, *_judge(pipeline, source)) for source in sources]
-    parts = {"real": [], "synthetic": []}  # type: dict[str, list[Any]]
-    for one in judged:
-        parts["synthetic" if one[0].recording.format == "synthetic" else "real"].append(one)
-    scores: dict[str, Any] = {kind: _summary(part) for kind, part in parts.items() if part}
-    scores["recordings"] = [row for source, row, *_ in judged if source.recording.format != "synthetic"]
-    return scores
-
-
-def _judge(pipeline: Pipeline, source: Source) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
-    """What came of one recording: its row, and scores and truth of the steps whose label is known."""
     result = tag(pipeline, source.recording)
     y, known = label_steps(result.scores.times, source, pipeline.classes)
     seizures = [s for s in source.stretches if s.label in pipeline.classes and s.label != BACKGROUND]
@@ -53,7 +64,7 @@ def _judge(pipeline: Pipeline, source: Source) -> tuple[dict[str, Any], np.ndarr
         "events_where_unknown": elsewhere,
     }
     kept = known & result.scores.valid
-    return row, result.scores.data[kept], y[kept] > 0.5
+    return Judged(row, result.scores.data[kept], y[kept] > 0.5, source.recording.format == "synthetic")
 
 
 def _delay(result: Tagged, stretch: Stretch) -> float | None:
@@ -69,9 +80,9 @@ def _overlap(event: Event, stretch: Stretch) -> bool:
     return event.onset < stretch.stop and stretch.start < event.onset + event.duration
 
 
-def _summary(judged: list[tuple[Source, dict[str, Any], np.ndarray, np.ndarray]]) -> dict[str, Any]:
-    rows = [row for _, row, *_ in judged]
-    auroc = mean_auroc(np.concatenate([s for *_, s, _ in judged]), np.concatenate([t for *_, t in judged]))
+def _summary(judged: list[Judged]) -> dict[str, Any]:
+    rows = [one.row for one in judged]
+    auroc = mean_auroc(np.concatenate([one.scores for one in judged]), np.concatenate([one.truth for one in judged]))
     delays = [d for row in rows for d in row["detection_delay_s"]]
     seen = [d for d in delays if d is not None]
     return {

@@ -1,0 +1,149 @@
+"""A monitor without an engine: seeded signals, answers, states and log lines, for the dashboard's benchmark and tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pylsl import local_clock
+
+from rtbci.montage import DOUBLE_BANANA
+from rtbci.sinks.layout import Layout, write_layout
+from rtbci.sinks.monitor import MonitorWriter
+from rtbci.types import Chunk, Samples, Times
+
+ELECTRODES_19 = tuple("Fp1 Fp2 F7 F3 Fz F4 F8 T7 C3 Cz C4 T8 P7 P3 Pz P4 P8 O1 O2".split())
+HOP_S = 1 / 32
+
+
+def names(n_channels: int) -> tuple[str, ...]:
+    """Of 8, 18 (bipolar), 19, 32 or more channels: electrodes where there are enough, then numbers."""
+    if n_channels == 18:
+        return DOUBLE_BANANA
+    if n_channels == 8:
+        return ("Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2")
+    more = "FC5 FC1 FC2 FC6 CP5 CP1 CP2 CP6 PO9 Oz PO10 FT9 FT10 TP9 TP10 AF3 AF4 AF7 AF8 F1 F2 F5 F6 FT7 FT8".split()
+    more += "FC3 FCz FC4 C1 C2 C5 C6 TP7 CP3 CPz CP4 TP8 P1 P2 P5 P6 PO7 PO3 POz PO4 PO8 Fpz AFz Iz F9 F10 P9 P10".split()
+    known = (*ELECTRODES_19, *more)[:n_channels]
+    return (*known, *(f"E{k + 1}" for k in range(len(known), n_channels)))
+
+
+class SyntheticMonitor:
+    """Writes what an engine would, as fast as it is asked to."""
+
+    def __init__(
+        self,
+        folder: Path,
+        n_channels: int = 18,
+        sfreq: float = 256.0,
+        *,
+        seed: int = 0,
+        chosen: tuple[str, ...] = (),
+        start: float | None = None,
+    ) -> None:
+        """chosen: inputs of the model, all channels if empty. start: stamp of the first sample."""
+        self.channels = names(n_channels)
+        self.sfreq = sfreq
+        self.writer = MonitorWriter(folder)
+        self.start = local_clock() if start is None else start
+        self.n = 0  # samples written
+        self.p = 0.05  # probability written
+        inputs = chosen or self.channels
+        self._pick = [self.channels.index(c) for c in inputs]
+        self.layout = Layout(
+            channels=self.channels, units=("uV",) * n_channels, sfreq=sfreq, inputs=inputs, model_sfreq=sfreq,
+            montage=self.channels, classes=("seizure",), labels=("seizure",), hop_s=HOP_S, scaled=True,
+            weights=tuple(float(w) for w in np.linspace(1, 0.4, len(inputs))) if chosen else (),
+        )  # fmt: skip
+        self._table = _background(np.random.default_rng(seed), n_channels, sfreq)
+        life = self.writer.open_rings(sfreq, n_channels, sfreq, len(inputs), HOP_S, 1)
+        write_layout(folder, life, self.layout)
+        self.state: dict[str, Any] = {
+            "state": "running", "pipeline": "seizure-demo", "classes": ["seizure"], "query": {"name": "EEG"},
+            "life": life, "waiting_s": 0.0, "wait_s": None, "silent_s": 0.0, "probability": {}, "events": 0,
+            "latency_ms": {"p50": 0.31, "p99": 1.12, "max": 3.4},
+            "samples": dict.fromkeys(("received", "filled", "lost", "gaps", "reconnects", "invalid_hops"), 0),
+            "stream": {
+                "name": "EEG", "source_id": "synthetic", "hostname": "amp-1",
+                "channels": n_channels, "sfreq": sfreq, "speed": 1.0,
+            },
+            "rate_hz": sfreq, "recording_s": 0.0, "staleness_s": 0.012, "jitter_ms": 0.4, "device": "cpu",
+            "stage_us": {}, "threshold": 0.5, "smoothed": {}, "filter_delay_s": 0.062,
+        }  # fmt: skip
+        self.publish()
+
+    @property
+    def seconds(self) -> float:
+        """Of recording, so far."""
+        return self.n / self.sfreq
+
+    @property
+    def stamp(self) -> float:
+        """Of the next sample."""
+        return self.start + self.seconds
+
+    def advance(self, seconds: float, *, seizure: bool = False, valid: bool = True) -> None:
+        """Write this many more seconds of samples and answers."""
+        n = round(seconds * self.sfreq)
+        at = self.n + np.arange(n)
+        data: Samples = self._table[at % len(self._table)]
+        if seizure:
+            t = at / self.sfreq
+            wave = 90 * np.sin(2 * np.pi * 3 * t) ** 3 + 60 * (np.mod(t * 3, 1) < 0.12)
+            data = (data + wave[:, None] * np.linspace(1, 0.15, len(self.channels))).astype(np.float32)
+        times, flags = self.start + at / self.sfreq, np.full(n, valid)
+        assert self.writer.rings is not None
+        self.writer.rings.signals.append(Chunk(data, times, np.ones(n, np.bool_)))
+        self.writer.rings.model.append(Chunk(data[:, self._pick] / np.float32(20), times, flags))
+        self._scores(seconds, seizure, valid)
+        self.n += n
+
+    def skip(self, seconds: float) -> None:
+        """Lose this much of the stream, as the engine would tell it."""
+        n = round(seconds * self.sfreq)
+        start, end = self.stamp - 1 / self.sfreq, self.stamp + seconds
+        self.writer.log("gap", start=start, end=end, n_missing=n, cause="samples lost", filled=False)
+        self.n += n
+        self.state["samples"]["lost"] += n
+        self.state["samples"]["gaps"] += 1
+
+    def publish(self, **changes: Any) -> None:
+        """The state, with some of it changed."""
+        self.state["recording_s"] = round(self.seconds, 3)
+        self.state["samples"]["received"] = self.n - self.state["samples"]["lost"]
+        self.state["probability"] = self.state["smoothed"] = {"seizure": round(self.p, 4)}
+        self.state.update(changes)
+        self.writer.status(self.state)
+
+    def onset(self, onset: float, confidence: float = 0.8) -> None:
+        self._tell("onset", onset, self.seconds - onset, confidence)
+
+    def event(self, onset: float, duration: float, confidence: float = 0.93) -> None:
+        self._tell("event", onset, duration, confidence)
+
+    def _tell(self, kind: str, onset: float, duration: float, confidence: float) -> None:
+        what = {"label": "seizure", "confidence": confidence, "channels": []}
+        self.writer.log(kind, time=self.seconds, stamp=self.stamp, onset=onset, duration=duration, **what)
+
+    def _scores(self, seconds: float, seizure: bool, valid: bool) -> None:
+        first, last = int(np.ceil(self.seconds / HOP_S)), int(np.ceil((self.seconds + seconds) / HOP_S))
+        values = []
+        for k in range(first, last):
+            target = 0.95 if seizure else 0.05
+            self.p += 0.03 * (target - self.p)
+            values.append(np.clip(self.p + 0.04 * np.sin(0.7 * k) * np.sin(0.11 * k), 0, 1))
+        scores = np.array(values, np.float32).reshape(-1, 1)
+        times: Times = np.arange(first, last) * HOP_S + self.start
+        assert self.writer.rings is not None
+        self.writer.rings.scores.append(Chunk(scores, times, np.full(len(times), valid)))
+
+
+def _background(rng: np.random.Generator, n_channels: int, sfreq: float) -> Samples:
+    """16 s of 1/f noise and alpha that join without a seam: (n_samples, n_channels), µV."""
+    n = int(16 * sfreq)
+    hz = np.fft.rfftfreq(n, 1 / sfreq)
+    shape = 1 / np.maximum(hz, 1.5) ** 1.1 * (hz < 70) + 0.25 * np.exp(-((hz - 10) ** 2) / 0.8)
+    spectrum = shape[:, None] * (rng.normal(size=(len(hz), n_channels)) + 1j * rng.normal(size=(len(hz), n_channels)))
+    made = np.fft.irfft(spectrum, n, axis=0)
+    return np.asarray(18 * made / made.std(axis=0), np.float32)

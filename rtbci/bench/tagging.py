@@ -1,0 +1,108 @@
+"""`rtbci bench tag`: a long recording through a pipeline offline: how fast on one core, and in how much memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import tempfile
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from rtbci.front import print_json
+from rtbci.montage import DOUBLE_BANANA
+
+SFREQ = 256
+EXTRA = ("P7-T7", "T7-FT9", "FT9-FT10", "FT10-T8", "T8-P8")  # the rest of a CHB-MIT montage: 23 in all
+
+
+def tagging_report(hours: float, pipeline: str, *, json: bool) -> None:
+    """Write `hours` of noise as EDF, tag it in a process of its own, print the ratio to real time and the memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        recording = Path(folder) / "long.edf"
+        write_noise(recording, hours)
+        result = _in_own_process(measure, str(recording), pipeline)
+    result |= {"hours": hours, "channels": 23, "sfreq": SFREQ, "cores": 1}
+    if json:
+        return print_json(result)
+    Console(highlight=False).print(
+        f"{hours:g} h of 23 channels at {SFREQ} Hz on one core: {result['times_real_time']:.0f} times real time "
+        f"(reading and filtering alone {result['read_and_filter_times_real_time']:.0f}), "
+        f"at most {result['peak_rss_mb']:.0f} MB resident"
+    )
+
+
+def write_noise(path: Path, hours: float) -> None:
+    """23 bipolar channels of 16-bit noise: a minute of it, over and over, written piece by piece."""
+    labels = (*DOUBLE_BANANA, *EXTRA)
+    n_records = max(1, round(hours * 3600))
+    noise = np.random.default_rng(0).normal(0, 300, (60, len(labels), SFREQ)).astype("<i2")
+    with open(path, "wb") as file:
+        file.write(_edf_header(labels, n_records))
+        for start in range(0, n_records, 60):
+            file.write(noise[: n_records - start].tobytes())
+
+
+def _edf_header(labels: tuple[str, ...], n_records: int) -> bytes:
+    n = len(labels)
+
+    def field(text: object, width: int) -> bytes:
+        return str(text).ljust(width).encode("ascii")
+
+    head = field(0, 8) + field("X X X X", 80) + field("Startdate X X X X", 80)
+    head += field("01.01.00", 8) + field("00.00.00", 8) + field(256 * (n + 1), 8) + field("", 44)
+    head += field(n_records, 8) + field(1, 8) + field(n, 4)
+    columns = ((labels, 16), ([""] * n, 80), (["uV"] * n, 8), ([-3276.8] * n, 8), ([3276.7] * n, 8), ([-32768] * n, 8),
+               ([32767] * n, 8), ([""] * n, 80), ([SFREQ] * n, 8), ([""] * n, 32))  # fmt: skip
+    return head + b"".join(field(value, width) for values, width in columns for value in values)
+
+
+def _in_own_process(target: Any, *arguments: str) -> dict[str, Any]:
+    from rtbci.session import one_thread_each
+
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=target, args=(*arguments, theirs))
+    with one_thread_each():
+        process.start()
+    theirs.close()
+    try:
+        result: dict[str, Any] = ours.recv()
+    finally:
+        process.join()
+    return result
+
+
+def measure(recording_path: str, pipeline_path: str, answer: Connection) -> None:
+    """In a fresh process, so that the peak of its memory is that of tagging."""
+    import resource
+    import sys
+
+    import torch
+
+    from rtbci.evaluation.tagging import PIECE_S, tag
+    from rtbci.pipeline import Pipeline
+    from rtbci.sources.recording import open_recording
+
+    torch.set_num_threads(1)
+    pipeline, recording = Pipeline.load(pipeline_path), open_recording(recording_path)
+    began = time.perf_counter()
+    stages = pipeline.preprocessor(recording.info)
+    for chunk in recording.chunks(round(PIECE_S * recording.info.sfreq)):
+        stages.process(chunk)
+    between = time.perf_counter()
+    tag(pipeline, recording)
+    ended = time.perf_counter()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform != "darwin" else 1024)
+    answer.send(
+        {
+            "times_real_time": recording.duration_s / (ended - between),
+            "read_and_filter_times_real_time": recording.duration_s / (between - began),
+            "peak_rss_mb": peak / 1024,
+            "hop": pipeline.hop,
+            "model": pipeline.config.model.kind,
+        }
+    )

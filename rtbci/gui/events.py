@@ -1,0 +1,167 @@
+"""The table of events and annotations: a click jumps there; confirm, reject, note, export."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from PyQt6.QtCore import QAbstractTableModel, QModelIndex, Qt, pyqtSignal
+from PyQt6.QtGui import QColor
+from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+
+from rtbci.gui.axis import clock_text
+from rtbci.gui.book import Book, Entry
+from rtbci.gui.theme import Theme
+from rtbci.sinks.events import write_events
+from rtbci.types import Event
+
+COLUMNS = ("Onset", "Length", "Peak", "What", "")
+VERDICT = 4
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_VERDICTS = {"": "", "confirmed": "✓", "rejected": "✗"}
+_RIGHT_COLUMNS = (0, 1, 2)
+
+
+class EventModel(QAbstractTableModel):
+    """The book, newest first."""
+
+    def __init__(self, book: Book, theme: Theme) -> None:
+        super().__init__()
+        self._book, self.theme = book, theme
+        book.added.connect(self._added)
+        book.cleared.connect(self._cleared)
+        book.changed.connect(self._changed)
+
+    def entry(self, row: int) -> Entry:
+        return self._book.entries[len(self._book.entries) - 1 - row]
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self._book.entries)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
+        return len(COLUMNS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return COLUMNS[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _RIGHT if section in _RIGHT_COLUMNS else _LEFT
+        return None
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        entry = self.entry(index.row())
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(entry)[index.column()]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _RIGHT if index.column() in _RIGHT_COLUMNS else _LEFT
+        if role == Qt.ItemDataRole.ForegroundRole:
+            return self._colour(entry)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._about(entry)
+        return None
+
+    def _text(self, entry: Entry) -> tuple[str, ...]:
+        verdict = _VERDICTS[entry.verdict] + (" ✎" if entry.note else "")
+        where = f" ({', '.join(entry.channels[:2])}{' …' if len(entry.channels) > 2 else ''})" if entry.channels else ""
+        length = "" if entry.annotation else "now" if entry.open else f"{entry.duration:.1f} s"
+        peak = "" if math.isnan(entry.peak) else f"{entry.peak:.2f}"
+        return clock_text(entry.onset), length, peak, entry.label + where, verdict
+
+    def _about(self, entry: Entry) -> str:
+        """All of it, for the tool tip."""
+        kind = "annotation" if entry.annotation else f"on {', '.join(entry.channels) or 'all channels'}"
+        parts = [f"{entry.label}, {kind}", entry.verdict, entry.note]
+        return "\n".join(part for part in parts if part)
+
+    def _colour(self, entry: Entry) -> QColor:
+        if entry.verdict == "rejected":
+            return self.theme.colour("dim")
+        if entry.annotation:
+            return self.theme.colour("accent")
+        return self.theme.colour("bad" if entry.open else "text")
+
+    def _added(self, row: int) -> None:
+        self.beginInsertRows(QModelIndex(), 0, 0)
+        self.endInsertRows()
+
+    def _cleared(self) -> None:
+        self.beginResetModel()
+        self.endResetModel()
+
+    def _changed(self, row: int) -> None:
+        at = len(self._book.entries) - 1 - row
+        self.dataChanged.emit(self.index(at, 0), self.index(at, len(COLUMNS) - 1))
+
+
+class EventTable(QTableView):
+    """Emits `chosen` with an entry when a hand or a key goes to it."""
+
+    chosen = pyqtSignal(object)
+
+    def __init__(self, book: Book, theme: Theme) -> None:
+        super().__init__()
+        self._events = EventModel(book, theme)
+        self.setModel(self._events)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        rows, columns = self.verticalHeader(), self.horizontalHeader()
+        assert rows is not None and columns is not None
+        rows.hide()
+        rows.setDefaultSectionSize(self.fontMetrics().height() + 8)
+        columns.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        columns.setSectionResizeMode(COLUMNS.index("What"), QHeaderView.ResizeMode.Stretch)
+        columns.setHighlightSections(False)
+        columns.setMinimumSectionSize(10)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.clicked.connect(lambda index: self.chosen.emit(self._events.entry(index.row())))
+        self.activated.connect(lambda index: self.chosen.emit(self._events.entry(index.row())))
+        self._events.rowsInserted.connect(self._follow)
+
+    def set_theme(self, theme: Theme) -> None:
+        self._events.theme = theme
+        metrics = self.fontMetrics()
+        rows = self.verticalHeader()
+        assert rows is not None
+        rows.setDefaultSectionSize(metrics.height() + 8)
+        for column, widest in enumerate(("00:00:00", "0000.0 s", "0.00", None, "✓ ✎")):
+            if widest is not None:
+                self.setColumnWidth(column, metrics.horizontalAdvance(widest) + 14)
+
+    def current(self) -> Entry | None:
+        """The chosen entry, or the newest where none is chosen."""
+        index = self.currentIndex()
+        if index.isValid():
+            return self._events.entry(index.row())
+        return self._events.entry(0) if self._events.rowCount() else None
+
+    def step(self, by: int) -> None:
+        """Go to the next (older) or previous (newer) entry."""
+        n = self._events.rowCount()
+        if not n:
+            return
+        index = self.currentIndex()
+        row = min(max(index.row() + by, 0), n - 1) if index.isValid() else 0
+        self.selectRow(row)
+        self.chosen.emit(self._events.entry(row))
+
+    def _follow(self) -> None:
+        if not self.currentIndex().isValid():
+            self.scrollToTop()
+
+
+def export(entries: list[Entry], path: Path, duration_s: float) -> None:
+    """The SzCORE table of what is in the book, without what a person rejected."""
+    kept = [e for e in entries if e.verdict != "rejected"]
+    found = [
+        Event(e.onset, e.duration, e.label, 1.0 if math.isnan(e.peak) else e.peak, e.channels)
+        for e in sorted(kept, key=lambda e: e.onset)
+    ]
+    write_events(path, found, duration_s=duration_s)

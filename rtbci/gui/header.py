@@ -1,0 +1,94 @@
+"""The top line: how the engine is, in words; what happened last; the wall clock and the alarm."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+from PyQt6.QtCore import QRect, QSize, Qt
+from PyQt6.QtGui import QPainter, QPaintEvent
+from PyQt6.QtWidgets import QSizePolicy, QWidget
+
+from rtbci.gui.theme import Theme
+from rtbci.gui.words import Fact
+
+NEWS_S = 20.0  # how long what happened last stays
+
+
+class Header(QWidget):
+    """Red from end to end, with words, when something is wrong; of one height always."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.theme = theme
+        self.fact = Fact("")
+        self.place = ""  # stream and pipeline
+        self.alarm = ""
+        self._news, self._news_at = "", 0.0
+        self._drawn: tuple[object, ...] = ()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+
+    def sizeHint(self) -> QSize:
+        return QSize(400, round(2.1 * self.fontMetrics().height()))
+
+    def show_fact(self, fact: Fact) -> None:
+        self.fact = fact
+
+    def tell(self, news: str) -> None:
+        """What happened last, for a while."""
+        self._news, self._news_at = news, time.monotonic()
+
+    @property
+    def news(self) -> str:
+        return self._news if time.monotonic() - self._news_at < NEWS_S else ""
+
+    def refresh(self) -> None:
+        """Paint anew if anything reads differently."""
+        now = (self.fact, self.place, self.alarm, self.news, self._clock(), self.theme.name)
+        if now != self._drawn:
+            self._drawn = now
+            self.update()
+
+    def _clock(self) -> str:
+        return datetime.now().strftime("%H:%M:%S")
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        t, metrics = self.theme, self.fontMetrics()
+        alert = self.fact.wrong or bool(self.alarm)
+        painter.fillRect(self.rect(), t.colour("bad") if alert else t.colour("panel"))
+        ink = t.colour("plot") if alert else t.colour("text")
+        faint = t.colour("plot", 200) if alert else t.colour("dim")
+        em, height = metrics.height(), self.height()
+        if not alert:
+            live = self.fact.text == "Live"
+            painter.setBrush(t.colour("good" if live else "warn"))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.drawEllipse(QRect(round(0.9 * em), round(height / 2 - 0.25 * em), round(0.5 * em), round(0.5 * em)))
+        clock = self._clock()
+        right = self.width() - round(0.8 * em)
+        clock_left = right - metrics.horizontalAdvance("00:00:00")
+        painter.setPen(ink)
+        painter.drawText(QRect(clock_left, 0, right - clock_left, height), Qt.AlignmentFlag.AlignVCenter, clock)
+        left = round(0.9 * em) if alert else round(1.8 * em)
+        words = self.fact.text if self.fact.wrong or not self.alarm else self.alarm
+        if self.fact.wrong and self.alarm:
+            words = f"{self.alarm}   ·   {self.fact.text}"
+        font = painter.font()
+        font.setBold(True)
+        painter.setFont(font)
+        bold = painter.fontMetrics()
+        words = bold.elidedText(words, Qt.TextElideMode.ElideRight, clock_left - left - em)
+        painter.drawText(QRect(left, 0, clock_left - left, height), Qt.AlignmentFlag.AlignVCenter, words)
+        left += bold.horizontalAdvance(words) + round(1.5 * em)
+        font.setBold(False)
+        painter.setFont(font)
+        painter.setPen(faint)
+        room = clock_left - left - 2 * em
+        parts = [p for p in (self.place, self.news) if p]
+        if room > 4 * em and parts:
+            text = metrics.elidedText("     ".join(parts), Qt.TextElideMode.ElideRight, room)
+            painter.drawText(QRect(left, 0, room, height), Qt.AlignmentFlag.AlignVCenter, text)
+        painter.end()

@@ -1,0 +1,89 @@
+"""The state panel: every line of the engine's state, red where it is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PyQt6.QtCore import QSize, Qt
+from PyQt6.QtGui import QResizeEvent
+from PyQt6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
+
+from rtbci.gui.sparkline import Sparkline
+from rtbci.gui.theme import Theme
+from rtbci.gui.words import Fact, facts
+
+LINES = ("Stream", "Pipeline", "Rate", "Newest", "Latency", "Samples", "Missing", "Device", "Clock", "Recording", "Channels")
+
+
+class Value(QLabel):
+    """A line of text that is cut with an ellipsis, never by its neighbour, and never moves the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("value")
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.fact = Fact("")
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(40, self.fontMetrics().height() + 2)
+
+    sizeHint = minimumSizeHint
+
+    def show_fact(self, fact: Fact) -> None:
+        if fact == self.fact:
+            return
+        wrong_changed = fact.wrong != self.fact.wrong
+        self.fact = fact
+        self.setToolTip(fact.text)
+        self._elide()
+        if wrong_changed:
+            self.setProperty("wrong", "true" if fact.wrong else "false")
+            style = self.style()
+            assert style is not None
+            style.unpolish(self)
+            style.polish(self)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        self._elide()
+
+    def _elide(self) -> None:
+        self.setText(self.fontMetrics().elidedText(self.fact.text, Qt.TextElideMode.ElideRight, max(10, self.width())))
+
+
+class StatePanel(QWidget):
+    """Two columns: what, and how it is."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(10)
+        grid.setVerticalSpacing(1)
+        self.values: dict[str, Value] = {}
+        self.spark = Sparkline(theme)
+        for row, name in enumerate(LINES):
+            key = QLabel(name)
+            key.setObjectName("key")
+            value = self.values[name] = Value()
+            grid.addWidget(key, row, 0)
+            if name == "Latency":
+                key.setToolTip("sample stamped to answer published, p50 / p99")
+                grid.addWidget(value, row, 1)
+                grid.addWidget(self.spark, row, 2)
+                self.spark.setFixedSize(70, key.sizeHint().height())
+            else:
+                grid.addWidget(value, row, 1, 1, 2)
+        grid.setColumnStretch(1, 1)
+
+    def set_theme(self, theme: Theme) -> None:
+        self.spark.theme = theme
+        self.spark.setFixedSize(70, self.fontMetrics().height() + 2)
+
+    def show_state(self, state: dict[str, Any]) -> None:
+        said = facts(state)
+        for name, value in self.values.items():
+            value.show_fact(said.get(name, Fact("–")))
+
+    def add_latency(self, state: dict[str, Any]) -> None:
+        """Once a second: the p99 into the sparkline."""
+        self.spark.add(state.get("latency_ms", {}).get("p99"))

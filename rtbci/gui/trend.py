@@ -1,0 +1,101 @@
+"""The long trend: the last hours of each class's probability, as the extent in each bin."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph as pg
+from PyQt6.QtCore import pyqtSignal
+
+from rtbci.gui.feed import Clock
+from rtbci.gui.history import History
+from rtbci.gui.theme import Theme
+
+BIN_S = 5.0
+KEEP_S = 24 * 3600.0
+
+
+class Bins:
+    """The largest value of each class in each stretch of BIN_S, for a day."""
+
+    def __init__(self, n_classes: int, first_x: float) -> None:
+        self._n = int(KEEP_S / BIN_S)
+        self._top = np.full((self._n, n_classes), np.nan, np.float32)
+        self._origin = first_x
+        self._first = self._last = 0
+
+    def add(self, x: np.ndarray, data: np.ndarray) -> None:
+        at = np.maximum(((x - self._origin) // BIN_S).astype(np.intp), self._first)
+        for k in range(int(self._last) + 1, int(at[-1]) + 1):
+            self._top[k % self._n] = np.nan
+        self._last = max(self._last, int(at[-1]))
+        self._first = max(self._first, self._last - self._n + 1)
+        place = at % self._n
+        fresh = np.isnan(self._top[place])
+        self._top[place] = np.where(fresh, data, self._top[place])
+        np.maximum.at(self._top, place, data)
+
+    def curves(self) -> tuple[np.ndarray, np.ndarray]:
+        """(x of each bin's middle, values (n_bins, n_classes)), oldest first."""
+        k = np.arange(self._first, self._last + 1)
+        return self._origin + (k + 0.5) * BIN_S, self._top[k % self._n]
+
+
+class Trend(pg.PlotWidget):  # type: ignore[misc]
+    """A click goes there."""
+
+    chosen = pyqtSignal(float)
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(axisItems={"bottom": pg.DateAxisItem()})
+        self.setMenuEnabled(False)
+        self.hideButtons()
+        self.setYRange(-0.04, 1.12, padding=0)
+        self.setMouseEnabled(x=True, y=False)
+        self.getAxis("left").setTicks([[(0, "0"), (1, "1")]])
+        self.getAxis("left").setWidth(22)
+        self.setFixedHeight(92)
+        self._bins: Bins | None = None
+        self._clock: Clock | None = None
+        self._row = 0
+        self._curves: list[pg.PlotDataItem] = []
+        self.scene().sigMouseClicked.connect(self._clicked)
+        self.set_theme(theme)
+
+    def set_theme(self, theme: Theme) -> None:
+        self.theme = theme
+        self.setBackground(theme.panel)
+        for side in ("left", "bottom"):
+            self.getAxis(side).setPen(theme.line)
+            self.getAxis(side).setTextPen(theme.dim)
+            self.getAxis(side).setStyle(tickFont=self.font(), tickLength=3)
+        for k, curve in enumerate(self._curves):
+            curve.setPen(pg.mkPen(theme.of_class(k), width=1.2))
+
+    def begin(self, clock: Clock | None, n_classes: int) -> None:
+        """A new stream."""
+        self.clear()
+        self._bins, self._clock, self._row = None, clock, 0
+        self._curves = [self.plot(connect="finite") for _ in range(n_classes)]
+        self.set_theme(self.theme)
+
+    def advance(self, scores: History) -> None:
+        """Take what came; called every second or so."""
+        x, data, valid = scores.rows(self._row, scores.n)
+        self._row = scores.n
+        if len(x) and valid.any():
+            if self._bins is None:
+                self._bins = Bins(data.shape[1], float(x[0]))
+            self._bins.add(x[valid], data[valid])
+        if self._bins is None or self._clock is None:
+            return
+        middle, values = self._bins.curves()
+        wall = middle / self._clock.pace + self._clock.wall(0.0)
+        for k, curve in enumerate(self._curves):
+            curve.setData(wall, values[:, k])
+        self.setXRange(wall[0], max(wall[-1], wall[0] + 60), padding=0.01)
+
+    def _clicked(self, event: object) -> None:
+        if self._clock is None:
+            return
+        wall = self.getViewBox().mapSceneToView(event.scenePos()).x()  # type: ignore[attr-defined]
+        self.chosen.emit((wall - self._clock.wall(0.0)) * self._clock.pace)

@@ -1,0 +1,92 @@
+"""Channel quality, beside the path: flat, saturated, mains, high-impedance-like noise, a verdict a second."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from rtbci.types import Chunk
+
+BLOCK_S = 1.0
+AGREE = 2  # blocks that must say the same before a word is taken up, or dropped
+MAINS_HZ = (50.0, 60.0)
+
+FLAT_UV = 0.5  # peak to peak
+RAIL_SHARE = 0.1  # of a block's samples that lie at its very largest or smallest value
+RAIL_UV = 100.0  # peak to peak, below which values repeat because they are small
+ABSURD_UV = 5000.0  # peak to peak
+MAINS_SHARE = 0.5  # of the variance
+MAINS_UV = 5.0  # rms
+NOISE_UV = 40.0  # rms of what changes from sample to sample
+NOISE_SHARE = 0.8  # of the rms that this is; white noise has 1, EEG at 256 Hz about 0.2
+
+WORDS = ("", "flat", "saturated", "mains", "noise")
+
+
+class Quality:
+    """Judges the stream's channels on whole blocks of samples, so that the cut into chunks changes nothing."""
+
+    def __init__(self, channels: tuple[str, ...], sfreq: float, gains: npt.NDArray[np.float32] | None = None) -> None:
+        """gains: µV for one of each channel's unit."""
+        self._channels = channels
+        self._n = max(8, round(BLOCK_S * sfreq))
+        self._gains = gains
+        t = np.arange(self._n) / sfreq
+        waves = [w(2 * np.pi * hz * t) for hz in MAINS_HZ if hz < sfreq / 2 for w in (np.cos, np.sin)]
+        self._waves = np.array(waves, np.float32).reshape(-1, self._n)
+        self.reset()
+
+    def reset(self) -> None:
+        self._block = np.zeros((self._n, len(self._channels)), np.float32)
+        self._filled = 0
+        self._word = np.zeros(len(self._channels), np.int8)
+        self._candidate = np.zeros(len(self._channels), np.int8)
+        self._times = np.zeros(len(self._channels), np.int8)
+
+    def process(self, chunk: Chunk) -> None:
+        at = 0
+        while at < len(chunk):
+            n = min(len(chunk) - at, self._n - self._filled)
+            self._block[self._filled : self._filled + n] = chunk.data[at : at + n]
+            self._filled += n
+            at += n
+            if self._filled == self._n:
+                self._filled = 0
+                self._take_up(self._judge())
+
+    def bad(self) -> dict[str, str]:
+        """What is wrong, by channel; channels that are well are not named."""
+        return {self._channels[k]: WORDS[self._word[k]] for k in np.flatnonzero(self._word)}
+
+    def _take_up(self, found: npt.NDArray[np.int8]) -> None:
+        same = found == self._candidate
+        self._times = np.where(same, np.minimum(self._times + 1, AGREE), 1).astype(np.int8)
+        self._candidate = found
+        self._word = np.where(self._times >= AGREE, found, self._word)
+
+    def _judge(self) -> npt.NDArray[np.int8]:
+        """The worst word for each channel of a full block: (n_channels,) indices into WORDS."""
+        x = self._block if self._gains is None else self._block * self._gains
+        x = np.nan_to_num(x, posinf=1e9, neginf=-1e9)
+        low, high = x.min(axis=0), x.max(axis=0)
+        swing = high - low
+        at_rail = ((x == low) | (x == high)).mean(axis=0)
+        x = x - x.mean(axis=0)
+        variance = np.maximum((x * x).mean(axis=0), 1e-12)
+        step = np.diff(x, axis=0)
+        fast = np.sqrt((step * step).mean(axis=0) / 2)
+        word = np.zeros(len(self._channels), np.int8)
+        word[(fast > NOISE_UV) & (fast > NOISE_SHARE * np.sqrt(variance))] = WORDS.index("noise")
+        power = self._mains(x)
+        word[(power > MAINS_UV**2) & (power > MAINS_SHARE * variance)] = WORDS.index("mains")
+        word[(at_rail > RAIL_SHARE) & (swing > RAIL_UV) | (swing > ABSURD_UV)] = WORDS.index("saturated")
+        word[swing < FLAT_UV] = WORDS.index("flat")
+        return word
+
+    def _mains(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Power at the stronger of 50 and 60 Hz, µV²."""
+        if not len(self._waves):
+            return np.zeros(x.shape[1], np.float32)
+        parts = (self._waves @ x) * (2 / self._n)  # (2 n_freqs, n_channels)
+        power = (parts**2).reshape(-1, 2, x.shape[1]).sum(axis=1) / 2
+        return np.asarray(power.max(axis=0), np.float32)

@@ -1,0 +1,109 @@
+"""All that a fit is made from: a config's recordings as examples, an epoch's batches, a fresh network and its loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import torch
+
+from rtbci.config import PipelineConfig
+from rtbci.errors import ConfigError
+from rtbci.models import from_config
+from rtbci.pipeline import Pipeline
+from rtbci.training.augment import Augment
+from rtbci.training.config import TrainConfig
+from rtbci.training.curves import Row
+from rtbci.training.examples import Example, Source, find_sources, make_example, matching, require_labels
+from rtbci.training.lanes import Batch, Lanes, Trials
+from rtbci.training.loop import Fit
+from rtbci.training.losses import balance, make_loss
+from rtbci.training.scaling import learn_scaling
+
+# (what is being done, how much of it is done, of how much, the newest row of the learning curve)
+OnProgress = Callable[[str, int, int, Row | None], None]
+
+
+class Data:
+    """A config's recordings, preprocessed: those to fit to, and those to stop early by."""
+
+    def __init__(self, config: TrainConfig, pipeline_config: PipelineConfig, examples: list[Example]) -> None:
+        self.config = config
+        self.pipeline_config = pipeline_config
+        self.training = [e for e in examples if not e.source.held_out]
+        self.held_out = [e for e in examples if e.source.held_out]
+        require_labels(self.training, config.pipeline.classes)
+
+    @classmethod
+    def load(cls, config: TrainConfig, told: OnProgress = lambda *_: None) -> Data:
+        sources = find_sources(config)
+        told("learning the scaling", 0, 1, None)
+        sized = with_sizes(config.pipeline)
+        pipeline_config = learn_scaling(sized, [s for s in sources if not s.held_out])
+        pipeline = Pipeline(pipeline_config, from_config(pipeline_config.model))
+        examples = []
+        for i, source in enumerate(sources):
+            told("reading recordings", i, len(sources), None)
+            examples.append(make_example(pipeline, source))
+        return cls(config, pipeline_config, examples)
+
+    @property
+    def sources(self) -> list[Source]:
+        return [e.source for e in (*self.training, *self.held_out)]
+
+    def new_fit(self) -> Fit:
+        """A fresh network from the config's seed, and its loss."""
+        training = self.config.training
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(training.seed)
+            network = from_config(self.pipeline_config.model)
+        classes = len(self.pipeline_config.classes)
+        weights = torch.ones(classes)
+        if training.class_weights == "auto":
+            batches = list(self._batches(self.training, None))
+            y = torch.cat([b.y.flatten(0, 1) for b in batches])
+            known = torch.cat([b.known.flatten() for b in batches])
+            weights = balance(y, known, one_of_all=training.loss == "cross_entropy")
+        device = training.device
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        return Fit(network, make_loss(training, weights.to(device)), training, device)
+
+    def training_batches(self, epoch: int) -> Iterable[Batch]:
+        """Of an epoch, counted from 0: its order and its changes are drawn from the seed and its number alone."""
+        return self._batches(self.training, np.random.default_rng([self.config.training.seed, 1, epoch]))
+
+    def held_out_batches(self) -> Iterable[Batch]:
+        return self._batches(self.held_out, None)
+
+    def _batches(self, examples: list[Example], rng: np.random.Generator | None) -> Iterable[Batch]:
+        config, pipeline = self.config.training, self.pipeline_config
+        channels = pipeline.selection.channels if pipeline.selection else pipeline.montage.channels
+        augment = Augment(self.config.augment, channels) if rng is not None and self.config.augment.is_on else None
+        window = getattr(pipeline.model, "window", None)
+        if window is not None:
+            return Trials(
+                examples, pipeline.classes, window, config.rows, self.config.trials.start_s, rng=rng, augment=augment
+            )
+        step_s = getattr(pipeline.model, "hop", 1) / pipeline.sfreq
+        visit_steps = None if config.visit_s is None else max(1, round(config.visit_s / step_s))
+        steps = max(1, round(config.bptt_s / step_s))
+        return Lanes(examples, config.rows, steps, rng=rng, augment=augment, visit_steps=visit_steps)
+
+    def fold(self, patterns: tuple[str, ...]) -> tuple[Data, list[Source]]:
+        """The same without the recordings that match, and these: they are neither fitted to nor used to stop early."""
+        real = [source.name for source in self.sources if source.recording.format != "synthetic"]
+        out = matching(patterns, real, "data.validation.folds")
+        kept = [e for e in (*self.training, *self.held_out) if e.source.name not in out]
+        return Data(self.config, self.pipeline_config, kept), [s for s in self.sources if s.name in out]
+
+
+def with_sizes(config: PipelineConfig) -> PipelineConfig:
+    """The network's inputs and outputs from the montage and the classes. Raises ConfigError where they differ."""
+    channels = config.selection.channels if config.selection else config.montage.channels
+    if config.model.n_channels not in (None, len(channels)):
+        raise ConfigError(
+            f"pipeline.model.n_channels is {config.model.n_channels}, the montage has {len(channels)}; leave it out"
+        )
+    update = {"n_channels": len(channels), "n_classes": len(config.classes)}
+    return config.model_copy(update={"model": config.model.model_copy(update=update)})

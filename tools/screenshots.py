@@ -1,0 +1,195 @@
+"""Pictures of the dashboard in every state that its user may meet: `python tools/screenshots.py OUT [NAME …]`."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PyQt6.QtWidgets import QApplication
+from pylsl import local_clock
+
+from rtbci.bench.synthetic_monitor import SyntheticMonitor
+from rtbci.gui import keys
+from rtbci.gui.feed import Feed
+from rtbci.gui.settings import Settings
+from rtbci.gui.theme import LIGHT
+from rtbci.gui.window import Window
+
+FPS = 30
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: what the window is like, and what happens before it is taken."""
+
+    play: Callable[[Stage], None]
+    size: tuple[int, int] = (1280, 720)
+    channels: int = 18
+    light: bool = False
+    chosen: tuple[str, ...] = ()
+    whole: bool = True  # the window; else the dialog that is open over it
+
+
+class Stage:
+    """A window on a synthetic engine."""
+
+    def __init__(self, folder: Path, shot: Shot) -> None:
+        self.app = QApplication.instance() or QApplication(["rtbci"])
+        assert isinstance(self.app, QApplication)
+        self.app.setStyle("Fusion")
+        self.fake = SyntheticMonitor(folder, shot.channels, chosen=shot.chosen, start=local_clock() - 40)
+        self.window = Window(Settings(str(folder / "settings.ini")))
+        if shot.light:
+            self.window.theme = LIGHT
+        self.window.resize(*shot.size)
+        self.window.dress()
+        self.window.show()
+        self.window.open_feed(Feed(folder), lambda what: None)
+
+    def run(self, seconds: float, *, seizure: bool = False, valid: bool = True, **state: object) -> None:
+        """Let this much of the stream pass."""
+        for k in range(round(seconds * FPS)):
+            self.fake.advance(1 / FPS, seizure=seizure, valid=valid)
+            if k % 10 == 0:
+                p99 = 1.1 + 0.3 * math.sin(0.9 * self.fake.seconds) * math.cos(2.3 * self.fake.seconds)
+                self.fake.publish(latency_ms={"p50": 0.31, "p99": round(p99, 3), "max": 3.4}, **state)
+                self.window.sidebar.state.add_latency(self.fake.state)
+            self.window.tick()
+            self.app.processEvents()
+        self.settle()
+
+    def settle(self) -> None:
+        """Let the slow panels see the state."""
+        for _ in range(3):
+            self.fake.publish()
+            for _ in range(60):
+                self.window.tick()
+            self.app.processEvents()
+            time.sleep(0.11)
+
+    def calm(self) -> None:
+        self.run(23)
+
+    def seizure(self) -> None:
+        self.run(12)
+        self.run(6, seizure=True)
+        self.fake.onset(13.2)
+        self.run(2.4, seizure=True)
+
+    def afterwards(self) -> None:
+        """A seizure that is over, an annotation, a verdict, a gap."""
+        self.run(4)
+        self.run(6, seizure=True)
+        self.fake.onset(5.1)
+        self.run(0.5, seizure=True)
+        self.run(3)
+        self.fake.event(5.1, 6.2)
+        stamp = self.fake.stamp
+        self.fake.writer.log("annotation", label="eyes closed", onset=self.fake.seconds, duration=0.0, stamp=stamp)
+        self.fake.writer.log("review", label="seizure", onset=5.1, verdict="confirmed", note="right arm")
+        self.run(1)
+        self.fake.skip(0.6)
+        self.run(1, valid=False)
+        self.run(2)
+
+    def bad_channels(self) -> None:
+        quality = {"F7-T7": "flat", "O1": "mains", "Fp1": "noise", "P4-O2": "mains"}
+        known = {name: word for name, word in quality.items() if name in self.fake.channels}
+        self.run(13, quality=known)
+
+    def lost(self) -> None:
+        self.run(13)
+        assert self.window.feed is not None and self.window.feed.clock is not None
+        # As if the last sample had come just now.
+        self.window.feed.clock.origin = local_clock() - self.fake.seconds - 2.5
+        self.fake.writer.log("lost", reason="the connection was closed")
+        self.fake.publish(state="lost", silent_s=3.2, staleness_s=3.2, rate_hz=0.0)
+        self.settle()
+
+    def frozen(self) -> None:
+        self.afterwards()
+        self.window.sidebar.events.selectRow(1)
+        self.window.jump_to(self.window.book.entries[0])
+        self.settle()
+
+    def butterfly(self) -> None:
+        self.run(12)
+        self.window.toggle_butterfly()
+        self.settle()
+
+    def model(self) -> None:
+        self.run(12)
+        self.window.toggle_source()
+        self.settle()
+
+    def scrolling(self) -> None:
+        self.window.toggle_sweep()
+        self.afterwards()
+
+    def banana(self) -> None:
+        self.run(12)
+        self.window.next_montage()
+        self.settle()
+
+    def keys(self) -> None:
+        self.run(2)
+        self.window.show_keys()
+        self.settle()
+
+
+FEW = ("Fp1-F7", "T7-P7", "C3-P3", "C4-P4", "T8-P8", "P4-O2")
+SHOTS = {
+    "live-dark": Shot(Stage.calm),
+    "live-light": Shot(Stage.calm, light=True),
+    "alarm-dark": Shot(Stage.seizure, chosen=FEW),
+    "alarm-light": Shot(Stage.seizure, chosen=FEW, light=True),
+    "after-dark": Shot(Stage.afterwards),
+    "after-light-4k": Shot(Stage.afterwards, size=(3840, 2160), light=True),
+    "alarm-dark-4k": Shot(Stage.seizure, size=(3840, 2160), chosen=FEW),
+    "lost-dark": Shot(Stage.lost),
+    "lost-light": Shot(Stage.lost, light=True),
+    "bad-channels": Shot(Stage.bad_channels, channels=32),
+    "channels-8": Shot(Stage.calm, channels=8),
+    "channels-32-banana": Shot(Stage.banana, channels=32, light=True),
+    "channels-128": Shot(Stage.calm, channels=128),
+    "channels-128-4k": Shot(Stage.calm, size=(3840, 2160), channels=128),
+    "frozen": Shot(Stage.frozen),
+    "butterfly": Shot(Stage.butterfly),
+    "model": Shot(Stage.model, chosen=FEW),
+    "scroll": Shot(Stage.scrolling),
+    "keys": Shot(Stage.keys, whole=False),
+}
+
+
+def take(name: str, out: Path) -> None:
+    """Play one and write its picture."""
+    shot = SHOTS[name]
+    with tempfile.TemporaryDirectory(prefix="rtbci-shots-") as folder:
+        stage = Stage(Path(folder), shot)
+        shot.play(stage)
+        shown = stage.window if shot.whole else stage.window.findChild(keys.KeysDialog)
+        assert shown is not None
+        shown.grab().save(str(out / f"{name}.png"))
+        stage.window.close()
+        stage.window.deleteLater()
+        stage.app.processEvents()
+
+
+def main(out: str, *wanted: str) -> None:
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in wanted or SHOTS:
+        take(name, folder)
+        print(folder / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
