@@ -42,7 +42,7 @@ class Chunk:
 
     data: Samples
     times: Times
-    valid: Flags = field(default=None)  # type: ignore[assignment]
+    valid: Flags = field(default=None)  # type: ignore[arg-type]
 
     def __post_init__(self) -> None:
         self.data = np.ascontiguousarray(self.data, np.float32)

@@ -113,6 +113,8 @@ def _sentence(state: dict[str, Any]) -> str:
 def describe(line: dict[str, Any]) -> str:
     """One line of the engine's log in words; "" for what nobody needs to read."""
     kind = line["kind"]
+    if kind == "error":
+        return ""  # the command itself ends with it
     if kind in ("onset", "event"):
         times = f"{_clock(line['onset'])} for {line['duration']:.1f} s"
         so_far = " so far" if kind == "onset" else ""

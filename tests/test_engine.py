@@ -24,7 +24,7 @@ from rtbci.pipeline import Pipeline
 from rtbci.replay import Replay, run_replay
 from rtbci.session import EngineProcess
 from rtbci.sinks.events import read_events
-from rtbci.sources.lsl import list_streams, parse_query
+from rtbci.sources.lsl import parse_query
 from rtbci.types import Chunk
 
 Wait = Callable[..., None]
@@ -69,7 +69,9 @@ def wavering() -> Pipeline:
 
 @pytest.mark.parametrize("speed", [0.0, 16.0])
 @pytest.mark.parametrize("which", ["drawn", "bundled"])
-def test_a_replay_over_lsl_gives_the_answer_of_the_file(which: str, speed: float, wait_until: Wait, tmp_path: Path) -> None:
+def test_a_replay_over_lsl_gives_the_answer_of_the_file(
+    which: str, speed: float, wait_until: Wait, tmp_path: Path
+) -> None:
     if which == "bundled" and not PIPELINE.exists():
         pytest.skip("the bundled pipeline has not been built")
     pipeline = wavering() if which == "drawn" else Pipeline.load(PIPELINE)
@@ -128,9 +130,10 @@ def list_named(name: str) -> list[Any]:
 def test_a_short_gap_is_filled_and_a_long_one_starts_afresh(wait_until: Wait, tmp_path: Path) -> None:
     name = unique("gaps")
     faults = Faults(gaps=((20.0, 0.125), (40.0, 3.0)))
-    with replaying(name, speed=8.0, faults=faults), EngineProcess(
-        EngineSpec(save(tmp_path, make_pipeline()), {"name": name}, wait_s=30)
-    ) as engine:
+    with (
+        replaying(name, speed=8.0, faults=faults),
+        EngineProcess(EngineSpec(save(tmp_path, make_pipeline()), {"name": name}, wait_s=30)) as engine,
+    ):
         wait_until(lambda: received(engine) == 82 * 256 - 32 - 768, 60)
         state = engine.reader.status()
         engine.stop()
@@ -151,9 +154,10 @@ def save(folder: Path, pipeline: Pipeline) -> str:
 
 def test_the_threshold_is_moved_while_it_runs(wait_until: Wait, tmp_path: Path) -> None:
     name = unique("threshold")
-    with replaying(name, speed=4.0), EngineProcess(
-        EngineSpec(save(tmp_path, make_pipeline()), {"name": name}, wait_s=30)
-    ) as engine:
+    with (
+        replaying(name, speed=4.0),
+        EngineProcess(EngineSpec(save(tmp_path, make_pipeline()), {"name": name}, wait_s=30)) as engine,
+    ):
         wait_until(lambda: received(engine) > 0, 30)
         engine.command(do="threshold", value=0.8)
         wait_until(lambda: engine.reader.status().get("threshold") == 0.8, 5)

@@ -36,7 +36,9 @@ def test_a_label_means_its_electrode_whatever_its_spelling(label: str, name: str
     assert canonical(label) == name
 
 
-@pytest.mark.parametrize(("unit", "factor"), [("V", 1e6), ("mV", 1e3), ("µV", 1), ("uV", 1), ("microvolts", 1), ("", 1)])
+@pytest.mark.parametrize(
+    ("unit", "factor"), [("V", 1e6), ("mV", 1e3), ("µV", 1), ("uV", 1), ("microvolts", 1), ("", 1)]
+)
 def test_units_are_turned_into_microvolts(unit: str, factor: float) -> None:
     assert microvolts(unit) == factor
 

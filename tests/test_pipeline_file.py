@@ -62,7 +62,9 @@ def test_what_was_saved_answers_the_same(whole: Path, tmp_path: Path) -> None:
     assert (tmp_path / "again.rtbci").read_bytes() == whole.read_bytes()
 
 
-def test_saving_leaves_no_crumbs_and_keeps_the_old_file_if_it_fails(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_saving_leaves_no_crumbs_and_keeps_the_old_file_if_it_fails(
+    whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = whole.read_bytes()
 
     def full(*_: object) -> None:

@@ -107,9 +107,9 @@ def _said(value: float | None, form: str = ".3f") -> str:
 def _progress(recordings: list[Recording], quiet: bool) -> Iterator[Any]:
     """A bar over the seconds of all recordings; yields a function of the seconds done in the present one."""
     total = sum(recording.duration_s for recording in recordings)
-    with Progress(
-        *Progress.get_default_columns()[:-1], TimeRemainingColumn(), console=Console(stderr=True), disable=quiet
-    ) as bar:
+    console = Console(stderr=True)
+    columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
         task = bar.add_task("tagging", total=total)
         past = {"done": 0.0, "last": 0.0}
 

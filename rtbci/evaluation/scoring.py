@@ -99,7 +99,7 @@ class _Pool:
         self.false += int(scored.fp)
         self.seconds += duration_s
 
-    def figures(self) -> dict[str, float | None]:
+    def figures(self) -> dict[str, Any]:
         missed = self.true - self.hit
         return {
             "sensitivity": _ratio(self.hit, self.true),

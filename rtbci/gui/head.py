@@ -85,7 +85,8 @@ class Head(QWidget):
     # -- geometry ---------------------------------------------------------------------------------------------
 
     def _radius(self) -> float:
-        return min(self.width() / 2.25, self.height() / 2.27)
+        wide = max((abs(POSITIONS[e.name][0]) for e in self.electrodes), default=1.0)
+        return min(self.width() / max(2.25, 1.8 * wide + 0.2), self.height() / 2.27)
 
     def place(self, name: str) -> QPointF:
         x, y = POSITIONS[name]

@@ -63,7 +63,7 @@ class Labels(QWidget):
         font = QFont(self.font())
         lane = self._signals.lanes.pitch / self._signals.ratio
         usual = self.fontMetrics().height() * 0.72
-        font.setPixelSize(round(min(usual * 1.1, max(9, 0.85 * lane))))
+        font.setPixelSize(round(min(usual * 1.1, max(9, 0.65 * usual, 0.85 * lane))))
         return font
 
     def paintEvent(self, event: QPaintEvent | None) -> None:

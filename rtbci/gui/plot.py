@@ -16,6 +16,7 @@ from rtbci.gui.theme import Theme
 from rtbci.gui.timeline import Timeline
 from rtbci.types import Samples
 
+AWAY_S = 0.5  # data that are older than the page's newest moment by more are shown to be away
 GAP_S = 0.02  # two samples further apart than this, and than three periods, have a gap between them
 
 
@@ -204,6 +205,9 @@ class TimePlot(QWidget):
 
     def _shades(self, painter: QPainter, left: int, right: int, column: int) -> None:
         rate, head = self.timeline.columns_per_s, self.timeline.head
+        if self.history is not None and self.history.n and head - self.history.newest_x > AWAY_S:
+            for a, b in self.timeline.strips(self.history.newest_x, head, left, right):
+                self._shade(painter, kinds.LOST, a, b)
         for mark in self.marks.between(column / rate, (column + right - left) / rate):
             for a, b in self.timeline.strips(mark.start, min(mark.stop, head), left, right):
                 self._shade(painter, mark.kind, a, b)

@@ -67,6 +67,9 @@ class Sidebar(QWidget):
         column.addWidget(head, 6)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
+        bar = self.tabs.tabBar()
+        assert bar is not None
+        bar.setDrawBase(False)
         self.tabs.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.tabs.addTab(self._events_page(), "Events")
         self.tabs.addTab(self.log, "Log")

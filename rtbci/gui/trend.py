@@ -52,7 +52,6 @@ class Trend(pg.PlotWidget):  # type: ignore[misc]
         self.setYRange(-0.04, 1.12, padding=0)
         self.setMouseEnabled(x=True, y=False)
         self.getAxis("left").setTicks([[(0, "0"), (1, "1")]])
-        self.getAxis("left").setWidth(22)
         self.setFixedHeight(92)
         self._bins: Bins | None = None
         self._clock: Clock | None = None
@@ -68,6 +67,8 @@ class Trend(pg.PlotWidget):  # type: ignore[misc]
             self.getAxis(side).setPen(theme.line)
             self.getAxis(side).setTextPen(theme.dim)
             self.getAxis(side).setStyle(tickFont=self.font(), tickLength=3)
+        self.getAxis("left").setWidth(round(1.5 * self.fontMetrics().height()))
+        self.getAxis("bottom").setHeight(round(1.5 * self.fontMetrics().height()))
         for k, curve in enumerate(self._curves):
             curve.setPen(pg.mkPen(theme.of_class(k), width=1.2))
 
@@ -75,7 +76,7 @@ class Trend(pg.PlotWidget):  # type: ignore[misc]
         """A new stream."""
         self.clear()
         self._bins, self._clock, self._row = None, clock, 0
-        self._curves = [self.plot(connect="finite") for _ in range(n_classes)]
+        self._curves = [self.plot(connect="finite", antialias=True) for _ in range(n_classes)]
         self.set_theme(self.theme)
 
     def advance(self, scores: History) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtbci.buffer import Ring
-from rtbci.types import Chunk
+from rtbci.types import Chunk, Flags
 
 if TYPE_CHECKING:
     from rtbci.models.step import Step
@@ -25,6 +25,12 @@ def probabilities(logits: npt.NDArray[np.float32], activation: Activation) -> np
     raised = np.exp(logits - logits.max(axis=1, keepdims=True))
     scores: npt.NDArray[np.float32] = raised / raised.sum(axis=1, keepdims=True)
     return scores
+
+
+def all_of(flags: Flags) -> Flags:
+    """(n_hops, hop) flags of samples to (n_hops,) flags of hops."""
+    whole: Flags = np.logical_and.reduce(flags, axis=1)
+    return whole
 
 
 class Tagger:
@@ -50,7 +56,7 @@ class Tagger:
             pieces = range(0, len(chunk), MAX_HOPS * hop)
             return Chunk.join([self.process(chunk[start : start + MAX_HOPS * hop]) for start in pieces])
         logits, self._state = self._step(chunk.data, self._state)
-        valid = chunk.valid if hop == 1 else chunk.valid.reshape(-1, hop).all(axis=1)
+        valid = chunk.valid if hop == 1 else all_of(chunk.valid.reshape(-1, hop))
         if self._n_cold:
             valid = valid.copy()
             valid[: self._n_cold] = False
@@ -138,7 +144,7 @@ class WholeTagger:
             logits, _ = self._network(torch.from_numpy(whole.data)[None].to(self._device))
         self.reset()
         hop = self._hop
-        valid = whole.valid[: len(whole) // hop * hop].reshape(-1, hop).all(axis=1)
+        valid = all_of(whole.valid[: len(whole) // hop * hop].reshape(-1, hop))
         return Chunk(
             probabilities(logits[0].float().cpu().numpy(), self._activation), whole.times[hop - 1 :: hop], valid
         )

@@ -223,4 +223,5 @@ class MonitorReader:
 
 
 def remove_monitor(folder: Path) -> None:
+    """Take the folder away; who still has it mapped keeps what he has."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -41,9 +41,7 @@ def review_path(events: Path) -> Path:
     return events.with_name(f"{events.stem}_review.tsv")
 
 
-def _annotate(
-    what: dict[str, Any], events: EventLog | None, outlets: Outlets | None, log: Callable[..., None]
-) -> None:
+def _annotate(what: dict[str, Any], events: EventLog | None, outlets: Outlets | None, log: Callable[..., None]) -> None:
     label = _text(what.get("label")) or "note"
     onset, stamp = _number(what.get("onset")), _number(what.get("stamp"))
     duration = max(0.0, _number(what.get("duration", 0.0)))

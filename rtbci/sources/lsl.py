@@ -91,7 +91,8 @@ def describe(inlet: Any, timeout_s: float = 5.0) -> tuple[StreamInfo, float, boo
     """(info, speed, is a replay): labels and units of the description; speed is 1 but for a replay that says so."""
     info = inlet.info(timeout=timeout_s)
     n_channels = info.channel_count()
-    labels, units = [], []
+    labels: list[str] = []
+    units: list[str] = []
     node = info.desc().child("channels").child("channel")
     while not node.empty() and len(labels) < n_channels:
         labels.append(node.child_value("label") or f"ch{len(labels) + 1}")

@@ -16,19 +16,22 @@ MUSCLES = np.stack([field(at("T7"), 0.45), field(at("T8"), 0.45), field(at("Fp1"
 class Patient:
     """amplitude_uv: of the whole background at an electrode (standard deviation); all µV of events scale with it.
 
-    The first sources are background; the next three alpha (left, right, middle), one focal slowing, one each
-    electrode's own noise, the reference last. Rates are per minute.
+    The first sources are background; the next three alpha (left, right, middle), two rhythms of the patient's own that
+    wax and wane, one focal slowing, one each electrode's own noise, the reference last. Rates are per minute.
     """
 
     amplitude_uv: float
     slope: float
     alpha_hz: float
     alpha_width_hz: float
+    rhythms_hz: Array  # (2, 2): centre and width
     shares: Array  # standard deviation of each source, in µV
     mixing: Array  # (n_sources, 19)
     n_background: int
     mains_hz: float
     mains_uv: Array  # (19,)
+    spindles: float
+    bursts: float
     blinks: float
     tensions: float
     pops: float
@@ -39,9 +42,17 @@ class Patient:
         f = np.maximum(hz, 0.1)
         background = np.where(hz > 0.3, f ** (-self.slope / 2), 0.0)
         alpha = np.exp(-0.5 * ((hz - self.alpha_hz) / self.alpha_width_hz) ** 2)
+        rhythms = [np.exp(-0.5 * ((hz - centre) / width) ** 2) for centre, width in self.rhythms_hz]
         slowing = np.where(hz > 0.3, np.exp(-0.5 * ((hz - 1.5) / 0.8) ** 2), 0.0)
         white = np.where(hz > 0.3, 1.0, 0.0)
-        kinds = [background] * self.n_background + [alpha] * 3 + [slowing] + [white] * len(ELECTRODES) + [background]
+        kinds = (
+            [background] * self.n_background
+            + [alpha] * 3
+            + rhythms
+            + [slowing]
+            + [white] * len(ELECTRODES)
+            + [background]
+        )
         columns = np.stack(kinds, axis=1)
         return np.asarray(self.shares * columns / np.sqrt((columns**2).sum(axis=0)))
 
@@ -54,15 +65,19 @@ def draw_patient(rng: np.random.Generator) -> Patient:
     background = np.stack([field(somewhere(rng), rng.uniform(0.35, 1.2)) * rng.choice([-1, 1]) for _ in range(n)])
     background /= np.sqrt((background**2).sum(axis=0).mean())
     alpha = np.stack([field(at(*names), 0.5) for names in (("O1", "P3"), ("O2", "P4"), ("Pz",))])
+    rhythms = np.stack([field(somewhere(rng), rng.uniform(0.4, 1.6)) for _ in range(2)])
     slowing = field(somewhere(rng), rng.uniform(0.4, 1.0))[None]
     # One source a row; each electrode has noise of its own, and the reference is everywhere alike.
-    mixing = np.concatenate([background, alpha, slowing, np.eye(len(ELECTRODES)), np.ones((1, len(ELECTRODES)))])
+    mixing = np.concatenate(
+        [background, alpha, rhythms, slowing, np.eye(len(ELECTRODES)), np.ones((1, len(ELECTRODES)))]
+    )
     alpha_share = (rng.uniform(0, 0.3) if ill else rng.uniform(0.2, 3.5)) * amplitude
     slow_share = rng.uniform(0, 2.0) * amplitude * (rng.random() < (0.5 if ill else 0.15))
     shares = np.concatenate(
         [
             np.full(n, amplitude),
             np.full(3, alpha_share),
+            rng.uniform(0.3, 2.5, 2) * (rng.random(2) < 0.5) * amplitude,
             [slow_share],
             rng.uniform(0.2, 1.0, len(ELECTRODES)) * rng.uniform(0.3, 2.0),
             [amplitude * rng.uniform(0, 1)],
@@ -73,11 +88,14 @@ def draw_patient(rng: np.random.Generator) -> Patient:
         slope=rng.uniform(1.4, 3.0) if ill else rng.uniform(1.0, 2.0),
         alpha_hz=rng.uniform(7.5, 11.5),
         alpha_width_hz=rng.uniform(0.3, 1.0),
+        rhythms_hz=np.stack([rng.uniform(3, 15, 2), rng.uniform(0.3, 1.5, 2)], axis=1),
         shares=shares,
         mixing=mixing,
         n_background=n,
         mains_hz=float(rng.choice([50, 60])),
         mains_uv=np.exp(rng.normal(0.5, 1.2)) * rng.uniform(-1, 1, len(ELECTRODES)),
+        spindles=float(rng.choice([0.0, 0.0, rng.uniform(2, 20)])),
+        bursts=float(rng.choice([0.0, rng.uniform(0.5, 4)])),
         blinks=0.0 if ill and rng.random() < 0.7 else rng.uniform(0, 25),
         tensions=rng.uniform(0, 4),
         pops=float(rng.choice([0.0, 0.0, rng.uniform(0, 4)])),

