@@ -40,10 +40,10 @@ def demo(
 
     from rtbci import demo as play
     from rtbci.front import print_json
-    from rtbci.session import quiet_lsl
+    from rtbci.lsl_config import on_this_machine
 
-    quiet_lsl()
-    result = play.demo(seconds, speed, device, show=_show(headless, json))
+    with on_this_machine():
+        result = play.demo(seconds, speed, device, show=_show(headless, json))
     if json:
         print_json(result)
     else:
@@ -77,7 +77,7 @@ def streams(
     from rich.table import Table
 
     from rtbci.front import print_json
-    from rtbci.session import quiet_lsl
+    from rtbci.lsl_config import quiet_lsl
 
     quiet_lsl()
     from rtbci.sources.lsl import list_streams

@@ -61,7 +61,7 @@ def pipeline_facts(path: Path, sfreq: float | None) -> dict[str, Any]:
         "scaling": config.scaling.model_dump(mode="json"),
         "decision": config.decision.model_dump(mode="json"),
         "gaps": config.gaps.model_dump(mode="json"),
-        **pipeline.notes,
+        "notes": pipeline.notes,
     }
 
 

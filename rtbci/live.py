@@ -13,9 +13,10 @@ from rtbci.config import parse
 from rtbci.engine import EngineSpec
 from rtbci.errors import ConfigError
 from rtbci.front import Watch, stopped_by_signal
+from rtbci.lsl_config import quiet_lsl
 from rtbci.montage import microvolts
 from rtbci.pipeline_file import read_config
-from rtbci.session import EngineProcess, quiet_lsl
+from rtbci.session import EngineProcess
 from rtbci.sources.lsl import parse_query
 
 

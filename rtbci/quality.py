@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from rtbci.types import Chunk
+from rtbci.montage import microvolts
+from rtbci.types import Chunk, StreamInfo
 
 BLOCK_S = 1.0
 AGREE = 2  # blocks that must say the same before a word is taken up, or dropped
@@ -26,13 +27,12 @@ WORDS = ("", "flat", "saturated", "mains", "noise")
 class Quality:
     """Judges the stream's channels on whole blocks of samples, so that the cut into chunks changes nothing."""
 
-    def __init__(self, channels: tuple[str, ...], sfreq: float, gains: npt.NDArray[np.float32] | None = None) -> None:
-        """gains: µV for one of each channel's unit."""
-        self._channels = channels
-        self._n = max(8, round(BLOCK_S * sfreq))
-        self._gains = gains
-        t = np.arange(self._n) / sfreq
-        waves = [w(2 * np.pi * hz * t) for hz in MAINS_HZ if hz < sfreq / 2 for w in (np.cos, np.sin)]
+    def __init__(self, info: StreamInfo) -> None:
+        self._channels = info.channels
+        self._n = max(8, round(BLOCK_S * info.sfreq))
+        self._gains = np.array([microvolts(unit) or 1.0 for unit in info.units], np.float32)
+        t = np.arange(self._n) / info.sfreq
+        waves = [w(2 * np.pi * hz * t) for hz in MAINS_HZ if hz < info.sfreq / 2 for w in (np.cos, np.sin)]
         self._waves = np.array(waves, np.float32).reshape(-1, self._n)
         self.reset()
 
@@ -66,8 +66,7 @@ class Quality:
 
     def _judge(self) -> npt.NDArray[np.int8]:
         """The worst word for each channel of a full block: (n_channels,) indices into WORDS."""
-        x = self._block if self._gains is None else self._block * self._gains
-        x = np.nan_to_num(x, posinf=1e9, neginf=-1e9)
+        x = np.nan_to_num(self._block * self._gains, posinf=1e9, neginf=-1e9)
         low, high = x.min(axis=0), x.max(axis=0)
         swing = high - low
         at_rail = ((x == low) | (x == high)).mean(axis=0)

@@ -11,7 +11,7 @@ from typing import Any
 import pylsl
 
 from rtbci.about import about
-from rtbci.errors import RecordingError, StreamNotFound
+from rtbci.errors import StreamNotFound
 from rtbci.sinks.recorder import Recorder, size_text
 from rtbci.sources.lsl import one_of, predicate
 
@@ -31,18 +31,20 @@ def record_streams(
         stream = find_stream(query, wait_s, asked)
         if stream is None:
             return
-        path = recorder.start(stream.name(), [f"uid='{stream.uid()}'"])
-        show = _json_line if json else _Line(stream.name())
+        recorder.start(stream.name(), [predicate(_identity(stream))])
+        progress = _Progress(stream.name(), json)
         try:
-            while not asked() and (seconds is None or recorder.state()["seconds"] < seconds + _TAIL_S):
+            while not asked() and (seconds is None or recorder.recorded_s < seconds + _TAIL_S):
                 for alarm in recorder.tend():
                     sys.stderr.write(f"\nALARM: {alarm}\n")
-                show(recorder.state())
-                time.sleep(0.25)
+                progress.show(recorder.state())
+                time.sleep(0.1)
         finally:
-            recorder.stop()
-    if not json:
-        sys.stderr.write("\n" + "".join(f"{p}: {size_text(p.stat().st_size)}\n" for p in recorder.files or [path]))
+            closed = recorder.stop()
+        progress.show(recorder.state(), last=True)
+    if not closed:
+        sys.stderr.write("\nLabRecorder is still closing its file, and will do so by itself\n")
+    sys.stderr.writelines(f"\n{path}: {size_text(path.stat().st_size)}\n" for path in recorder.files)
 
 
 def find_stream(query: dict[str, str], wait_s: float | None, asked: Any = lambda: False) -> Any:
@@ -58,6 +60,13 @@ def find_stream(query: dict[str, str], wait_s: float | None, asked: Any = lambda
                 f"no stream with {predicate(query)} within {wait_s:g} s; `rtbci streams` lists what is on the network"
             )
     return None
+
+
+def _identity(stream: Any) -> dict[str, str]:
+    """What stays when the stream comes back; its uid, where it bears no source id."""
+    if not stream.source_id():
+        return {"uid": stream.uid()}
+    return {"source_id": stream.source_id(), "name": stream.name(), "hostname": stream.hostname()}
 
 
 class LiveRecording:
@@ -90,13 +99,13 @@ class LiveRecording:
         return self.recorder.state() | {"alarm": self._alarm}
 
     def stop(self) -> None:
-        """After the engine has ended: wait for the last samples, close the file."""
+        """After the engine has ended: wait for the last samples. LabRecorder may need 6 s more to close its file."""
         if self.recorder.alive:
             time.sleep(_TAIL_S)
-        self.recorder.stop()
+        self.recorder.stop(wait_s=0.1)
 
     def _arm(self, state: dict[str, Any]) -> list[str]:
-        stream = state["stream"]
+        stream = state["arming"]
         if stream != self._armed:
             self._armed, self._armed_at = stream, time.monotonic()
             self.recorder.start(stream["name"], predicates(stream, state["outlets"]))
@@ -115,5 +124,29 @@ def predicates(stream: dict[str, Any], outlets: list[str]) -> list[str]:
     return [f"({predicate(own)}) or ({notes})", *(predicate({"source_id": outlet}) for outlet in outlets)]
 
 
-def _json_line(state: dict[str, Any], _due: list[float] = [0.0], _about: dict[str, Any] = {}) -> None:  # noqa: B006
-    raise NotImplementedError
+class _Progress:
+    """The recorder's state: one JSON line a second, or one line of a terminal that is written over."""
+
+    def __init__(self, name: str, json: bool) -> None:
+        self._name = name
+        self._about = about() if json else None
+        self._due = 0.0
+
+    def show(self, state: dict[str, Any], *, last: bool = False) -> None:
+        now = time.monotonic()
+        if now < self._due and not last:
+            return
+        self._due = now + 1.0
+        if self._about is not None:
+            print(json_module.dumps(state | self._about), flush=True)
+        elif sys.stderr.isatty():
+            sys.stderr.write("\r" + recording_text(self._name, state).ljust(78))
+            sys.stderr.flush()
+
+
+def recording_text(name: str, state: dict[str, Any]) -> str:
+    """One line for a person: `Amp  00:01:05  1.5 MB  20.1 GB free, 310.0 h left`."""
+    minutes, seconds = divmod(int(state["seconds"]), 60)
+    clock = f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}" if state["on"] else "starting"
+    left = "" if state["hours_left"] is None else f", {state['hours_left']:.1f} h left"
+    return f"{name}  {clock}  {size_text(state['size_bytes'])}  {size_text(state['free_bytes'])} free{left}"

@@ -24,6 +24,7 @@ import pylsl
 from rtbci.errors import RecordingError
 from rtbci.faults import Faults, Packet
 from rtbci.flow import Flow
+from rtbci.lsl_config import quiet_lsl
 from rtbci.sources.recording import Recording, open_recording
 from rtbci.types import Chunk, StreamInfo, Times
 
@@ -95,6 +96,7 @@ class Replay:
 
 def run_replay(replay: Replay) -> None:
     """A replay as the target of a process of its own; SIGINT and SIGTERM end it cleanly."""
+    quiet_lsl()
     stop = threading.Event()
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from rtbci.engine import EngineSpec
 from rtbci.errors import RtbciError
+from rtbci.lsl_config import quiet_lsl
 from rtbci.sinks.monitor import MonitorReader, MonitorWriter, monitor_folder, remove_monitor
 
 USER_MISTAKE = 2
@@ -28,6 +29,7 @@ def engine_main(spec: EngineSpec, commands: Connection) -> None:
     from rtbci.engine import Engine
     from rtbci.pipeline import Pipeline
 
+    quiet_lsl()
     torch.set_num_threads(1)
     # Ctrl-C reaches the whole terminal group; the front end decides, and tells us by the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -129,12 +131,3 @@ def one_thread_each() -> Iterator[None]:
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
-
-
-def quiet_lsl() -> None:
-    """Keep liblsl's own chatter off the terminal, unless the user has a configuration of his own."""
-    if "LSLAPICFG" in os.environ:
-        return
-    import pylsl
-
-    pylsl.set_config_content("[log]\nlevel = -3\n")

@@ -179,6 +179,7 @@ def take(name: str, out: Path) -> None:
         assert shown is not None
         shown.grab().save(str(out / f"{name}.png"))
         stage.window.close()
+        stage.fake.close()
         stage.window.deleteLater()
         stage.app.processEvents()
 

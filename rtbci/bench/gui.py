@@ -82,6 +82,7 @@ def _window(
         frames.append((time.perf_counter() - before) * 1e3)
         time.sleep(max(0.0, began + (k + 1) / FPS - time.perf_counter()))
     window.close()
+    fake.close()
     rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     window.deleteLater()
     return frames, round(rss, 1)

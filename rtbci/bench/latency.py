@@ -15,7 +15,7 @@ from rich.console import Console
 
 from rtbci.config import FilterConfig, MontageConfig, PipelineConfig
 from rtbci.front import print_json
-from rtbci.session import quiet_lsl
+from rtbci.lsl_config import on_this_machine
 
 ROUNDS = 2
 SKIP = 20  # chunks at the start of each round, while everything is still cold
@@ -23,8 +23,7 @@ SKIP = 20  # chunks at the start of each round, while everything is still cold
 
 def latency_report(seconds: float, channels: int, sfreq: float, chunk: int, *, json: bool) -> None:
     """Measure and print milliseconds at p50 and p99 of both ways."""
-    quiet_lsl()
-    with tempfile.TemporaryDirectory() as folder:
+    with on_this_machine(), tempfile.TemporaryDirectory() as folder:
         pipeline = Path(folder) / "bench.rtbci"
         make_pipeline(channels, sfreq).save(pipeline)
         ways: dict[str, list[float]] = {"transport": [], "end_to_end": []}
@@ -111,22 +110,19 @@ def send(name: str, channels: int, sfreq: float, chunk: int, seconds: float) -> 
 
 
 def transport(name: str, _pipeline: str, answer: Connection) -> None:
-    """An inlet and nothing behind it."""
-    import pylsl
+    """The engine's inlet and nothing behind it."""
+    from pylsl import local_clock
 
-    found = pylsl.resolve_byprop("name", name, timeout=60)
-    inlet = pylsl.StreamInlet(found[0], recover=False)
-    inlet.open_stream(timeout=10)
-    buffer = np.empty((4096, found[0].channel_count()), np.float32)
+    from rtbci.sources.lsl import LslSource
+    from rtbci.types import Chunk
+
+    source = LslSource({"name": name}, accept=lambda _: None)
     took: list[float] = []
-    try:
-        while True:
-            _, stamps = inlet.pull_chunk(timeout=5, max_samples=4096, min_samples=1, dest_obj=buffer, as_numpy=True)
-            if not len(stamps):
-                break
-            took.append((pylsl.local_clock() - stamps[-1]) * 1e3)
-    except pylsl.util.LostError:
-        pass
+    began = time.monotonic()
+    while not (took and source.silent_s > 1) and (took or time.monotonic() - began < 60):
+        for item in source.read(0.02):
+            if isinstance(item, Chunk):
+                took.append((local_clock() - float(item.times[-1])) * 1e3)
     answer.send(took)
 
 

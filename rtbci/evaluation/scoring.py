@@ -62,12 +62,12 @@ def score(recordings: Iterable[Scored]) -> dict[str, Any]:
 
 
 def detection_delays(one: Scored) -> list[float]:
-    """For each annotated seizure that was detected: seconds from its onset to the decision (never below 0)."""
+    """For each annotated seizure that was detected: seconds from its onset to the decision; below 0: it came before."""
     delays = []
     for seizure in one.truth:
         hits = [when for event, when in zip(one.found, one.confirmed, strict=True) if overlaps(event, seizure)]
         if hits:
-            delays.append(max(0.0, min(hits) - seizure.onset))
+            delays.append(min(hits) - seizure.onset)
     return delays
 
 

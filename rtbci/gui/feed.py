@@ -151,6 +151,9 @@ class Feed:
             return False
         chunk, end, missed = self._tracks["signals"].ring.since(0)
         clock = Clock(float(chunk.times[0]), self._pace)
+        if self.layout is not None and not self.layout.speed:
+            # Stamps of a replay that is not paced are the recording's own; its newest sample is of now.
+            clock.wall_minus_local = time.time() - float(chunk.times[-1])
         # From the very first sample the recording's seconds are ours; later, the newest tell how far it has come.
         if missed or self.life > 1:
             newest = self.state.get("newest_stamp") or float(chunk.times[-1])

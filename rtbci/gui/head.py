@@ -14,7 +14,6 @@ from rtbci.gui.theme import Theme
 from rtbci.montage import derivation
 from rtbci.sinks.layout import Layout
 
-
 TEXT_IN_DOT = 0.95
 SMALLEST_TEXT = 7.5  # pixels; smaller names are told by the hovering hand alone
 

@@ -165,7 +165,8 @@ class Signals(TimePlot):
         data = self._page()
         if data is None or not len(data):
             return
-        spread = np.nanmedian(np.nanpercentile(data, 95, axis=0) - np.nanpercentile(data, 5, axis=0))
+        low, high = np.percentile(data, [5, 95], axis=0)
+        spread = np.median(high - low)
         lane = self.lanes.pitch * (0.5 if self.butterfly else 1.0)
         wanted = max(float(spread), 1e-6) * self.pixels_per_mm / lane
         self.per_mm = float(min(self.ladder, key=lambda step: abs(np.log(step / wanted))))
@@ -192,16 +193,16 @@ class Signals(TimePlot):
         if data is None or not len(data):
             self._base = np.zeros(n, np.float32)
             return
-        self._base = np.nan_to_num(np.median(data, axis=0)).astype(np.float32)
+        self._base = np.median(data, axis=0).astype(np.float32)
 
     def _page(self) -> Samples | None:
-        """A few hundred moments of the page."""
+        """A few hundred moments of the page; what is no number is 0."""
         if self.history is None or self.shown is None or not self.history.n:
             return None
         end = self.timeline.head if self.timeline.end is None else self.timeline.end
         start, stop = self.history.find(end - self.timeline.page_s), self.history.find(end)
         _, data, _ = self.history.rows(start, max(stop, start + 1))
-        return self.shown.of(data[:: max(1, len(data) // 400)])
+        return np.nan_to_num(self.shown.of(data[:: max(1, len(data) // 400)]))
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
@@ -211,7 +212,7 @@ class Signals(TimePlot):
     def advance(self) -> None:
         before = self._head_column // max(1, self.timeline.width)
         super().advance()
-        if self._stale or self.history is None:
+        if self._stale or self.history is None or self.timeline.frozen:
             return
         # Once a page the zero follows what has drifted; the page so far stays as it was painted.
         if self._head_column // max(1, self.timeline.width) != before:

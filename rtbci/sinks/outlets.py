@@ -33,6 +33,18 @@ class Outlets:
         _sign(about, stream, pipeline)
         self._events = pylsl.StreamOutlet(about)
 
+    @property
+    def source_ids(self) -> list[str]:
+        """By which a recorder finds both."""
+        return [outlet.get_info().source_id() for outlet in (self._probability, self._events)]
+
+    def span(self, state: str, stamp: float, **about: float) -> None:
+        """What of the stream the engine saw, for those who read a recording of both (rtbci/sources/live_span.py):
+
+        "begin" with its first sample, "gap" (start, end: stamps of the samples around it), "end" with its last.
+        """
+        self.marker({"label": "rtbci", "state": state, "stamp": stamp, **about}, stamp)
+
     def scores(self, scores: Chunk) -> None:
         """Publish every hop with its own stamp."""
         if len(scores) == 1:

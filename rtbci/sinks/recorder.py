@@ -19,6 +19,7 @@ from rtbci.errors import RecordingError
 
 RESERVE_BYTES = 64 << 20  # left free, so that the file can be closed and the machine goes on
 STALLED_S = 15.0
+CLOSES_S = 8.0
 AGAIN_S = 5.0  # between a recording that ended by itself and the next try
 _MEASURED_S = 5.0  # before this the size says little of the rate
 _FOUND, _STARTED, _UNMATCHED = "Found ", "Started data collection", "matched no stream!"
@@ -31,7 +32,7 @@ class _Take:
     path: Path
     process: subprocess.Popen[bytes]
     words: IO[bytes]  # a file, no pipe: it must not end for want of a reader when we are gone
-    began: float = field(default_factory=time.monotonic)
+    started_at: float | None = None
     size: int = 0
     grown_at: float = field(default_factory=time.monotonic)
     stalled: bool = False
@@ -42,28 +43,30 @@ class _Take:
 
     @property
     def started(self) -> bool:
-        said = self.said()
-        return 0 < said.count(_FOUND) <= said.count(_STARTED)
+        if self.started_at is None:
+            said = self.said()
+            if 0 < said.count(_FOUND) <= said.count(_STARTED):
+                self.started_at = time.monotonic()
+        return self.started_at is not None
 
-    def stop(self, timeout_s: float) -> bool:
-        """Ask LabRecorder to close its file; False where it had to be killed."""
+    def close(self) -> None:
+        """Ask LabRecorder to close its file; it ends with its input, as it does when we die."""
         assert self.process.stdin is not None
+        self.process.stdin.close()
+
+    def ended(self, wait_s: float = 0.0) -> bool:
         try:
-            self.process.stdin.close()  # it ends with its input, as it does when we die
-            self.process.wait(timeout_s)
+            self.process.wait(wait_s)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
             return False
-        finally:
-            self.words.close()
+        self.words.close()
         return True
 
 
 class Recorder:
     """Keeps a recording going: a new file after a crash of LabRecorder, none while the disk is full.
 
-    `start` and `tend` never wait; `stop` waits until the file is closed.
+    `start` and `tend` never wait. LabRecorder takes up to 6 s to close a file, and does so even when we have gone.
     """
 
     def __init__(self, folder: Path, reserve_bytes: int = RESERVE_BYTES) -> None:
@@ -81,8 +84,10 @@ class Recorder:
         self._name = ""
         self._predicates: tuple[str, ...] = ()
         self._take: _Take | None = None
+        self._closing: list[_Take] = []
         self._next_try = 0.0
         self._was_full = False
+        self._unmatched = 0  # tries in a row
 
     @property
     def alive(self) -> bool:
@@ -93,28 +98,39 @@ class Recorder:
         """Samples are being taken from every stream."""
         return self._take is not None and self.alive and self._take.started
 
+    @property
+    def recorded_s(self) -> float:
+        """How long the newest file has been taking samples."""
+        take = self._take
+        return time.monotonic() - take.started_at if take and take.started and take.started_at else 0.0
+
     def start(self, name: str, predicates: Sequence[str]) -> Path:
         """Record the streams that the LSL predicates match; each must match one at least. Returns the new file."""
-        self.stop()
-        self._name, self._predicates = name, tuple(predicates)
+        self._release()
+        self._name, self._predicates, self._unmatched = name, tuple(predicates), 0
         return self._begin()
 
-    def stop(self, timeout_s: float = 5.0) -> None:
-        """Close the file. May be called twice."""
+    def stop(self, wait_s: float = CLOSES_S) -> bool:
+        """End the recording, and wait for its file to be closed; False where LabRecorder still is about it."""
         self._predicates = ()
-        self._end(timeout_s)
+        self._release()
+        deadline = time.monotonic() + wait_s
+        self._closing = [t for t in self._closing if not t.ended(max(0.0, deadline - time.monotonic()))]
+        return not self._closing
 
     def tend(self) -> list[str]:
         """Look after the recording, about once a second; returns what went wrong since, each a line to be shouted."""
+        self._closing = [take for take in self._closing if not take.ended()]
         if self._take is None:
             return self._try_again()
         take, now = self._take, time.monotonic()
+        self._unmatched *= not take.started
         if take.process.poll() is not None:
-            return [self._died(take)]
+            return self._died(take)
         free = shutil.disk_usage(self.folder).free
         if free < self.reserve_bytes:
             self._was_full = True
-            self._end(5.0)
+            self._release()
             return [f"recording stopped: only {size_text(free)} are free in {self.folder}; {take.path.name} is closed"]
         size = take.path.stat().st_size if take.path.exists() else 0
         if size != take.size:
@@ -126,9 +142,9 @@ class Recorder:
 
     def state(self) -> dict[str, Any]:
         """For a view or `--json`: is it on, into which file, how large, how much room, how long that will last."""
-        take, free = self._take, shutil.disk_usage(self.folder).free
-        size = take.path.stat().st_size if take is not None and take.path.exists() else 0
-        seconds = time.monotonic() - take.began if take is not None else 0.0
+        free = shutil.disk_usage(self.folder).free
+        size = self.files[-1].stat().st_size if self.files and self.files[-1].exists() else 0
+        seconds = self.recorded_s
         room = max(0, free - self.reserve_bytes)
         return {
             "on": self.started,
@@ -154,29 +170,34 @@ class Recorder:
         self.files.append(path)
         return path
 
-    def _end(self, timeout_s: float) -> None:
+    def _release(self) -> None:
         if self._take is not None:
             take, self._take = self._take, None
-            take.stop(timeout_s)
+            take.close()
+            self._closing.append(take)
 
-    def _died(self, take: _Take) -> str:
+    def _died(self, take: _Take) -> list[str]:
         unmatched = _UNMATCHED in take.said()
-        self._next_try = time.monotonic() + AGAIN_S
-        self._end(1.0)
+        self._release()
         if unmatched:
+            # LabRecorder looks for one second only; on a busy machine a stream may take longer to answer.
             take.path.unlink(missing_ok=True)
             self.files.remove(take.path)
-            return f"a stream to be recorded is not there; the next try is in {AGAIN_S:g} s"
-        return (
+            self._unmatched += 1
+            self._next_try = time.monotonic() + 0.5
+            return ["a stream to be recorded is not there; it is looked for again and again"] * (self._unmatched == 5)
+        self._next_try = time.monotonic() + AGAIN_S
+        return [
             f"the recorder died (exit code {take.process.returncode}); {take.path.name} keeps what was written, "
             f"a new file follows in {AGAIN_S:g} s"
-        )
+        ]
 
     def _try_again(self) -> list[str]:
         room = shutil.disk_usage(self.folder).free > 2 * self.reserve_bytes
         if not self._predicates or time.monotonic() < self._next_try or (self._was_full and not room):
             return []
-        return [f"recording goes on in {self._begin().name}"]
+        path = self._begin()
+        return [] if self._unmatched else [f"recording goes on in {path.name}"]
 
 
 def new_path(folder: Path, name: str) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 import pylsl
 
 from rtbci.errors import StreamMismatch, StreamNotFound
-from rtbci.types import Chunk, StreamInfo
+from rtbci.types import Chunk, StreamInfo, Times
 
 QUERY_KEYS = ("name", "type", "source_id", "hostname", "uid")
 _DTYPES = {
@@ -77,6 +77,15 @@ def parse_query(text: str) -> dict[str, str]:
 def predicate(query: dict[str, str]) -> str:
     """The query as liblsl's XPath predicate."""
     return " and ".join(f"{key}={_quoted(value)}" for key, value in query.items())
+
+
+def one_of(found: list[Any], query: dict[str, str]) -> Any:
+    """Of streams of one source (an old and a new life) the youngest; several sources are never chosen by luck."""
+    sources = {(s.source_id(), s.hostname()) for s in found}
+    if len(sources) == 1 and found[0].source_id():
+        return max(found, key=lambda s: s.created_at())
+    listed = "; ".join(sorted(str(_found(s)) for s in found)[:8])
+    raise StreamNotFound(f"{len(found)} streams match {predicate(query)}: {listed}. Choose one by source_id=…")
 
 
 def _quoted(value: str) -> str:
@@ -148,6 +157,7 @@ class LslSource:
 
     BUFFER_S = 360
     SETTLE_S = 1.2  # liblsl asks in waves: first by multicast, then each known peer
+    REST_S = 0.0003  # how long the rest of a chunk may take
     GRAVE_S = 2.0  # how long the resolver may still name a stream that has gone
 
     def __init__(self, query: dict[str, str], accept: Callable[[StreamInfo], None], max_samples: int = 4096) -> None:
@@ -158,6 +168,7 @@ class LslSource:
         self._resolver = pylsl.ContinuousResolver(pred=predicate(query), forget_after=1.5)
         self._inlet: Any = None
         self._uid = ""
+        self._usual_n = 1  # samples that came at once, last time
         self._ack: _Ack | None = None
         self._silent_since = time.monotonic()
         self._refused: set[str] = set()
@@ -180,9 +191,7 @@ class LslSource:
         if self._inlet is None:
             return self._connect(timeout_s)
         try:
-            data, stamps = self._inlet.pull_chunk(
-                timeout=timeout_s, max_samples=self._max_samples, min_samples=1, dest_obj=self._buffer, as_numpy=True
-            )
+            data, stamps = self._pull(timeout_s)
         except pylsl.util.LostError:
             return self._disconnect("the connection was closed")
         self.pulled_at = pylsl.local_clock()
@@ -190,8 +199,24 @@ class LslSource:
             self._silent_since = time.monotonic()
             if self._ack:
                 self._ack.took(len(stamps))
-            return [Chunk(data, np.array(stamps))]
+            return [Chunk(data, stamps)]
         return self._look_for_another() if self.silent_s > 1 else []
+
+    def _pull(self, timeout_s: float) -> tuple[Any, Times]:
+        """What is there, and the rest of a sender's chunk whose first samples woke us."""
+        stamps = self._pull_into(self._buffer, timeout_s, 1)
+        lacking = min(self._usual_n, self._max_samples) - len(stamps)
+        if len(stamps) and lacking > 0:
+            stamps = np.concatenate([stamps, self._pull_into(self._buffer[len(stamps) :], self.REST_S, lacking)])
+        self._usual_n = len(stamps) or self._usual_n
+        return self._buffer[: len(stamps)], stamps
+
+    def _pull_into(self, place: Any, timeout_s: float, least: int) -> Times:
+        _, stamps = self._inlet.pull_chunk(
+            timeout=timeout_s, max_samples=len(place), min_samples=least, dest_obj=place, as_numpy=True
+        )
+        taken: Times = stamps
+        return taken
 
     def clock_offset_s(self) -> float:
         """Remote clock against ours, as liblsl last estimated it; 0 while it is not known."""
@@ -215,7 +240,7 @@ class LslSource:
             time.sleep(min(timeout_s, 0.02))
             return []
         try:
-            stream = found[0] if len(found) == 1 else self._one_of(found)
+            stream = found[0] if len(found) == 1 else one_of(found, self.query)
         except StreamNotFound as error:
             if not self.connected_once:
                 raise
@@ -233,14 +258,6 @@ class LslSource:
     def _refuse(self, key: str, reason: str) -> list[Item]:
         self._refused.add(key)
         return [Refused(reason)]
-
-    def _one_of(self, found: list[Any]) -> Any:
-        """Of streams of one source (an old and a new life) the youngest; several sources are never chosen by luck."""
-        sources = {(s.source_id(), s.hostname()) for s in found}
-        if len(sources) == 1 and found[0].source_id():
-            return max(found, key=lambda s: s.created_at())
-        listed = "; ".join(sorted(str(_found(s)) for s in found)[:8])
-        raise StreamNotFound(f"{len(found)} streams match {predicate(self.query)}: {listed}. Choose one by source_id=…")
 
     def _open(self, stream: Any) -> Connected:
         if stream.channel_format() not in _DTYPES:

@@ -71,7 +71,7 @@ def write_script(
     for k in range(n_seizures):
         part_s = duration_s / n_seizures
         length_s = min(rng.uniform(12, 70), max(8.0, 0.8 * part_s))
-        # One in ten is already on when the recording begins, or still on when it ends.
+        # One in ten is already on when the recording begins, as in a clip.
         onset = k * part_s + rng.uniform(0.05, 1.0) * max(0.0, part_s - length_s)
         if n_seizures == 1 and rng.random() < 0.1:
             onset = -0.6 * length_s

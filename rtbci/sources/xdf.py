@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from rtbci.errors import RecordingError
+from rtbci.sources.live_span import is_ours, live_span, notes, speed_of
 from rtbci.sources.recording import Recording
 from rtbci.types import Event, Samples, StreamInfo, Times
 
@@ -22,15 +23,24 @@ Stream = Mapping[str, Any]
 
 
 def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
-    """Open the EEG stream of an XDF file, or the one whose name, source id or number is `wanted`."""
+    """Open the EEG stream of an XDF file, or the one whose name, source id or number is `wanted`.
+
+    Where an engine ran on the stream while it was recorded, the recording is what the engine saw, from its first
+    sample to its last; a stream that is `wanted` is read whole.
+    """
     streams, started = _load(path)
     chosen = _choose(path, streams, wanted)
     stamps = np.asarray(chosen["time_stamps"], np.float64)
+    speed = speed_of(chosen)
     labels, units = _channels(chosen)
     scale = np.array([_TO_MICROVOLTS.get(unit.lower(), 1.0) for unit in units])
     data: Samples = (np.asarray(chosen["time_series"], np.float64) * scale).astype(np.float32)
-    sfreq, said = _rate(path, chosen, stamps)
-    others = [_say(s) for s in streams if s is not chosen]
+    sfreq, said = _rate(path, chosen, stamps * speed)
+    if wanted is None:
+        seen = live_span(streams, chosen).keep(stamps, 1 / (sfreq * speed))
+        data, stamps = data[seen], stamps[seen]
+    zero = float(stamps[0]) if len(stamps) else 0.0
+    others = [_say(s) for s in streams if s is not chosen and not is_ours(s)]
     info = StreamInfo(
         name=path.stem,
         sfreq=sfreq,
@@ -45,10 +55,10 @@ def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
         info,
         len(stamps),
         lambda start, stop: data[start:stop],
-        _markers(streams, float(stamps[0])),
+        _markers(streams, zero, speed),
         started,
         (*said, *(f"other stream, not read: {other}" for other in others)),
-        stamps - stamps[0],
+        (stamps - zero) * speed,
     )
 
 
@@ -77,7 +87,9 @@ def _choose(path: Path, streams: Sequence[Stream], wanted: str | int | None) -> 
         keys = ("name", "source_id", "stream_id")
         matching = [s for s in signals if str(wanted) in [_field(s, key) for key in keys]]
     else:
-        matching = [s for s in signals if _field(s, "type").upper() == "EEG"]
+        signals = [s for s in signals if not is_ours(s)]
+        regular = [s for s in signals if float(_field(s, "nominal_srate") or 0) > 0]
+        matching = [s for s in signals if _field(s, "type").upper() == "EEG"] or regular * (len(regular) == 1)
     if len(matching) == 1:
         return matching[0]
     there = "; ".join(map(_say, matching or streams)) or "no streams at all"
@@ -113,15 +125,15 @@ def _channels(stream: Stream) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return labels, tuple(_first(c, "unit") for c in described)
 
 
-def _markers(streams: Sequence[Stream], zero: float) -> tuple[Event, ...]:
-    """Every string sample as an event without duration, seconds from the first sample of the signal."""
+def _markers(streams: Sequence[Stream], zero: float, speed: float) -> tuple[Event, ...]:
+    """Every string sample as an event without duration, and a person's notes; seconds from the first sample."""
     events = [
-        Event(float(stamp) - zero, 0.0, "/".join(str(value) for value in sample if value))
+        Event((float(stamp) - zero) * speed, 0.0, "/".join(str(value) for value in sample if value))
         for s in streams
-        if _field(s, "channel_format") == "string"
+        if _field(s, "channel_format") == "string" and not is_ours(s)
         for stamp, sample in zip(s["time_stamps"], s["time_series"], strict=True)
     ]
-    return tuple(sorted(events, key=lambda e: e.onset))
+    return tuple(sorted([*events, *notes(streams, zero, speed)], key=lambda e: e.onset))
 
 
 def _say(stream: Stream) -> str:

@@ -1,0 +1,44 @@
+"""How liblsl is set up before its first call: quiet, and for the demonstration on this machine alone."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_QUIET = "[log]\nlevel = -3\n"  # the lowest that liblsl takes; below it the whole file is ignored
+_THIS_MACHINE = "[multicast]\nResolveScope = machine\n[lab]\nKnownPeers = {127.0.0.1}\n"
+
+
+def users_own() -> Path | None:
+    """The configuration that the user has for liblsl, if any; it is never overruled."""
+    if path := os.environ.get("LSLAPICFG"):
+        return Path(path)
+    places = (Path("lsl_api.cfg"), Path.home() / "lsl_api" / "lsl_api.cfg", Path("/etc/lsl_api/lsl_api.cfg"))
+    return next((place for place in places if place.is_file()), None)
+
+
+def quiet_lsl() -> None:
+    """Keep liblsl's own chatter off the terminal. To be called in each process before liblsl is used."""
+    if users_own() is None:
+        import pylsl
+
+        pylsl.set_config_content(_QUIET)
+
+
+@contextmanager
+def on_this_machine() -> Iterator[None]:
+    """Streams of this process and its children are found on this machine, and nowhere else."""
+    if users_own() is not None:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="rtbci-lsl-") as folder:
+        path = Path(folder) / "lsl_api.cfg"
+        path.write_text(_QUIET + _THIS_MACHINE)
+        os.environ["LSLAPICFG"] = str(path)
+        try:
+            yield
+        finally:
+            del os.environ["LSLAPICFG"]

@@ -1,0 +1,97 @@
+"""What an engine left in an XDF recording of its stream: which samples it saw, and what a person noted meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rtbci.types import Event, Flags, Times
+
+Stream = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class LiveSpan:
+    """Stamps on the recording's clock. Samples outside begin..end, or inside a gap, never reached the engine."""
+
+    begin: float = -np.inf
+    end: float = np.inf
+    gaps: tuple[tuple[float, float], ...] = ()
+
+    def keep(self, stamps: Times, period: float) -> Flags:
+        """Which samples the engine saw; half a period covers what two estimates of one clock differ by."""
+        half = period / 2
+        seen: Flags = (stamps > self.begin - half) & (stamps < self.end + half)
+        for start, end in self.gaps:
+            seen &= (stamps < start + half) | (stamps > end - half)
+        return seen
+
+
+def is_ours(stream: Stream) -> bool:
+    """An outlet of an engine: its answer, and no signal of its own."""
+    return _described(stream, "manufacturer") == "rtbci"
+
+
+def live_span(streams: Sequence[Stream], signal: Stream) -> LiveSpan:
+    """Of the one engine that ran on `signal`; all of the recording where there was none, or more than one."""
+    marks = [mark for s in streams if _is_about(s, signal) for mark in _marks(s)]
+    told = [m for m in marks if "stamp" in m]
+    stamps = {state: [m["stamp"] for m in told if m.get("state") == state] for state in ("begin", "end")}
+    if len(stamps["begin"]) > 1:
+        return LiveSpan()
+    gaps = [(m["start"], m["end"]) for m in marks if m.get("state") == "gap" and {"start", "end"} <= m.keys()]
+    return LiveSpan(min(stamps["begin"], default=-np.inf), max(stamps["end"], default=np.inf), tuple(gaps))
+
+
+def notes(streams: Sequence[Stream], zero: float, speed: float) -> Iterator[Event]:
+    """A person's annotations; what the engine found is no truth about the recording and stays out."""
+    for stream in filter(is_ours, streams):
+        for mark in _marks(stream):
+            if mark.get("state") == "annotation":
+                yield Event(
+                    (mark["at"] - zero) * speed, float(mark.get("duration_s", 0.0)), str(mark.get("label", "note"))
+                )
+
+
+def speed_of(stream: Stream) -> float:
+    """Stream seconds a second of the stamps' clock: that of a replay that says so."""
+    try:
+        speed = float(stream["info"]["desc"][0]["replay"][0]["speed"][0])
+    except (KeyError, IndexError, TypeError, ValueError):
+        return 1.0
+    return speed if np.isfinite(speed) and speed > 0 else 1.0
+
+
+def _marks(stream: Stream) -> Iterator[dict[str, Any]]:
+    """JSON lines, each with its stamp `at`; others are not of ours, and are passed over."""
+    if _first(stream["info"].get("channel_format")) != "string":
+        return
+    for stamp, sample in zip(stream["time_stamps"], stream["time_series"], strict=True):
+        try:
+            mark = json.loads(sample[0])
+            numbers = [float(mark[key]) for key in ("stamp", "start", "end", "duration_s") if key in mark]
+        except (ValueError, TypeError, KeyError):
+            continue
+        if all(map(np.isfinite, numbers)):
+            yield mark | {"at": float(stamp)}
+
+
+def _is_about(stream: Stream, signal: Stream) -> bool:
+    names = ("input_source_id", "source_id"), ("input", "name")
+    return is_ours(stream) and all(_described(stream, ours) == _first(signal["info"].get(its)) for ours, its in names)
+
+
+def _described(stream: Stream, key: str) -> str:
+    try:
+        return _first(stream["info"]["desc"][0][key])
+    except (KeyError, IndexError, TypeError):
+        return ""
+
+
+def _first(value: Any) -> str:
+    found = value[0] if isinstance(value, list) and value else value
+    return "" if found is None or isinstance(found, list) else str(found)

@@ -1,0 +1,105 @@
+"""Real windows on a display of their own, with a real stream and a real engine; a dashboard that hangs harms nobody."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rtbci.demo import PIPELINE, RECORDING
+from rtbci.engine import EngineSpec
+from rtbci.gui.app import dashboard_main
+from rtbci.replay import Replay, run_replay
+from rtbci.session import EngineProcess
+
+SPAWN = multiprocessing.get_context("spawn")
+
+pytestmark = pytest.mark.skipif(not PIPELINE.exists(), reason="the bundled pipeline has not been built")
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    """An X server without a screen."""
+    if shutil.which("Xvfb") is None:
+        pytest.skip("needs Xvfb (Debian: apt-get install xvfb)")
+    ready, told = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(told), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"],
+        pass_fds=[told], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    os.close(told)
+    with os.fdopen(ready) as pipe:
+        number = pipe.readline().strip()
+    try:
+        yield f":{number}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def test_a_whole_visit(display: str, tmp_path: Path) -> None:
+    environment = os.environ | {"DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
+    script = Path(__file__).with_name("visit.py")
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path)], env=environment, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    told = json.loads(done.stdout)
+    assert "SEIZURE" in told["alarm"]
+    assert told["ringing"]
+    assert told["threshold"] == pytest.approx(0.3, abs=0.03)
+    assert any("threshold set to 0.3" in line for line in told["log"])
+    assert told["came_while_frozen"] > 256
+    assert told["jumped_to"]
+    assert told["channels"][0] != "ch1"
+    assert told["samples"]["lost"] == 0
+    assert "died" in told["died"]
+    header, *rows = (line.split("\t") for line in told["events"])
+    assert any(row[header.index("eventType")] == "eyes closed" for row in rows)
+    assert told["review"][-1].split("\t")[2] == "confirmed"
+
+
+def test_a_dashboard_that_is_stopped_and_killed_changes_nothing_in_the_engine(
+    display: str, monkeypatch: pytest.MonkeyPatch, wait_until: Callable[..., None]
+) -> None:
+    monkeypatch.setenv("DISPLAY", display)
+    monkeypatch.setenv("QT_QPA_PLATFORM", "xcb")
+    name = f"stop-{os.getpid()}"
+    replay = SPAWN.Process(target=run_replay, args=(Replay([RECORDING], name=name, wait_for_consumer=True),))
+    theirs, ours = SPAWN.Pipe(duplex=False)
+    replay.start()
+    with EngineProcess(EngineSpec(str(PIPELINE), {"name": name})) as engine:
+        window = SPAWN.Process(target=dashboard_main, args=(str(engine.folder), ours, "test"))
+        window.start()
+        ours.close()
+        try:
+            wait_until(lambda: engine.reader.status().get("state") == "running", 60)
+            time.sleep(4)
+            os.kill(window.pid, signal.SIGSTOP)
+            before = engine.reader.status()["samples"]["received"]
+            time.sleep(5)
+            during = engine.reader.status()
+            assert during["samples"]["received"] - before > 4.5 * 256
+            assert during["staleness_s"] < 0.5
+            os.kill(window.pid, signal.SIGCONT)
+            time.sleep(1)
+            assert window.is_alive()
+            window.kill()
+            window.join(10)
+            time.sleep(0.5)
+            after = engine.reader.status()
+            assert (after["state"], after["samples"]["lost"]) == ("running", 0)
+        finally:
+            window.kill()
+            replay.terminate()
+            replay.join(10)
+            theirs.close()

@@ -1,0 +1,424 @@
+"""The window, key by key, on a synthetic engine and without a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from gui_kit import Visit, pixels
+from PyQt6.QtCore import QPoint, Qt
+from PyQt6.QtWidgets import QInputDialog, QLabel
+
+from rtbci.gui.keys import KEYS, KeysDialog
+from rtbci.gui.words import Fact
+
+Key, Ctrl, Shift = Qt.Key, Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+
+
+@pytest.fixture
+def visit(qtbot: Any, tmp_path: Path) -> Iterator[Callable[..., Visit]]:
+    made: list[Visit] = []
+
+    def make(**how: Any) -> Visit:
+        made.append(Visit(qtbot, tmp_path, **how))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+# -- painting -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sweep", [True, False])
+def test_painting_only_what_is_new_gives_the_picture_of_the_whole_page(visit, sweep, monkeypatch):
+    here = visit()
+    here.window.timeline.sweep = sweep
+    here.play(5, seizure=True)
+    # Once a page the zero of each trace moves; here it stays.
+    monkeypatch.setattr(here.window.monitor.signals, "prepare", lambda: None)
+    here.play(8.7, seizure=True)
+    assert here.window.monitor.signals._head_column == here.window.timeline.last  # painted column by column
+    for plot in (here.window.monitor.signals, here.window.monitor.strip):
+        before = pixels(plot)
+        plot.redraw()
+        after = pixels(plot)
+        np.testing.assert_array_equal(before, after)
+        assert len(np.unique(after)) > 3
+
+
+def test_a_frame_updates_only_the_columns_that_are_new(visit, monkeypatch):
+    here = visit()
+    here.play(12)
+    signals = here.window.monitor.signals
+    asked: list[tuple[int, ...]] = []
+    monkeypatch.setattr(signals, "update", lambda *rect: asked.append(rect))
+    here.fake.advance(1 / 30)
+    here.window.tick()
+    assert asked
+    assert sum(rect[2] for rect in asked) < 40
+
+
+def test_a_gap_stays_empty_and_invalid_answers_are_flagged(visit):
+    here = visit()
+    here.play(3)
+    here.fake.skip(1.0)
+    here.play(1, valid=False)
+    here.play(1)
+    signals, strip = here.window.monitor.signals, here.window.monitor.strip
+    image, line = pixels(signals), here.window.timeline
+    empty = slice(line.pixel(3.1), line.pixel(3.9))
+    assert len(np.unique(image[:, empty])) == 1
+    assert strip._invalid[line.pixel(4.5)]
+    assert not strip._invalid[line.pixel(5.5)]
+
+
+def test_nan_samples_do_not_break_the_picture(visit):
+    here = visit(channels=8)
+    here.fake._table[:, 3] = np.nan
+    here.play(2)
+    assert len(np.unique(pixels(here.window.monitor.signals))) > 3
+
+
+def test_the_page_moves_on_over_a_lost_stream_and_takes_it_up_again(visit):
+    here = visit()
+    here.play(5)
+    feed = here.window.feed
+    feed.clock.origin += feed.clock.x(here.window.timeline.head) * 0 + 95 - 8  # 8 s of clock for 5 s of data
+    here.look(state="lost", silent_s=3.0)
+    assert here.window.timeline.head == pytest.approx(5 + 7, abs=1.5)
+    assert here.window.header.fact.wrong
+
+
+# -- keys ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_key_has_its_method_and_no_two_are_one(visit):
+    window = visit().window
+    taken = [text for key in KEYS for text in key.keys]
+    assert len(taken) == len(set(taken))
+    assert all(callable(getattr(window, key.does)) for key in KEYS)
+
+
+def test_space_freezes_and_data_go_on_coming(visit):
+    here = visit()
+    here.play(4)
+    here.press(Key.Key_Space)
+    frozen = pixels(here.window.monitor.signals)
+    before = here.window.feed.signals.n
+    here.play(2)
+    assert here.window.feed.signals.n == before + 512
+    np.testing.assert_array_equal(pixels(here.window.monitor.signals), frozen)
+    here.press(Key.Key_Space)
+    assert not here.window.timeline.frozen
+
+
+def test_arrows_and_pages_move_through_time(visit):
+    here = visit()
+    here.play(32)
+    line = here.window.timeline
+    head = line.head
+    here.press(Key.Key_Left)
+    assert line.end == pytest.approx(head - 1)
+    here.press(Key.Key_PageUp)
+    assert line.end == pytest.approx(head - 11)
+    here.press(Key.Key_PageDown)
+    here.press(Key.Key_Right)
+    assert line.end is None
+    here.press(Key.Key_Home)
+    assert line.end == pytest.approx(10, abs=0.1)
+    here.press(Key.Key_End)
+    assert line.end is None
+
+
+def test_arrows_and_signs_change_the_sensitivity(visit):
+    here = visit()
+    signals = here.window.monitor.signals
+    signals.per_mm = 10.0
+    for key, after in (
+        (Key.Key_Up, 7.0), (Key.Key_Plus, 5.0), (Key.Key_Down, 7.0), (Key.Key_Minus, 10.0), (Key.Key_Minus, 15.0)
+    ):  # fmt: skip
+        here.press(key)
+        assert signals.per_mm == after
+    assert here.window.controls.sensitivity.text() == "15 µV/mm"
+
+
+def test_brackets_change_the_page(visit):
+    here = visit()
+    for key, page_s in ((Key.Key_BracketRight, 20), (Key.Key_BracketLeft, 10), (Key.Key_BracketLeft, 5)):
+        here.press(key)
+        assert here.window.timeline.page_s == page_s
+    assert here.window.controls.page.text().startswith("5 s")
+
+
+def test_m_walks_through_the_montages_that_can_be_derived(visit):
+    here = visit()
+    here.play(1)
+    shown = []
+    for _ in range(3):
+        here.press(Key.Key_M)
+        shown.append((here.window.monitor.signals.montage, len(here.window.monitor.signals.shown)))
+    assert shown == [("Double banana", 18), ("Common average", 19), ("As recorded", 19)]
+
+
+def test_r_shows_what_the_model_sees(visit):
+    here = visit(chosen=("C3", "C4"))
+    here.play(1)
+    here.press(Key.Key_R)
+    signals = here.window.monitor.signals
+    assert signals.shown.names == ("C3", "C4")
+    assert signals.unit == "σ"
+    here.press(Key.Key_R)
+    assert (len(signals.shown), signals.unit) == (19, "µV")
+
+
+def test_channels_are_chosen_hidden_alone_and_back(visit):
+    here = visit()
+    here.play(1)
+    signals, labels = here.window.monitor.signals, here.window.monitor.labels
+    here.press(Key.Key_Down, Ctrl)
+    assert labels.selection == "Fp1"
+    here.press(Key.Key_Up, Shift)
+    assert signals.factors == {"Fp1": pytest.approx(1 / 1.5)}
+    here.press(Key.Key_H)
+    assert "Fp1" not in signals.shown.names
+    assert labels.selection == "Fp2"
+    here.press(Key.Key_O)
+    assert signals.shown.names == ("Fp2",)
+    here.press(Key.Key_O)
+    here.press(Key.Key_H, Shift)
+    assert len(signals.shown) == 19
+
+
+def test_b_lays_all_channels_over_each_other(visit):
+    here = visit()
+    here.play(1)
+    here.press(Key.Key_B)
+    lanes = here.window.monitor.signals.lanes
+    assert len(set(lanes.centres.tolist())) == 1
+    here.press(Key.Key_B)
+    assert len(set(here.window.monitor.signals.lanes.centres.tolist())) == 19
+
+
+def test_a_annotates_the_moment_of_the_key(visit, monkeypatch):
+    here = visit()
+    here.play(4)
+    monkeypatch.setattr(QInputDialog, "getItem", lambda *a: ("eyes closed", True))
+    here.press(Key.Key_A)
+    (sent,) = here.sent
+    assert (sent["do"], sent["label"]) == ("annotate", "eyes closed")
+    assert sent["onset"] == pytest.approx(here.fake.seconds, abs=0.01)
+    assert sent["stamp"] == pytest.approx(here.fake.stamp, abs=0.01)
+
+
+def test_events_are_stepped_through_confirmed_rejected_and_noted(visit, monkeypatch):
+    here = visit()
+    here.play(30)
+    here.fake.event(5.0, 4.0)
+    here.fake.event(15.0, 6.0)
+    here.look()
+    here.press(Key.Key_Period)
+    assert here.window.timeline.pixel(here.window.book.entries[1].mark.start) is not None
+    here.press(Key.Key_Period)
+    here.press(Key.Key_C)
+    here.press(Key.Key_X)
+    monkeypatch.setattr(QInputDialog, "getText", lambda *a, **k: ("left arm", True))
+    here.press(Key.Key_N)
+    assert [(c["onset"], c["verdict"], c["note"]) for c in here.sent] == [
+        (5.0, "confirmed", ""), (5.0, "rejected", ""), (5.0, "", "left arm"),
+    ]  # fmt: skip
+    here.fake.writer.log("review", label="seizure", onset=5.0, verdict="confirmed", note="left arm")
+    here.look()
+    assert here.window.book.entries[0].verdict == "confirmed"
+
+
+def test_the_threshold_is_dragged_and_moved_by_keys(visit, qtbot):
+    here = visit()
+    here.play(2)
+    strip = here.window.monitor.strip
+    at = QPoint(200, round(strip.y_of(0.5)))
+    to = QPoint(200, round(strip.y_of(0.7)))
+    qtbot.mousePress(strip, Qt.MouseButton.LeftButton, pos=at)
+    qtbot.mouseMove(strip, to)
+    qtbot.mouseRelease(strip, Qt.MouseButton.LeftButton, pos=to)
+    qtbot.waitUntil(lambda: bool(here.sent), timeout=2000)
+    assert here.sent[-1]["do"] == "threshold"
+    assert here.sent[-1]["value"] == pytest.approx(0.7, abs=0.02)
+    here.press(Key.Key_Down, Ctrl | Shift)
+    assert strip.threshold == pytest.approx(0.65, abs=0.02)
+
+
+def test_what_another_front_end_decides_moves_the_line(visit):
+    here = visit()
+    here.look(threshold=0.8)
+    assert here.window.monitor.strip.threshold == 0.8
+
+
+def test_an_event_rings_until_it_is_over_and_u_mutes(visit, monkeypatch):
+    here = visit()
+    monkeypatch.setattr(here.window.alarm, "_effect", False)
+    here.play(5)
+    here.fake.onset(3.0)
+    here.look()
+    assert here.window.alarm.ringing
+    assert here.window.alarm.rung == 1
+    assert "SEIZURE" in here.window.header.alarm
+    here.press(Key.Key_U)
+    assert here.window.alarm.muted_s == pytest.approx(300, abs=2)
+    here.window.alarm._ring()
+    assert here.window.alarm.rung == 1
+    for left in (900, 3600, 0):
+        here.press(Key.Key_U)
+        assert here.window.alarm.muted_s == pytest.approx(left, abs=2)
+    here.fake.event(3.0, 2.0)
+    here.look()
+    assert not here.window.alarm.ringing
+    assert here.window.header.alarm == ""
+
+
+def test_d_changes_the_theme_and_the_traces_with_it(visit):
+    here = visit()
+    here.play(1)
+    dark = pixels(here.window.monitor.signals)[0, -1]
+    here.press(Key.Key_D)
+    assert here.window.theme.name == "light"
+    assert pixels(here.window.monitor.signals)[0, -1] != dark
+
+
+def test_p_f11_and_help(visit, qtbot):
+    here = visit()
+    here.press(Key.Key_P)
+    assert here.window.sidebar.isHidden()
+    here.press(Key.Key_F11)
+    assert here.window.isFullScreen()
+    here.press(Key.Key_F11)
+    here.press(Key.Key_F1)
+    dialog = here.window.findChild(KeysDialog)
+    assert dialog is not None
+    words = {label.text() for label in dialog.findChildren(QLabel)}
+    assert {key.text for key in KEYS} <= words
+
+
+def test_text_grows_with_the_window_and_with_a_key(visit):
+    here = visit()
+    before = here.window.fontMetrics().height()
+    here.press(Key.Key_Plus, Ctrl)
+    assert here.window.fontMetrics().height() > before
+    here.press(Key.Key_Minus, Ctrl)
+    here.window.resize(3840, 2160)
+    here.qtbot.wait(1)
+    assert here.window.fontMetrics().height() > 1.8 * before
+
+
+# -- the hand -----------------------------------------------------------------------------------------------------
+
+
+def test_the_crosshair_reads_value_and_time(visit, qtbot):
+    here = visit()
+    here.play(5)
+    signals = here.window.monitor.signals
+    x = 2.0
+    row = signals.shown.names.index("C3")
+    at = QPoint(here.window.timeline.pixel(x), round(float(signals.lanes.centres[row])))
+    qtbot.mouseMove(signals, at)
+    wanted = here.fake._table[round(x * 256) + 1, here.fake.channels.index("C3")]
+    name, value, unit, *_ = here.window.monitor.readout.split()
+    assert (name, unit) == ("C3", "µV")
+    assert float(value) == pytest.approx(float(wanted), abs=8)
+    assert here.window.monitor.readout.endswith("(0:00:02)")
+
+
+def test_a_click_on_the_head_solos_an_electrode(visit, qtbot):
+    here = visit(channels=18)
+    here.play(1)
+    head = here.window.sidebar.head
+    qtbot.mouseClick(head, Qt.MouseButton.LeftButton, pos=head.place("T7").toPoint())
+    assert here.window.monitor.signals.shown.names == ("F7-T7",)
+    qtbot.mouseClick(head, Qt.MouseButton.LeftButton, pos=head.place("T7").toPoint())
+    assert len(here.window.monitor.signals.shown) == 18
+
+
+def test_the_head_lights_what_was_chosen_and_crosses_what_is_bad(visit):
+    here = visit(chosen=("C3", "Cz", "C4"))
+    here.play(1)
+    here.look(quality={"Cz": "flat"})
+    head = here.window.sidebar.head
+    assert {e.name for e in head.electrodes if e.weight} == {"C3", "Cz", "C4"}
+    assert head.describe("Cz") == "Cz: used, weight 0.70; Cz flat"
+    assert head.describe("Fp1") == "Fp1: not used by this pipeline"
+    assert here.window.sidebar.head_title.text() == "Electrodes  ·  3 of 19 channels chosen"
+    assert here.window.monitor.labels.quality == {"Cz": "flat"}
+
+
+def test_a_click_on_an_event_goes_there(visit):
+    here = visit()
+    here.play(30)
+    here.fake.event(5.0, 4.0)
+    here.look()
+    table = here.window.sidebar.events
+    table.clicked.emit(table.model().index(0, 0))
+    assert here.window.timeline.end == pytest.approx(here.window.book.entries[0].mark.start + 7.5)
+
+
+# -- what comes back, what fails ----------------------------------------------------------------------------------
+
+
+def test_settings_and_layout_come_back(visit):
+    here = visit()
+    here.play(1)
+    for key in (Key.Key_D, Key.Key_S, Key.Key_BracketRight, Key.Key_M, Key.Key_P, Key.Key_Down):
+        here.press(key)
+    kept = here.window.monitor.signals.per_mm
+    here.window.close()
+    again = here.open()
+    assert (again.theme.name, again.timeline.sweep, again.timeline.page_s) == ("light", False, 20.0)
+    assert (again.monitor.signals.montage, again.monitor.signals.per_mm) == ("Double banana", kept)
+    assert again.sidebar.isHidden()
+    again.close()
+
+
+def test_a_dead_engine_is_said_in_red(visit):
+    here = visit()
+    here.play(1)
+    here.window.feed._changed_at -= 10
+    for _ in range(6):
+        here.window.tick()
+    assert here.window.header.fact == Fact("The engine has not answered for 10 s. It has ended or hangs.", True)
+
+
+def test_a_stream_that_comes_back_otherwise_begins_a_new_page(visit):
+    here = visit(channels=8)
+    here.play(3)
+    fake = here.fake
+    life = fake.writer.open_rings(256.0, 8, 256.0, 8, 1 / 32, 1)
+    (here.folder / f"layout-{life}").write_text((here.folder / "layout-1").read_text())
+    fake.advance(0.5)
+    here.look(life=life)
+    assert here.window.feed.life == 2
+    assert here.window.feed.signals.n == 128
+    assert here.window.timeline.head < 1
+
+
+@pytest.mark.parametrize("channels", [8, 32, 128])
+@pytest.mark.parametrize("size", [(1280, 720), (3840, 2160)])
+def test_no_text_is_cut_off_or_laid_over_another(visit, channels, size):
+    here = visit(channels=channels, size=size)
+    here.play(1)
+    window = here.window
+    for label in window.findChildren(QLabel):
+        if label.isVisible() and label.text():
+            assert label.fontMetrics().horizontalAdvance(label.text()) <= label.width() + 1, label.text()
+            assert label.fontMetrics().height() <= label.height() + 1, label.text()
+    for button in window.controls.buttons.values():
+        assert button.width() >= button.sizeHint().width(), button.text()
+    edges = [(b.x(), b.x() + b.width()) for b in window.controls.children() if hasattr(b, "x") and b.isVisible()]
+    edges.sort()
+    assert all(a[1] <= b[0] for a, b in zip(edges, edges[1:], strict=False))
+    ys = [y for _, y in window.monitor.labels.names_drawn()]
+    line = window.monitor.labels._font().pixelSize()
+    assert all(b - a >= line for a, b in zip(ys, ys[1:], strict=False))
+    assert ys[0] >= line // 2
