@@ -76,7 +76,7 @@ class Flow:
         if taken is not None:
             return taken + self.ahead
         elapsed = pylsl.local_clock() - (self._begun or pylsl.local_clock())
-        return self._base + self.ahead + UNACKNOWLEDGED_SPEED * elapsed * self.sfreq
+        return float(self._base + self.ahead + UNACKNOWLEDGED_SPEED * elapsed * self.sfreq)
 
     def _taken(self) -> int | None:
         """By the slowest of those who acknowledge; None where nobody does."""

@@ -249,7 +249,8 @@ def follow(engine: EngineProcess, recording: LiveRecording, until: Callable[[dic
         if until(state):
             return alarms
         time.sleep(0.05)
-    pytest.fail(f"not within 60 s; the last state was {state}")
+    words = [p.name for p in recording.recorder.folder.glob("*.xdf")]
+    pytest.fail(f"not within 60 s; {alarms}; {words}; {engine.reader.new_log()}; the last state was {state}")
 
 
 def wavering(path: Path) -> Pipeline:
