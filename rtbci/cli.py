@@ -43,11 +43,8 @@ def demo(
     from rtbci.lsl_config import on_this_machine
 
     with on_this_machine():
-        result = play.demo(seconds, speed, device, show=_show(headless, json))
-    if json:
-        print_json(result)
-    else:
-        play.print_summary(result, Console())
+        tell = print_json if json else lambda result: play.print_summary(result, Console())
+        play.demo(seconds, speed, device, show=_show(headless, json), tell=tell)
 
 
 def _show(headless: bool, json: bool) -> str:
@@ -209,6 +206,47 @@ def inspect(
     from rtbci.inspection import inspect_file
 
     inspect_file(Path(bundled(file)), sfreq, json=json)
+
+
+@app.command()
+def dashboard() -> None:
+    """Open the dashboard empty, with pickers for stream and pipeline."""
+    from rtbci.dashboard import open_empty
+    from rtbci.errors import ConfigError
+    from rtbci.lsl_config import quiet_lsl
+
+    if not _display():
+        raise ConfigError("there is no display to open a window on; `rtbci run … --headless` is the terminal view")
+    quiet_lsl()
+    raise typer.Exit(open_empty())
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Check this machine for what rtbci needs, and say what to do about what is wrong."""
+    from rtbci.doctor import doctor_report
+    from rtbci.lsl_config import quiet_lsl
+
+    quiet_lsl()
+    raise typer.Exit(doctor_report(json))
+
+
+@app.command()
+def record(
+    stream: Annotated[str, typer.Option(help="Which stream: name=…, type=…, source_id=… or hostname=…; commas join.")],
+    out: Annotated[Path, typer.Option(help="Folder for the recording, STREAM_YYYYmmdd-HHMMSS.xdf.")],
+    seconds: Annotated[float | None, typer.Option(min=0, help="End after N seconds.")] = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the stream at the start; 0: for ever.")] = 60.0,
+    json: Annotated[bool, typer.Option("--json", help="Print one line of state a second, as JSON.")] = False,
+) -> None:
+    """Record an LSL stream to XDF, by LabRecorder in a process of its own. Ctrl-C or SIGTERM ends it."""
+    from rtbci.lsl_config import quiet_lsl
+
+    quiet_lsl()
+    from rtbci.record import record_streams
+    from rtbci.sources.lsl import parse_query
+
+    record_streams(parse_query(stream), out, seconds, json=json, wait_s=wait or None)
 
 
 bench = typer.Typer(help="Measure speed on this machine; ratios of things measured in turn.", no_args_is_help=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -25,19 +26,23 @@ PIPELINE = Path(str(files("rtbci") / "data" / "seizure_demo.rtbci"))
 QUIET_S = 2.0  # without a new sample after the replay has ended, nothing more is on the way
 
 
-def demo(seconds: float | None, speed: float, device: str, *, show: str) -> dict[str, Any]:
-    """Run the demonstration and return its summary (the keys of `demo --json`)."""
+def demo(
+    seconds: float | None, speed: float, device: str, *, show: str, tell: Callable[[dict[str, Any]], None]
+) -> None:
+    """Run the demonstration. tell: what to do with its summary (the keys of `demo --json`)."""
     recording = open_recording(RECORDING)
     name = f"rtbci-demo-{os.getpid()}"
     spec = EngineSpec(str(PIPELINE), {"name": name}, device=device, wait_s=60.0)
     with EngineProcess(spec) as engine:
+        watch = Watch(engine, f"rtbci demo · {RECORDING.name}, a real seizure · {PIPELINE.name}", show=show)
         replay = _start_replay(name, seconds, speed)
         try:
-            watch = Watch(engine, f"rtbci demo · {RECORDING.name}, a real seizure · {PIPELINE.name}", show=show)
             watch.follow(_until_all_is_heard(replay))
+            tell(summary(recording, seconds, watch.state, watch.log))
+            watch.linger()
         finally:
+            watch.close()
             _end(replay)
-    return summary(recording, seconds, watch.state, watch.log)
 
 
 def _start_replay(name: str, seconds: float | None, speed: float) -> multiprocessing.process.BaseProcess:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.live import Live
 
 from rtbci.about import about
+from rtbci.dashboard import DashboardProcess
 from rtbci.errors import EngineFailed, RtbciError
 from rtbci.session import USER_MISTAKE, EngineProcess
 from rtbci.view import TerminalView, describe
@@ -26,13 +27,15 @@ class Watch:
     """Follows an engine until it ends, `until` says so, or the user does; keeps its log."""
 
     def __init__(self, engine: EngineProcess, title: str, *, show: str = "view") -> None:
-        """show: "view" (a live panel; plain lines where there is no terminal), "json" (a line a second), "none"."""
+        """show: "dashboard", "view" (a live panel; lines where there is no terminal), "json" (a line a second), "none"."""
         self._engine = engine
+        self._title = title
         self._view = TerminalView(title)
         self._show = show
-        self._console = Console(stderr=show != "view")
+        self._console = Console(stderr=show in ("json", "none"))
         self._json_due = 0.0
         self._about = about() if show == "json" else {}
+        self._dashboard = DashboardProcess(engine, title) if show == "dashboard" else None
         self.log: list[State] = []
         self.state: State = {}
 
@@ -43,9 +46,7 @@ class Watch:
                 alive = self._engine.alive  # before the log is read, so that no last word is missed
                 self._look()
                 draw()
-                if not alive:
-                    break
-                if until(self.state):
+                if not alive or until(self.state):
                     break
                 time.sleep(0.05)
             self._engine.stop()
@@ -53,16 +54,47 @@ class Watch:
             draw()
         self._raise_for_failure()
 
+    def linger(self) -> None:
+        """Where a dashboard is open: leave it so until the user has seen enough."""
+        if self._dashboard is None:
+            return
+        if self._dashboard.alive:
+            self._console.print("the engine has ended; close the window, or press Ctrl-C here")
+        with stopped_by_signal() as asked:
+            while self._dashboard.alive and not asked():
+                time.sleep(0.1)
+        self.close()
+
+    def close(self) -> None:
+        """Take the dashboard away, if there is one."""
+        if self._dashboard is not None:
+            self._dashboard.close()
+            self._dashboard = None
+
     def _look(self) -> None:
         self.state = self._engine.reader.status() or self.state
         for line in self._engine.reader.new_log():
             self.log.append(line)
             self._view.note(line)
-            if self._show == "view" and not self._console.is_terminal and (text := describe(line)):
+            if self._prints_lines and (text := describe(line)):
                 self._console.print(text, highlight=False, soft_wrap=True)
         if self._show == "json" and self.state and time.monotonic() >= self._json_due:
             self._json_due = time.monotonic() + 1
             print(json.dumps(self.state | self._about), flush=True)
+        if self._dashboard is not None:
+            self._tend(self._dashboard)
+
+    @property
+    def _prints_lines(self) -> bool:
+        return self._show == "dashboard" or (self._show == "view" and not self._console.is_terminal)
+
+    def _tend(self, dashboard: DashboardProcess) -> None:
+        dashboard.forward()
+        if dashboard.alive:
+            return
+        why = "could not be opened; `rtbci doctor` says why" if dashboard.failed else "was closed"
+        self._console.print(f"the dashboard {why}; the engine goes on, Ctrl-C ends it", highlight=False)
+        self.close()
 
     @contextmanager
     def _display(self) -> Iterator[Callable[[], None]]:
@@ -76,6 +108,7 @@ class Watch:
         error = self._engine.error(self.log)
         if error is None:
             return
+        self.close()
         if self._engine.process.exitcode == USER_MISTAKE:
             raise RtbciError(error)
         raise EngineFailed(error)

@@ -41,9 +41,11 @@ def run_live(
         raise ConfigError(f"--events: there is no folder {events.absolute().parent}")
     spec = EngineSpec(pipeline, query, events=str(events or ""), device=device, wait_s=wait_s, unit=unit)
     with EngineProcess(spec) as engine:
-        Watch(engine, f"rtbci run · {config.name}", show=show).follow(
-            lambda state: seconds is not None and state.get("recording_s", 0.0) >= seconds
-        )
+        watch = Watch(engine, f"rtbci run · {config.name}", show=show)
+        try:
+            watch.follow(lambda state: seconds is not None and state.get("recording_s", 0.0) >= seconds)
+        finally:
+            watch.close()
 
 
 def replay_files(files: list[Path], *, faults: dict[str, Any], **options: Any) -> None:

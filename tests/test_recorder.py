@@ -263,7 +263,7 @@ def wavering(path: Path) -> Pipeline:
     return pipeline
 
 
-@pytest.mark.parametrize(("which", "speed"), [("drawn", 4.0), ("bundled", 8.0)])
+@pytest.mark.parametrize(("which", "speed"), [("drawn", 4.0), ("bundled", 4.0)])
 def test_tagging_the_recording_of_a_live_run_gives_the_live_events_again(
     which: str, speed: float, tmp_path: Path
 ) -> None:

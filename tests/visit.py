@@ -57,6 +57,14 @@ def visit(folder: Path, name: str) -> dict[str, Any]:
     window.resize(1280, 720)
     window.show()
     window.start()
+    try:
+        return act(window, folder, name)
+    finally:
+        window.stop_engine()
+
+
+def act(window: OwnEngine, folder: Path, name: str) -> dict[str, Any]:
+    """What the visitor does."""
     picker = pick(window, name)
     events = folder / "events.tsv"
     window.start_engine(picker.query, picker.pipeline, events=str(events))
@@ -68,6 +76,9 @@ def visit(folder: Path, name: str) -> dict[str, Any]:
     told: dict[str, Any] = {"alarm": window.header.alarm, "ringing": window.alarm.ringing}
     window.grab().save(str(folder / "seizure.png"))
 
+    # Without a window manager nobody else gives it the keyboard back.
+    window.activateWindow()
+    until(window.isActiveWindow, 5, "the window to be active")
     strip = window.monitor.strip
     x, y = strip.width() // 2, round(strip.y_of(strip.threshold or 0.5))
     QTest.mousePress(strip, Qt.MouseButton.LeftButton, pos=QPoint(x, y))

@@ -72,10 +72,6 @@ class Controls(QWidget):
         ):
             self._button(name, text, checkable=True)
         self._row.addStretch()
-        self.readout = QLabel()
-        self.readout.setObjectName("dim")
-        self.readout.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self._row.addWidget(self.readout)
         for name, text in (("annotate", "Annotate"), ("toggle_mute", "Mute"), ("toggle_theme", "◐"), ("show_keys", "?")):
             self._button(name, text, checkable=name == "toggle_mute")
 
@@ -102,10 +98,6 @@ class Controls(QWidget):
         self.sensitivity.setText(f"{per_mm:g} {unit}/mm")
         self.sensitivity.setToolTip(f"one division (from lane to lane) is {per_division:.3g} {unit}; keys ↑ ↓ + −")
         self.sensitivity.setMinimumWidth(self.fontMetrics().horizontalAdvance(f"1000 {unit}/mm") + 8)
-
-    def show_readout(self, text: str) -> None:
-        if self.readout.text() != text:
-            self.readout.setText(text)
 
     def show_page(self, page_s: float) -> None:
         self.page.show_item(f"{page_s:g} s")

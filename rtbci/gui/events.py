@@ -136,11 +136,12 @@ class EventTable(QTableView):
                 self.setColumnWidth(column, metrics.horizontalAdvance(widest) + 14)
 
     def current(self) -> Entry | None:
-        """The chosen entry, or the newest where none is chosen."""
+        """The chosen entry; where none is chosen, the newest event."""
         index = self.currentIndex()
         if index.isValid():
             return self._events.entry(index.row())
-        return self._events.entry(0) if self._events.rowCount() else None
+        rows = range(self._events.rowCount())
+        return next((e for e in map(self._events.entry, rows) if not e.annotation), None)
 
     def step(self, by: int) -> None:
         """Go to the next (older) or previous (newer) entry."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QResizeEvent
-from PyQt6.QtWidgets import QGridLayout, QWidget
+from PyQt6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from rtbci.gui.axis import Axis, clock_text, wall_text
 from rtbci.gui.feed import Clock, Feed
@@ -30,6 +30,10 @@ class Monitor(QWidget):
         self.legend = Legend(self.labels.width(), theme)
         self.trend = Trend(theme)
         self.corner = QWidget()
+        self.chip = QLabel(self.signals)
+        self.chip.setObjectName("chip")
+        self.chip.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.chip.hide()
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(0)
@@ -117,5 +121,11 @@ class Monitor(QWidget):
         said = "no data" if value is None else f"{value:.1f} {self.signals.unit}"
         return f"{name}  {said}  {when}"
 
-    def set_enabled_cursor(self, on: bool) -> None:
-        self.signals.setCursor(Qt.CursorShape.CrossCursor if on else Qt.CursorShape.ArrowCursor)
+    def show_chip(self, text: str) -> None:
+        """What the hand points at, or how far behind a frozen page is, in the corner of the traces."""
+        if text == self.chip.text():
+            return
+        self.chip.setText(text)
+        self.chip.setVisible(bool(text))
+        self.chip.adjustSize()
+        self.chip.move(self.signals.width() - self.chip.width() - 8, 8)

@@ -107,6 +107,9 @@ def _sheet(theme: Theme, points: float) -> str:
     QLabel#heading {{ color: {t.dim}; font-size: {small}pt; font-weight: 600; }}
     QLabel#key {{ color: {t.dim}; }}
     QLabel#value[wrong="true"] {{ color: {t.bad}; font-weight: 600; }}
+    QLabel#chip {{
+        background: {t.panel}; color: {t.text}; border: 1px solid {t.line}; border-radius: 5px; padding: 3px 8px;
+    }}
     QLabel#dim {{ color: {t.dim}; }}
     QToolButton, QPushButton, QComboBox {{
         background: {t.panel}; color: {t.text}; border: 1px solid {t.line}; border-radius: 5px; padding: 4px 9px;

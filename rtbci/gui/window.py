@@ -173,7 +173,7 @@ class Window(Hands):
             self._show_header(feed)
         elif turn == 3:
             self._show_quality(state.get("quality", {}))
-            self.controls.show_readout(self.monitor.readout or self._behind())
+            self.monitor.show_chip(self.monitor.readout or self._behind())
         elif turn == 4 and self._frame % 60 < SLOW_EVERY:
             self.sidebar.state.add_latency(state)
             self.controls.show_mute(self.alarm.muted_s)
@@ -186,7 +186,7 @@ class Window(Hands):
         stream = feed.state.get("stream")
         where = f"{stream['name']} on {stream['hostname']}" if stream else ""
         self.header.place = "  ·  ".join(p for p in (where, str(feed.state.get("pipeline", ""))) if p)
-        self._show_alarm()
+        self._show_alarm(alive=not (died or feed.dead_s))
         self.header.refresh()
 
     def _show_quality(self, quality: dict[str, str]) -> None:
@@ -208,8 +208,8 @@ class Window(Hands):
             self.sidebar.tell(line, text)
             self.header.tell(text)
 
-    def _show_alarm(self) -> None:
-        on = self.book.open if self.feed is not None and not self.feed.dead_s else []
+    def _show_alarm(self, *, alive: bool) -> None:
+        on = self.book.open if alive else []
         self.alarm.set_ringing(bool(on))
         self.header.alarm = self._alarm_words(on) if on else ""
 

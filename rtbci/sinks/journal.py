@@ -1,0 +1,95 @@
+"""A rotating log of JSON lines (`--log FILE`): what happened, and the state once a minute; it never holds work up."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import IO, Any
+
+MAX_BYTES = 10_000_000
+KEEP = 9  # old files: FILE.1 is the youngest
+STATE_EVERY_S = 60.0
+_RETRY_S = 5.0
+
+
+class Journal:
+    """Appends lines to a file; a full one becomes FILE.1, and so on up to `keep`.
+
+    A disk that takes no more loses lines, and is tried again; how many were lost is told once it takes them again.
+    """
+
+    def __init__(self, path: Path, max_bytes: int = MAX_BYTES, keep: int = KEEP) -> None:
+        """Raises OSError where the file cannot be opened at all."""
+        self.path = path
+        self.n_lost = 0
+        self._max_bytes = max_bytes
+        self._keep = keep
+        self._file: IO[bytes] | None = open(path, "ab", buffering=0)  # noqa: SIM115
+        self._size = self._file.tell()
+        self._torn = False  # the last line was written in part
+        self._retry_at = 0.0
+        self._state_due = 0.0
+
+    def write(self, kind: str, **what: Any) -> None:
+        """One line: {"kind": …, "wall": seconds since 1970, …}. Never raises for what the disk does."""
+        if self._file is None and time.monotonic() < self._retry_at:
+            self.n_lost += 1
+            return
+        lost = {"lost_before": self.n_lost} if self.n_lost else {}
+        line = json.dumps({"kind": kind, "wall": time.time(), **what, **lost}, default=str).encode() + b"\n"
+        try:
+            self._append(line)
+        except OSError:
+            self.n_lost += 1
+            self._give_up_for_now()
+        else:
+            self.n_lost = 0
+
+    def lines(self, log: list[dict[str, Any]]) -> None:
+        """Lines of the engine's log, with the time that they bear."""
+        for line in log:
+            self.write(**line)
+
+    def state(self, state: dict[str, Any]) -> None:
+        """The state, if the last one is a minute old."""
+        if time.monotonic() >= self._state_due:
+            self._state_due = time.monotonic() + STATE_EVERY_S
+            self.write("state", state=state)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _append(self, line: bytes) -> None:
+        if self._file is None:
+            self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115
+            self._size = self._file.tell()
+        if self._size and self._size + len(line) > self._max_bytes:
+            self._rotate()
+        assert self._file is not None
+        if self._torn:
+            line = b"\n" + line
+        written = self._file.write(line)
+        self._size += written
+        self._torn = written < len(line)
+        if self._torn:
+            raise OSError("the disk took a part of the line")
+
+    def _rotate(self) -> None:
+        self.close()
+        for n in range(self._keep, 0, -1):
+            old = self.path if n == 1 else self._old(n - 1)
+            if old.exists():
+                os.replace(old, self._old(n))
+        self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115
+        self._size, self._torn = self._file.tell(), False
+
+    def _old(self, n: int) -> Path:
+        return self.path.with_name(f"{self.path.name}.{n}")
+
+    def _give_up_for_now(self) -> None:
+        self.close()
+        self._retry_at = time.monotonic() + _RETRY_S
