@@ -23,6 +23,7 @@ from rtbci.errors import ConfigError
 from rtbci.models.config import ModelConfig
 
 Probability = Annotated[float, Field(ge=0, le=1)]
+MAX_WINDOW_VALUES = 20_000_000
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -145,7 +146,21 @@ class PipelineConfig(Strict):
         if self.selection is not None:
             _require_known(self.selection.channels, self.montage.channels, "selection.channels")
         _require_known(self.decision.labels, self.classes, "decision.labels")
+        self._sizes_agree()
         return self
+
+    def _sizes_agree(self) -> None:
+        chosen = self.montage.channels if self.selection is None else self.selection.channels
+        if self.model.n_channels not in (None, len(chosen)):
+            raise ValueError(f"model.n_channels = {self.model.n_channels}, but there are {len(chosen)} channels")
+        # conv_pool_lstm answers for each sample of its window at once.
+        if self.model.kind != "conv_pool_lstm" and self.model.n_classes not in (None, len(self.classes)):
+            raise ValueError(f"model.n_classes = {self.model.n_classes}, but there are {len(self.classes)} classes")
+        if isinstance(self.scaling, ConstantScaling) and len(self.scaling.scale_uv) not in (0, len(chosen)):
+            raise ValueError(f"scaling.scale_uv has {len(self.scaling.scale_uv)} values for {len(chosen)} channels")
+        window = getattr(self.model, "window", None) or 0
+        if window * len(chosen) > MAX_WINDOW_VALUES or self.window_hop > MAX_WINDOW_VALUES:
+            raise ValueError(f"model.window = {window} of {len(chosen)} channels is more than {MAX_WINDOW_VALUES} values")
 
 
 def _require_known(names: tuple[str, ...], known: tuple[str, ...], where: str) -> None:

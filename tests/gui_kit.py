@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PyQt6.QtWidgets import QApplication
 from pylsl import local_clock
+from PyQt6.QtWidgets import QApplication
 
 from rtbci.bench.synthetic_monitor import SyntheticMonitor
 from rtbci.gui.feed import Feed
@@ -22,7 +22,9 @@ from rtbci.gui.window import Window
 class Visit:
     """A synthetic engine, the window that watches it, and the commands that the window sent."""
 
-    def __init__(self, qtbot: Any, folder: Path, channels: int = 19, size: tuple[int, int] = (1280, 720), **fake: Any) -> None:
+    def __init__(
+        self, qtbot: Any, folder: Path, channels: int = 19, size: tuple[int, int] = (1280, 720), **fake: Any
+    ) -> None:
         self.qtbot = qtbot
         self.folder = folder / "monitor"
         self.folder.mkdir()

@@ -79,7 +79,6 @@ def test_the_exported_table_leaves_out_what_was_rejected(qapp, tmp_path):
     assert [(e.onset, e.duration, e.label) for e in read_events(tmp_path / "e.tsv")] == [(50.0, 20.0, "seizure")]
 
 
-
 def test_a_feed_reads_all_that_was_written_and_knows_the_channels(monitor, tmp_path):
     fake = monitor(19, start=500.0)
     fake.advance(2.0)

@@ -148,7 +148,30 @@ def test_a_jump_puts_the_moment_a_quarter_into_the_page(timeline):
 
 # -- rows ---------------------------------------------------------------------------------------------------------
 
-NINETEEN = tuple(f"EEG {name}-Ref" for name in "Fp1 Fp2 F7 F3 Fz F4 F8 T3 C3 Cz C4 T4 T5 P3 Pz P4 T6 O1 O2".split())
+NINETEEN = tuple(
+    f"EEG {name}-Ref"
+    for name in [
+        "Fp1",
+        "Fp2",
+        "F7",
+        "F3",
+        "Fz",
+        "F4",
+        "F8",
+        "T3",
+        "C3",
+        "Cz",
+        "C4",
+        "T4",
+        "T5",
+        "P3",
+        "Pz",
+        "P4",
+        "T6",
+        "O1",
+        "O2",
+    ]
+)
 
 
 def test_a_double_banana_is_derived_from_electrodes_under_any_spelling():

@@ -172,8 +172,22 @@ def test_json_that_is_none_is_refused(whole: Path, text: bytes) -> None:
 
 
 def test_a_network_of_terabytes_costs_nothing(whole: Path) -> None:
-    rewrite(whole, lambda about: about["config"]["model"].update(units=[10_000_000]))
+    rewrite(whole, lambda about: about["config"]["model"].update(units=[65_536] * 16))
     assert "wanted" in refused(whole)
+    rewrite(whole, lambda about: about["config"]["model"].update(units=[10_000_000]))
+    assert "less than or equal to 65536" in refused(whole)
+
+
+def test_a_window_of_gigabytes_is_refused(whole: Path) -> None:
+    model = {"kind": "stacked_lstm", "window": 900_000, "n_classes": 1}
+    montage = {"channels": [f"ch{k}" for k in range(100)]}
+    rewrite(whole, lambda about: about["config"].update(model=model, montage=montage))
+    assert "model.window = 900000 of 100 channels is more than 20000000 values" in refused(whole)
+
+
+def test_sizes_that_disagree_with_the_channels_are_refused(whole: Path) -> None:
+    rewrite(whole, lambda about: about["config"]["model"].update(n_channels=5))
+    assert "model.n_channels = 5, but there are 4 channels" in refused(whole)
 
 
 @settings(max_examples=60, deadline=None)

@@ -13,15 +13,17 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PyQt6.QtWidgets import QApplication
 from pylsl import local_clock
+from PyQt6.QtWidgets import QApplication, QDialog
 
 from rtbci.bench.synthetic_monitor import SyntheticMonitor
 from rtbci.gui import keys
 from rtbci.gui.feed import Feed
+from rtbci.gui.pickers import Picker
 from rtbci.gui.settings import Settings
 from rtbci.gui.theme import LIGHT
 from rtbci.gui.window import Window
+from rtbci.sources.lsl import FoundStream
 
 FPS = 30
 
@@ -35,7 +37,7 @@ class Shot:
     channels: int = 18
     light: bool = False
     chosen: tuple[str, ...] = ()
-    whole: bool = True  # the window; else the dialog that is open over it
+    dialog: type[QDialog] | None = None  # this one over the window, not the window
 
 
 class Stage:
@@ -139,6 +141,17 @@ class Stage:
         self.window.next_montage()
         self.settle()
 
+    def picker(self) -> None:
+        self.run(1)
+        found = [
+            FoundStream("ActiCHamp", "EEG", 32, 500.0, "float32", "amp-1", "acti-0421", "u1"),
+            FoundStream("CHB-MIT replay", "EEG", 23, 256.0, "float32", "lab-pc", "replay", "u2"),
+        ]
+        picker = Picker(self.window.settings, self.window)
+        picker._show_streams(found)
+        picker.streams.setCurrentRow(0)
+        picker.show()
+
     def keys(self) -> None:
         self.run(2)
         self.window.show_keys()
@@ -165,7 +178,9 @@ SHOTS = {
     "butterfly": Shot(Stage.butterfly),
     "model": Shot(Stage.model, chosen=FEW),
     "scroll": Shot(Stage.scrolling),
-    "keys": Shot(Stage.keys, whole=False),
+    "keys": Shot(Stage.keys, dialog=keys.KeysDialog),
+    "picker": Shot(Stage.picker, dialog=Picker),
+    "picker-light": Shot(Stage.picker, dialog=Picker, light=True),
 }
 
 
@@ -175,7 +190,7 @@ def take(name: str, out: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="rtbci-shots-") as folder:
         stage = Stage(Path(folder), shot)
         shot.play(stage)
-        shown = stage.window if shot.whole else stage.window.findChild(keys.KeysDialog)
+        shown = stage.window if shot.dialog is None else stage.window.findChild(shot.dialog)
         assert shown is not None
         shown.grab().save(str(out / f"{name}.png"))
         stage.window.close()

@@ -52,7 +52,14 @@ def bench_gui(
 
 
 def _window(
-    app: Any, folder: Path, channels: int, sfreq: float, page_s: float, seconds: float, size: tuple[int, int], scroll: bool
+    app: Any,
+    folder: Path,
+    channels: int,
+    sfreq: float,
+    page_s: float,
+    seconds: float,
+    size: tuple[int, int],
+    scroll: bool,
 ) -> tuple[list[float], float]:
     """(milliseconds of each frame, resident megabytes at the end) of the whole window, at the pace of the data."""
     from rtbci.gui.feed import Feed

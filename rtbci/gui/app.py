@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -66,6 +67,9 @@ def run_dashboard(
     if folder is not None:
         window.open_feed(Feed(folder), send)
     _quit_on_signals(window)
+    # What lives now lives to the end: the collector need not look at it in the middle of a frame.
+    gc.collect()
+    gc.freeze()
     window.show()
     window.start()
     if isinstance(window, OwnEngine):

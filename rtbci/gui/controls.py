@@ -72,7 +72,12 @@ class Controls(QWidget):
         ):
             self._button(name, text, checkable=True)
         self._row.addStretch()
-        for name, text in (("annotate", "Annotate"), ("toggle_mute", "Mute"), ("toggle_theme", "◐"), ("show_keys", "?")):
+        for name, text in (
+            ("annotate", "Annotate"),
+            ("toggle_mute", "Mute"),
+            ("toggle_theme", "◐"),
+            ("show_keys", "?"),
+        ):
             self._button(name, text, checkable=name == "toggle_mute")
 
     def _choice(self, items: list[str], tip: str) -> Choice:

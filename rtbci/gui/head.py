@@ -94,7 +94,11 @@ class Head(QWidget):
 
     def under(self, at: QPointF) -> str | None:
         """The electrode at a point."""
-        near = [(math.dist((at.x(), at.y()), (p.x(), p.y())), e.name) for e in self.electrodes for p in (self.place(e.name),)]
+        near = [
+            (math.dist((at.x(), at.y()), (p.x(), p.y())), e.name)
+            for e in self.electrodes
+            for p in (self.place(e.name),)
+        ]
         distance, name = min(near, default=(math.inf, ""))
         return name if distance <= max(8.0, 1.3 * self._dot()) else None
 
@@ -134,7 +138,11 @@ class Head(QWidget):
     def _electrode(self, painter: QPainter, electrode: Electrode) -> None:
         at, size = self.place(electrode.name), self._dot()
         used = electrode.weight > 0
-        ink = self.theme.colour("bad") if electrode.word else self.theme.colour("accent" if used else "dim", 255 if used else 120)
+        ink = (
+            self.theme.colour("bad")
+            if electrode.word
+            else self.theme.colour("accent" if used else "dim", 255 if used else 120)
+        )
         painter.setPen(QPen(ink, 1.4))
         fill = QColor(ink)
         fill.setAlphaF(0.25 + 0.75 * min(1.0, electrode.weight) if used else 0.0)

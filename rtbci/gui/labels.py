@@ -74,7 +74,11 @@ class Labels(QWidget):
             return
         if signals.butterfly:
             painter.setPen(self.theme.colour("dim"))
-            painter.drawText(self.rect().adjusted(8, 8, -4, -8), Qt.TextFlag.TextWordWrap, "butterfly: all channels laid over each other")
+            painter.drawText(
+                self.rect().adjusted(8, 8, -4, -8),
+                Qt.TextFlag.TextWordWrap,
+                "butterfly: all channels laid over each other",
+            )
             return
         half = max(1, round(signals.lanes.pitch / signals.ratio / 2))
         for row, centre in enumerate(signals.lanes.centres.tolist()):
@@ -104,7 +108,9 @@ class Labels(QWidget):
             word = word or (f"×{1 / factor:.2g}" if abs(factor - 1) > 0.01 else "")
         room = box.width() - (metrics.horizontalAdvance(word) + 5 if word else 0)
         painter.setPen(self._colour(row))
-        painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, metrics.elidedText(name, Qt.TextElideMode.ElideRight, room))
+        painter.drawText(
+            box, Qt.AlignmentFlag.AlignVCenter, metrics.elidedText(name, Qt.TextElideMode.ElideRight, room)
+        )
         if word:
             painter.setPen(self.theme.colour("bad" if name in self.quality else "dim"))
             painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, word)

@@ -69,7 +69,6 @@ class Monitor(QWidget):
         """One frame."""
         self.signals.advance()
         self.strip.advance()
-        self.axis.advance()
 
     def set_theme(self, theme: Theme) -> None:
         em = self.fontMetrics().height()

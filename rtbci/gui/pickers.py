@@ -120,7 +120,9 @@ class Picker(QDialog):
     def _add_pipeline(self, path: str) -> None:
         item = QListWidgetItem(f"{Path(path).stem}\n{Path(path).parent}")
         item.setData(_ITEM, path)
-        self.pipelines.insertItem(0, item) if self.pipelines.count() and self.isVisible() else self.pipelines.addItem(item)
+        self.pipelines.insertItem(0, item) if self.pipelines.count() and self.isVisible() else self.pipelines.addItem(
+            item
+        )
 
     def browse(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Pipeline", "", "Pipelines (*.rtbci)")
@@ -138,7 +140,9 @@ class Picker(QDialog):
         if self._searching:
             self._hint.setText("Searching the network …")
         elif not self.streams.count():
-            self._hint.setText("No stream answers. Start your amplifier's LSL outlet, or replay a recording: rtbci replay FILE")
+            self._hint.setText(
+                "No stream answers. Start your amplifier's LSL outlet, or replay a recording: rtbci replay FILE"
+            )
         else:
             self._hint.setText("Choose a stream and a pipeline." if not self.pipeline else "")
 

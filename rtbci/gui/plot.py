@@ -221,7 +221,9 @@ class TimePlot(QWidget):
         elif kind == kinds.FILLED:
             self._hatched(painter, left, right)
         else:
-            painter.fillRect(left, 0, max(right - left, round(2 * self.ratio)), height, self.theme.colour("accent", 110))
+            painter.fillRect(
+                left, 0, max(right - left, round(2 * self.ratio)), height, self.theme.colour("accent", 110)
+            )
 
     def _hatch(self, painter: QPainter, left: int, right: int, column: int) -> None:
         flagged = self._invalid[np.arange(column, column + right - left) % len(self._invalid)]

@@ -77,7 +77,9 @@ class Signals(TimePlot):
 
     def montages(self) -> list[str]:
         """Those that the channels let be derived."""
-        return [name for name in MONTAGES if rows(name, self._channels) is not None] if self._channels else [AS_RECORDED]
+        return (
+            [name for name in MONTAGES if rows(name, self._channels) is not None] if self._channels else [AS_RECORDED]
+        )
 
     def set_montage(self, montage: str) -> None:
         self.montage = montage
@@ -274,7 +276,6 @@ class Signals(TimePlot):
         row = self.row_at(event.position().y() * self.ratio)
         if row is not None and self.shown is not None:
             self.set_solo(self.shown.names[row])
-
 
 
 _ROUND = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)

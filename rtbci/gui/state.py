@@ -12,7 +12,19 @@ from rtbci.gui.sparkline import Sparkline
 from rtbci.gui.theme import Theme
 from rtbci.gui.words import Fact, facts
 
-LINES = ("Stream", "Pipeline", "Rate", "Newest", "Latency", "Samples", "Missing", "Device", "Clock", "Recording", "Channels")
+LINES = (
+    "Stream",
+    "Pipeline",
+    "Rate",
+    "Newest",
+    "Latency",
+    "Samples",
+    "Missing",
+    "Device",
+    "Clock",
+    "Recording",
+    "Channels",
+)
 
 
 class Value(QLabel):

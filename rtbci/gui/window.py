@@ -165,6 +165,7 @@ class Window(Hands):
         turn = self._frame % SLOW_EVERY
         state = feed.state
         if turn == 0:
+            self.monitor.axis.advance()
             self.monitor.strip.set_threshold(state.get("threshold"))
             self.monitor.legend.show_values(state.get("probability", {}), self.monitor.strip.threshold)
         elif turn == 1:

@@ -10,7 +10,6 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeFloat,
-    PositiveInt,
     TypeAdapter,
     ValidationError,
     model_validator,
@@ -18,7 +17,10 @@ from pydantic import (
 
 from rtbci.errors import ConfigError
 
-Units: TypeAlias = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+# Bounded, so that a stranger's pipeline cannot ask for a machine's whole memory.
+Size: TypeAlias = Annotated[int, Field(ge=1, le=65_536)]
+Samples: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
+Units: TypeAlias = Annotated[tuple[Size, ...], Field(min_length=1, max_length=16)]
 Fraction: TypeAlias = Annotated[NonNegativeFloat, Field(lt=1)]
 
 
@@ -27,17 +29,17 @@ class _Sizes(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    n_channels: PositiveInt | None = None
-    n_classes: PositiveInt = 1  # logits an output; 1: sigmoid, more: softmax
+    n_channels: Size | None = None
+    n_classes: Size = 1  # logits an output; 1: sigmoid, more: softmax
 
 
 class StackedLSTMConfig(_Sizes):
     """LSTM layers over an epoch, last step."""
 
     kind: Literal["stacked_lstm"] = "stacked_lstm"
-    n_classes: PositiveInt = 6
+    n_classes: Size = 6
     units: Units = (256, 128, 64)
-    window: PositiveInt = 200
+    window: Samples = 200
     dropout: Fraction = 0.0
 
 
@@ -45,10 +47,10 @@ class ChannelLSTMConfig(_Sizes):
     """An LSTM a channel, concatenated, then common LSTM layers, last step."""
 
     kind: Literal["channel_lstm"] = "channel_lstm"
-    n_classes: PositiveInt = 6
-    channel_units: PositiveInt = 1
+    n_classes: Size = 6
+    channel_units: Size = 1
     units: Units = (128, 64)
-    window: PositiveInt = 200
+    window: Samples = 200
     dropout: Fraction = 0.0
 
 
@@ -56,9 +58,9 @@ class SmallLSTMConfig(_Sizes):
     """The small stack of BCI Competition II set IV."""
 
     kind: Literal["small_lstm"] = "small_lstm"
-    n_classes: PositiveInt = 2
+    n_classes: Size = 2
     units: Units = (10, 10, 5)
-    window: PositiveInt = 500
+    window: Samples = 500
     dropout: Fraction = 0.0
 
 
@@ -66,9 +68,9 @@ class ConvLSTMConfig(_Sizes):
     """Conv1D, LSTM, every hop."""
 
     kind: Literal["conv_lstm"] = "conv_lstm"
-    filters: PositiveInt = 32
-    kernel: PositiveInt = 8
-    hop: PositiveInt = 1
+    filters: Size = 32
+    kernel: Samples = 8
+    hop: Samples = 1
     padding: Literal["causal", "same"] = "causal"
     units: Units = (32,)
     dropout: Fraction = 0.0
@@ -84,12 +86,12 @@ class ConvPoolLSTMConfig(_Sizes):
     """Conv1D, max-pool, LSTM, all outputs of the epoch at once."""
 
     kind: Literal["conv_pool_lstm"] = "conv_pool_lstm"
-    n_classes: PositiveInt = 400
-    filters: PositiveInt = 32
-    kernel: PositiveInt = 8
-    pool: PositiveInt = 4
+    n_classes: Size = 400
+    filters: Size = 32
+    kernel: Samples = 8
+    pool: Samples = 4
     units: Units = (32,)
-    window: PositiveInt = 400
+    window: Samples = 400
     dropout: Fraction = 0.0
 
     @model_validator(mode="after")
@@ -103,8 +105,8 @@ class SpatialConvLSTMConfig(_Sizes):
     """A convolution over neighbouring channels within each step, LSTM, every step."""
 
     kind: Literal["spatial_conv_lstm"] = "spatial_conv_lstm"
-    filters: PositiveInt = 8
-    kernel: PositiveInt = 4
+    filters: Size = 8
+    kernel: Samples = 4
     units: Units = (32,)
     dropout: Fraction = 0.0
 
@@ -120,7 +122,7 @@ class LSTMTaggerConfig(_Sizes):
 
     kind: Literal["lstm_tagger"] = "lstm_tagger"
     units: Units = (48,)
-    hop: PositiveInt = 1
+    hop: Samples = 1
     bidirectional: bool = False
     dropout: Fraction = 0.0
 
@@ -129,12 +131,12 @@ class MSFBCNNConfig(_Sizes):
     """Temporal kernels, a spatial filter, log band power."""
 
     kind: Literal["msfbcnn"] = "msfbcnn"
-    n_classes: PositiveInt = 4
-    window: PositiveInt = 1125
-    filters: PositiveInt = 10
-    kernels: Annotated[tuple[PositiveInt, ...], Field(min_length=1, max_length=8)] = (65, 41, 27, 17)
-    pool: PositiveInt = 75
-    pool_hop: PositiveInt = 15
+    n_classes: Size = 4
+    window: Samples = 1125
+    filters: Size = 10
+    kernels: Annotated[tuple[Samples, ...], Field(min_length=1, max_length=8)] = (65, 41, 27, 17)
+    pool: Samples = 75
+    pool_hop: Samples = 15
     dropout: Fraction = 0.5
 
     @model_validator(mode="after")
@@ -163,8 +165,8 @@ class SelectionConfig(_Sizes):
     """An electrode selector in front of a network, which then has n_select channels; n_classes None: the network's."""
 
     kind: Literal["selection"] = "selection"
-    n_classes: PositiveInt | None = None  # type: ignore[assignment]
-    n_select: PositiveInt = 8
+    n_classes: Size | None = None  # type: ignore[assignment]
+    n_select: Size = 8
     network: NetworkConfig = MSFBCNNConfig()
 
     @model_validator(mode="after")
