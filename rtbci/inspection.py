@@ -19,15 +19,37 @@ def inspect_file(path: Path, sfreq: float | None, *, json: bool) -> None:
     facts = pipeline_facts(path, sfreq) if path.suffix == ".rtbci" else recording_facts(path)
     if json:
         return print_json(facts)
+    notes = facts.pop("notes", {})
     table = Table.grid(padding=(0, 3))
-    for name, value in facts.items():
+    for name, value in (facts | _readable(notes)).items():
         table.add_row(f"[bold]{name.replace('_', ' ')}[/bold]", _text(value))
     Console(highlight=False).print(table)
+
+
+def _readable(notes: dict[str, Any]) -> dict[str, Any]:
+    """What a person wants of a pipeline's notes; all of them are in the JSON."""
+    sources: dict[str, int] = {}
+    for one in notes.get("trained_on", []):
+        source = f"{one.get('source') or 'unnamed'} ({one.get('licence') or 'no licence named'})"
+        sources[source] = sources.get(source, 0) + 1
+    told: dict[str, Any] = {}
+    if sources:
+        told["trained_on"] = [f"{n} recordings: {source}" for source, n in sources.items()]
+    told |= {key: notes[key] for key in ("synthetic", "commit") if notes.get(key)}
+    scores = notes.get("scores", {})
+    for name, part in {**scores, **scores.get("cross_validated", {})}.items():
+        if isinstance(part, dict) and "n_recordings" in part:
+            told[
+                f"scores, {'cross-validated' if name in scores.get('cross_validated', {}) else 'held out'}, {name}"
+            ] = part
+    return told
 
 
 def _text(value: Any) -> str:
     if isinstance(value, dict):
         return "\n".join(f"{k}: {_inline(v)}" for k, v in value.items())
+    if isinstance(value, list) and any(": " in str(v) for v in value):
+        return "\n".join(map(str, value))
     return _inline(value)
 
 

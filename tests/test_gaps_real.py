@@ -72,7 +72,7 @@ def test_loss_put_into_a_clean_real_recording_is_counted_exactly(shared_data: Pa
     recording = open_recording(shared_data / "xdf/muse_two_same_name_01.xdf", stream="1")
     chunk = next(recording.chunks(recording.n_samples))
     rng = np.random.default_rng(number)
-    at = np.sort(rng.choice(np.arange(600, 9000, 100), 20, replace=False))
+    at = np.sort(rng.choice(np.arange(2560, 9000, 100), 20, replace=False))
     keep = np.ones(len(chunk), np.bool_)
     for start in at:
         keep[start : start + number] = False

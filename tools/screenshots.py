@@ -200,6 +200,7 @@ def take(name: str, out: Path) -> None:
 
 
 def main(out: str, *wanted: str) -> None:
+    """Take those that are wanted, or all."""
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     for name in wanted or SHOTS:

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from pylsl import local_clock
 
+from rtbci.gui.positions import POSITIONS
 from rtbci.montage import DOUBLE_BANANA
 from rtbci.sinks.layout import Layout, write_layout
 from rtbci.sinks.monitor import MonitorWriter
+from rtbci.sources.scalp import ELECTRODES
 from rtbci.types import Chunk, Samples, Times
 
-ELECTRODES_19 = tuple(
-    ["Fp1", "Fp2", "F7", "F3", "Fz", "F4", "F8", "T7", "C3", "Cz", "C4", "T8", "P7", "P3", "Pz", "P4", "P8", "O1", "O2"]
-)
 HOP_S = 1 / 32
 
 
@@ -25,64 +24,7 @@ def names(n_channels: int) -> tuple[str, ...]:
         return DOUBLE_BANANA
     if n_channels == 8:
         return ("Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2")
-    more = [
-        "FC5",
-        "FC1",
-        "FC2",
-        "FC6",
-        "CP5",
-        "CP1",
-        "CP2",
-        "CP6",
-        "PO9",
-        "Oz",
-        "PO10",
-        "FT9",
-        "FT10",
-        "TP9",
-        "TP10",
-        "AF3",
-        "AF4",
-        "AF7",
-        "AF8",
-        "F1",
-        "F2",
-        "F5",
-        "F6",
-        "FT7",
-        "FT8",
-    ]
-    more += [
-        "FC3",
-        "FCz",
-        "FC4",
-        "C1",
-        "C2",
-        "C5",
-        "C6",
-        "TP7",
-        "CP3",
-        "CPz",
-        "CP4",
-        "TP8",
-        "P1",
-        "P2",
-        "P5",
-        "P6",
-        "PO7",
-        "PO3",
-        "POz",
-        "PO4",
-        "PO8",
-        "Fpz",
-        "AFz",
-        "Iz",
-        "F9",
-        "F10",
-        "P9",
-        "P10",
-    ]
-    known = (*ELECTRODES_19, *more)[:n_channels]
+    known = (*ELECTRODES, *(name for name in POSITIONS if name not in ELECTRODES))[:n_channels]
     return (*known, *(f"E{k + 1}" for k in range(len(known), n_channels)))
 
 

@@ -24,6 +24,7 @@ def clock_text(seconds: float) -> str:
 
 
 def wall_text(wall: float) -> str:
+    """hh:mm:ss of a place's own time."""
     return datetime.fromtimestamp(wall + 1e-6).strftime("%H:%M:%S")
 
 

@@ -149,7 +149,7 @@ class Feed:
         """The stream's first stamp that can be read is where the display's seconds begin."""
         if not self._tracks or not self._tracks["signals"].ring.n_written:
             return False
-        chunk, end, missed = self._tracks["signals"].ring.since(0)
+        chunk, _, missed = self._tracks["signals"].ring.since(0)
         clock = Clock(float(chunk.times[0]), self._pace)
         if self.layout is not None and not self.layout.speed:
             # Stamps of a replay that is not paced are the recording's own; its newest sample is of now.

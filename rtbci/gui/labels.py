@@ -10,6 +10,7 @@ from rtbci.gui.signals import Signals
 from rtbci.gui.theme import Theme
 
 WIDTH = 104
+BUTTERFLY = "butterfly: all channels laid over each other"
 MARK = 3  # the region's bar
 
 
@@ -77,7 +78,7 @@ class Labels(QWidget):
             painter.drawText(
                 self.rect().adjusted(8, 8, -4, -8),
                 Qt.TextFlag.TextWordWrap,
-                "butterfly: all channels laid over each other",
+                BUTTERFLY,
             )
             return
         half = max(1, round(signals.lanes.pitch / signals.ratio / 2))

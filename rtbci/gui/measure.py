@@ -1,0 +1,87 @@
+"""Times the window's frames, and those of the usual way: a curve a channel that is given its whole page again."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pyqtgraph as pg
+from PyQt6.QtWidgets import QApplication
+
+from rtbci.bench.synthetic_monitor import SyntheticMonitor
+from rtbci.gui.feed import Feed
+from rtbci.gui.settings import Settings
+from rtbci.gui.window import Window
+
+FPS = 60
+
+
+def application() -> QApplication:
+    """The one there is, or a new one."""
+    app = QApplication.instance() or QApplication(["rtbci-bench"])
+    assert isinstance(app, QApplication)
+    return app
+
+
+def window_frames_ms(
+    folder: Path, channels: int, sfreq: float, page_s: float, seconds: float, size: tuple[int, int], *, scroll: bool
+) -> list[float]:
+    """Of the finished window, at the pace of the data: read, reduce, paint, show 1/60 s of it."""
+    app = application()
+    fake = SyntheticMonitor(folder, channels, sfreq)
+    window = Window(Settings(str(folder / "settings.ini")))
+    window.timeline.page_s = page_s
+    window.timeline.sweep = not scroll
+    window.resize(*size)
+    window.show()
+    fake.advance(page_s)  # a page that is full
+    window.open_feed(Feed(folder), None)
+    for _ in range(30):
+        window.tick()
+        app.processEvents()
+    frames = []
+    began = time.perf_counter()
+    for k in range(round(seconds * FPS)):
+        fake.advance(1 / FPS)
+        if k % 6 == 0:
+            fake.publish(staleness_s=0.01 + 1e-5 * k)
+        before = time.perf_counter()
+        window.tick()
+        app.processEvents()
+        frames.append((time.perf_counter() - before) * 1e3)
+        time.sleep(max(0.0, began + (k + 1) / FPS - time.perf_counter()))
+    window.close()
+    window.deleteLater()
+    fake.close()
+    return frames
+
+
+def set_data_frames_ms(
+    channels: int, sfreq: float, page_s: float, size: tuple[int, int], n_frames: int = 12
+) -> list[float]:
+    """Of the usual way."""
+    app = application()
+    rng = np.random.default_rng(0)
+    n = int(page_s * sfreq)
+    t = np.arange(n) / sfreq
+    data = rng.normal(0, 0.25, (n, channels)).astype(np.float32) + np.arange(channels, dtype=np.float32)
+    plot = pg.PlotWidget()
+    plot.resize(*size)
+    plot.setXRange(0, page_s)
+    plot.setYRange(-1, channels)
+    curves = [plot.plot() for _ in range(channels)]
+    plot.show()
+    new = max(1, round(sfreq / FPS))
+    frames = []
+    for _ in range(n_frames + 2):
+        data = np.roll(data, -new, axis=0)
+        before = time.perf_counter()
+        for k, curve in enumerate(curves):
+            curve.setData(t, data[:, k])
+        app.processEvents()
+        frames.append((time.perf_counter() - before) * 1e3)
+    plot.close()
+    plot.deleteLater()
+    app.processEvents()
+    return frames[2:]
