@@ -280,6 +280,22 @@ def bench_tag(
     tagging_report(hours, bundled(pipeline), json=json)
 
 
+@bench.command("gui")
+def bench_gui(
+    channels: Annotated[int, typer.Option(min=1)] = 128,
+    sfreq: Annotated[float, typer.Option(min=1)] = 1000.0,
+    page_s: Annotated[float, typer.Option(min=1, help="Seconds on the screen.")] = 10.0,
+    seconds: Annotated[float, typer.Option(min=1, help="Length of the measurement.")] = 10.0,
+    width: Annotated[int, typer.Option(min=640)] = 1280,
+    height: Annotated[int, typer.Option(min=480)] = 720,
+    json: Json = False,
+) -> None:
+    """Milliseconds of a frame of the finished window, and of the usual way (setData), in turn."""
+    from rtbci.bench.gui import gui_report
+
+    gui_report(channels=channels, sfreq=sfreq, page_s=page_s, seconds=seconds, width=width, height=height, json=json)
+
+
 def main() -> None:
     """Run a command; a user's mistake is one line and exit code 2."""
     try:

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from rtbci.front import print_json
+from rtbci.lsl_config import users_own
 from rtbci.sinks.recorder import labrecorder, size_text
 
 Level = Literal["ok", "warning", "problem"]
@@ -97,19 +98,11 @@ def check_liblsl() -> Iterable[Finding]:
     except Exception as error:  # pylsl raises what it likes where its library is missing
         yield Finding("liblsl", "problem", f"cannot be loaded: {error}", "pip install --force-reinstall pylsl")
         return
-    config = lsl_config()
+    config = users_own()
     yield Finding("liblsl", "ok", f"{version // 100}.{version % 100}, configuration: {config or 'its own defaults'}")
     named = os.environ.get("LSLAPICFG")
     if named and not Path(named).is_file():
         yield Finding("LSLAPICFG", "problem", f"names {named}, which is not there", "correct the variable or unset it")
-
-
-def lsl_config() -> Path | None:
-    """The configuration that liblsl takes: the first that exists of the places where it looks."""
-    places = [Path("lsl_api.cfg"), Path.home() / "lsl_api" / "lsl_api.cfg", Path("/etc/lsl_api/lsl_api.cfg")]
-    if named := os.environ.get("LSLAPICFG"):
-        places.insert(0, Path(named))
-    return next((place for place in places if place.is_file()), None)
 
 
 def check_network() -> Iterable[Finding]:

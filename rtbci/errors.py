@@ -13,6 +13,10 @@ class RecordingError(RtbciError):
     """A recording that is missing, truncated, empty, or of a kind that cannot be read."""
 
 
+class DatasetError(RtbciError):
+    """A dataset's folder that lacks what was published, or holds something else."""
+
+
 class PipelineFileError(RtbciError):
     """A pipeline file that is damaged, hostile, or newer than this program."""
 

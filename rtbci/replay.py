@@ -148,7 +148,7 @@ class _Player:
 
     def _packets(self) -> Iterator[Packet]:
         replay = self.replay
-        packets = _cut(self._blocks(), replay.faults.sizes(replay.chunk, replay.seed))
+        packets = cut(self._blocks(), replay.faults.sizes(replay.chunk, replay.seed))
         marked = self._markers()
         first, upcoming = 0, next(marked, None)
         for packet in replay.faults.bend(packets, replay.seed):
@@ -252,7 +252,7 @@ def _index(recording: Recording, time_s: float) -> int:
     return after - int(time_s - recording.stamps[after - 1] < recording.stamps[after] - time_s)
 
 
-def _cut(blocks: Iterator[tuple[Chunk, Times]], sizes: Iterator[int]) -> Iterator[Packet]:
+def cut(blocks: Iterator[tuple[Chunk, Times]], sizes: Iterator[int]) -> Iterator[Packet]:
     """Blocks as they come from disk, cut to the wanted sizes; only the last packet may be shorter."""
     rest, times, size = Chunk.empty(0), np.empty(0), next(sizes)
     for block, block_times in blocks:

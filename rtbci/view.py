@@ -128,6 +128,10 @@ def describe(line: dict[str, Any]) -> str:
         return f"{line['stream']} is back, from {line['host']}"
     if kind in ("lost", "refused"):
         return f"stream {kind}: {line['reason']}"
+    if kind == "annotation":
+        return f"note at {_clock(line['onset'])}: {line['label']}"
+    if kind == "review":
+        return f"{line['label']} at {_clock(line['onset'])}: {line['verdict'] or 'open again'} {line['note']}".rstrip()
     if kind == "threshold":
         return f"threshold set to {line['value']:.2f}"
     return str(line.get("text", ""))

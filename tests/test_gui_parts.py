@@ -17,6 +17,7 @@ from rtbci.gui.timeline import Timeline
 from rtbci.gui.trend import Bins
 from rtbci.gui.words import facts, sentence
 from rtbci.montage import DOUBLE_BANANA
+from rtbci.sources.scalp import ELECTRODES
 
 
 def flat(values: list[float]) -> np.ndarray:
@@ -148,30 +149,8 @@ def test_a_jump_puts_the_moment_a_quarter_into_the_page(timeline):
 
 # -- rows ---------------------------------------------------------------------------------------------------------
 
-NINETEEN = tuple(
-    f"EEG {name}-Ref"
-    for name in [
-        "Fp1",
-        "Fp2",
-        "F7",
-        "F3",
-        "Fz",
-        "F4",
-        "F8",
-        "T3",
-        "C3",
-        "Cz",
-        "C4",
-        "T4",
-        "T5",
-        "P3",
-        "Pz",
-        "P4",
-        "T6",
-        "O1",
-        "O2",
-    ]
-)
+OLD = {"T7": "T3", "T8": "T4", "P7": "T5", "P8": "T6"}
+NINETEEN = tuple(f"EEG {OLD.get(name, name)}-Ref" for name in ELECTRODES)
 
 
 def test_a_double_banana_is_derived_from_electrodes_under_any_spelling():
@@ -180,7 +159,7 @@ def test_a_double_banana_is_derived_from_electrodes_under_any_spelling():
     assert set(made.names) == set(DOUBLE_BANANA)
     data = np.arange(19, dtype=np.float32)[None, :]
     row = made.names.index("F7-T7")
-    assert made.of(data)[0, row] == 2 - 7
+    assert made.of(data)[0, row] == ELECTRODES.index("F7") - ELECTRODES.index("T7")
     assert made.regions[row] == "left"
 
 

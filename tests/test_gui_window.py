@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -417,8 +418,8 @@ def test_no_text_is_cut_off_or_laid_over_another(visit, channels, size):
         assert button.width() >= button.sizeHint().width(), button.text()
     edges = [(b.x(), b.x() + b.width()) for b in window.controls.children() if hasattr(b, "x") and b.isVisible()]
     edges.sort()
-    assert all(a[1] <= b[0] for a, b in zip(edges, edges[1:], strict=False))
+    assert all(a[1] <= b[0] for a, b in pairwise(edges))
     ys = [y for _, y in window.monitor.labels.names_drawn()]
     line = window.monitor.labels._font().pixelSize()
-    assert all(b - a >= line for a, b in zip(ys, ys[1:], strict=False))
+    assert all(b - a >= line for a, b in pairwise(ys))
     assert ys[0] >= line // 2

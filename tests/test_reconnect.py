@@ -22,20 +22,25 @@ SFREQ = 200.0
 BACK_S = 4.0  # from the stream's return to samples that are answered, the engine's look for rivals included
 
 
-def amplifier(name: str, source_id: str, sfreq: float, channels: tuple[str, ...]) -> None:
-    """Sends noise, with a description, until it is killed."""
+def describe(name: str, source_id: str, sfreq: float, channels: tuple[str, ...]) -> pylsl.StreamInfo:
     info = pylsl.StreamInfo(name, "EEG", len(channels), sfreq, "float32", source_id)
     described = info.desc().append_child("channels")
     for label in channels:
         channel = described.append_child("channel")
         channel.append_child_value("label", label)
         channel.append_child_value("unit", "microvolts")
-    outlet = pylsl.StreamOutlet(info)
+    return info
+
+
+def amplifier(name: str, source_ids: tuple[str, ...], sfreq: float, channels: tuple[str, ...]) -> None:
+    """Sends noise, on one stream for each source id, until it is killed."""
+    outlets = [pylsl.StreamOutlet(describe(name, source_id, sfreq, channels)) for source_id in source_ids]
     noise = np.random.default_rng(0).normal(0, 20, (10, len(channels))).astype(np.float32)
     began, n = pylsl.local_clock(), 0
     while True:
         while began + (n + 10) / sfreq < pylsl.local_clock():
-            outlet.push_chunk(noise, [began + (n + k) / sfreq for k in range(10)])
+            for outlet in outlets:
+                outlet.push_chunk(noise, [began + (n + k) / sfreq for k in range(10)])
             n += 10
         time.sleep(0.005)
 
@@ -47,9 +52,10 @@ class Amplifier:
         self.name = f"amp-{uuid.uuid4().hex[:8]}"
         self.processes: list[multiprocessing.process.BaseProcess] = []
 
-    def begin(self, source_id: str = "one", sfreq: float = SFREQ, channels: tuple[str, ...] = CHANNELS) -> None:
+    def begin(self, *source_ids: str, sfreq: float = SFREQ, channels: tuple[str, ...] = CHANNELS) -> None:
+        ids = tuple(f"{self.name}-{source_id}" for source_id in source_ids or ("one",))
         process = multiprocessing.get_context("spawn").Process(
-            target=amplifier, args=(self.name, f"{self.name}-{source_id}", sfreq, channels), daemon=True
+            target=amplifier, args=(self.name, ids, sfreq, channels), daemon=True
         )
         process.start()
         self.processes.append(process)
@@ -111,7 +117,7 @@ def live(amp: Amplifier, pipeline: Path, wait_until: Callable[..., None]) -> Ite
 
 def on_the_network(name: str, n: int = 1) -> None:
     deadline = time.monotonic() + 20
-    while len(pylsl.resolve_byprop("name", name, n, 0.5)) < n:
+    while len(pylsl.resolve_byprop("name", name, n, 1.5)) < n:
         assert time.monotonic() < deadline
 
 
@@ -168,7 +174,7 @@ def test_a_stream_that_returns_at_a_rate_that_can_be_resampled_is_taken(
 @pytest.mark.parametrize(
     ("life", "wanted"),
     [
-        ({"channels": CHANNELS[:3]}, ("T5", "O1")),
+        ({"channels": CHANNELS[:3]}, ("T7-P7, P7-O1", "it has 3")),
         ({"sfreq": 50.0}, ("50 Hz", "128 Hz")),
     ],
     ids=["fewer channels", "a rate too low"],
@@ -200,8 +206,7 @@ def test_two_streams_that_match_after_a_loss_are_not_chosen_from_by_luck(
     amp.kill()
     wait_until(lambda: live.word() == "lost", 1)
     received = live.received()
-    amp.begin("left")
-    amp.begin("right")
+    amp.begin("left", "right")
     on_the_network(amp.name, 2)
     wait_until(lambda: live.log("refused"), BACK_S)
     assert "2 streams match" in live.log("refused")[0]["reason"]
@@ -241,4 +246,5 @@ def test_an_engine_that_was_stopped_catches_up_and_loses_nothing(amp: Amplifier,
     wait_until(lambda: live.received() > before + 3.5 * SFREQ and live.state()["staleness_s"] < 0.3, 3)
     state = live.state()
     assert (state["samples"]["lost"], state["samples"]["filled"]) == (0, 0)
-    assert state["latency_ms"]["max"] > 3000  # it was late once, and says so
+    (stalled,) = live.log("stalled")
+    assert 3.5 < stalled["seconds"] < 6

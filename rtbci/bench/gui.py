@@ -44,3 +44,21 @@ def bench_gui(
 def _summary(ms: list[float]) -> dict[str, float]:
     p50, p95 = np.percentile(ms, [50, 95])
     return {"p50": round(float(p50), 3), "p95": round(float(p95), 3)}
+
+
+def gui_report(*, json: bool, **sizes: Any) -> None:
+    """Measure and print."""
+    from rich.console import Console
+
+    from rtbci.front import print_json
+
+    result = bench_gui(**sizes)
+    if json:
+        return print_json(result)
+    frame, usual = result["frame_ms"], result["set_data_ms"]
+    Console(highlight=False).print(
+        f"{result['channels']} channels at {result['sfreq']:g} Hz, {result['page_s']:g} s page, "
+        f"{result['width']}x{result['height']}, {result['platform']}\n"
+        f"frame     p50 {frame['p50']:.2f} ms  p95 {frame['p95']:.2f} ms\n"
+        f"setData   p50 {usual['p50']:.2f} ms  p95 {usual['p95']:.2f} ms"
+    )

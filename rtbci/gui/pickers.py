@@ -118,7 +118,8 @@ class Picker(QDialog):
             self.pipelines.setCurrentRow(0)
 
     def _add_pipeline(self, path: str) -> None:
-        item = QListWidgetItem(f"{Path(path).stem}\n{Path(path).parent}")
+        where = "comes with rtbci" if path in _bundled() else str(Path(path).parent)
+        item = QListWidgetItem(f"{Path(path).stem}\n{where}")
         item.setData(_ITEM, path)
         self.pipelines.insertItem(0, item) if self.pipelines.count() and self.isVisible() else self.pipelines.addItem(
             item

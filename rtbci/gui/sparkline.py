@@ -36,11 +36,8 @@ class Sparkline(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         values = np.array(self.values)
         top = max(float(values.max()), 1e-9)
-        x = np.linspace(
-            self.width() - 2 - (len(values) - 1) / (self.values.maxlen or 1) * (self.width() - 4),
-            self.width() - 2,
-            len(values),
-        )
+        right, pitch = self.width() - 2, (self.width() - 4) / (self.values.maxlen or 1)
+        x = right - pitch * np.arange(len(values))[::-1]
         y = self.height() - 3 - values / top * (self.height() - 6)
         painter.setPen(QPen(self.theme.colour("accent"), 1.3))
         painter.drawPolyline(QPolygonF([QPointF(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True)]))

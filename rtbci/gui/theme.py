@@ -131,6 +131,7 @@ def _sheet(theme: Theme, points: float) -> str:
         background: {t.panel}; alternate-background-color: {t.window}; border: 0; gridline-color: {t.line};
         selection-background-color: {t.accent}; selection-color: {t.window};
     }}
+    QListView::item {{ padding: 4px 6px; }}
     QHeaderView::section {{
         background: {t.panel}; color: {t.dim}; border: 0; border-bottom: 1px solid {t.line}; padding: 2px 5px;
         font-size: {small}pt;

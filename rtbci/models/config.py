@@ -148,6 +148,32 @@ class MSFBCNNConfig(_Sizes):
         return self
 
 
+class CovarianceConfig(_Sizes):
+    """Slow means and the log-covariance of the fast part, linear; for few trials.
+
+    means: lengths of the stretches, the last of which ends with the window. band: cycles a sample, of a filter of `taps`.
+    """
+
+    kind: Literal["covariance"] = "covariance"
+    n_channels: Annotated[int, Field(ge=1, le=512)] | None = None  # its readout grows with their square
+    n_classes: Size = 2
+    window: Samples = 50
+    means: Annotated[tuple[Samples, ...], Field(min_length=1, max_length=64)] = (30, 10, 5, 5)
+    band: tuple[Annotated[float, Field(gt=0, lt=0.5)], Annotated[float, Field(gt=0, lt=0.5)]] = (0.14, 0.4)
+    taps: Annotated[int, Field(ge=3, le=4095)] = 13
+    dropout: Fraction = 0.0
+
+    @model_validator(mode="after")
+    def _parts_fit_the_window(self) -> CovarianceConfig:
+        if sum(self.means) > self.window or self.taps >= self.window:
+            raise ValueError(
+                f"means (together {sum(self.means)}) and taps ({self.taps}) must fit window ({self.window})"
+            )
+        if self.band[0] >= self.band[1]:
+            raise ValueError(f"band must rise, got {self.band}")
+        return self
+
+
 NetworkConfig: TypeAlias = Annotated[
     StackedLSTMConfig
     | ChannelLSTMConfig
@@ -156,7 +182,8 @@ NetworkConfig: TypeAlias = Annotated[
     | ConvPoolLSTMConfig
     | SpatialConvLSTMConfig
     | LSTMTaggerConfig
-    | MSFBCNNConfig,
+    | MSFBCNNConfig
+    | CovarianceConfig,
     Field(discriminator="kind"),
 ]
 

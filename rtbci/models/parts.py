@@ -10,15 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rtbci.models.covariance import Whitening
 from rtbci.models.network import Network, State
 from rtbci.models.selection import ElectrodeSelector
 
 
 def divisible(network: nn.Module) -> bool:
-    """Whether rows are independent and nothing is drawn at random: no batch-norm, dropout or selector."""
+    """Whether rows are independent and nothing is drawn at random: no batch-norm, whitening, dropout or selector."""
+    mixing = nn.BatchNorm1d | nn.BatchNorm2d | Whitening | ElectrodeSelector
     return not any(
-        isinstance(module, nn.BatchNorm2d | ElectrodeSelector) or (isinstance(module, nn.Dropout) and module.p > 0)
-        for module in network.modules()
+        isinstance(module, mixing) or (isinstance(module, nn.Dropout) and module.p > 0) for module in network.modules()
     )
 
 

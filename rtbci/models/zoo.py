@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from rtbci.models.channel_lstm import ChannelLSTM
 from rtbci.models.conv_lstm import ConvLSTM, ConvPoolLSTM, SpatialConvLSTM
+from rtbci.models.covariance import CovarianceNet
 from rtbci.models.lstm import BiLSTMTagger, LSTMTagger, StackedLSTM
 from rtbci.models.msfbcnn import MSFBCNN
 from rtbci.models.network import Network
@@ -28,4 +29,5 @@ CLASSES: dict[str, Callable[..., Network]] = {
     "spatial_conv_lstm": SpatialConvLSTM,
     "lstm_tagger": lstm_tagger,
     "msfbcnn": MSFBCNN,
+    "covariance": CovarianceNet,
 }

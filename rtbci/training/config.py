@@ -139,6 +139,29 @@ class TrialsConfig(Strict):
     start_s: float = 0.0
 
 
+class SearchConfig(Strict):
+    """How electrodes are selected; the defaults are those of Strypsteen and Bertrand (2021).
+
+    temperature, tau: at the start, and from 3/4 of the epochs on. weight_decay: times the sum of squared weights, a term
+    of the loss. patience: epochs without a lower validation loss that end a search whose mean entropy is at most
+    `converged_entropy`. fit_epochs, fit_patience: of the fine-tuning, and of every fit that it is compared with.
+    selector_lr: of the logits alone, where it should not be `lr`. random_sets: drawn a K to compare with.
+    """
+
+    epochs: PositiveInt = 200
+    patience: PositiveInt = 10
+    fit_epochs: PositiveInt = 200
+    fit_patience: PositiveInt = 10
+    rows: PositiveInt = 16
+    lr: PositiveFloat = 1e-3
+    selector_lr: PositiveFloat | None = None
+    weight_decay: NonNegativeFloat = 5e-4
+    temperature: tuple[PositiveFloat, PositiveFloat] = (10.0, 0.1)
+    tau: tuple[PositiveFloat, PositiveFloat] = (3.0, 1.1)
+    converged_entropy: Annotated[float, Field(ge=0, le=1)] = 0.05
+    random_sets: PositiveInt = 5
+
+
 class TrainConfig(Strict):
     """A training run, as its TOML file says it."""
 
@@ -147,6 +170,7 @@ class TrainConfig(Strict):
     trials: TrialsConfig = TrialsConfig()
     augment: AugmentConfig = AugmentConfig()
     training: TrainingConfig = TrainingConfig()
+    selection: SearchConfig = SearchConfig()
 
     @model_validator(mode="after")
     def _parts_agree(self) -> TrainConfig:

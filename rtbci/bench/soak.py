@@ -1,0 +1,228 @@
+"""`rtbci bench soak`: hours of stream over LSL as fast as the machine carries them, with faults, and every sample counted."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from rich.console import Console
+
+from rtbci.bench.tagging import SFREQ, write_noise
+from rtbci.demo import PIPELINE
+from rtbci.engine import EngineSpec
+from rtbci.faults import Faults
+from rtbci.front import print_json
+from rtbci.lsl_config import on_this_machine
+from rtbci.pipeline import Pipeline
+from rtbci.replay import RECONNECT_S, Replay, cut
+from rtbci.session import EngineProcess, one_thread_each
+from rtbci.sources.recording import open_recording
+from rtbci.timing import GapGuard
+from rtbci.types import Chunk, Event, Gap, Times
+
+QUIET_S = 5.0
+WARM_MINUTES = 5
+STEADY = 0.01  # of a probability, on input that repeats each minute
+FLAT_MB, FLAT_FILES = 32.0, 4
+ACCOUNTED_S = 0.1  # of samples for each hour: what jitter may hide of a loss
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Course:
+    """What was seen of an engine on its way."""
+
+    rss_mb: list[float] = field(default_factory=list)
+    files: list[int] = field(default_factory=list)
+    p99_ms: list[float] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    state: Row = field(default_factory=dict)
+
+
+def soak_report(hours: float, seed: int, *, json: bool, pipeline: str = str(PIPELINE)) -> int:
+    """Run it; print what came of each promise; 0 where all were kept, else 1."""
+    console = Console(highlight=False, stderr=json)
+    with on_this_machine(), tempfile.TemporaryDirectory() as folder:
+        recording = Path(folder) / "soak.edf"
+        write_noise(recording, hours)
+        result = soak(recording, pipeline, hours, seed, console)
+    if json:
+        print_json(result)
+    else:
+        for name, kept in result["kept"].items():
+            console.print(f"{'kept  ' if kept else 'BROKEN'} {name}: {result['figures'][name]}")
+        console.print(f"{hours:g} h in {result['took_s']:.0f} s, {result['times_real_time']:.0f} times real time")
+    return int(not all(result["kept"].values()))
+
+
+def seeded_faults(hours: float, seed: int) -> Faults:
+    """Per hour about 6 gaps of 0.05 to 5 s and 1 return; jitter, drift, ragged chunks, and one lost chunk in 5000."""
+    rng = np.random.default_rng(seed)
+    length = hours * 3600
+    # Minutes apart, so that each is an interval of its own.
+    places = np.sort(rng.permutation(np.arange(30.0, max(31.0, length - 30), 60.0))[: max(2, round(7 * hours))])
+    away = rng.choice(len(places), max(1, round(hours)), replace=False)
+    gaps = [(float(at), float(rng.uniform(0.05, 5))) for i, at in enumerate(places) if i not in away]
+    return Faults(
+        jitter_ms=0.1, drift_ppm=50.0, drop=2e-4, gaps=tuple(gaps), chunk_range=(8, 64),
+        reconnect_at_s=tuple(float(places[i]) for i in sorted(away)),
+    )  # fmt: skip
+
+
+def soak(recording: Path, pipeline: str, hours: float, seed: int, console: Console) -> Row:
+    """Live and offline through the same faults; the figures, and which promises were kept."""
+    name = f"rtbci-soak-{os.getpid()}"
+    replay = Replay([recording], name=name, speed=0, seed=seed, faults=seeded_faults(hours, seed))
+    began = time.monotonic()
+    sent, course = _live(replay, pipeline, hours, console)
+    took = time.monotonic() - began
+    wanted = offline(replay, Pipeline.load(pipeline))
+    samples = course.state["samples"]
+    n_all = round(hours * 3600 * SFREQ)
+    astray = abs(samples["received"] + samples["filled"] + samples["lost"] - n_all)
+    quarter = max(1, len(course.rss_mb) // 4)
+    grown = max(course.rss_mb[-quarter:]) - max(course.rss_mb[quarter : 2 * quarter] or course.rss_mb)
+    opened = max(course.files[-quarter:]) - max(course.files[quarter : 2 * quarter] or course.files)
+    first, last = course.p99_ms[quarter - 1], course.p99_ms[-1]
+    drift = wanted.drift()
+    figures = {
+        "every sample sent was received": f"{samples['received']} of {sent}",
+        "sent and declared lost make the whole": f"{astray} of {n_all} samples astray, {wanted.gaps} gaps",
+        "events are those of the offline answer": f"{len(course.events)} live, {len(wanted.events)} offline",
+        "memory is flat": f"{grown:+.1f} MB from the second quarter to the last, {max(course.rss_mb):.0f} MB at most",
+        "file handles are flat": f"{opened:+d}, {max(course.files)} at most",
+        "latency is at the end as at the start": f"p99 {first:.2f} ms, then {last:.2f} ms",
+        "scores do not drift": f"mean of the last hour or quarter {drift:+.5f} from that of the first",
+    }
+    kept = [
+        samples["received"] == sent,
+        astray <= ACCOUNTED_S * SFREQ * max(1.0, hours),
+        [_span(e) for e in course.events] == [_span(e) for e in wanted.events],
+        grown < FLAT_MB,
+        opened <= FLAT_FILES,
+        last < 2 * first + 1,
+        abs(drift) < STEADY,
+    ]
+    return {
+        "hours": hours, "seed": seed, "took_s": round(took, 1), "times_real_time": round(hours * 3600 / took, 1),
+        "kept": dict(zip(figures, kept, strict=True)), "figures": figures, "samples": samples, "samples_sent": sent,
+        "samples_expected": n_all, "rss_mb": round(max(course.rss_mb), 1), "reconnects": samples["reconnects"],
+    }  # fmt: skip
+
+
+def _live(replay: Replay, pipeline: str, hours: float, console: Console) -> tuple[int, Course]:
+    """(samples sent, what was seen of the engine)."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    with EngineProcess(EngineSpec(pipeline, {"name": replay.name or ""}, wait_s=60.0)) as engine:
+        sender = context.Process(target=_send, args=(replay, theirs), daemon=True)
+        with one_thread_each():
+            sender.start()
+        theirs.close()
+        try:
+            course = _watch(engine, sender, hours, console)
+            sent = int(ours.recv())
+        finally:
+            sender.kill()
+            sender.join()
+    return sent, course
+
+
+def _send(replay: Replay, answer: Connection) -> None:
+    answer.send(replay.run())
+
+
+def _watch(
+    engine: EngineProcess, sender: multiprocessing.process.BaseProcess, hours: float, console: Console
+) -> Course:
+    course, process = Course(), psutil.Process(engine.process.pid)
+    due, said = 0.0, time.monotonic()
+    while engine.alive and (sender.is_alive() or course.state.get("silent_s", 0.0) < QUIET_S):
+        course.state = state = engine.reader.status() or course.state
+        course.events += [_event(line) for line in engine.reader.new_log() if line["kind"] == "event"]
+        if time.monotonic() >= due and (p99 := state.get("latency_ms", {}).get("p99")) is not None:
+            due = time.monotonic() + 0.5
+            course.rss_mb.append(process.memory_info().rss / 2**20)
+            course.files.append(process.num_fds() if hasattr(process, "num_fds") else process.num_handles())
+            course.p99_ms.append(p99)
+        if time.monotonic() - said > 10:
+            said = time.monotonic()
+            console.print(f"{state.get('recording_s', 0.0) / 3600:.2f} h of {hours:g} h")
+        time.sleep(0.05)
+    engine.stop()
+    course.state = engine.reader.status() or course.state
+    course.events += [_event(line) for line in engine.reader.new_log() if line["kind"] == "event"]
+    return course
+
+
+@dataclass
+class Answer:
+    """What a pipeline says of the very samples and stamps that a replay sends, without LSL."""
+
+    events: list[Event] = field(default_factory=list)
+    gaps: int = 0
+    minutes: dict[int, list[float]] = field(default_factory=dict)  # sum of valid scores, and how many, for each minute
+
+    def add(self, scores: Chunk, at: Times) -> None:
+        for minute in np.unique(at // 60):
+            valid = scores.data[(at // 60 == minute) & scores.valid, 0]
+            total = self.minutes.setdefault(int(minute), [0.0, 0.0])
+            total[0] += float(valid.sum())
+            total[1] += len(valid)
+
+    def drift(self) -> float:
+        """Mean score of the last hour (of a short run: quarter) less that of the first, its first 5 minutes left out."""
+        means = [total / n for minute, (total, n) in sorted(self.minutes.items()) if n and minute >= WARM_MINUTES]
+        span = min(60, max(1, len(means) // 4))
+        return float(np.mean(means[-span:]) - np.mean(means[:span])) if means else 0.0
+
+
+def offline(replay: Replay, pipeline: Pipeline) -> Answer:
+    """The answer that the live one is held against."""
+    recording = open_recording(replay.files[0])
+    sfreq = recording.info.sfreq
+    live, guard = pipeline.start(recording.info), GapGuard(pipeline.config.gaps, sfreq)
+    answer, index = Answer(), 0
+    for piece in _pieces(replay, guard):
+        if isinstance(piece, Gap):
+            answer.gaps += 1
+            if not piece.filled:
+                index += piece.n_missing
+                answer.events += [d.event for d in live.decision.flush() if d.closed]
+                live.reset()
+            continue
+        scores = live.process(piece)
+        at = (index + np.searchsorted(piece.times, scores.times)) / sfreq
+        answer.add(scores, at)
+        answer.events += [d.event for d in live.decide(Chunk(scores.data, at, scores.valid)) if d.closed]
+        index += len(piece)
+    answer.events += [d.event for d in live.decision.flush() if d.closed]
+    return answer
+
+
+def _pieces(replay: Replay, guard: GapGuard) -> Iterator[Chunk | Gap]:
+    recording, faults, seed = open_recording(replay.files[0]), replay.faults, replay.seed
+    blocks = ((chunk, chunk.times) for chunk in recording.chunks(round(10 * recording.info.sfreq)))
+    packets = cut(blocks, faults.sizes(replay.chunk, seed))
+    for packet in faults.lose(faults.bend(packets, seed), seed, RECONNECT_S):
+        if len(packet.stamps):
+            yield from guard.process(Chunk(packet.data, packet.stamps))
+    yield from guard.flush()
+
+
+def _event(line: Row) -> Event:
+    return Event(line["onset"], line["duration"], line["label"], line["confidence"])
+
+
+def _span(event: Event) -> tuple[float, float, str]:
+    return event.onset, event.duration, event.label

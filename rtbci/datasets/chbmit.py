@@ -1,0 +1,141 @@
+"""CHB-MIT: 24 cases of children with intractable seizures; the summaries say when the seizures are.
+
+A. Shoeb, PhD thesis, MIT 2009; A. Goldberger et al., PhysioNet, Circulation 101(23), 2000.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rtbci.datasets.dataset import Dataset, Member, unfit
+from rtbci.errors import DatasetError
+from rtbci.sources.recording import open_recording
+from rtbci.types import Event
+
+PUBLISHED = "the database is published at https://physionet.org/content/chbmit/"
+CITATION = "CHB-MIT Scalp EEG Database; A. Shoeb, MIT 2009; PhysioNet"
+LABELS = ("seizure",)
+
+_RECORD = re.compile(r"(chb\d{2})[a-z]?_\d+\+?\.edf", re.IGNORECASE)
+_CHANNEL = re.compile(r"Channel \d+:\s*(.*)")
+_LIMIT = re.compile(r"Seizure\s*\d*\s*(Start|End) Time:\s*(\d+)\s*seconds")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a summary says of one record: its channels ("-" where a place is empty), and its seizures in seconds."""
+
+    name: str
+    channels: tuple[str, ...]
+    seizures: tuple[tuple[float, float], ...]
+
+
+def open_folder(folder: Path) -> Dataset:
+    """All records in the folder and below, with seizures from `chbNN-summary.txt` or `NAME.edf.seizures`.
+
+    `missing`: records that a summary lists and the folder lacks; channels often change within a case: see `fitting`.
+    """
+    paths = sorted(path for path in folder.rglob("*.[eE][dD][fF]") if _RECORD.fullmatch(path.name))
+    listed = {record.name: record for path in sorted(folder.rglob("chb*-summary.txt")) for record in read_summary(path)}
+    if not paths:
+        raise unfit("chbmit", folder, "has no record named as chb01_03.edf", PUBLISHED)
+    members = tuple(_member(path, listed) for path in paths)
+    have = {path.name.lower() for path in paths}
+    missing = tuple(name for name in listed if name not in have)
+    return Dataset("chbmit", LABELS, members, missing, citation=CITATION)
+
+
+def _member(path: Path, listed: dict[str, Listed]) -> Member:
+    beside = path.with_name(f"{path.name}.seizures")
+    if (record := listed.get(path.name.lower())) is not None:
+        seizures = record.seizures
+    elif beside.exists():
+        seizures = tuple(read_seizures(beside))
+    else:
+        case = path.name[:5]
+        raise DatasetError(
+            f"{path}: neither {case}-summary.txt nor {beside.name} says whether it has seizures; {PUBLISHED}"
+        )
+    events = tuple(Event(start, stop - start, LABELS[0]) for start, stop in seizures)
+    name = path.name.removesuffix(path.suffix)
+    return Member(name, replace(open_recording(path), annotations=events), path.name[:5].lower())
+
+
+def read_summary(path: Path) -> list[Listed]:
+    """`chbNN-summary.txt`, record by record; a list of channels holds until the next. Raises DatasetError."""
+    records: list[Listed] = []
+    channels: list[str] = []
+    text = path.read_text("utf-8", errors="replace")
+    for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n")):
+        if named := _CHANNEL.findall(block):
+            channels = [name.strip() for name in named]
+        if (name := re.search(r"File Name:\s*(\S+)", block)) is None:
+            continue
+        records.append(Listed(name[1].lower(), tuple(channels), _seizures(path, name[1], block)))
+    if not records:
+        raise DatasetError(f"{path}: lists no record; copy it again from the publisher: {PUBLISHED}")
+    return records
+
+
+def _seizures(path: Path, name: str, block: str) -> tuple[tuple[float, float], ...]:
+    limits = _LIMIT.findall(block)
+    starts = [float(seconds) for which, seconds in limits if which == "Start"]
+    stops = [float(seconds) for which, seconds in limits if which == "End"]
+    said = re.search(r"Number of Seizures in File:\s*(\d+)", block)
+    if (
+        said is None
+        or not int(said[1]) == len(starts) == len(stops)
+        or any(a >= b for a, b in zip(starts, stops, strict=True))
+    ):
+        raise DatasetError(
+            f"{path}: {name} says {said and said[1]} seizures, but gives {len(starts)} starts and {len(stops)} ends"
+        )
+    return tuple(zip(starts, stops, strict=True))
+
+
+def read_seizures(path: Path) -> Iterator[tuple[float, float]]:
+    """`NAME.edf.seizures`, an annotation file in MIT format: from each `[` to the next `]`. Raises DatasetError."""
+    start: float | None = None
+    try:
+        for seconds, code in _annotations(path.read_bytes()):
+            if code == _ONSET:
+                start = seconds
+            elif code == _END and start is not None:
+                yield start, seconds
+                start = None
+    except (struct.error, ValueError):
+        start = 0.0
+    if start is not None:
+        raise DatasetError(f"{path}: is no whole annotation file; copy it again from the publisher: {PUBLISHED}")
+
+
+# Of the MIT annotation format (WFDB, ecgcodes.h and annot(5)).
+_NOTE, _ONSET, _END, _SKIP, _LAST, _AUX = 22, 32, 33, 59, 62, 63
+
+
+def _annotations(content: bytes) -> Iterator[tuple[float, int]]:
+    """(seconds, code) of each annotation: a 6-bit code over a 10-bit step of time, little-endian."""
+    at, ticks, resolution = 0, 0, 256.0
+    while at + 2 <= len(content):
+        (word,) = struct.unpack_from("<H", content, at)
+        code, step = word >> 10, word & 0x3FF
+        at += 2
+        if word == 0:
+            return
+        if code == _SKIP:  # a long step: high half first, each half little-endian
+            high, low = struct.unpack_from("<hH", content, at)
+            ticks += (high << 16) + low
+            at += 4
+        elif code == _AUX:
+            note = content[at : at + step].rstrip(b"\0").decode("ascii")
+            if note.startswith("## time resolution:"):
+                resolution = float(note.split(":")[1])
+            at += step + step % 2
+        elif code < _SKIP:
+            ticks += step
+            yield ticks / resolution, code
+    raise ValueError("no end")

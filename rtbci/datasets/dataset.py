@@ -1,0 +1,133 @@
+"""What every dataset is: recordings with labels in the dataset's own words, and who each one is from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from rtbci.errors import DatasetError, StreamMismatch
+from rtbci.montage import match
+from rtbci.sources.recording import Recording
+from rtbci.types import Samples
+
+Group = Literal["recording", "subject", "trial"]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A recording, with annotations in the dataset's words; `part` is what it was published as."""
+
+    name: str
+    recording: Recording
+    subject: str
+    part: Literal["train", "test"] = "train"
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Windows around cues, as recorded, in µV: x (n_trials, n_times, n_channels), labels (n_trials,) into `classes`.
+
+    groups: of each trial, the recording, subject or trial that must not be split between fit and test.
+    """
+
+    x: Samples
+    labels: npt.NDArray[np.int64]
+    groups: tuple[str, ...]
+    classes: tuple[str, ...]
+    channels: tuple[str, ...]
+    sfreq: float
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Recordings, opened but not loaded.
+
+    labels: what annotations may say. missing: what was published with these and is not in the folder.
+    independent: each member is one trial, independent of the others, of the one recording that was published.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    members: tuple[Member, ...]
+    missing: tuple[str, ...] = ()
+    independent: bool = False
+    citation: str = ""
+
+    def part(self, part: Literal["train", "test"]) -> Dataset:
+        """What was published for training, or for the test."""
+        return replace(self, members=tuple(m for m in self.members if m.part == part))
+
+    def fitting(self, channels: Sequence[str]) -> Dataset:
+        """Without the recordings that a montage cannot be taken or derived from; these go to `missing`, with why."""
+        kept, lost = [], []
+        for member in self.members:
+            try:
+                match(tuple(channels), member.recording.info)
+                kept.append(member)
+            except StreamMismatch as error:
+                lost.append(f"{member.name}: {error}")
+        return replace(self, members=tuple(kept), missing=(*self.missing, *lost))
+
+    def group(self, member: Member, by: Group) -> str:
+        """What a member may not be split from. Raises DatasetError where trials are not independent."""
+        if by == "trial" and not self.independent:
+            raise DatasetError(
+                f"{self.name}: trials of one recording are not independent; split by recording or subject"
+            )
+        if by == "subject":
+            return member.subject
+        return self.name if by == "recording" and self.independent else member.name
+
+    def trials(self, start_s: float, stop_s: float, *, classes: Sequence[str] = (), by: Group = "recording") -> Trials:
+        """Windows from start_s to stop_s after each onset of a label in `classes` (all of them by default).
+
+        A window that reaches past its recording is left out. Raises DatasetError where recordings differ in channels
+        or rate, or none has a window.
+        """
+        wanted = tuple(classes) or self.labels
+        parts: list[Samples] = []
+        labels: list[int] = []
+        groups: list[str] = []
+        for member in self.members:
+            windows = _windows(member.recording, start_s, stop_s, wanted)
+            self._require_alike(member)
+            parts += [x for x, _ in windows]
+            labels += [label for _, label in windows]
+            groups += [self.group(member, by)] * len(windows)
+        if not parts:
+            raise DatasetError(f"{self.name}: no window of {start_s:g} … {stop_s:g} s after {', '.join(wanted)}")
+        info = self.members[0].recording.info
+        return Trials(np.stack(parts), np.array(labels), tuple(groups), wanted, info.channels, info.sfreq)
+
+    def _require_alike(self, member: Member) -> None:
+        first, this = self.members[0].recording.info, member.recording.info
+        if (this.channels, this.sfreq) != (first.channels, first.sfreq):
+            raise DatasetError(
+                f"{self.name}: {member.name} has {len(this.channels)} channels at {this.sfreq:g} Hz, unlike "
+                f"{self.members[0].name} ({len(first.channels)} at {first.sfreq:g} Hz); train through a montage instead"
+            )
+
+
+def _windows(
+    recording: Recording, start_s: float, stop_s: float, classes: tuple[str, ...]
+) -> list[tuple[Samples, int]]:
+    sfreq = recording.info.sfreq
+    length = round((stop_s - start_s) * sfreq)
+    found = []
+    for event in recording.annotations:
+        first = round((event.onset + start_s) * sfreq)
+        if event.label in classes and first >= 0 and first + length <= recording.n_samples:
+            found.append((recording.read(first, first + length), classes.index(event.label)))
+    return found
+
+
+def unfit(name: str, folder: object, what: str, published: str) -> DatasetError:
+    """The one line for a folder that lacks what was published."""
+    return DatasetError(f"{name}: {folder} {what}; {published}")

@@ -1,0 +1,64 @@
+"""EEG Motor Movement/Imagery Database: 109 volunteers, 64 electrodes, 14 runs each, as EDF+.
+
+G. Schalk et al., IEEE TBME 51(6), 2004. T0, T1 and T2 mean another thing in each kind of run.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from rtbci.datasets.dataset import Dataset, Member, unfit
+from rtbci.errors import DatasetError
+from rtbci.sources.recording import Recording, open_recording
+
+PUBLISHED = "the database is published at https://physionet.org/content/eegmmidb/"
+CITATION = "EEG Motor Movement/Imagery Dataset; G. Schalk et al., IEEE TBME 51(6), 2004; PhysioNet"
+
+# runs -> what T0, T1 and T2 mean there
+MEANINGS: dict[tuple[int, ...], tuple[str, ...]] = {
+    (1,): ("eyes_open",),
+    (2,): ("eyes_closed",),
+    (3, 7, 11): ("rest", "left", "right"),
+    (4, 8, 12): ("rest", "imagined_left", "imagined_right"),
+    (5, 9, 13): ("rest", "fists", "feet"),
+    (6, 10, 14): ("rest", "imagined_fists", "imagined_feet"),
+}
+LABELS = tuple(dict.fromkeys(label for labels in MEANINGS.values() for label in labels))
+_NAME = re.compile(r"(S\d{3})R(\d{2})\.edf", re.IGNORECASE)
+
+
+def open_folder(folder: Path) -> Dataset:
+    """All runs in the folder and below. A subject's runs that are not there are `missing`."""
+    found = sorted((path, name) for path in folder.rglob("*.[eE][dD][fF]") if (name := _NAME.fullmatch(path.name)))
+    if not found:
+        raise unfit("eegmmidb", folder, "has no run named as S001R04.edf", PUBLISHED)
+    members = tuple(_member(path, name[1].upper(), int(name[2])) for path, name in found)
+    have = {member.name for member in members}
+    subjects = sorted({member.subject for member in members})
+    wanted = (f"{subject}R{run:02d}" for subject in subjects for run in range(1, 15))
+    return Dataset("eegmmidb", LABELS, members, tuple(name for name in wanted if name not in have), citation=CITATION)
+
+
+def _member(path: Path, subject: str, run: int) -> Member:
+    name = f"{subject}R{run:02d}"
+    return Member(name, _labelled(open_recording(path), meanings(run, path)), subject)
+
+
+def meanings(run: int, path: Path) -> dict[str, str]:
+    """What T0, T1 and T2 mean in a run."""
+    for runs, labels in MEANINGS.items():
+        if run in runs:
+            return dict(zip(("T0", "T1", "T2"), labels, strict=False))
+    raise DatasetError(f"{path}: run {run} is not among the 14 of this database; {PUBLISHED}")
+
+
+def _labelled(recording: Recording, meaning: dict[str, str]) -> Recording:
+    said = {event.label for event in recording.annotations}
+    if odd := sorted(said - meaning.keys()):
+        raise DatasetError(
+            f"{recording.path}: annotation {odd[0][:40]!r} is not among {', '.join(meaning)}; {PUBLISHED}"
+        )
+    events = tuple(replace(event, label=meaning[event.label]) for event in recording.annotations)
+    return replace(recording, annotations=events)

@@ -1,0 +1,107 @@
+"""Slow potentials and the covariance of the fast part of an epoch, whitened; one linear readout. For few trials.
+
+The fast part's covariance is told by its matrix logarithm about the mean of training: the tangent space of A. Barachant
+et al., IEEE TBME 59(4), 2012. Whitening by running averages is the decorrelated batch-norm of L. Huang et al., CVPR 2018.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from scipy.signal import firwin
+from torch import Tensor, nn
+from torch.nn.functional import conv1d, dropout
+
+from rtbci.models.network import Network, State
+
+SHRINKAGE = 0.02  # of a covariance towards the sphere: fewer samples than would fill it
+FLOOR = 1e-3  # of the mean variance: the least that a direction is whitened by
+
+
+class Whitening(nn.Module):
+    """(…, n) -> (…, n), uncorrelated and of variance one over the trials of training; learned by `learn`, not by gradient."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.register_buffer("covariance", torch.eye(n))
+        self.register_buffer("matrix", torch.eye(n))
+        self.register_buffer("n_seen", torch.zeros((), dtype=torch.int64))
+        self.covariance: Tensor
+        self.matrix: Tensor
+        self.n_seen: Tensor
+
+    @torch.no_grad()
+    def learn(self, covariances: Tensor) -> None:
+        """covariances (trials, n, n), into the mean over all trials seen so far."""
+        self.n_seen += len(covariances)
+        self.covariance += (covariances.mean(0) - self.covariance) * (len(covariances) / self.n_seen)
+        variances, directions = torch.linalg.eigh(self.covariance.double())
+        scale = (variances.clamp_min(0) + FLOOR * variances.mean().clamp_min(1e-12)).rsqrt()
+        self.matrix.copy_((directions * scale) @ directions.T)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.matrix
+
+
+class CovarianceNet(Network):
+    """Means over stretches of the epoch, and log-covariance of what is faster, both whitened; linear."""
+
+    def __init__(
+        self,
+        n_channels: int,
+        n_classes: int,
+        window: int,
+        means: Sequence[int],
+        band: tuple[float, float],
+        taps: int,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(n_channels, n_classes)
+        self.window = window
+        self.means = tuple(means)
+        self.dropout = dropout
+        taps_of_band = firwin(taps, [2 * edge for edge in band], pass_zero=False)
+        self.register_buffer("fir", torch.tensor(taps_of_band, dtype=torch.float32)[None, None])
+        self.fir: Tensor
+        self.slow_whitening, self.fast_whitening = Whitening(n_channels), Whitening(n_channels)
+        n_features = len(self.means) * n_channels + n_channels * (n_channels + 1) // 2
+        self.norm = nn.BatchNorm1d(n_features, affine=False, momentum=None)
+        self.dense = nn.Linear(n_features, n_classes)
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        z = self.norm(torch.cat([self.slow(x), self.fast(x)], 1))  # (batch, features)
+        return self.dense(dropout(z, self.dropout, self.training)), ()  # (batch, n_classes)
+
+    def slow(self, x: Tensor) -> Tensor:
+        """Means over the stretches, which lie side by side and end with the window: (batch, stretches * channels)."""
+        stretches = torch.split(x[:, -sum(self.means) :], self.means, 1)
+        z = torch.stack([stretch.mean(1) for stretch in stretches], 1)  # (batch, stretches, channels)
+        if self.training:
+            self.slow_whitening.learn(z.transpose(1, 2) @ z / z.shape[1])
+        whitened: Tensor = self.slow_whitening(z)
+        return whitened.flatten(1)
+
+    def fast(self, x: Tensor) -> Tensor:
+        """The upper triangle of the log-covariance: (batch, channels * (channels + 1) / 2)."""
+        n = self.n_channels
+        z = conv1d(x.transpose(1, 2).reshape(-1, 1, x.shape[1]), self.fir)  # (batch * channels, 1, time - taps + 1)
+        z = z.reshape(len(x), n, -1).double()
+        covariance = z @ z.transpose(1, 2) / z.shape[2]
+        power = covariance.diagonal(dim1=1, dim2=2).mean(1).clamp_min(1e-12)
+        covariance = covariance + SHRINKAGE * power[:, None, None] * torch.eye(n, device=x.device)
+        if self.training:
+            self.fast_whitening.learn(covariance.detach())
+        whitener = self.fast_whitening.matrix.double()
+        logarithm = log_matrix(whitener @ covariance @ whitener)
+        weights = torch.full((n, n), 2.0**0.5, device=x.device).fill_diagonal_(
+            1
+        )  # an entry off the diagonal stands for two
+        return (logarithm * weights)[:, *torch.triu_indices(n, n, device=x.device)].float()
+
+
+def log_matrix(matrices: Tensor) -> Tensor:
+    """Of symmetric positive definite matrices (…, n, n)."""
+    values, vectors = torch.linalg.eigh(matrices)
+    logarithm: Tensor = (vectors * values.clamp_min(1e-9).log()[..., None, :]) @ vectors.mT
+    return logarithm

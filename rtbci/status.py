@@ -1,0 +1,132 @@
+"""How a live engine fares: samples accounted for, latency, staleness; the state that front ends show."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pylsl import local_clock
+
+from rtbci.pipeline import LivePipeline
+from rtbci.quality import Quality
+from rtbci.timing import GapGuard
+from rtbci.types import StreamInfo
+
+if TYPE_CHECKING:
+    from rtbci.engine import Engine
+
+STALE_S = 1.0  # older than this the newest answer is old news, and the state says so
+
+
+@dataclass(slots=True)
+class Tally:
+    """Every sample accounted for: sent = received + filled + lost."""
+
+    received: int = 0
+    filled: int = 0
+    lost: int = 0
+    gaps: int = 0
+    reconnects: int = 0
+    invalid_hops: int = 0
+
+
+class Latency:
+    """The last few thousand latencies, and the largest of all."""
+
+    def __init__(self, keep: int = 4096) -> None:
+        self._ms = np.zeros(keep)
+        self._n = 0
+        self.max = 0.0
+
+    def add(self, ms: float) -> None:
+        self._ms[self._n % len(self._ms)] = ms
+        self._n += 1
+        self.max = max(self.max, ms)
+
+    def summary(self) -> dict[str, float | None]:
+        """Milliseconds at the median, the 99th percentile and the most; None before the first answer."""
+        if not self._n:
+            return {"p50": None, "p99": None, "max": None}
+        p50, p99 = np.percentile(self._ms[: min(self._n, len(self._ms))], [50, 99])
+        return {"p50": round(float(p50), 3), "p99": round(float(p99), 3), "max": round(self.max, 3)}
+
+
+@dataclass(slots=True)
+class Session:
+    """One life of the stream: what began when it was found."""
+
+    info: StreamInfo
+    speed: float
+    guard: GapGuard
+    live: LivePipeline
+    hostname: str
+    filter_delay_s: float
+    clock_offset_s: float
+    quality: Quality
+    next_index: int = 0  # samples of the recording's grid so far: received, filled and lost
+    arrivals: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=4096))
+
+
+def state_of(engine: Engine) -> dict[str, Any]:
+    """The state, in plain JSON: what a front end shows and `--json` prints."""
+    now = local_clock()
+    session = engine.session
+    state: dict[str, Any] = {
+        "state": _word(engine),
+        "pipeline": engine.pipeline.name,
+        "classes": list(engine.pipeline.classes),
+        "query": engine.spec.query,
+        "life": engine.life,
+        "waiting_s": round(time.monotonic() - engine.began, 1) if session is None else 0.0,
+        "wait_s": engine.spec.wait_s,
+        "silent_s": round(engine.source.silent_s, 2),
+        "probability": dict(zip(engine.pipeline.classes, engine.probability, strict=False)),
+        "latency_ms": engine.latency.summary(),
+        "samples": asdict(engine.tally),
+        "events": sum(d.closed for d in engine.detections),
+    }
+    if session is None:
+        return state
+    paced = bool(session.speed)
+    return state | {
+        "stream": {
+            "name": session.info.name,
+            "source_id": session.info.source_id,
+            "hostname": session.hostname,
+            "channels": len(session.info.channels),
+            "sfreq": session.info.sfreq,
+            "speed": session.speed,
+        },
+        "rate_hz": _rate(session, now),
+        "recording_s": round(session.next_index / session.info.sfreq, 3),
+        "staleness_s": round(max(0.0, now - (engine.newest_stamp if paced else engine.newest_arrival)), 4),
+        "jitter_ms": round(session.guard.jitter_s * 1e3, 3),
+        "device": session.live.device,
+        "stage_us": {name: round(us, 1) for name, us in session.live.stage_us.items()},
+        "threshold": session.live.decision.threshold,
+        "smoothed": dict(zip(session.live.decision.labels, session.live.decision.smoothed.tolist(), strict=True)),
+        "filter_delay_s": session.filter_delay_s,
+        "clock_offset_s": round(session.clock_offset_s, 6),
+        "quality": session.quality.bad(),
+        "newest_stamp": engine.newest_stamp,
+    }
+
+
+def _word(engine: Engine) -> str:
+    if engine.stopping:
+        return "stopped"
+    if not engine.source.connected:
+        return "lost" if engine.source.connected_once else "waiting"
+    return "stale" if engine.source.silent_s > STALE_S else "running"
+
+
+def _rate(session: Session, now: float) -> float | None:
+    """Samples a second over the last 5 s of arrivals."""
+    recent = [(at, n) for at, n in session.arrivals if now - at < 5]
+    if len(recent) < 2 or recent[-1][0] <= recent[0][0]:
+        return None
+    # The first chunk opens the stretch; what it brought was sampled before.
+    return round(sum(n for _, n in recent[1:]) / (recent[-1][0] - recent[0][0]), 2)

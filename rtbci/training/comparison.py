@@ -1,0 +1,247 @@
+"""A learned selection against all electrodes and against its rivals, each on recordings that it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+from scipy.stats import norm
+
+from rtbci.config import ConstantScaling, PipelineConfig, RunningScaling, SelectionConfig
+from rtbci.errors import ConfigError
+from rtbci.models import config as models
+from rtbci.models import from_config
+from rtbci.models.network import Network
+from rtbci.models.selection import SelectionNet
+from rtbci.pipeline import Pipeline
+from rtbci.training import rivals
+from rtbci.training.config import TrainConfig
+from rtbci.training.data import Data, OnProgress
+from rtbci.training.losses import Loss, balance, make_loss
+from rtbci.training.pieces import Ints, Pieces
+from rtbci.training.selection import Evaluation, Selected, evaluate, fit, select
+
+GUMBEL, ANEW, ALL = "gumbel", "gumbel, fitted anew", "all electrodes"
+INFORMATION, BACKWARD, RANDOM = "mutual information", "backward elimination", "random"
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a method did over all folds with k electrodes. accuracies: of each random set; of the one set otherwise.
+
+    low, high: the 95 % interval of the (mean) accuracy for n_pieces independent pieces, by Wilson's score.
+    """
+
+    method: str
+    k: int
+    accuracies: tuple[float, ...]
+    n_pieces: int
+    electrodes: tuple[tuple[str, ...], ...] = ()  # of each fold; none for random sets
+
+    @property
+    def accuracy(self) -> float:
+        return float(np.mean(self.accuracies))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return wilson(self.accuracy, self.n_pieces)
+
+
+def wilson(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
+    """The score interval of a share of n (E. Wilson, JASA 22, 1927)."""
+    z = float(norm.ppf(0.5 + level / 2))
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Groups (recordings) to fit to, to stop by, and to test on."""
+
+    training: tuple[int, ...]
+    held_out: tuple[int, ...]
+    test: tuple[int, ...]
+
+
+class Bench:
+    """One config's pieces, on which any set of electrodes can be fitted and scored in the same way."""
+
+    def __init__(self, config: TrainConfig, data: Data, pieces: Pieces) -> None:
+        """config: with the network itself as its model, behind no selector."""
+        training = config.training
+        on_gpu = training.device == "cuda" or (training.device == "auto" and torch.cuda.is_available())
+        self.device = "cuda" if on_gpu else "cpu"
+        self.config, self.data, self.pieces = config, data, pieces.to(self.device)
+        self.channels = data.pipeline_config.montage.channels
+        self.examples = (*data.training, *data.held_out)
+
+    @classmethod
+    def load(cls, config: TrainConfig, told: OnProgress) -> Bench:
+        """Read and preprocess. Raises ConfigError for what does not go with a selection."""
+        config = without_selector(config)
+        data = Data.load(config, told)
+        return cls(config, data, Pieces.of_data(data, (*data.training, *data.held_out)))
+
+    def folds(self) -> list[Fold]:
+        """Each test recording (or `data.validation.folds`) once; held out are those of `data.validation`, else the next."""
+        fixed = tuple(g for g, e in enumerate(self.examples) if e.source.held_out)
+        free: list[tuple[int, ...]] = [(g,) for g in range(len(self.examples)) if g not in fixed]
+        if self.config.data.validation.folds:
+            parts = [self.data.fold(patterns)[1] for patterns in self.config.data.validation.folds]
+            names = [[source.name for source in part] for part in parts]
+            free = [tuple(g for g, e in enumerate(self.examples) if e.source.name in part) for part in names]
+        if len(free) < 3 - bool(fixed):
+            raise ConfigError(
+                f"a selection wants recordings to fit to, to stop by and to test on; there are {len(self.examples)}"
+            )
+        nexts = [fixed or free[(i + 1) % len(free)] for i in range(len(free))]
+        groups = range(len(self.examples))
+        return [
+            Fold(tuple(g for g in groups if g not in (*test, *held)), held, test)
+            for test, held in zip(free, nexts, strict=True)
+        ]
+
+    def final_fold(self) -> Fold:
+        """To fit the pipeline by: nothing is kept for a test."""
+        last = self.folds()[-1]
+        return Fold(tuple(g for g in range(len(self.examples)) if g not in last.held_out), last.held_out, ())
+
+    def of(self, groups: Sequence[int]) -> Pieces:
+        return self.pieces.of(np.isin(self.pieces.groups, list(groups)))
+
+    def loss(self, training: Pieces) -> Loss:
+        config = self.config.training
+        weights = torch.ones(training.y.shape[-1], device=self.device)
+        if config.class_weights == "auto":
+            known = training.known.flatten()
+            weights = balance(training.y.flatten(0, 1), known, one_of_all=config.loss == "cross_entropy")
+        return make_loss(config, weights)
+
+    def network(self, k: int) -> Network:
+        """Fresh, from the config's seed, for k electrodes."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.config.training.seed)
+            return from_config(self.model(k)).to(self.device)
+
+    def model(self, k: int) -> models.ModelConfig:
+        sizes = self.data.pipeline_config.model.model_dump(exclude={"kind", "n_channels"})
+        return models.model_config(self.data.pipeline_config.model.kind, n_channels=k, **sizes)
+
+    def select(self, fold: Fold, k: int, told: Callable[[int, int], None]) -> Selected:
+        network = self.network(k)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.config.training.seed)
+            selecting = SelectionNet(len(self.channels), k, network).to(self.device)
+        training = self.of(fold.training)
+        return select(
+            selecting, training, self.of(fold.held_out), self.loss(training),
+            self.config.selection, self.config.training.seed, told,
+        )  # fmt: skip
+
+    def fit(self, fold: Fold, electrodes: Sequence[int], told: Callable[[int, int], None]) -> Network:
+        training = self.of(fold.training)
+        return fit(
+            self.network(len(electrodes)), training.heard_by(electrodes), self.of(fold.held_out).heard_by(electrodes),
+            self.loss(training), self.config.selection, self.config.training.seed, told,
+        )  # fmt: skip
+
+    def score(self, fold: Fold, network: Network, electrodes: Sequence[int]) -> Evaluation:
+        test = self.of(fold.test)
+        return evaluate(network, test.heard_by(electrodes), self.loss(test))
+
+    def pipeline(self, selected: Selected) -> Pipeline:
+        """The fine-tuned network behind a pipeline that names the chosen electrodes and filters only those."""
+        config = narrowed(self.data.pipeline_config, selected.electrodes, selected.probabilities)
+        config = config.model_copy(update={"model": self.model(len(selected.electrodes))})
+        return Pipeline(config, selected.network.to("cpu"))
+
+
+def without_selector(config: TrainConfig) -> TrainConfig:
+    """The network alone, on all electrodes. Raises ConfigError for what does not go with a selection."""
+    pipeline = config.pipeline
+    if pipeline.selection is not None:
+        raise ConfigError("pipeline.selection names the electrodes already; leave it out to have them selected")
+    if isinstance(pipeline.scaling, RunningScaling):
+        raise ConfigError(
+            "pipeline.scaling 'running' takes its amplitude from all channels, so that it would change with the "
+            "electrodes; for a selection use kind = 'constant' or 'none'"
+        )
+    if config.augment.is_on:
+        raise ConfigError("augment: a selection is made on recordings as they are; remove [augment]")
+    if isinstance(pipeline.model, models.SelectionConfig):
+        pipeline = pipeline.model_copy(update={"model": pipeline.model.network})
+    return config.model_copy(update={"pipeline": pipeline})
+
+
+def narrowed(
+    config: PipelineConfig, electrodes: Sequence[int], probabilities: tuple[tuple[float, ...], ...] = ()
+) -> PipelineConfig:
+    """The same with these electrodes of the montage chosen, and the scaling's constants of those."""
+    rounded = tuple(tuple(min(1.0, round(p, 6)) for p in row) for row in probabilities)
+    names = tuple(config.montage.channels[e] for e in electrodes)
+    scaling = config.scaling
+    if isinstance(scaling, ConstantScaling):
+        update = {key: tuple(getattr(scaling, key)[e] for e in electrodes) for key in ("center_uv", "scale_uv")}
+        scaling = scaling.model_copy(update=update)
+    chosen = SelectionConfig(channels=names, probabilities=rounded)
+    return config.model_copy(update={"selection": chosen, "scaling": scaling})
+
+
+def scores_of_all(bench: Bench, told: OnProgress) -> Score:
+    """All electrodes: what the others give up."""
+    return _score(bench, ALL, len(bench.channels), lambda *_: tuple(range(len(bench.channels))), told)
+
+
+def scores_with(bench: Bench, k: int, told: OnProgress) -> tuple[list[Score], list[Selected]]:
+    """Every method with k electrodes, and the searches of the folds."""
+    found: list[Selected] = []
+    folds, correct = bench.folds(), []
+    for number, fold in enumerate(folds, 1):
+        found.append(bench.select(fold, k, _epochs(told, f"{GUMBEL}, K = {k}, fold {number} of {len(folds)}")))
+        correct.append(bench.score(fold, found[-1].network, found[-1].electrodes).correct)
+    names = tuple(_names(bench, one.electrodes) for one in found)
+    right = np.concatenate(correct)
+    scores = [Score(GUMBEL, k, (float(right.mean()),), len(right), names)]
+    chosen = dict(zip(folds, (one.electrodes for one in found), strict=True))
+    scores.append(_score(bench, ANEW, k, lambda fold, *_: chosen[fold], told))
+    scores.append(_score(bench, INFORMATION, k, lambda _, x, y: rivals.by_mutual_information(x, y, k), told))
+    scores.append(_score(bench, BACKWARD, k, lambda _, x, y: rivals.by_backward_elimination(x, y, k), told))
+    drawn = [
+        _score(bench, RANDOM, k, partial(_at_random, len(bench.channels), k, seed), told)
+        for seed in range(bench.config.selection.random_sets)
+    ]
+    scores.append(replace(drawn[0], accuracies=tuple(one.accuracy for one in drawn), electrodes=()))
+    return scores, found
+
+
+# (fold, log band power (n, n_channels) and labels (n,) of its training pieces) -> electrodes
+Chooser = Callable[[Fold, rivals.Features, Ints], tuple[int, ...]]
+
+
+def _at_random(n_channels: int, k: int, seed: int, *_: object) -> tuple[int, ...]:
+    return rivals.at_random(n_channels, k, seed)
+
+
+def _score(bench: Bench, method: str, k: int, choose: Chooser, told: OnProgress) -> Score:
+    folds = bench.folds()
+    correct, sets = [], []
+    for number, fold in enumerate(folds, 1):
+        training = bench.of(fold.training)
+        electrodes = choose(fold, training.log_power(), training.labels())
+        network = bench.fit(fold, electrodes, _epochs(told, f"{method}, K = {k}, fold {number} of {len(folds)}"))
+        correct.append(bench.score(fold, network, electrodes).correct)
+        sets.append(_names(bench, electrodes))
+    right = np.concatenate(correct)
+    return Score(method, k, (float(right.mean()),), len(right), tuple(sets))
+
+
+def _names(bench: Bench, electrodes: Sequence[int]) -> tuple[str, ...]:
+    return tuple(bench.channels[e] for e in electrodes)
+
+
+def _epochs(told: OnProgress, what: str) -> Callable[[int, int], None]:
+    return lambda done, total: told(what, done, total, None)

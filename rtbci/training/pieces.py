@@ -1,0 +1,88 @@
+"""What electrodes are chosen on: trials, or stretches of continuous recordings, each a piece that stands for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from rtbci.errors import ConfigError
+from rtbci.training.data import Data
+from rtbci.training.examples import Example
+from rtbci.training.lanes import Batch, Lanes, Trials
+
+Ints = npt.NDArray[np.int_]
+Which = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """x (n, time, n_channels), y (n, steps, n_classes), known (n, steps), groups (n,): the recording each is from."""
+
+    x: Tensor
+    y: Tensor
+    known: Tensor
+    groups: Ints
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    @classmethod
+    def of_trials(cls, x: npt.NDArray[np.float32], labels: Ints, groups: Ints, n_classes: int) -> Pieces:
+        """x (n, time, n_channels), one label a trial."""
+        y = torch.nn.functional.one_hot(torch.from_numpy(labels).long(), n_classes).float()[:, None]
+        return cls(torch.from_numpy(x), y, torch.ones(len(labels), 1, dtype=torch.bool), groups)
+
+    @classmethod
+    def of_data(cls, data: Data, examples: Sequence[Example]) -> Pieces:
+        """The trials of epoch networks; for taggers, stretches of `training.bptt_s`, each begun anew."""
+        parts = [list(_batches(data, example)) for example in examples]
+        batches = [batch for part in parts for batch in part]
+        if not batches:
+            raise ConfigError("no recording holds a labelled trial as long as the network's window")
+        groups = np.repeat(np.arange(len(parts)), [sum(len(b.x) for b in part) for part in parts])
+        x, y, known = (torch.cat([getattr(b, name) for b in batches]) for name in ("x", "y", "known"))
+        told = known.any(1)
+        return cls(x[told], y[told], known[told], groups[told.numpy()])
+
+    def of(self, which: Which) -> Pieces:
+        return Pieces(self.x[which], self.y[which], self.known[which], self.groups[which])
+
+    def heard_by(self, electrodes: Sequence[int]) -> Pieces:
+        """With these channels alone, in that order."""
+        return Pieces(self.x[..., list(electrodes)].contiguous(), self.y, self.known, self.groups)
+
+    def to(self, device: str) -> Pieces:
+        return Pieces(self.x.to(device), self.y.to(device), self.known.to(device), self.groups)
+
+    def batches(self, rows: int, rng: np.random.Generator | None = None) -> Iterator[Batch]:
+        """Shuffled with `rng`, else in order."""
+        order = np.arange(len(self)) if rng is None else rng.permutation(len(self))
+        for first in range(0, len(order), rows):
+            part = torch.from_numpy(order[first : first + rows]).to(self.x.device)
+            yield Batch(self.x[part], self.y[part], self.known[part], torch.ones_like(part, dtype=torch.bool))
+
+    def labels(self) -> Ints:
+        """(n,) one label a piece: the class that most of its known steps have; of a single class, whether any has it."""
+        counts = (self.y * self.known[..., None]).sum(1)
+        labels = (counts[:, 0] > 0).long() if counts.shape[1] == 1 else counts.argmax(1)
+        found: Ints = labels.cpu().numpy()
+        return found
+
+    def log_power(self) -> npt.NDArray[np.float64]:
+        """(n, n_channels) logarithm of the variance over the piece: the power of the band that the filters leave."""
+        power: npt.NDArray[np.float64] = self.x.double().var(1).clamp_min(1e-12).log().cpu().numpy()
+        return power
+
+
+def _batches(data: Data, example: Example) -> Lanes | Trials:
+    pipeline = data.pipeline_config
+    window = getattr(pipeline.model, "window", None)
+    if window is not None:
+        return Trials([example], pipeline.classes, window, 256, data.config.trials.start_s)
+    steps = max(1, round(data.config.training.bptt_s * pipeline.sfreq / example.hop))
+    return Lanes([example], 1, steps)

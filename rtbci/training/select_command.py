@@ -1,0 +1,153 @@
+"""`rtbci select`: a config in; a pipeline file for each K, a table and a figure out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from rtbci.about import about
+from rtbci.errors import ConfigError
+from rtbci.front import print_json
+from rtbci.models.config import SelectionConfig
+from rtbci.pipeline import Pipeline
+from rtbci.training.comparison import Bench, Score, scores_of_all, scores_with
+from rtbci.training.config import TrainConfig, read_train_config
+from rtbci.training.data import OnProgress
+from rtbci.training.selection import Selected
+from rtbci.training.selection_report import NOTE, described, row_of, write_report
+
+
+def select_from_file(config: Path, ks: list[int], out: Path, settings: list[str], json: bool) -> None:
+    """Select electrodes as a TOML file says, and write to the folder `out`.
+
+    What is finished is written after each K, so that Ctrl-C loses only the K that it cuts short.
+    """
+    parsed = read_train_config(config, settings)
+    _check(parsed, ks, out)
+    out.mkdir(parents=True, exist_ok=True)
+    console = Console(stderr=True)
+    with _bar(console, quiet=json) as told:
+        report = compare(parsed, ks, out, told)
+    if json:
+        return print_json({**report, **about()})
+    console.print(_table(report["rows"]))
+    for path in report["files"]:
+        console.print(path, highlight=False, soft_wrap=True)
+
+
+def compare(config: TrainConfig, ks: list[int], out: Path, told: OnProgress) -> dict[str, Any]:
+    """All electrodes, and for each K every method and a pipeline file; the report as it was written."""
+    name = config.pipeline.name
+    with _threads(config.training.threads):
+        bench = Bench.load(config, told)
+        report = _empty(bench)
+        _add(report, [scores_of_all(bench, told)])
+        for k in ks:
+            scores, found = scores_with(bench, k, told)
+            chosen = bench.select(bench.final_fold(), k, lambda done, n, k=k: told(f"pipeline, K = {k}", done, n, None))  # type: ignore[misc]
+            _add(report, scores)
+            report["searches"][str(k)] = described(chosen, bench.channels)
+            report["searches_of_folds"][str(k)] = [described(one, bench.channels) for one in found]
+            path = out / f"{name}_k{k}.rtbci"
+            pipeline_of(bench, chosen, scores).save(path)
+            report["files"].append(str(path))
+            written = [str(p) for p in write_report(out, name, report)]
+        report["files"] += written
+    return report
+
+
+def train_selection(config: TrainConfig, told: OnProgress = lambda *_: None) -> Pipeline:
+    """For a config whose model is a `selection`: its n_select electrodes, and the pipeline that they make."""
+    assert isinstance(config.pipeline.model, SelectionConfig)
+    k = config.pipeline.model.n_select
+    with _threads(config.training.threads):
+        bench = Bench.load(config, told)
+        chosen = bench.select(bench.final_fold(), k, lambda done, n: told("selecting electrodes", done, n, None))
+        return pipeline_of(bench, chosen, [])
+
+
+def pipeline_of(bench: Bench, chosen: Selected, scores: list[Score]) -> Pipeline:
+    """With its notes: how it was chosen, on what, and how such choices did on recordings that they never saw."""
+    pipeline = bench.pipeline(chosen)
+    pipeline.notes = {
+        "trained_on": [
+            {
+                "recording": e.source.name,
+                "source": e.source.origin,
+                "licence": e.source.licence,
+                "held_out": g in bench.final_fold().held_out,
+            }
+            for g, e in enumerate(bench.examples)
+        ],
+        "selection": described(chosen, bench.channels),
+        "search": bench.config.selection.model_dump(mode="json"),
+        "scores": {"selection": [row_of(score) for score in scores], "note": NOTE},
+        **{key: value for key, value in about().items() if key != "machine"},
+    }
+    return pipeline
+
+
+def _check(config: TrainConfig, ks: list[int], out: Path) -> None:
+    n_channels = len(config.pipeline.montage.channels)
+    for k in ks:
+        if not 1 <= k <= n_channels:
+            raise ConfigError(f"--k {k}: the montage has {n_channels} channels; wanted 1 to {n_channels}")
+    if not ks or len(set(ks)) < len(ks):
+        raise ConfigError(f"--k wants numbers, each once; got {', '.join(map(str, ks)) or 'none'}")
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"--out {out} is a file; wanted a folder")
+
+
+def _empty(bench: Bench) -> dict[str, Any]:
+    names = [e.source.name for e in bench.examples]
+    counts = [int((bench.pieces.groups == g).sum()) for g in range(len(names))]
+    folds = [{"test": [names[g] for g in f.test], "held_out": [names[g] for g in f.held_out]} for f in bench.folds()]
+    return {
+        "pipeline": bench.config.pipeline.name,
+        "pieces": dict(zip(names, counts, strict=True)),
+        "folds": folds,
+        "converged_entropy": bench.config.selection.converged_entropy,
+        "rows": [],
+        "searches": {},
+        "searches_of_folds": {},
+        "files": [],
+        "note": NOTE,
+    }
+
+
+def _add(report: dict[str, Any], scores: list[Score]) -> None:
+    report["rows"] += [row_of(score) for score in scores]
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    table = Table("method", "K", "accuracy", "95 % interval", "range of sets")
+    for row in rows:
+        spread = f"{row['lowest']:.2f} … {row['highest']:.2f}" if row["n_sets"] > 1 else ""
+        figures = f"{row['accuracy']:.3f}", f"{row['low']:.2f} … {row['high']:.2f}"
+        table.add_row(row["method"], str(row["k"]), *figures, spread)
+    return table
+
+
+@contextmanager
+def _bar(console: Console, *, quiet: bool) -> Iterator[OnProgress]:
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total}")
+    with Progress(*columns, TimeElapsedColumn(), console=console, disable=quiet) as bar:
+        task = bar.add_task("reading", total=None)
+        yield lambda what, done, total, _: bar.update(task, description=what, completed=done, total=total)
+
+
+@contextmanager
+def _threads(n: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
