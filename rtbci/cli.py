@@ -236,7 +236,9 @@ def record(
     stream: Annotated[str, typer.Option(help="Which stream: name=…, type=…, source_id=… or hostname=…; commas join.")],
     out: Annotated[Path, typer.Option(help="Folder for the recording, STREAM_YYYYmmdd-HHMMSS.xdf.")],
     seconds: Annotated[float | None, typer.Option(min=0, help="End after N seconds.")] = None,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the stream at the start; 0: for ever.")] = 60.0,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for the stream at the start; 0: for ever.")
+    ] = 60.0,
     json: Annotated[bool, typer.Option("--json", help="Print one line of state a second, as JSON.")] = False,
 ) -> None:
     """Record an LSL stream to XDF, by LabRecorder in a process of its own. Ctrl-C or SIGTERM ends it."""

@@ -160,7 +160,9 @@ class PipelineConfig(Strict):
             raise ValueError(f"scaling.scale_uv has {len(self.scaling.scale_uv)} values for {len(chosen)} channels")
         window = getattr(self.model, "window", None) or 0
         if window * len(chosen) > MAX_WINDOW_VALUES or self.window_hop > MAX_WINDOW_VALUES:
-            raise ValueError(f"model.window = {window} of {len(chosen)} channels is more than {MAX_WINDOW_VALUES} values")
+            raise ValueError(
+                f"model.window = {window} of {len(chosen)} channels is more than {MAX_WINDOW_VALUES} values"
+            )
 
 
 def _require_known(names: tuple[str, ...], known: tuple[str, ...], where: str) -> None:

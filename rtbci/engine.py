@@ -98,6 +98,9 @@ class Engine:
             duration = self.session.next_index / self.session.info.sfreq if self.session else 0.0
             self._event_log.close(duration)
             self._event_log = None
+        if self._outlets is not None:
+            self._outlets.close()
+            self._outlets = None
         self.source.close()
         self._publish_status()
         if self.monitor is not None:
@@ -170,7 +173,9 @@ class Engine:
             self._decided(old.live.decision.flush(), local_clock())
         guard = GapGuard(config.gaps, info.sfreq * (found.speed or 1))
         delay_s = self.pipeline.filter_delay_s(info.sfreq)["total"]
-        self.session = Session(info, found.speed, guard, live, found.hostname, round(delay_s, 4), found.clock_offset_s, Quality(info))
+        self.session = Session(
+            info, found.speed, guard, live, found.hostname, round(delay_s, 4), found.clock_offset_s, Quality(info)
+        )
         if old is not None:
             self.session.next_index = round(old.next_index * info.sfreq / old.info.sfreq)
         if self.monitor is not None:

@@ -181,10 +181,13 @@ class Answer:
             total[1] += len(valid)
 
     def drift(self) -> float:
-        """Mean score of the last hour (of a short run: quarter) less that of the first, its first 5 minutes left out."""
+        """The last hour's (of a short run: quarter's) score less that of the first, its first 5 minutes left out.
+
+        The median of the minutes, so that those in which the stream broke off do not count.
+        """
         means = [total / n for minute, (total, n) in sorted(self.minutes.items()) if n and minute >= WARM_MINUTES]
         span = min(60, max(1, len(means) // 4))
-        return float(np.mean(means[-span:]) - np.mean(means[:span])) if means else 0.0
+        return float(np.median(means[-span:]) - np.median(means[:span])) if means else 0.0
 
 
 def offline(replay: Replay, pipeline: Pipeline) -> Answer:

@@ -61,7 +61,10 @@ class ConvLSTM(Network):
 
 
 class ConvPoolLSTM(Network):
-    """Conv1D (relu), max-pool, LSTM; the last step gives all of an epoch's outputs at once."""
+    """Conv1D (relu), max-pool, LSTM; the last step gives all of an epoch's outputs at once.
+
+    With as many outputs as samples, each is the one class at its sample.
+    """
 
     def __init__(
         self,
@@ -76,6 +79,7 @@ class ConvPoolLSTM(Network):
     ) -> None:
         super().__init__(n_channels, n_classes)
         self.window = window
+        self.per_sample = n_classes == window
         self.pool = pool
         self.conv = nn.Conv1d(n_channels, filters, kernel)
         self.lstm = LSTMStack(filters, units, dropout)

@@ -67,15 +67,20 @@ class CovarianceNet(Network):
         self.slow_whitening, self.fast_whitening = Whitening(n_channels), Whitening(n_channels)
         n_features = len(self.means) * n_channels + n_channels * (n_channels + 1) // 2
         self.norm = nn.BatchNorm1d(n_features, affine=False, momentum=None)
+        # Both kinds have the same say, however many features each has.
+        n_slow, n_fast = len(self.means) * n_channels, n_channels * (n_channels + 1) // 2
+        shares = torch.cat([torch.full((n,), (n_features / 2 / n) ** 0.5) for n in (n_slow, n_fast)])
+        self.register_buffer("shares", shares)
+        self.shares: Tensor
         self.dense = nn.Linear(n_features, n_classes)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        z = self.norm(torch.cat([self.slow(x), self.fast(x)], 1))  # (batch, features)
+        z = self.shares * self.norm(torch.cat([self.slow(x), self.fast(x)], 1))  # (batch, features)
         return self.dense(dropout(z, self.dropout, self.training)), ()  # (batch, n_classes)
 
     def slow(self, x: Tensor) -> Tensor:
         """Means over the stretches, which lie side by side and end with the window: (batch, stretches * channels)."""
-        stretches = torch.split(x[:, -sum(self.means) :], self.means, 1)
+        stretches = torch.split(x[:, -sum(self.means) :], list(self.means), 1)
         z = torch.stack([stretch.mean(1) for stretch in stretches], 1)  # (batch, stretches, channels)
         if self.training:
             self.slow_whitening.learn(z.transpose(1, 2) @ z / z.shape[1])

@@ -18,7 +18,8 @@ class Network(nn.Module):
     """forward(x, state=None) -> (logits, state); x is (batch, time, channels).
 
     A tagger answers at every hop: logits (batch, time // hop, n_classes), time a multiple of hop.
-    An epoch network answers once: logits (batch, n_classes) for an epoch of `window` samples.
+    An epoch network answers once: logits (batch, n_classes) for an epoch of `window` samples; where it is `per_sample`,
+    they are of one class at each sample: (batch, window).
     The state is a flat tuple of tensors with the batch on axis 0. Zeros mean the same as None; () where there is none.
     """
 
@@ -26,6 +27,7 @@ class Network(nn.Module):
     causal: bool = True
     lookahead: int = 0  # samples after the newest of its hop that an output has seen
     window: int | None = None  # samples of an epoch; None: a tagger
+    per_sample: bool = False  # an epoch network whose outputs are the epoch's samples, all of one class
 
     def __init__(self, n_channels: int, n_classes: int) -> None:
         super().__init__()

@@ -108,7 +108,7 @@ class SelectionNet(Network):
     def __init__(self, n_channels: int, n_select: int, network: Network) -> None:
         super().__init__(n_channels, network.n_classes)
         self.hop, self.causal, self.lookahead = network.hop, network.causal, network.lookahead
-        self.window = network.window
+        self.window, self.per_sample = network.window, network.per_sample
         self.selection_layer = ElectrodeSelector(n_channels, n_select)
         self.network = network
 

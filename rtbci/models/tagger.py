@@ -64,8 +64,32 @@ class Tagger:
         return Chunk(probabilities(logits, self._activation), chunk.times[hop - 1 :: hop], valid)
 
 
+class Judge:
+    """Windows (n, window, n_channels) to probabilities (n, n_classes), by a network of one answer an epoch."""
+
+    def __init__(self, network: Any, hop: int, activation: Activation, device: str) -> None:
+        """hop: of a network with an answer for each sample, how many of the newest are averaged."""
+        self._network = network
+        self._hop = hop
+        self._activation: Activation = activation
+        self._device = device
+
+    def __call__(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        import torch
+
+        with torch.inference_mode():
+            logits, _ = self._network(torch.from_numpy(windows).to(self._device))
+        scores = probabilities(logits.float().cpu().numpy(), self._activation)
+        if self._network.per_sample:
+            scores = scores[:, -self._hop :].mean(axis=1, keepdims=True)
+        return scores
+
+
 class WindowTagger:
-    """Stage: a network of one answer an epoch, run live over a sliding window with a hop."""
+    """Stage: a network of one answer an epoch, run live over a sliding window with a hop.
+
+    Of a network with an answer for each sample, the answer of a hop is the mean over the newest hop's samples.
+    """
 
     BATCH = 32
 
@@ -73,11 +97,9 @@ class WindowTagger:
         self, network: Any, n_channels: int, n_classes: int, window: int, hop: int, activation: Activation, device: str
     ) -> None:
         """network: (batch, window, n_channels) -> (logits (batch, n_classes), state)."""
-        self._network = network
-        self._device = device
+        self._judge = Judge(network, hop, activation, device)
         self._n_classes = n_classes
         self._window, self._hop = window, hop
-        self._activation: Activation = activation
         self._ring = Ring(window + self.BATCH * hop, n_channels)
         self.reset()
 
@@ -106,15 +128,10 @@ class WindowTagger:
         return Chunk(self._answers(ends), chunk.times[at], bad[at] < ends - self._window)
 
     def _answers(self, ends: npt.NDArray[np.int_]) -> npt.NDArray[np.float32]:
-        import torch
-
         reach = self._n_seen - int(ends[0]) + self._window
         held = self._ring.last(reach)
         starts = ends - ends[0]
-        windows = np.stack([held[start : start + self._window] for start in starts])
-        with torch.inference_mode():
-            logits, _ = self._network(torch.from_numpy(windows).to(self._device))
-        return probabilities(logits.float().cpu().numpy(), self._activation)
+        return self._judge(np.stack([held[start : start + self._window] for start in starts]))
 
 
 class WholeTagger:

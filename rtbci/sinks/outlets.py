@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pylsl
 
 from rtbci.decisions import Detection
 from rtbci.types import Chunk, StreamInfo
+
+GRACE_S = 0.2  # an outlet that goes away takes along what it has not yet sent
 
 
 class Outlets:
@@ -63,6 +66,12 @@ class Outlets:
             "confidence": round(event.confidence, 6),
         }
         self.marker(about, stamp)
+
+    def close(self) -> None:
+        """Take both off the network, once their last words are on the way."""
+        if self._probability.have_consumers() or self._events.have_consumers():
+            time.sleep(GRACE_S)
+        del self._probability, self._events
 
     def marker(self, about: dict[str, Any], stamp: float) -> None:
         self._events.push_sample([json.dumps(about)], stamp)

@@ -165,7 +165,7 @@ class LslSource:
         self.query = query
         self._accept = accept
         self._max_samples = max_samples
-        self._resolver = pylsl.ContinuousResolver(pred=predicate(query), forget_after=1.5)
+        self._resolver: Any = pylsl.ContinuousResolver(pred=predicate(query), forget_after=1.5)
         self._inlet: Any = None
         self._uid = ""
         self._usual_n = 1  # samples that came at once, last time
@@ -226,7 +226,9 @@ class LslSource:
             return 0.0
 
     def close(self) -> None:
+        """Let go of the stream and stop looking for others."""
         self._release()
+        self._resolver = None
 
     def _connect(self, timeout_s: float) -> list[Item]:
         now = time.monotonic()

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from rtbci.evaluation import trials
 from rtbci.front import print_json
 from rtbci.pipeline import Pipeline
 from rtbci.training.checkpoint import checkpoint_path
@@ -40,9 +41,14 @@ def summary(pipeline: Pipeline, out: Path) -> list[str]:
     if not training["finished"]:
         lines.append(f"stopped before its end; `--resume` goes on from {checkpoint_path(out).name}")
     parts = [("held out, " + kind, scores[kind]) for kind in ("real", "synthetic") if kind in scores]
-    if "cross_validated" in scores:
-        parts.append(("cross-validated", scores["cross_validated"]["real"]))
+    crossed = scores.get("cross_validated", {})
+    if "real" in crossed:
+        parts.append(("cross-validated", crossed["real"]))
     lines += [f"{what}: {_told(figures)}" for what, figures in parts]
+    for what, part in (("held out", scores), ("cross-validated", crossed)):
+        if "trials" in part:
+            parts.append((what, part["trials"]))
+            lines.append(f"{what}: {trials.told(part['trials'])}")
     if not parts:
         lines.append("nothing was held out: how well it does on other recordings is not known")
     return lines

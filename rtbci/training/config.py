@@ -49,6 +49,24 @@ class RecordingsConfig(Strict):
     licence: str = ""
 
 
+class DatasetConfig(Strict):
+    """A dataset by its name in `rtbci.datasets`, in `folder` below `data.root`.
+
+    labels: what its words mean, as for recordings; left out: each word that is a class means that class. members,
+    subjects: patterns of those to take. leave_out_unfit: go on without recordings that lack the montage's channels.
+    """
+
+    name: Name
+    folder: str = "."
+    part: Literal["train", "test"] | None = "train"
+    members: Annotated[tuple[Name, ...], Field(min_length=1)] = ("*",)
+    subjects: Annotated[tuple[Name, ...], Field(min_length=1)] = ("*",)
+    labels: dict[Name, Name] = Field(default_factory=dict)
+    elsewhere: Literal["background", "unknown"] = "unknown"
+    leave_out_unfit: bool = False
+    licence: str = ""
+
+
 class SyntheticConfig(Strict):
     """Recordings from the seeded generator, seizures and all; one in `1 / seizure_fraction` has a seizure."""
 
@@ -65,12 +83,23 @@ class ValidationConfig(Strict):
 
     folds: each a list of patterns. When the pipeline is fitted, the same recipe is fitted once more for each fold,
     without its recordings, and scored on them: the figures for a recipe whose final fit holds out few or none.
+    k_fold: as many folds, drawn by the seed, in place of `folds`; `repeats` drawings. by: what is never split, in a
+    fold or by `fraction`; "trial" is for datasets of independent trials alone. k_fold and repeats: for trials.
     """
 
     files: tuple[Name, ...] = ()
     fraction: Fraction = 0.0
     synthetic_fraction: Fraction = 0.1
     folds: tuple[Annotated[tuple[Name, ...], Field(min_length=1)], ...] = ()
+    k_fold: Annotated[int, Field(ge=2, le=1000)] | None = None
+    by: Literal["recording", "subject", "trial"] = "recording"
+    repeats: PositiveInt = 1
+
+    @model_validator(mode="after")
+    def _folds_are_named_or_drawn(self) -> ValidationConfig:
+        if self.folds and self.k_fold:
+            raise ValueError("folds and k_fold: name the folds or have them drawn, not both")
+        return self
 
 
 class DataConfig(Strict):
@@ -78,13 +107,14 @@ class DataConfig(Strict):
 
     root: str = "."
     recordings: tuple[RecordingsConfig, ...] = ()
+    dataset: DatasetConfig | None = None
     synthetic: SyntheticConfig | None = None
     validation: ValidationConfig = ValidationConfig()
 
     @model_validator(mode="after")
     def _something_is_there(self) -> DataConfig:
-        if not self.recordings and self.synthetic is None:
-            raise ValueError("names no recordings; add [[data.recordings]] or [data.synthetic]")
+        if not self.recordings and self.dataset is None and self.synthetic is None:
+            raise ValueError("names no recordings; add [[data.recordings]], [data.dataset] or [data.synthetic]")
         return self
 
 
@@ -178,6 +208,10 @@ class TrainConfig(Strict):
         for number, recordings in enumerate(self.data.recordings):
             used = [*recordings.labels.values(), *(marked.label for marked in recordings.marked)]
             _require_labels(used, classes, f"data.recordings.{number}")
+        if self.data.dataset is not None:
+            _require_labels(list(self.data.dataset.labels.values()), classes, "data.dataset.labels")
+        if self.data.validation.k_fold and getattr(self.pipeline.model, "window", None) is None:
+            raise ValueError("data.validation.k_fold is for networks of trials; name the recordings in `folds`")
         if self.data.synthetic is not None:
             _require_labels([self.data.synthetic.label], classes, "data.synthetic.label")
         one_of_all = self.training.loss == "cross_entropy"
@@ -210,6 +244,6 @@ def read_train_config(path: str | Path, settings: list[str] | None = None) -> Tr
         values["data"]["root"] = str(path.parent.resolve() / values["data"].get("root", "."))
     config = parse(TrainConfig, override(values, settings or []), str(path))
     root = Path(config.data.root).resolve()
-    if config.data.recordings and not root.is_dir():
+    if (config.data.recordings or config.data.dataset) and not root.is_dir():
         raise ConfigError(f"{path}: data.root {root} is no folder; name it with --set data.root=FOLDER")
     return config.model_copy(update={"data": config.data.model_copy(update={"root": str(root)})})

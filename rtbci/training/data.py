@@ -93,9 +93,21 @@ class Data:
     def fold(self, patterns: tuple[str, ...]) -> tuple[Data, list[Source]]:
         """The same without the recordings that match, and these: they are neither fitted to nor used to stop early."""
         real = [source.name for source in self.sources if source.recording.format != "synthetic"]
-        out = matching(patterns, real, "data.validation.folds")
-        kept = [e for e in (*self.training, *self.held_out) if e.source.name not in out]
-        return Data(self.config, self.pipeline_config, kept), [s for s in self.sources if s.name in out]
+        data, left_out = self.without(matching(patterns, real, "data.validation.folds"))
+        return data, [example.source for example in left_out]
+
+    def without(self, names: set[str]) -> tuple[Data, list[Example]]:
+        """The same without the recordings of these names, and these."""
+        examples = [*self.training, *self.held_out]
+        kept = [e for e in examples if e.source.name not in names]
+        return Data(self.config, self.pipeline_config, kept), [e for e in examples if e.source.name in names]
+
+    def trials(self, examples: list[Example], rows: int = 256) -> Trials:
+        """Their trials in order, as they are; for networks of one answer an epoch."""
+        config = self.pipeline_config
+        window = getattr(config.model, "window", None)
+        assert window is not None
+        return Trials(examples, config.classes, window, rows, self.config.trials.start_s)
 
 
 def with_sizes(config: PipelineConfig) -> PipelineConfig:

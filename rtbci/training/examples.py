@@ -9,11 +9,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rtbci.config import PipelineConfig
+from rtbci.datasets import open_dataset
 from rtbci.errors import ConfigError, RecordingError
 from rtbci.pipeline import Pipeline
 from rtbci.sources.recording import Recording, open_recording
 from rtbci.sources.synthetic import synthesise
-from rtbci.training.config import BACKGROUND, UNKNOWN, DataConfig, RecordingsConfig, SyntheticConfig, TrainConfig
+from rtbci.training.config import (
+    BACKGROUND,
+    UNKNOWN,
+    DataConfig,
+    DatasetConfig,
+    RecordingsConfig,
+    SyntheticConfig,
+    TrainConfig,
+)
 from rtbci.types import Chunk, Flags, Samples, Times
 
 _CHUNK_S = 20.0
@@ -40,6 +50,7 @@ class Source:
     held_out: bool
     origin: str = ""
     licence: str = ""
+    group: str = ""  # what is never split between fit and test: the recording itself, its subject, or a single trial
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,8 @@ def find_sources(config: TrainConfig) -> list[Source]:
     sources: list[Source] = []
     for number, group in enumerate(data.recordings):
         sources += _group(data, group, f"data.recordings.{number}")
+    if data.dataset is not None:
+        sources += _dataset(data, data.dataset, config.pipeline)
     names = [source.name for source in sources]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"data.recordings: {twice[0]} is named by two patterns; each recording counts once")
@@ -99,6 +112,7 @@ def _group(data: DataConfig, group: RecordingsConfig, where: str) -> list[Source
             held_out=False,
             origin=group.source,
             licence=group.licence,
+            group=recording.path.relative_to(root).as_posix(),
         )
         for recording in recordings
     ]
@@ -134,15 +148,50 @@ def _stretches(group: RecordingsConfig, recording: Recording) -> tuple[Stretch, 
     return (*annotated, *(Stretch(m.start_s, m.stop_s, m.label) for m in group.marked))
 
 
+def _dataset(data: DataConfig, wanted: DatasetConfig, pipeline: PipelineConfig) -> list[Source]:
+    """The members of a dataset by name, in the pipeline's words."""
+    dataset = open_dataset(wanted.name, Path(data.root) / wanted.folder)
+    dataset = dataset.part(wanted.part) if wanted.part else dataset
+    names = matching(wanted.members, [m.name for m in dataset.members], "data.dataset.members")
+    subjects = matching(wanted.subjects, [m.subject for m in dataset.members], "data.dataset.subjects")
+    kept = tuple(m for m in dataset.members if m.name in names and m.subject in subjects)
+    dataset = replace(dataset, members=kept)
+    if wanted.leave_out_unfit:
+        dataset = dataset.fitting(pipeline.montage.channels)
+    meaning = wanted.labels or {label: label for label in pipeline.classes}
+    for word in meaning:
+        if word not in dataset.labels:
+            raise ConfigError(
+                f"data.dataset.labels: {dataset.name} has no {word!r}; it has {', '.join(dataset.labels)}"
+            )
+    return [
+        Source(
+            name=member.name,
+            recording=member.recording,
+            stretches=tuple(
+                Stretch(event.onset, event.onset + event.duration, meaning[event.label])
+                for event in member.recording.annotations
+                if event.label in meaning
+            ),
+            elsewhere=wanted.elsewhere,
+            repeats=1,
+            held_out=False,
+            origin=dataset.citation or dataset.name,
+            licence=wanted.licence,
+            group=dataset.group(member, data.validation.by),
+        )
+        for member in dataset.members
+    ]
+
+
 def _hold_out(sources: list[Source], data: DataConfig, seed: int) -> list[Source]:
     """By pattern, and a fraction of the rest by the seed: whole recordings, never parts of one."""
     patterns, fraction = data.validation.files, data.validation.fraction
-    names = [source.name for source in sources]
-    held = matching(patterns, names, "data.validation.files")
-    rest = [name for name in names if name not in held]
-    drawn = np.random.default_rng([seed, 7]).permutation(len(rest))[: round(fraction * len(rest))]
-    held |= {rest[i] for i in drawn}
-    return [replace(source, held_out=source.name in held) for source in sources]
+    held = matching(patterns, [source.name for source in sources], "data.validation.files")
+    groups = list(dict.fromkeys(source.group for source in sources if source.name not in held))
+    drawn = np.random.default_rng([seed, 7]).permutation(len(groups))[: round(fraction * len(groups))]
+    out = {groups[i] for i in drawn}
+    return [replace(source, held_out=source.name in held or source.group in out) for source in sources]
 
 
 def matching(patterns: tuple[str, ...], names: list[str], where: str) -> set[str]:

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from rtbci.training.augment import Augment, Change
+from rtbci.training.config import BACKGROUND
 from rtbci.training.examples import Example
 
 
@@ -99,7 +101,10 @@ def _plan(
 
 
 class Trials:
-    """One epoch over trials: windows that begin at `start_s` from the onset of each labelled stretch."""
+    """One epoch over trials: windows that begin at `start_s` from the onset of each labelled stretch.
+
+    A window that reaches out of its recording is left out. Of a single class, background is the other kind of trial.
+    """
 
     def __init__(
         self,
@@ -115,15 +120,25 @@ class Trials:
         self._rng, self._augment = rng, augment
         self._classes = classes
         self._trials = [
-            (example, int(np.searchsorted(example.times, stretch.start + start_s - 1e-9)), classes.index(stretch.label))
+            (example, at, classes.index(stretch.label) if stretch.label in classes else -1)
             for example in examples
             for stretch in example.source.stretches
-            if stretch.label in classes
+            if stretch.label in classes or (stretch.label == BACKGROUND and len(classes) == 1)
+            if (at := _sample(example, stretch.start + start_s)) >= 0 and at + window <= len(example.x)
         ]
-        self._trials = [(e, at, label) for e, at, label in self._trials if at + window <= len(e.x)]
 
     def __len__(self) -> int:
         return len(self._trials)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Of each trial in order: what it may not be split from."""
+        return tuple(example.source.group or example.source.name for example, *_ in self._trials)
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """Of each trial in order: the index of its class; -1 for background."""
+        return np.array([label for *_, label in self._trials], np.int64)
 
     def __iter__(self) -> Iterator[Batch]:
         order = np.arange(len(self)) if self._rng is None else self._rng.permutation(len(self))
@@ -135,6 +150,13 @@ class Trials:
         if self._augment is not None and self._rng is not None:
             x = [self._augment.draw(self._rng)(part) for part in x]
         y = np.zeros((len(trials), 1, len(self._classes)), np.float32)
-        y[np.arange(len(trials)), 0, [label for *_, label in trials]] = 1
+        for row, (*_, label) in enumerate(trials):
+            if label >= 0:
+                y[row, 0, label] = 1
         valid = np.ones((len(trials), 1), np.bool_)
         return Batch(*map(torch.from_numpy, (np.stack(x), y, valid, np.ones(len(trials), np.bool_))))
+
+
+def _sample(example: Example, time: float) -> int:
+    """The first sample at a time or after it; -1 where the recording began later."""
+    return int(np.searchsorted(example.times, time - 1e-9)) if time >= example.times[0] - 1e-9 else -1

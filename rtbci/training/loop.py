@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from rtbci.models.network import Network, State
+from rtbci.models.parts import divisible, in_parts
 from rtbci.training.config import TrainingConfig
 from rtbci.training.curves import Row
 from rtbci.training.lanes import Batch
@@ -42,6 +43,7 @@ class Fit:
         self.loss = loss
         self.config = config
         self.device = device
+        self.n_parts = config.threads if device == "cpu" and divisible(network) else 1
         trainable = [p for p in network.parameters() if p.requires_grad]
         self.optimizer = OPTIMIZERS[config.optimizer](trainable, lr=config.lr, weight_decay=config.weight_decay)
         self.average = (
@@ -91,7 +93,7 @@ class Fit:
         for batch in batches:
             batch = batch.to(self.device)
             with self._precision():
-                logits, state = step(self.network, batch, state)
+                logits, state = step(self.network, batch, state, self.n_parts)
             loss, n = self.loss(logits.float(), batch.y, batch.known)
             state = tuple(s.detach() for s in state)
             if float(n) == 0:
@@ -129,16 +131,20 @@ class Fit:
         return torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=wanted)
 
 
-def step(network: nn.Module, batch: Batch, state: State | None) -> tuple[Tensor, State]:
-    """The network over one segment; state goes on, or begins at zero in fresh rows. Logits (rows, steps, n)."""
+def step(network: Network, batch: Batch, state: State | None, n_parts: int = 1) -> tuple[Tensor, State]:
+    """The network over one segment; state goes on, or begins at zero in fresh rows. Logits (rows, steps, n).
+
+    n_parts: rows are shared among so many threads, for training on a CPU.
+    """
     if state and len(state[0]) == len(batch.fresh):
         # Where, not times zero: a state that has become infinite must not live on as NaN.
         state = tuple(torch.where(_rows(batch.fresh, s), torch.zeros_like(s), s) for s in state)
     else:
         state = None
-    logits, state = network(batch.x, state)
+    n_parts = min(n_parts, len(batch.x))
+    logits, state = in_parts(network, batch.x, state, n_parts) if n_parts > 1 else network(batch.x, state)
     if logits.ndim == 2:  # of an epoch network, which begins anew with each trial
-        return logits[:, None], ()
+        return logits[:, :, None] if getattr(network, "per_sample", False) else logits[:, None], ()
     return logits, state
 
 

@@ -15,6 +15,7 @@ from rtbci import about
 from rtbci.errors import ConfigError
 from rtbci.models import from_config
 from rtbci.pipeline import Pipeline
+from rtbci.training import trials
 from rtbci.training.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
 from rtbci.training.config import TrainConfig
 from rtbci.training.curves import save_curves
@@ -40,7 +41,7 @@ def train(
     told = progress or (lambda *_: None)
     with _torch_threads(config.training.threads):
         data = Data.load(config, told)
-        folds = [data.fold(patterns) for patterns in config.data.validation.folds]
+        plan = _plan(data)
         fit = data.new_fit()
         path = checkpoint_path(out)
         if resume and path.exists():
@@ -54,12 +55,13 @@ def train(
             finished = False
         pipeline = pipeline_of(data, fit)
         told("scoring held-out recordings", 0, 1, None)
-        scores = scores_of([judge(pipeline, e.source) for e in data.held_out])
-        if finished and folds:
-            scores["cross_validated"] = cross_validate(folds, told)
+        scores = _held_out_scores(pipeline, data)
+        if finished and plan is not None:
+            scores["cross_validated"] = plan(told)
         pipeline.notes = notes_of(data, fit, finished, scores)
     pipeline.save(out)
     save_curves(fit.progress.rows, out)
+    trials.save_confusion(scores, out)
     if finished:
         path.unlink(missing_ok=True)
     return pipeline
@@ -76,13 +78,36 @@ def run(fit: Fit, data: Data, told: OnProgress, after_epoch: Callable[[], None] 
         told("training", fit.epoch, total, row)
 
 
+def fitted(data: Data, told: OnProgress = lambda *_: None) -> Pipeline:
+    """A fresh network, fitted to its end."""
+    fit = data.new_fit()
+    run(fit, data, told)
+    return pipeline_of(data, fit)
+
+
+def _plan(data: Data) -> Callable[[OnProgress], dict[str, Any]] | None:
+    """The cross-validation that the config asks for; what is wrong with its folds is told before the fit."""
+    validation = data.config.data.validation
+    if not validation.folds and validation.k_fold is None:
+        return None
+    if trials.of_trials(data):
+        trials.folds_of(data)
+        return lambda told: trials.cross_validate(data, fitted, told)
+    folds = [data.fold(patterns) for patterns in validation.folds]
+    return lambda told: cross_validate(folds, told)
+
+
+def _held_out_scores(pipeline: Pipeline, data: Data) -> dict[str, Any]:
+    if trials.of_trials(data):
+        return trials.held_out_scores(pipeline, data)
+    return scores_of([judge(pipeline, e.source) for e in data.held_out])
+
+
 def cross_validate(folds: list[tuple[Data, list[Source]]], told: OnProgress = lambda *_: None) -> dict[str, Any]:
     """Fit anew without each fold's recordings, and score those; the scaling's constants are those of all."""
     judged = []
     for number, (data, left_out) in enumerate(folds, 1):
-        fit = data.new_fit()
-        run(fit, data, lambda _, *rest, n=number: told(f"cross-validation, fold {n} of {len(folds)}", *rest))
-        pipeline = pipeline_of(data, fit)
+        pipeline = fitted(data, lambda _, *rest, n=number: told(f"cross-validation, fold {n} of {len(folds)}", *rest))  # type: ignore[misc]
         judged += [judge(pipeline, source) for source in left_out]
     return scores_of(judged)
 

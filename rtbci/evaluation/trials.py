@@ -1,0 +1,101 @@
+"""What a network says of single trials, and how good that is: accuracy with its interval, and the confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rtbci.evaluation.intervals import bootstrap, wilson
+from rtbci.types import Samples
+
+
+@dataclass(frozen=True)
+class Answers:
+    """probabilities (n, n_classes); truth (n,), the index of the class, -1 for background; groups (n,): never split."""
+
+    probabilities: Samples
+    truth: npt.NDArray[np.int64]
+    groups: tuple[str, ...]
+
+    @classmethod
+    def join(cls, parts: Sequence[Answers]) -> Answers:
+        return cls(
+            np.concatenate([part.probabilities for part in parts]),
+            np.concatenate([part.truth for part in parts]),
+            tuple(group for part in parts for group in part.groups),
+        )
+
+    @property
+    def said(self) -> npt.NDArray[np.int64]:
+        """(n,) the likeliest class; of a single class, -1 below one half."""
+        return decided(self.probabilities)
+
+
+def decided(probabilities: Samples) -> npt.NDArray[np.int64]:
+    """(n, n_classes) to (n,): the likeliest class; of a single class, -1 (background) below one half."""
+    if probabilities.shape[1] == 1:
+        return np.where(probabilities[:, 0] >= 0.5, 0, -1)
+    best: npt.NDArray[np.int64] = probabilities.argmax(1)
+    return best
+
+
+def report(answers: Answers, classes: tuple[str, ...], repeats: int = 1) -> dict[str, Any]:
+    """Plain JSON. repeats: how often each trial was answered, by fits of its own; it counts once for the intervals.
+
+    confusion: rows are the truth, columns what was said. Wilson's interval holds for independent trials; the bootstrap
+    draws whole groups, for trials of one recording are more alike than others.
+    """
+    names = classes if len(classes) > 1 else ("background", *classes)
+    shift = 0 if len(classes) > 1 else 1
+    confusion = np.zeros((len(names), len(names)), int)
+    np.add.at(confusion, (answers.truth + shift, answers.said + shift), 1)
+    right = (answers.truth == answers.said).astype(float)
+    accuracy, n = float(right.mean()), len(right) // repeats
+    drawn = bootstrap(right, np.array(answers.groups))
+    recalls = [row[i] / row.sum() for i, row in enumerate(confusion) if row.sum()]
+    return {
+        "n_trials": n,
+        "n_groups": len(set(answers.groups)),
+        "accuracy": round(accuracy, 4),
+        "accuracy_wilson_95": [round(edge, 4) for edge in wilson(accuracy, n)],
+        "accuracy_bootstrap_95": None if drawn is None else [round(edge, 4) for edge in drawn],
+        "balanced_accuracy": round(float(np.mean(recalls)), 4),
+        "classes": list(names),
+        "confusion": confusion.tolist(),
+        "repeats": repeats,
+    }
+
+
+def draw_confusion(said: dict[str, Any], path: Path) -> None:
+    """A report's confusion matrix as a PNG."""
+    from matplotlib.figure import Figure
+
+    confusion, names = np.array(said["confusion"]), said["classes"]
+    figure = Figure(figsize=(1.6 + 0.9 * len(names), 1.2 + 0.9 * len(names)), layout="constrained")
+    axis = figure.add_subplot()
+    axis.imshow(confusion / np.maximum(confusion.sum(1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
+    for row, counts in enumerate(confusion):
+        for column, count in enumerate(counts):
+            shade = "white" if 2 * count > counts.sum() else "black"
+            axis.text(column, row, str(count), ha="center", va="center", color=shade)
+    low, high = said["accuracy_wilson_95"]
+    axis.set(
+        xticks=range(len(names)), yticks=range(len(names)), xlabel="said", ylabel="true",
+        xticklabels=names, yticklabels=names, title=f"{said['accuracy']:.3f} ({low:.3f}–{high:.3f})",
+    )  # fmt: skip
+    figure.savefig(path, dpi=120)
+
+
+def told(said: dict[str, Any]) -> str:
+    """A report in one line."""
+    low, high = said["accuracy_wilson_95"]
+    line = f"accuracy {said['accuracy']:.3f} (95 %: {low:.3f}–{high:.3f}, Wilson) of {said['n_trials']} trials"
+    if said["accuracy_bootstrap_95"] and said["n_groups"] < said["n_trials"]:
+        low, high = said["accuracy_bootstrap_95"]
+        line += f"; {low:.3f}–{high:.3f} by bootstrap over {said['n_groups']} groups"
+    return line
