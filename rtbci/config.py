@@ -117,6 +117,17 @@ class SelectionConfig(Strict):
     probabilities: tuple[tuple[Probability, ...], ...] = ()
 
 
+class CueConfig(Strict):
+    """Answers at cues, beside those of the sliding window: over the network's window, `offset_s` behind each marker.
+
+    labels: texts of markers that are cues; all of them where none is named. keep_s: how late a marker may come.
+    """
+
+    labels: tuple[Name, ...] = ()
+    offset_s: Annotated[float, Field(ge=-60, le=60)] = 0.0
+    keep_s: Annotated[float, Field(ge=0, le=60)] = 5.0
+
+
 class PipelineConfig(Strict):
     """All that turns a stream into probabilities and events, save the weights."""
 
@@ -130,6 +141,7 @@ class PipelineConfig(Strict):
     scaling: ScalingConfig = NoScaling()
     model: ModelConfig
     window_hop: NonNegativeInt = 0
+    cues: CueConfig | None = None
     decision: DecisionConfig = DecisionConfig()
     gaps: GapConfig = GapConfig()
 
@@ -159,6 +171,10 @@ class PipelineConfig(Strict):
         if isinstance(self.scaling, ConstantScaling) and len(self.scaling.scale_uv) not in (0, len(chosen)):
             raise ValueError(f"scaling.scale_uv has {len(self.scaling.scale_uv)} values for {len(chosen)} channels")
         window = getattr(self.model, "window", None) or 0
+        if self.cues is not None and not window and self.model.kind != "selection":
+            raise ValueError(
+                f"cues: a {self.model.kind} answers at every hop; only a network of windows answers at cues"
+            )
         if window * len(chosen) > MAX_WINDOW_VALUES or self.window_hop > MAX_WINDOW_VALUES:
             raise ValueError(
                 f"model.window = {window} of {len(chosen)} channels is more than {MAX_WINDOW_VALUES} values"

@@ -14,9 +14,10 @@ from rtbci import filters
 from rtbci.buffer import Framer
 from rtbci.channels import Pick
 from rtbci.config import ConstantScaling, NoScaling, PipelineConfig, RunningScaling
+from rtbci.cues import Answer, Cue, CueTagger
 from rtbci.decisions import Decision, Detection
 from rtbci.errors import NotCausal, StreamMismatch
-from rtbci.models.tagger import Tagger, WholeTagger, WindowTagger
+from rtbci.models.tagger import Judge, Tagger, WholeTagger, WindowTagger
 from rtbci.montage import Montage
 from rtbci.types import Chunk, Stage, StreamInfo
 
@@ -134,7 +135,11 @@ class Pipeline:
         if network.window is None:
             frames.append(("frame", Framer(hop, n_channels)))
         stages = [*self.preprocessor(info).stages, *frames, ("network", tagger)]
-        return LivePipeline(stages, Decision(config.decision, self.classes, self.hop_s), device, self.n_inputs)
+        cues = None
+        if config.cues is not None and network.window is not None:
+            judge = Judge(network, int(network.window), config.activation, device)
+            cues = CueTagger(config.cues, judge, int(network.window), self.sfreq)
+        return LivePipeline(stages, Decision(config.decision, self.classes, self.hop_s), device, self.n_inputs, cues)
 
     @property
     def n_inputs(self) -> int:
@@ -195,9 +200,18 @@ class Chain:
 class LivePipeline:
     """One stream's way through a pipeline, with the time that each stage took last."""
 
-    def __init__(self, stages: list[tuple[str, Stage]], decision: Decision, device: str, n_inputs: int) -> None:
+    def __init__(
+        self,
+        stages: list[tuple[str, Stage]],
+        decision: Decision,
+        device: str,
+        n_inputs: int,
+        cues: CueTagger | None = None,
+    ) -> None:
         self.stages = stages
         self.decision = decision
+        self.cues = cues
+        self._answers: list[Answer] = []
         self.device = device
         self.stage_us = dict.fromkeys((name for name, _ in stages), 0.0)
         self.seen = Chunk.empty(n_inputs)  # what the network saw of the last chunk
@@ -211,7 +225,18 @@ class LivePipeline:
             after = perf_counter()
             self.stage_us[name] = (after - before) * 1e6
             before = after
+        if self.cues is not None:
+            self._answers += self.cues.process(self.seen)
         return chunk
+
+    def cue(self, time: float, text: str) -> bool:
+        """A marker of the stream, on the clock of its samples. Whether the pipeline takes it as a cue."""
+        return self.cues is not None and self.cues.tell(Cue(time, text))
+
+    def answers(self) -> list[Answer]:
+        """What was answered to cues since the last call."""
+        answers, self._answers = self._answers, []
+        return answers
 
     def decide(self, scores: Chunk) -> list[Detection]:
         """What the probabilities mean: events confirmed and closed."""
@@ -222,10 +247,14 @@ class LivePipeline:
         tagger = self.stages[-1][1]
         scores = tagger.flush() if isinstance(tagger, WholeTagger) else Chunk.empty(0)
         found = self.decide(scores) if len(scores) else []
+        if self.cues is not None:
+            self._answers += self.cues.flush()
         return scores, found + self.decision.flush()
 
     def reset(self) -> None:
         """As if the stream began anew."""
         for _, stage in self.stages:
             stage.reset()
+        if self.cues is not None:
+            self.cues.reset()
         self.decision.reset()

@@ -17,12 +17,14 @@ from rtbci.errors import ConfigError, StreamMismatch
 from rtbci.models import build
 from rtbci.models.selection import SelectionNet
 from rtbci.training import rivals, select_command
-from rtbci.training.comparison import ALL, ANEW, BACKWARD, GUMBEL, INFORMATION, RANDOM, Bench, Score, narrowed, wilson
+from rtbci.training.command import summary
+from rtbci.training.comparison import ALL, ANEW, BACKWARD, GUMBEL, INFORMATION, RANDOM, Bench, Score, narrowed
 from rtbci.training.config import SearchConfig, read_train_config
 from rtbci.training.losses import masked_cross_entropy
 from rtbci.training.pieces import Pieces
-from rtbci.training.select_command import select_from_file, train_selection
+from rtbci.training.select_command import select_from_file
 from rtbci.training.selection import Selected, evaluate, fit, search, select, sum_of_squares
+from rtbci.training.train import train
 from rtbci.types import Chunk, StreamInfo
 
 LOSS = partial(masked_cross_entropy, weights=torch.ones(2))
@@ -161,11 +163,6 @@ def test_random_sets_differ_by_seed_and_hold_no_electrode_twice() -> None:
     assert sets[0] == rivals.at_random(20, 5, 0)
 
 
-def test_the_interval_is_wilsons() -> None:
-    assert wilson(0.7, 60) == pytest.approx((0.5749, 0.8011), abs=1e-4)
-    assert wilson(1.0, 10)[1] == pytest.approx(1.0)
-
-
 # From a config to a pipeline file
 
 CONFIG = """
@@ -278,9 +275,13 @@ def test_a_pipeline_with_chosen_electrodes_tags_a_recording_that_has_only_these(
     assert_same(rtbci.tag(pipeline, only).scores, rtbci.tag(pipeline, whole).scores)
 
 
-def test_a_config_with_a_selection_is_trained_to_a_pipeline_that_names_its_electrodes(folder: Path) -> None:
-    pipeline = train_selection(read_train_config(folder / "select.toml"))
+def test_a_config_with_a_selection_is_trained_to_a_pipeline_that_names_its_electrodes(
+    folder: Path, tmp_path: Path
+) -> None:
+    pipeline = train(read_train_config(folder / "select.toml"), tmp_path / "one.rtbci")
     assert pipeline.channels == ("C4",)
+    assert rtbci.Pipeline.load(tmp_path / "one.rtbci").channels == ("C4",)
+    assert summary(pipeline, Path("one.rtbci"))[0].startswith("one.rtbci: ")
 
 
 @pytest.mark.parametrize(

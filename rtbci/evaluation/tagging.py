@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rtbci.cues import Answer, table
 from rtbci.decisions import Detection
 from rtbci.pipeline import LivePipeline, Pipeline
 from rtbci.sinks.events import write_events
@@ -23,12 +24,16 @@ PIECE_S = 30.0
 
 @dataclass(frozen=True)
 class Tagged:
-    """What a pipeline says of a recording; times in seconds from its start. confirmed: when each event was decided."""
+    """What a pipeline says of a recording; times in seconds from its start. confirmed: when each event was decided.
+
+    answers: to the annotations that are cues, where the pipeline has cues.
+    """
 
     scores: Chunk
     events: tuple[Event, ...]
     confirmed: tuple[float, ...]
     classes: tuple[str, ...]
+    answers: tuple[Answer, ...] = ()
 
 
 def tag(
@@ -36,6 +41,8 @@ def tag(
 ) -> Tagged:
     """Tag a recording. progress: called with the seconds done. Raises StreamMismatch where it does not fit."""
     live = pipeline.start(recording.info, device, offline=True)
+    for annotation in recording.annotations:
+        live.cue(annotation.onset, annotation.label)
     scores: list[Chunk] = []
     found: list[Detection] = []
     for chunk in _on_a_grid(pipeline, recording, live, found):
@@ -49,7 +56,8 @@ def tag(
     scores += [rest] if len(rest) else []
     closed = tuple(d.event for d in found if d.closed)
     confirmed = tuple(d.time for d in found if not d.closed)
-    return Tagged(Chunk.join(scores or [Chunk.empty(len(pipeline.classes))]), closed, confirmed, pipeline.classes)
+    whole = Chunk.join(scores or [Chunk.empty(len(pipeline.classes))])
+    return Tagged(whole, closed, confirmed, pipeline.classes, tuple(live.answers()))
 
 
 def _on_a_grid(pipeline: Pipeline, recording: Recording, live: LivePipeline, found: list[Detection]) -> Iterator[Chunk]:
@@ -74,9 +82,14 @@ def _on_a_grid(pipeline: Pipeline, recording: Recording, live: LivePipeline, fou
 
 
 def write_tagged(result: Tagged, recording: Recording, folder: Path) -> tuple[Path, Path]:
-    """`NAME_events.tsv` (SzCORE) and `NAME_scores.npz` (times, probabilities, valid, classes), each whole or not at all."""
+    """`NAME_events.tsv` (SzCORE) and `NAME_scores.npz` (times, probabilities, valid, classes), each whole or not at all.
+
+    Where cues were answered, `NAME_cues.tsv` beside them.
+    """
     events = folder / f"{recording.path.stem}_events.tsv"
     scores = folder / f"{recording.path.stem}_scores.npz"
+    if result.answers:
+        (folder / f"{recording.path.stem}_cues.tsv").write_text(table(result.answers, result.classes), "utf-8")
     write_events(events, result.events, recording.start, recording.duration_s)
     handle, beside = tempfile.mkstemp(dir=folder, prefix=f".{scores.name}.", suffix=".part")
     try:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from scipy.signal import firwin
+from scipy.signal import firwin, get_window
 from torch import Tensor, nn
 from torch.nn.functional import conv1d, dropout
 
@@ -61,8 +63,7 @@ class CovarianceNet(Network):
         self.window = window
         self.means = tuple(means)
         self.dropout = dropout
-        taps_of_band = firwin(taps, [2 * edge for edge in band], pass_zero=False)
-        self.register_buffer("fir", torch.tensor(taps_of_band, dtype=torch.float32)[None, None])
+        self.register_buffer("fir", torch.tensor(band_pass(taps, band), dtype=torch.float32)[None, None])
         self.fir: Tensor
         self.slow_whitening, self.fast_whitening = Whitening(n_channels), Whitening(n_channels)
         n_features = len(self.means) * n_channels + n_channels * (n_channels + 1) // 2
@@ -103,6 +104,14 @@ class CovarianceNet(Network):
             1
         )  # an entry off the diagonal stands for two
         return (logarithm * weights)[:, *torch.triu_indices(n, n, device=x.device)].float()
+
+
+def band_pass(taps: int, band: tuple[float, float]) -> npt.NDArray[np.float64]:
+    """A windowed band-pass (cycles a sample), mended to pass no offset at all: few taps alone would let much through."""
+    fir = firwin(taps, [2 * edge for edge in band], pass_zero=False)
+    window = get_window("hamming", taps, fftbins=False)
+    mended: npt.NDArray[np.float64] = fir - window * fir.sum() / window.sum()
+    return mended
 
 
 def log_matrix(matrices: Tensor) -> Tensor:

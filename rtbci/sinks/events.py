@@ -30,7 +30,7 @@ def write_events(
 
     `start` is the recording's, `duration_s` its length. Without events SzCORE asks for one row of background.
     """
-    _replace(Path(path), _table(events, start, duration_s))
+    replace_text(Path(path), _table(events, start, duration_s))
 
 
 def read_events(path: str | Path) -> tuple[Event, ...]:
@@ -66,7 +66,7 @@ class EventLog:
         self.path = Path(path)
         self.start = start
         self.events: list[Event] = []
-        _replace(self.path, _line(COLUMNS))
+        replace_text(self.path, _line(COLUMNS))
         self._file: io.TextIOWrapper | None = self.path.open("a", encoding="utf-8", newline="")
 
     def add(self, event: Event) -> None:
@@ -122,7 +122,8 @@ def _line(cells: Iterable[str]) -> str:
     return "\t".join(cells) + "\n"
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str) -> None:
+    """Written beside and renamed: a kill leaves the old file or the new."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("w", encoding="utf-8", newline="") as file:

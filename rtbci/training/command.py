@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rtbci.evaluation import trials
 from rtbci.front import print_json
 from rtbci.pipeline import Pipeline
+from rtbci.training import distributed
 from rtbci.training.checkpoint import checkpoint_path
 from rtbci.training.config import read_train_config
 from rtbci.training.curves import Row
@@ -21,13 +22,15 @@ def train_from_file(config: Path, out: Path, settings: list[str], *, resume: boo
     """Train as a TOML file says, `settings` over it."""
     console = Console(stderr=True)
     parsed = read_train_config(config, settings)
-    with _bar(console, quiet=json) as bar:
+    with _bar(console, quiet=json or not distributed.leads()) as bar:
         task = bar.add_task("reading", total=None, figures="")
 
         def show(what: str, done: int, total: int, row: Row | None) -> None:
             bar.update(task, description=what, completed=done, total=total, figures=_figures(row) if row else "")
 
         pipeline = train(parsed, out, show, resume=resume)
+    if not distributed.leads():
+        return
     if json:
         return print_json({"pipeline": str(out), **pipeline.notes})
     for line in summary(pipeline, out):

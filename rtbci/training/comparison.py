@@ -8,10 +8,10 @@ from functools import partial
 
 import numpy as np
 import torch
-from scipy.stats import norm
 
 from rtbci.config import ConstantScaling, PipelineConfig, RunningScaling, SelectionConfig
 from rtbci.errors import ConfigError
+from rtbci.evaluation.intervals import wilson
 from rtbci.models import config as models
 from rtbci.models import from_config
 from rtbci.models.network import Network
@@ -23,6 +23,7 @@ from rtbci.training.data import Data, OnProgress
 from rtbci.training.losses import Loss, balance, make_loss
 from rtbci.training.pieces import Ints, Pieces
 from rtbci.training.selection import Evaluation, Selected, evaluate, fit, select
+from rtbci.training.trials import folds_of
 
 GUMBEL, ANEW, ALL = "gumbel", "gumbel, fitted anew", "all electrodes"
 INFORMATION, BACKWARD, RANDOM = "mutual information", "backward elimination", "random"
@@ -50,17 +51,9 @@ class Score:
         return wilson(self.accuracy, self.n_pieces)
 
 
-def wilson(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
-    """The score interval of a share of n (E. Wilson, JASA 22, 1927)."""
-    z = float(norm.ppf(0.5 + level / 2))
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 @dataclass(frozen=True)
 class Fold:
-    """Groups (recordings) to fit to, to stop by, and to test on."""
+    """Examples (recordings) to fit to, to stop by, and to test on, by index."""
 
     training: tuple[int, ...]
     held_out: tuple[int, ...]
@@ -87,31 +80,39 @@ class Bench:
         return cls(config, data, Pieces.of_data(data, (*data.training, *data.held_out)))
 
     def folds(self) -> list[Fold]:
-        """Each test recording (or `data.validation.folds`) once; held out are those of `data.validation`, else the next."""
-        fixed = tuple(g for g, e in enumerate(self.examples) if e.source.held_out)
-        free: list[tuple[int, ...]] = [(g,) for g in range(len(self.examples)) if g not in fixed]
-        if self.config.data.validation.folds:
-            parts = [self.data.fold(patterns)[1] for patterns in self.config.data.validation.folds]
-            names = [[source.name for source in part] for part in parts]
-            free = [tuple(g for g, e in enumerate(self.examples) if e.source.name in part) for part in names]
-        if len(free) < 3 - bool(fixed):
+        """Each recording, or each fold of `data.validation`, is tested on once.
+
+        The fits stop by what `data.validation` holds out, else by the next fold.
+        """
+        fixed = tuple(i for i, e in enumerate(self.examples) if e.source.held_out)
+        tests = [test for test in self._tests() if not set(test) & set(fixed)]
+        if len(tests) < 3 - bool(fixed):
             raise ConfigError(
                 f"a selection wants recordings to fit to, to stop by and to test on; there are {len(self.examples)}"
             )
-        nexts = [fixed or free[(i + 1) % len(free)] for i in range(len(free))]
-        groups = range(len(self.examples))
-        return [
-            Fold(tuple(g for g in groups if g not in (*test, *held)), held, test)
-            for test, held in zip(free, nexts, strict=True)
-        ]
+        folds = []
+        for test, after in zip(tests, [*tests[1:], tests[0]], strict=True):
+            held_out = fixed or after
+            rest = tuple(i for i in range(len(self.examples)) if i not in (*test, *held_out))
+            folds.append(Fold(rest, held_out, test))
+        return folds
+
+    def _tests(self) -> list[tuple[int, ...]]:
+        """By the validation's folds, else by what must not be split: the recording itself, or its subject."""
+        validation = self.config.data.validation
+        if validation.folds or validation.k_fold:
+            named = folds_of(self.data)[0]
+            return [tuple(i for i, e in enumerate(self.examples) if e.source.name in names) for names in named]
+        groups = [e.source.group or e.source.name for e in self.examples]
+        return [tuple(i for i, g in enumerate(groups) if g == group) for group in dict.fromkeys(groups)]
 
     def final_fold(self) -> Fold:
         """To fit the pipeline by: nothing is kept for a test."""
         last = self.folds()[-1]
-        return Fold(tuple(g for g in range(len(self.examples)) if g not in last.held_out), last.held_out, ())
+        return Fold(tuple(i for i in range(len(self.examples)) if i not in last.held_out), last.held_out, ())
 
-    def of(self, groups: Sequence[int]) -> Pieces:
-        return self.pieces.of(np.isin(self.pieces.groups, list(groups)))
+    def of(self, examples: Sequence[int]) -> Pieces:
+        return self.pieces.of(np.isin(self.pieces.groups, list(examples)))
 
     def loss(self, training: Pieces) -> Loss:
         config = self.config.training

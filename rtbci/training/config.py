@@ -214,6 +214,12 @@ class TrainConfig(Strict):
             raise ValueError("data.validation.k_fold is for networks of trials; name the recordings in `folds`")
         if self.data.synthetic is not None:
             _require_labels([self.data.synthetic.label], classes, "data.synthetic.label")
+        cues = self.pipeline.cues
+        if cues is not None and cues.offset_s != self.trials.start_s:
+            raise ValueError(
+                f"pipeline.cues.offset_s {cues.offset_s:g} is not trials.start_s {self.trials.start_s:g}: live, a cue's "
+                "window must begin where the trials of the training do"
+            )
         one_of_all = self.training.loss == "cross_entropy"
         if one_of_all != (self.pipeline.activation == "softmax"):
             raise ValueError(

@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from rtbci.models.network import Network, State
 from rtbci.models.parts import divisible, in_parts
+from rtbci.training import distributed
 from rtbci.training.config import TrainingConfig
 from rtbci.training.curves import Row
 from rtbci.training.lanes import Batch
@@ -43,7 +44,9 @@ class Fit:
         self.loss = loss
         self.config = config
         self.device = device
-        self.n_parts = config.threads if device == "cpu" and divisible(network) else 1
+        self.learner = distributed.parallel(self.network)
+        alone = distributed.n_processes() == 1
+        self.n_parts = config.threads if alone and device == "cpu" and divisible(network) else 1
         trainable = [p for p in network.parameters() if p.requires_grad]
         self.optimizer = OPTIMIZERS[config.optimizer](trainable, lr=config.lr, weight_decay=config.weight_decay)
         self.average = (
@@ -74,9 +77,10 @@ class Fit:
             group["lr"] = lr
         # A seed for each epoch, so that a run that is resumed goes the same way.
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.seed * 100_003 + self.epoch)
+            torch.manual_seed(self.config.seed * 100_003 + self.epoch + 1_000_003 * distributed.rank())
             train_loss = self._learn(training)
-        held_loss, auroc = self._validate(held_out)
+        # One validates, so that all stop at the same epoch.
+        held_loss, auroc = distributed.of_lead(self._validate(held_out) if distributed.leads() else (None, None))
         row = Row(self.epoch + 1, lr, train_loss, held_loss, auroc)
         if held_loss is None or held_loss < self.progress.best_loss:
             self.progress.best = {k: v.detach().cpu().clone() for k, v in self.candidate.state_dict().items()}
@@ -87,25 +91,27 @@ class Fit:
         return row
 
     def _learn(self, batches: Iterable[Batch]) -> float:
-        self.network.train()
+        self.learner.train()
         total, weight = 0.0, 0.0
         state: State | None = None
         for batch in batches:
-            batch = batch.to(self.device)
+            batch = distributed.own_rows(batch).to(self.device)
             with self._precision():
-                logits, state = step(self.network, batch, state, self.n_parts)
+                logits, state = step(self.learner, batch, state, self.n_parts)
             loss, n = self.loss(logits.float(), batch.y, batch.known)
             state = tuple(s.detach() for s in state)
-            if float(n) == 0:
+            loss_of_all, n_of_all = distributed.summed(loss, n).tolist()
+            if n_of_all == 0:
                 continue  # nothing is known in this segment; only its state matters
             self.optimizer.zero_grad(set_to_none=True)
-            (loss / n).backward()  # type: ignore[no-untyped-call]
+            # Gradients are averaged over processes, and each has a part of what is known.
+            (loss / (n_of_all / distributed.n_processes())).backward()
             if self.config.clip_norm is not None:
                 nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
             self.optimizer.step()
             if self.average is not None:
                 self.average.update_parameters(self.network)
-            total, weight = total + float(loss.detach()), weight + float(n)
+            total, weight = total + loss_of_all, weight + n_of_all
         return total / max(weight, 1e-12)
 
     @torch.no_grad()
@@ -131,7 +137,7 @@ class Fit:
         return torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=wanted)
 
 
-def step(network: Network, batch: Batch, state: State | None, n_parts: int = 1) -> tuple[Tensor, State]:
+def step(network: nn.Module, batch: Batch, state: State | None, n_parts: int = 1) -> tuple[Tensor, State]:
     """The network over one segment; state goes on, or begins at zero in fresh rows. Logits (rows, steps, n).
 
     n_parts: rows are shared among so many threads, for training on a CPU.
@@ -142,9 +148,9 @@ def step(network: Network, batch: Batch, state: State | None, n_parts: int = 1) 
     else:
         state = None
     n_parts = min(n_parts, len(batch.x))
-    logits, state = in_parts(network, batch.x, state, n_parts) if n_parts > 1 else network(batch.x, state)
+    logits, state = in_parts(cast(Network, network), batch.x, state, n_parts) if n_parts > 1 else network(batch.x, state)
     if logits.ndim == 2:  # of an epoch network, which begins anew with each trial
-        return logits[:, :, None] if getattr(network, "per_sample", False) else logits[:, None], ()
+        return logits[:, :, None] if batch.y.shape[1] > 1 else logits[:, None], ()
     return logits, state
 
 

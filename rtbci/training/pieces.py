@@ -21,7 +21,7 @@ Which = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Pieces:
-    """x (n, time, n_channels), y (n, steps, n_classes), known (n, steps), groups (n,): the recording each is from."""
+    """x (n, time, n_channels), y (n, steps, n_classes), known (n, steps), groups (n,): what must not be split."""
 
     x: Tensor
     y: Tensor
@@ -39,7 +39,10 @@ class Pieces:
 
     @classmethod
     def of_data(cls, data: Data, examples: Sequence[Example]) -> Pieces:
-        """The trials of epoch networks; for taggers, stretches of `training.bptt_s`, each begun anew."""
+        """The trials of epoch networks; for taggers, stretches of `training.bptt_s`, each begun anew.
+
+        groups: of each, the index of the example that it is from.
+        """
         parts = [list(_batches(data, example)) for example in examples]
         batches = [batch for part in parts for batch in part]
         if not batches:
@@ -80,9 +83,7 @@ class Pieces:
 
 
 def _batches(data: Data, example: Example) -> Lanes | Trials:
-    pipeline = data.pipeline_config
-    window = getattr(pipeline.model, "window", None)
-    if window is not None:
-        return Trials([example], pipeline.classes, window, 256, data.config.trials.start_s)
-    steps = max(1, round(data.config.training.bptt_s * pipeline.sfreq / example.hop))
+    if getattr(data.pipeline_config.model, "window", None) is not None:
+        return data.trials([example])
+    steps = max(1, round(data.config.training.bptt_s * data.pipeline_config.sfreq / example.hop))
     return Lanes([example], 1, steps)

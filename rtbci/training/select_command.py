@@ -86,6 +86,12 @@ def pipeline_of(bench: Bench, chosen: Selected, scores: list[Score]) -> Pipeline
             }
             for g, e in enumerate(bench.examples)
         ],
+        "training": {
+            **bench.config.training.model_dump(mode="json"),
+            "finished": True,
+            "epochs_run": len(chosen.epochs),
+            "best_epoch": len(chosen.epochs),
+        },
         "selection": described(chosen, bench.channels),
         "search": bench.config.selection.model_dump(mode="json"),
         "scores": {"selection": [row_of(score) for score in scores], "note": NOTE},

@@ -15,7 +15,7 @@ from rtbci import about
 from rtbci.errors import ConfigError
 from rtbci.models import from_config
 from rtbci.pipeline import Pipeline
-from rtbci.training import trials
+from rtbci.training import distributed, trials
 from rtbci.training.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
 from rtbci.training.config import TrainConfig
 from rtbci.training.curves import save_curves
@@ -39,7 +39,13 @@ def train(
     if not out.absolute().parent.is_dir():
         raise ConfigError(f"{out}: its folder does not exist; make it first")
     told = progress or (lambda *_: None)
-    with _torch_threads(config.training.threads):
+    if config.pipeline.model.kind == "selection":
+        from rtbci.training.select_command import train_selection
+
+        pipeline = train_selection(config, told)
+        pipeline.save(out)
+        return pipeline
+    with _torch_threads(config.training.threads), distributed.joined(config.training.device):
         data = Data.load(config, told)
         plan = _plan(data)
         fit = data.new_fit()
@@ -48,7 +54,9 @@ def train(
             load_checkpoint(path, fit, config)
         finished = True
         try:
-            run(fit, data, told, after_epoch=lambda: save_checkpoint(path, fit, config))
+            run(
+                fit, data, told, after_epoch=lambda: save_checkpoint(path, fit, config) if distributed.leads() else None
+            )
         except KeyboardInterrupt:
             if not fit.epoch:
                 raise
@@ -59,11 +67,12 @@ def train(
         if finished and plan is not None:
             scores["cross_validated"] = plan(told)
         pipeline.notes = notes_of(data, fit, finished, scores)
-    pipeline.save(out)
-    save_curves(fit.progress.rows, out)
-    trials.save_confusion(scores, out)
-    if finished:
-        path.unlink(missing_ok=True)
+        if distributed.leads():
+            pipeline.save(out)
+            save_curves(fit.progress.rows, out)
+            trials.save_confusion(scores, out)
+            if finished:
+                path.unlink(missing_ok=True)
     return pipeline
 
 
@@ -107,7 +116,7 @@ def cross_validate(folds: list[tuple[Data, list[Source]]], told: OnProgress = la
     """Fit anew without each fold's recordings, and score those; the scaling's constants are those of all."""
     judged = []
     for number, (data, left_out) in enumerate(folds, 1):
-        pipeline = fitted(data, lambda _, *rest, n=number: told(f"cross-validation, fold {n} of {len(folds)}", *rest))  # type: ignore[misc]
+        pipeline = fitted(data, lambda _, *rest, n=number: told(f"cross-validation, fold {n} of {len(folds)}", *rest))
         judged += [judge(pipeline, source) for source in left_out]
     return scores_of(judged)
 

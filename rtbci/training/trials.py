@@ -51,7 +51,7 @@ def cross_validate(data: Data, fitted: Fitted, told: OnProgress) -> dict[str, An
         for names in folds:
             fold, left_out = data.without(names)
             where = f"cross-validation, fold {len(answers) + 1} of {n_folds}"
-            pipeline = fitted(fold, lambda _, *rest, where=where: told(where, *rest))  # type: ignore[misc]
+            pipeline = fitted(fold, lambda _, *rest, where=where: told(where, *rest))
             answers.append(answer(pipeline, fold, left_out))
     return {"trials": report(Answers.join(answers), data.pipeline_config.classes, len(rounds))}
 

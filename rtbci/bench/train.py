@@ -1,0 +1,124 @@
+"""`rtbci bench train`: trials a second in our loop, against the same networks in Keras where that is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+
+from rtbci.models import build
+from rtbci.models.network import Network, count_parameters
+from rtbci.training.config import TrainingConfig
+from rtbci.training.lanes import Batch
+from rtbci.training.loop import Fit
+from rtbci.training.losses import make_loss
+
+ROWS = 32
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network, and the trials that it is fed: x (rows, n_samples, n_channels), y (rows, steps, n_classes)."""
+
+    kind: str
+    n_samples: int
+    n_channels: int
+    loss: str
+    keras_loss: str
+
+    def network(self) -> Network:
+        torch.manual_seed(0)
+        return build(self.kind, n_channels=self.n_channels)
+
+    def batch(self, n_classes: int, seed: int) -> Batch:
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(ROWS, self.n_samples, self.n_channels)).astype(np.float32)
+        if n_classes > 1:
+            y = np.eye(n_classes, dtype=np.float32)[rng.integers(n_classes, size=ROWS)][:, None]
+        else:
+            y = rng.integers(2, size=(ROWS, self.n_samples, 1)).astype(np.float32)
+        known, fresh = np.ones(y.shape[:2], np.bool_), np.ones(ROWS, np.bool_)
+        return Batch(*map(torch.from_numpy, (x, y, known, fresh)))
+
+
+SUBJECTS = (
+    Subject("conv_lstm", 400, 16, "bce", "binary_crossentropy"),
+    Subject("channel_lstm", 200, 32, "cross_entropy", "categorical_crossentropy"),
+)
+
+
+def bench_train(rounds: int = 3, n_batches: int = 4, threads: int = 2) -> dict[str, Any]:
+    """Rows of medians over rounds; a round trains each on n_batches of 32 trials with Adam, one after the other."""
+    rows = []
+    for subject in SUBJECTS:
+        fit = _fit(subject, threads)
+        batches = [subject.batch(fit.network.n_classes, seed) for seed in range(n_batches)]
+        sides: dict[str, Callable[[], object]] = {"rtbci": lambda fit=fit, b=batches: fit.run_epoch(b, [])}  # type: ignore[misc]
+        keras = _keras(subject, batches, count_parameters(fit.network))
+        if keras is not None:
+            sides["keras"] = keras
+        rates = _rates(sides, rounds, n_batches * ROWS, threads)
+        rows.append({"network": subject.kind, "samples": subject.n_samples, "channels": subject.n_channels, **rates})
+    return {"rows": rows, "batch": ROWS, "threads": threads}
+
+
+def _fit(subject: Subject, threads: int) -> Fit:
+    network = subject.network()
+    config = TrainingConfig(threads=threads, epochs=1_000_000, clip_norm=None, schedule="constant")
+    loss = make_loss(config.model_copy(update={"loss": subject.loss}), torch.ones(network.n_classes))
+    return Fit(network, loss, config, "cpu")
+
+
+def _keras(subject: Subject, batches: list[Batch], n_parameters: int) -> Callable[[], object] | None:
+    from rtbci.bench import keras_models
+
+    keras = keras_models.keras_or_none()
+    if keras is None:
+        return None
+    model = getattr(keras_models, subject.kind)(subject.n_samples, subject.n_channels)
+    assert model.count_params() == n_parameters, (model.count_params(), n_parameters)
+    model.compile(optimizer="adam", loss=subject.keras_loss)
+    pairs = [(b.x.numpy(), (b.y[:, 0] if b.y.shape[1] == 1 else b.y).numpy()) for b in batches]
+    return lambda: [model.train_on_batch(x, y) for x, y in pairs]
+
+
+def _rates(sides: dict[str, Callable[[], object]], rounds: int, n_trials: int, threads: int) -> dict[str, float]:
+    """Trials a second of each side, and the ratio; the first round warms up."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    took: dict[str, list[float]] = {name: [] for name in sides}
+    try:
+        for _ in range(1 + rounds):
+            for name, side in sides.items():
+                began = perf_counter()
+                side()
+                took[name].append(perf_counter() - began)
+    finally:
+        torch.set_num_threads(before)
+    rates = {f"{name}_trials_per_s": n_trials / float(np.median(times[1:])) for name, times in took.items()}
+    if "keras" in sides:
+        rates["ratio"] = rates["rtbci_trials_per_s"] / rates["keras_trials_per_s"]
+    return {name: round(rate, 1) for name, rate in rates.items()}
+
+
+def train_report(*, json: bool, **sizes: Any) -> None:
+    """Measure and print."""
+    from rich.console import Console
+
+    from rtbci.front import print_json
+
+    result = bench_train(**sizes)
+    if json:
+        return print_json(result)
+    console = Console(highlight=False)
+    for row in result["rows"]:
+        line = f"{row['network']} ({row['samples']} × {row['channels']}): {row['rtbci_trials_per_s']:,.0f} trials/s"
+        if "ratio" in row:
+            line += f", Keras {row['keras_trials_per_s']:,.0f}, ratio {row['ratio']:.1f}"
+        console.print(line)
+    if "ratio" not in result["rows"][0]:
+        console.print("Keras is not installed: pip install 'rtbci[bench]' to compare")

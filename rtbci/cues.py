@@ -1,0 +1,116 @@
+"""Answers at cues: a marker says when, and the network judges the window behind it once that is full; after the scaling."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtbci.config import CueConfig
+from rtbci.models.tagger import Judge
+from rtbci.types import Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A marker: when, on the clock of the samples, and what it says."""
+
+    time: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the network says of the window behind a cue; `time` is that of the window's last sample.
+
+    valid: False where a sample was filled in. No probabilities, and no time (NaN), where samples of the window are
+    missing: it began before the stream or in a gap, or the cue came too late.
+    """
+
+    cue: Cue
+    time: float
+    probabilities: tuple[float, ...]
+    valid: bool
+
+
+class CueTagger:
+    """Told of cues, in any order and at any time, it answers when the window behind each is full.
+
+    The answer does not depend on how the samples are cut, nor, up to `keep_s`, on how late the cue is told.
+    """
+
+    def __init__(self, config: CueConfig, judge: Judge, window: int, sfreq: float) -> None:
+        self._config = config
+        self._judge = judge
+        self._window, self._sfreq = window, sfreq
+        self._keep = window + math.ceil(config.keep_s * sfreq)
+        self._open: list[Cue] = []
+        self.reset()
+
+    def reset(self) -> None:
+        """The samples are gone; a cue whose window had begun with them is answered as missed, one to come is kept."""
+        self._held: deque[Chunk] = deque()
+        self._n_held = 0
+
+    def tell(self, cue: Cue) -> bool:
+        """Whether it is a cue at all, by its text."""
+        if self._config.labels and cue.text not in self._config.labels:
+            return False
+        self._open.append(cue)
+        return True
+
+    def process(self, chunk: Chunk) -> list[Answer]:
+        """Scaled samples in; the answers that are due, in order of their windows."""
+        if len(chunk):
+            self._held.append(Chunk(chunk.data.copy(), chunk.times.copy(), chunk.valid.copy()))
+            self._n_held += len(chunk)
+        answers, waiting = [], []
+        for cue in self._open:
+            answer = self._answer(cue)
+            answers += [answer] if answer else []
+            waiting += [] if answer else [cue]
+        self._open = waiting
+        while self._held and self._n_held - len(self._held[0]) >= self._keep:
+            self._n_held -= len(self._held.popleft())
+        return sorted(answers, key=lambda answer: answer.cue.time)
+
+    def flush(self) -> list[Answer]:
+        """The end of the stream: cues whose window is not full have no answer."""
+        waiting, self._open = self._open, []
+        return [missed(cue) for cue in sorted(waiting, key=lambda cue: cue.time)]
+
+    def _answer(self, cue: Cue) -> Answer | None:
+        """None where the window is not full yet."""
+        start = cue.time + self._config.offset_s
+        # Less than a window can be there, by two periods for jitter: nothing to look at yet.
+        if not self._held or self._held[-1].times[-1] < start + (self._window - 3) / self._sfreq:
+            return None
+        held = Chunk.join(list(self._held))
+        first = int(np.searchsorted(held.times, start - 1e-9))
+        # A window's first sample is less than a period behind its start; half a period more for jitter.
+        if first < len(held) and held.times[first] > start + 1.5 / self._sfreq:
+            return missed(cue)
+        if first + self._window > len(held):
+            return None
+        window = held[first : first + self._window]
+        scores = self._judge(window.data[None])[0]
+        return Answer(cue, float(window.times[-1]), tuple(map(float, scores)), bool(window.valid.all()))
+
+
+def missed(cue: Cue) -> Answer:
+    """No answer: samples of the cue's window are missing."""
+    return Answer(cue, math.nan, (), False)
+
+
+def table(answers: list[Answer] | tuple[Answer, ...], classes: tuple[str, ...]) -> str:
+    """TSV, one row a cue: its time, its text, whether every sample was good, the likeliest class, each probability."""
+    rows = ["\t".join(("onset", "cue", "valid", "answer", *classes))]
+    for answer in answers:
+        p = answer.probabilities
+        likeliest = classes[int(np.argmax(p))] if len(p) > 1 else ""
+        text = " ".join(answer.cue.text.split())
+        shown = [f"{value:.6f}" for value in p] or ["n/a"] * len(classes)
+        rows.append("\t".join((f"{answer.cue.time:.4f}", text, str(answer.valid).lower(), likeliest or "n/a", *shown)))
+    return "\n".join(rows) + "\n"

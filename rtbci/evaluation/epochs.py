@@ -1,0 +1,63 @@
+"""Offline answers to a file of epochs: each trial through the very stages of the live path, begun afresh."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from rtbci.config import PipelineConfig
+from rtbci.datasets.bci2_iv import Epochs, as_recording, read_epochs
+from rtbci.errors import DatasetError
+from rtbci.evaluation.trials import decided
+from rtbci.pipeline import Pipeline
+from rtbci.sinks.events import replace_text
+from rtbci.types import Chunk, Samples
+
+_NAMES = ("sp1s_aa",)
+
+
+def is_epochs(path: Path) -> bool:
+    """Whether a file holds epochs and no recording: those of BCI Competition II, set IV."""
+    return path.suffix.lower() in (".mat", ".txt") and path.name.startswith(_NAMES)
+
+
+def tag_epochs(pipeline: Pipeline, path: Path, out: Path, device: str = "cpu") -> Path:
+    """Answer each test trial of a file (each training trial where it has no other): `NAME_predictions.tsv` in `out`.
+
+    A row a trial, counted from 1: `trial`, `label`, a probability for each class. Raises DatasetError for a file that
+    cannot be read, StreamMismatch where its channels or its rate do not fit.
+    """
+    epochs = read_epochs(path)[-1]
+    probabilities = answer_epochs(pipeline, path, epochs, device)
+    target = out / f"{path.stem}_predictions.tsv"
+    replace_text(target, predictions_table(probabilities, pipeline.config))
+    return target
+
+
+def answer_epochs(pipeline: Pipeline, path: Path, epochs: Epochs, device: str = "cpu") -> Samples:
+    """(n_trials, n_classes): the last answer that a pipeline gives within each trial."""
+    live = pipeline.start(as_recording(path, epochs, 0).info, device, offline=True)
+    last = []
+    for trial in range(len(epochs.x)):
+        live.reset()
+        recording = as_recording(path, epochs, trial)
+        scores = live.process(Chunk(recording.read(0, recording.n_samples), recording.times()))
+        rest, _ = live.flush()
+        answers = [part for part in (scores, rest) if len(part)]
+        if not answers:
+            raise DatasetError(
+                f"{path}: a trial of {recording.duration_s:g} s is too short for pipeline {pipeline.name!r}, "
+                f"which answers every {pipeline.hop_s:g} s"
+            )
+        last.append(answers[-1].data[-1])
+    return np.stack(last)
+
+
+def predictions_table(probabilities: Samples, config: PipelineConfig) -> str:
+    """probabilities (n_trials, n_classes) as TSV, with the label that is decided for."""
+    names = (*config.classes, "background")  # of a single class, -1 is background
+    rows = [("trial", "label", *config.classes)]
+    for number, (row, label) in enumerate(zip(probabilities, decided(probabilities), strict=True), 1):
+        rows.append((str(number), names[label], *(f"{p:.6f}" for p in row)))
+    return "".join("\t".join(cells) + "\n" for cells in rows)
