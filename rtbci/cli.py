@@ -101,6 +101,10 @@ def run(
         float, typer.Option(min=0, help="Seconds to wait for the stream at the start; 0: for ever.")
     ] = 60.0,
     seconds: Annotated[float | None, typer.Option(min=0, help="End after N seconds of the stream.")] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Record stream, answers and events to XDF in this folder.")
+    ] = None,
+    log: Annotated[Path | None, typer.Option(help="Log what happens here, as JSON lines; rotates at 10 MB.")] = None,
     unit: Annotated[str, typer.Option(help="Unit of channels that name none (µV is taken if this is not given).")] = "",
     device: Device = "cpu",
     json: Annotated[bool, typer.Option("--json", help="Print one line of state a second, as JSON.")] = False,
@@ -111,7 +115,7 @@ def run(
 
     run_live(
         bundled(pipeline), stream, show="json" if json else _show(headless, json=False), events=events,
-        wait_s=wait or None, seconds=seconds, unit=unit, device=device,
+        wait_s=wait or None, seconds=seconds, unit=unit, device=device, record=record, log=log,
     )  # fmt: skip
 
 
@@ -296,6 +300,18 @@ def bench_gui(
     from rtbci.bench.gui import gui_report
 
     gui_report(channels=channels, sfreq=sfreq, page_s=page_s, seconds=seconds, width=width, height=height, json=json)
+
+
+@bench.command("soak")
+def bench_soak(
+    hours: Annotated[float, typer.Option(min=0.05, help="Hours of stream.")] = 24.0,
+    seed: Annotated[int, typer.Option(help="Seed of the faults.")] = 0,
+    json: Json = False,
+) -> None:
+    """Hours of stream over LSL with faults: every sample counted, memory, latency, events, drift. Exit code 1 if broken."""
+    from rtbci.bench.soak import soak_report
+
+    raise typer.Exit(soak_report(hours, seed, json=json))
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from pylsl import local_clock
 
 from rtbci.decisions import Detection
 from rtbci.errors import StreamMismatch, StreamNotFound
+from rtbci.hold import Hold
 from rtbci.pipeline import Pipeline, check_rate
 from rtbci.quality import Quality
 from rtbci.sinks.events import EventLog
@@ -22,7 +23,7 @@ from rtbci.sinks.monitor import MonitorWriter
 from rtbci.sinks.notes import take_note
 from rtbci.sinks.outlets import Outlets
 from rtbci.sources.lsl import Connected, Lost, LslSource, Refused, predicate
-from rtbci.status import Latency, Session, Tally, state_of
+from rtbci.status import STALE_S, Latency, Session, Tally, state_of
 from rtbci.timing import GapGuard
 from rtbci.types import Chunk, Event, Gap, StreamInfo
 
@@ -40,6 +41,7 @@ class EngineSpec:
     device: str = "cpu"
     wait_s: float | None = None
     unit: str = ""
+    hold: bool = False  # name the stream and wait for {"do": "go"}, so that a recorder starts before the first sample
 
 
 class Engine:
@@ -55,9 +57,11 @@ class Engine:
         self.latency = Latency()
         self.detections: list[Detection] = []
         self.stopping = False
+        self.hold = Hold()
         self._on_scores = on_scores
+        self._poll: Callable[[], None] = lambda: None
         self._event_log: EventLog | None = None
-        self._outlets: Outlets | None = None
+        self.outlets: Outlets | None = None
         self.session: Session | None = None
         self.life = 0
         self.began = time.monotonic()
@@ -71,19 +75,26 @@ class Engine:
 
     def run(self, poll: Callable[[], None] | None = None) -> None:
         """Until `stop`. poll: called about ten times a second. Raises StreamNotFound, StreamMismatch at the start only."""
+        self._poll = poll or self._poll
+        turn = time.monotonic()
         try:
             while not self.stopping:
                 for item in self.source.read(0.02):
                     self._handle(item)
                 now = time.monotonic()
+                if now - turn > STALE_S and self.session is not None:
+                    self._log("stalled", seconds=round(now - turn, 2))
+                turn = now
                 if now >= self._status_due:
                     self._status_due = now + STATUS_EVERY_S
-                    if poll:
-                        poll()
                     self._give_up_waiting(now)
-                    self._publish_status()
+                    self._turn()
         finally:
             self.close()
+
+    def _turn(self) -> None:
+        self._poll()
+        self._publish_status()
 
     def stop(self) -> None:
         self.stopping = True
@@ -94,13 +105,14 @@ class Engine:
             for piece in self.session.guard.flush():
                 self._piece(piece)
             self._decided(self.session.live.decision.flush(), local_clock())
+            self._end_span()
         if self._event_log is not None:
             duration = self.session.next_index / self.session.info.sfreq if self.session else 0.0
             self._event_log.close(duration)
             self._event_log = None
-        if self._outlets is not None:
-            self._outlets.close()
-            self._outlets = None
+        if self.outlets is not None:
+            self.outlets.close()
+            self.outlets = None
         self.source.close()
         self._publish_status()
         if self.monitor is not None:
@@ -111,16 +123,26 @@ class Engine:
         """One command of a front end: {"do": "stop"} or {"do": "threshold", "value": 0.7}."""
         if what.get("do") == "stop":
             self.stop()
+        elif what.get("do") == "go":
+            self.hold.release()
         elif what.get("do") == "threshold" and self.session is not None:
             self.session.live.decision.set_threshold(float(what["value"]))
             self._log("threshold", value=float(what["value"]))
         else:
-            take_note(what, self._event_log, self._outlets, self._log)
+            take_note(what, self._event_log, self.outlets, self._log)
 
     def _accept(self, info: StreamInfo) -> None:
         """Raises StreamMismatch for a stream that this pipeline cannot take."""
         check_rate(self.pipeline.config, self._with_unit(info))
         self.pipeline.preprocessor(self._with_unit(info))
+        if self.spec.hold:
+            # The outlets are up and the stream is named: a recorder may begin before the first sample is taken.
+            self._bring_up_outlets(info)
+            self.hold.wait(info, self._turn, lambda: self.stopping)
+
+    def _bring_up_outlets(self, info: StreamInfo) -> None:
+        if self.outlets is None:
+            self.outlets = Outlets(info, self.pipeline.name, self.pipeline.classes, 1 / self.pipeline.hop_s)
 
     def _with_unit(self, info: StreamInfo) -> StreamInfo:
         units = tuple(unit or self.spec.unit for unit in info.units)
@@ -164,20 +186,24 @@ class Engine:
         if again:
             self.tally.reconnects += 1
         old = self.session
-        if old is not None and (old.info, old.speed) == (info, found.speed):
+        if old is not None and (_shape(old.info), old.speed) == (_shape(info), found.speed):
+            # Whatever it calls itself now: its first stamp tells the guard how long it was away.
+            old.info, old.hostname = info, found.hostname
             self._log("reconnected", stream=info.name, host=found.hostname)
             return
         config = self.pipeline.config
         live = self.pipeline.start(info, self.spec.device)
         if old is not None:
             self._decided(old.live.decision.flush(), local_clock())
-        guard = GapGuard(config.gaps, info.sfreq * (found.speed or 1))
+            self._end_span()
+        guard = GapGuard(config.gaps, info.sfreq, found.speed or 1)
         delay_s = self.pipeline.filter_delay_s(info.sfreq)["total"]
         self.session = Session(
             info, found.speed, guard, live, found.hostname, round(delay_s, 4), found.clock_offset_s, Quality(info)
         )
         if old is not None:
             self.session.next_index = round(old.next_index * info.sfreq / old.info.sfreq)
+            self.session.away_since = self.newest_stamp
         if self.monitor is not None:
             self.life = self.monitor.open_rings(
                 info.sfreq, len(info.channels), config.sfreq, self.pipeline.n_inputs,
@@ -186,8 +212,7 @@ class Engine:
             write_layout(
                 self.monitor.folder, self.life, layout_of(info, found.speed, self.pipeline, live.decision.labels)
             )
-        if self._outlets is None:
-            self._outlets = Outlets(info, self.pipeline.name, self.pipeline.classes, 1 / self.pipeline.hop_s)
+        self._bring_up_outlets(info)
         if self.spec.events and self._event_log is None:
             self._event_log = EventLog(self.spec.events, datetime.now().replace(microsecond=0))
         silent = [c for c, unit in zip(found.info.channels, found.info.units, strict=True) if not unit]
@@ -199,11 +224,27 @@ class Engine:
         assert self.session is not None
         self.tally.received += len(chunk)
         self.session.arrivals.append((self.source.pulled_at, len(chunk)))
+        if not self.session.begun:
+            self._begin_session(self.session, float(chunk.times[0]))
         self.newest_stamp, self.newest_arrival = float(chunk.times[-1]), self.source.pulled_at
         for piece in self.session.guard.process(chunk):
             self._piece(piece)
         if self.monitor is not None and self.monitor.rings is not None:
             self.monitor.rings.signals.append(chunk)
+
+    def _begin_session(self, session: Session, stamp: float) -> None:
+        """Its first sample is here: account for the time since the stream's last life, and tell where this one begins."""
+        session.begun = True
+        if session.away_since is not None:
+            n_missing = round((stamp - session.away_since) * session.info.sfreq * (session.speed or 1)) - 1
+            self._piece(Gap(session.away_since, stamp, max(0, n_missing), "the stream was away"))
+        if self.outlets is not None:
+            self.outlets.span("begin", stamp)
+
+    def _end_span(self) -> None:
+        if self.outlets is not None and self.session is not None and self.session.begun:
+            self.session.begun = False
+            self.outlets.span("end", self.newest_stamp)
 
     def _piece(self, piece: Chunk | Gap) -> None:
         assert self.session is not None
@@ -211,6 +252,8 @@ class Engine:
             self._answer(piece)
             return
         self._log("gap", **asdict(piece))
+        if piece.n_missing and self.outlets is not None:
+            self.outlets.span("gap", piece.end, start=piece.start, end=piece.end)
         self.tally.gaps += 1
         if piece.filled:
             self.tally.filled += piece.n_missing
@@ -223,10 +266,10 @@ class Engine:
     def _answer(self, chunk: Chunk) -> None:
         """Samples on the grid to a published answer; all else comes after."""
         session = self.session
-        assert session is not None and self._outlets is not None
+        assert session is not None and self.outlets is not None
         scores = session.live.process(chunk)
         if len(scores):
-            self._outlets.scores(scores)
+            self.outlets.scores(scores)
             since = float(scores.times[-1]) if session.speed else self.source.pulled_at
             self.latency.add((local_clock() - since) * 1e3)
             self._decide(scores, chunk)
@@ -252,8 +295,8 @@ class Engine:
     def _decided(self, found: list[Detection], stamp: float) -> None:
         for detection in found:
             self.detections.append(detection)
-            if self._outlets is not None:
-                self._outlets.detection(detection, stamp)
+            if self.outlets is not None:
+                self.outlets.detection(detection, stamp)
             if detection.closed and self._event_log is not None:
                 self._event_log.add(detection.event)
             kind = "event" if detection.closed else "onset"
@@ -272,6 +315,10 @@ class Engine:
     def _log(self, kind: str, **what: Any) -> None:
         if self.monitor is not None:
             self.monitor.log(kind, **what)
+
+
+def _shape(info: StreamInfo) -> tuple[object, ...]:
+    return info.sfreq, info.channels, info.units
 
 
 def _plain(event: Event) -> dict[str, Any]:

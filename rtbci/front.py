@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.live import Live
@@ -18,7 +18,11 @@ from rtbci.about import about
 from rtbci.dashboard import DashboardProcess
 from rtbci.errors import EngineFailed, RtbciError
 from rtbci.session import USER_MISTAKE, EngineProcess
+from rtbci.sinks.journal import Journal
 from rtbci.view import TerminalView, describe
+
+if TYPE_CHECKING:
+    from rtbci.record import LiveRecording
 
 State = dict[str, Any]
 
@@ -26,9 +30,19 @@ State = dict[str, Any]
 class Watch:
     """Follows an engine until it ends, `until` says so, or the user does; keeps its log."""
 
-    def __init__(self, engine: EngineProcess, title: str, *, show: str = "view") -> None:
+    def __init__(
+        self,
+        engine: EngineProcess,
+        title: str,
+        *,
+        show: str = "view",
+        recording: LiveRecording | None = None,
+        journal: Journal | None = None,
+    ) -> None:
         """show: "dashboard", "view" (a live panel; lines where there is no terminal), "json" (a line a second), "none"."""
         self._engine = engine
+        self._recording = recording
+        self._journal = journal
         self._title = title
         self._view = TerminalView(title)
         self._show = show
@@ -50,8 +64,12 @@ class Watch:
                     break
                 time.sleep(0.05)
             self._engine.stop()
+            if self._recording is not None:
+                self._recording.stop()
             self._look()
             draw()
+            if self._journal is not None:
+                self._journal.close()
         self._raise_for_failure()
 
     def linger(self) -> None:
@@ -73,7 +91,14 @@ class Watch:
 
     def _look(self) -> None:
         self.state = self._engine.reader.status() or self.state
-        for line in self._engine.reader.new_log():
+        new = self._engine.reader.new_log()
+        if self._recording is not None:
+            new += [_alarm(text) for text in self._recording.look(self.state)]
+            self.state = self.state | {"recording": self._recording.state()}
+        if self._journal is not None:
+            self._journal.lines(new)
+            self._journal.state(self.state)
+        for line in new:
             self.log.append(line)
             self._view.note(line)
             if self._prints_lines and (text := describe(line)):
@@ -112,6 +137,11 @@ class Watch:
         if self._engine.process.exitcode == USER_MISTAKE:
             raise RtbciError(error)
         raise EngineFailed(error)
+
+
+def _alarm(text: str) -> State:
+    sys.stderr.write(f"\aALARM: {text}\n")
+    return {"kind": "alarm", "wall": time.time(), "text": text}
 
 
 @contextmanager

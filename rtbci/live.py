@@ -16,7 +16,10 @@ from rtbci.front import Watch, stopped_by_signal
 from rtbci.lsl_config import quiet_lsl
 from rtbci.montage import microvolts
 from rtbci.pipeline_file import read_config
+from rtbci.record import LiveRecording
 from rtbci.session import EngineProcess
+from rtbci.sinks.journal import Journal
+from rtbci.sinks.recorder import Recorder
 from rtbci.sources.lsl import parse_query
 
 
@@ -30,6 +33,8 @@ def run_live(
     seconds: float | None,
     unit: str,
     device: str,
+    record: Path | None = None,
+    log: Path | None = None,
 ) -> None:
     """Run an engine until Ctrl-C, SIGTERM, or `seconds` of the stream; then leave everything closed."""
     quiet_lsl()
@@ -39,9 +44,15 @@ def run_live(
         raise ConfigError(f"--unit {unit!r} is not known; wanted V, mV, uV or nV")
     if events is not None and not events.absolute().parent.is_dir():
         raise ConfigError(f"--events: there is no folder {events.absolute().parent}")
-    spec = EngineSpec(pipeline, query, events=str(events or ""), device=device, wait_s=wait_s, unit=unit)
+    if record is not None:
+        Recorder(record)  # refuses a folder that is not there, or full, before anything starts
+    journal = Journal(log) if log is not None else None
+    spec = EngineSpec(
+        pipeline, query, events=str(events or ""), device=device, wait_s=wait_s, unit=unit, hold=record is not None
+    )
     with EngineProcess(spec) as engine:
-        watch = Watch(engine, f"rtbci run · {config.name}", show=show)
+        recording = LiveRecording(record, engine) if record is not None else None
+        watch = Watch(engine, f"rtbci run · {config.name}", show=show, recording=recording, journal=journal)
         try:
             watch.follow(lambda state: seconds is not None and state.get("recording_s", 0.0) >= seconds)
         finally:

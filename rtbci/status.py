@@ -66,6 +66,8 @@ class Session:
     filter_delay_s: float
     clock_offset_s: float
     quality: Quality
+    away_since: float | None = None  # the last stamp of the stream's other life, which this one follows
+    begun: bool = False  # its first sample was here
     next_index: int = 0  # samples of the recording's grid so far: received, filled and lost
     arrivals: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=4096))
 
@@ -88,6 +90,9 @@ def state_of(engine: Engine) -> dict[str, Any]:
         "samples": asdict(engine.tally),
         "events": sum(d.closed for d in engine.detections),
     }
+    if engine.hold.waiting is not None and engine.outlets is not None:
+        state["arming"] = {"name": engine.hold.waiting.name, "source_id": engine.hold.waiting.source_id}
+        state["outlets"] = engine.outlets.source_ids
     if session is None:
         return state
     paced = bool(session.speed)
@@ -118,6 +123,8 @@ def state_of(engine: Engine) -> dict[str, Any]:
 def _word(engine: Engine) -> str:
     if engine.stopping:
         return "stopped"
+    if engine.hold.waiting is not None:
+        return "arming"
     if not engine.source.connected:
         return "lost" if engine.source.connected_once else "waiting"
     return "stale" if engine.source.silent_s > STALE_S else "running"

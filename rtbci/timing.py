@@ -13,22 +13,34 @@ from rtbci.types import Chunk, Gap, Samples
 class GapGuard:
     """Samples with raw stamps in; samples on an unbroken grid, and the gaps between them, out.
 
-    The rule. Sample n is due at s + n/sfreq, where s follows the stamps with a time constant of 2 s (so that drift is
-    no loss). A stamp that is off by more than `limit` = max(0.6 periods, 6 · mean jitter) is suspect, and the next
-    0.1 s of samples decide: if all of them are late, samples were lost, as many as the least late of them says; if all
-    are early, the clock went back; otherwise the stamp was late and nothing is missing. Loss below `limit` cannot be
-    told from jitter. A loss is filled where it is short (GapConfig.max_fill_s), else it is a break.
+    The rule. Sample n is due at s + n/sfreq, where s follows the stamps with a time constant of 2 s, but never faster
+    than 0.5 %, so that drift is no loss and no loss is taken for drift.
+
+    At once: a stamp that is off by more than `limit` = max(0.6 periods, 6 · mean jitter) is suspect, and the next 0.1 s
+    of samples decide: if all of them are late, samples were lost, as many as the least late of them says; if all are
+    early, the clock went back; otherwise the stamp was late and nothing is missing.
+
+    In the long run: twice a second the last 0.5 to 1 s of samples are looked at. Jitter comes and goes, what was lost
+    stays lost: if even the least late of them is late by more than 0.6 periods, that many samples were lost in this time.
+    So loss below `limit` is told too, up to a second after it happened, and what is declared never strays from what the
+    stamps say by more than the jitter. A stream that runs slower than it says by more than 0.5 % loses samples by this.
+
+    A loss is filled where it is short (GapConfig.max_fill_s), else it is a break.
 
     Everything is counted in samples, so the cutting into chunks changes nothing.
     """
 
     FOLLOW_S = 2.0
     CONFIRM_S = 0.1
+    LOOK_S = 0.5
+    MAX_DRIFT = 5e-3  # seconds a second
 
-    def __init__(self, config: GapConfig, sfreq: float) -> None:
-        """sfreq: samples a second of the stamps' clock (for a replay at n times the speed: n times the rate)."""
-        self._period = 1 / sfreq
+    def __init__(self, config: GapConfig, sfreq: float, speed: float = 1.0) -> None:
+        """sfreq: of the recording; speed: its seconds a second of the stamps' clock, 1 but for a replay."""
+        self._period = 1 / (sfreq * speed)
         self._n_confirm = max(2, round(self.CONFIRM_S * sfreq))
+        self._n_look = max(8, round(self.LOOK_S * sfreq))
+        self._slew = self.MAX_DRIFT * self._period
         self._max_fill = round(config.max_fill_s * sfreq)
         self._gain = 1 - np.exp(-1 / (self.FOLLOW_S * sfreq))
         self.reset()
@@ -40,6 +52,9 @@ class GapGuard:
         self._offset = 0.0  # s
         self._n = 0  # samples on the grid since `_offset` was set
         self.jitter_s = self._period  # careful until it has been measured
+        self._look_in = self._n_look  # samples until the next look
+        self._least = self._least_before = np.inf  # lateness since the last look, and between it and the one before
+        self._stays_late = 0.0  # what the last look found
 
     def process(self, chunk: Chunk) -> Iterator[Chunk | Gap]:
         if self._held is not None:
@@ -54,11 +69,16 @@ class GapGuard:
             if n_good:
                 yield self._hand_on(chunk[:n_good])
                 chunk = chunk[n_good:]
+            if self._stays_late:
+                late, self._stays_late = self._stays_late, 0.0
+                yield from self._account(chunk, round(late / self._period), late)
+            elif n_good:
                 continue
-            if len(chunk) < self._n_confirm:
+            elif len(chunk) < self._n_confirm:
                 self._held = Chunk(chunk.data.copy(), chunk.times.copy(), chunk.valid.copy())
                 return
-            yield from self._judge(chunk)
+            else:
+                yield from self._judge(chunk)
 
     def flush(self) -> Iterator[Chunk | Gap]:
         """The stream is over: what waited for a verdict is handed on as it is."""
@@ -68,18 +88,30 @@ class GapGuard:
             yield self._hand_on(chunk)
 
     def _follow(self, stamps: list[float]) -> int:
-        """How many samples from the first on are where they are due."""
-        offset, jitter, gain, period = self._offset, self.jitter_s, self._gain, self._period
+        """How many samples from the first on are where they are due; stops early where a look finds a loss."""
+        offset, jitter, gain, period, slew = self._offset, self.jitter_s, self._gain, self._period, self._slew
+        least, look_in = self._least, self._look_in
         start = n = self._n
         for stamp in stamps:
             late = stamp - n * period - offset
             size = late if late >= 0 else -late
             if size > 0.6 * period and size > 6 * jitter:
                 break
-            offset += gain * late
+            if not look_in:
+                stays = min(least, self._least_before)
+                self._least_before, least, look_in = least, np.inf, self._n_look
+                if stays > 0.6 * period:
+                    self._stays_late = stays
+                    break
+            look_in -= 1
+            step = gain * late
+            offset += step if -slew < step < slew else slew if step > 0 else -slew
             jitter += gain * (size - jitter)
+            if late < least:
+                least = late
             n += 1
         self._offset, self.jitter_s, self._n = offset, jitter, n
+        self._least, self._look_in = least, look_in
         return n - start
 
     def _judge(self, chunk: Chunk) -> Iterator[Chunk | Gap]:
@@ -91,7 +123,7 @@ class GapGuard:
             yield from self._account(chunk, round(float(late.min()) / self._period), float(late.min()))
         elif late.max() < -limit:
             yield Gap(self._last_time, float(stamps[0]), 0, "the stream's clock went back", filled=True)
-            self._offset += float(late.max())
+            self._move(float(late.max()))
         else:
             # Late once and back again: jitter, larger than was thought.
             self.jitter_s = abs(float(late[0])) / 6 * (1 + 1e-9)
@@ -106,7 +138,13 @@ class GapGuard:
             data = self._last_row + ramp[:, None].astype(np.float32) * (chunk.data[:1] - self._last_row)
             yield self._hand_on(Chunk(data, start + ramp * (end - start), np.zeros(n_missing, np.bool_)))
         self._n += n_missing
+        self._move(late_s, n_missing)
+
+    def _move(self, late_s: float, n_missing: int = 0) -> None:
+        """What was late by `late_s` is on time from now on."""
         self._offset += late_s - n_missing * self._period
+        self._least -= late_s
+        self._least_before -= late_s
 
     def _hand_on(self, chunk: Chunk) -> Chunk:
         """Stamps strictly in order, so that a time names one sample: one that is not is a nanosecond after its elder."""

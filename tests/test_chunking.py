@@ -38,7 +38,9 @@ PIPELINES = {
     "sliding_window": lambda: make_pipeline(
         "stacked_lstm", sizes={"units": (8,), "window": 128, "n_classes": 1}, window_hop=16
     ),
-    "answers_for_each_sample": lambda: make_pipeline("conv_pool_lstm", sizes={"window": 64, "n_classes": 64}, window_hop=8),
+    "answers_for_each_sample": lambda: make_pipeline(
+        "conv_pool_lstm", sizes={"window": 64, "n_classes": 64}, window_hop=8
+    ),
     "constant_scaling": lambda: make_pipeline(scaling=CONSTANT),
 }
 

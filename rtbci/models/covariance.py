@@ -17,8 +17,8 @@ from torch.nn.functional import conv1d, dropout
 
 from rtbci.models.network import Network, State
 
-SHRINKAGE = 0.02  # of a covariance towards the sphere: fewer samples than would fill it
-FLOOR = 1e-3  # of the mean variance: the least that a direction is whitened by
+SHRINKAGE = 0.05  # of a covariance towards the sphere: fewer samples than would fill it
+FLOOR = 1e-2  # of the mean variance: the least that a direction is whitened by
 
 
 class Whitening(nn.Module):

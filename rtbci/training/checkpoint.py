@@ -28,6 +28,7 @@ def save_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
         "network": fit.network.state_dict(),
         "average": fit.average.state_dict() if fit.average is not None else None,
         "optimizer": fit.optimizer.state_dict(),
+        "scaler": fit.scaler.state_dict(),
         "rows": [asdict(row) for row in progress.rows],
         "best": progress.best,
         "best_epoch": progress.best_epoch,
@@ -48,6 +49,8 @@ def load_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
         if fit.average is not None:
             fit.average.load_state_dict(content["average"])
         fit.optimizer.load_state_dict(content["optimizer"])
+        if content["scaler"]:
+            fit.scaler.load_state_dict(content["scaler"])
         rows = [Row(**row) for row in content["rows"]]
         fit.progress = Progress(rows, content["best"], content["best_epoch"], content["best_loss"])
     except ConfigError:

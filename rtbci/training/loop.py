@@ -54,6 +54,8 @@ class Fit:
             if config.average
             else None
         )
+        # PyTorch runs an LSTM in float16 whatever type autocast is asked for, and float16 loses small gradients.
+        self.scaler = torch.amp.GradScaler("cuda", enabled=self._mixed)
         self.progress = Progress()
 
     @property
@@ -105,10 +107,12 @@ class Fit:
                 continue  # nothing is known in this segment; only its state matters
             self.optimizer.zero_grad(set_to_none=True)
             # Gradients are averaged over processes, and each has a part of what is known.
-            (loss / (n_of_all / distributed.n_processes())).backward()
+            self.scaler.scale(loss / (n_of_all / distributed.n_processes())).backward()
             if self.config.clip_norm is not None:
+                self.scaler.unscale_(self.optimizer)
                 nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
-            self.optimizer.step()
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
             if self.average is not None:
                 self.average.update_parameters(self.network)
             total, weight = total + loss_of_all, weight + n_of_all
@@ -131,10 +135,12 @@ class Fit:
             return None, None
         return total / weight, mean_auroc(np.concatenate(scores), np.concatenate(truth))
 
+    @property
+    def _mixed(self) -> bool:
+        return self.config.mixed_precision and self.device.startswith("cuda")
+
     def _precision(self) -> torch.autocast:
-        # bfloat16 has float32's range, so that no loss needs scaling.
-        wanted = self.config.mixed_precision and self.device.startswith("cuda")
-        return torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=wanted)
+        return torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self._mixed)
 
 
 def step(network: nn.Module, batch: Batch, state: State | None, n_parts: int = 1) -> tuple[Tensor, State]:
@@ -148,7 +154,9 @@ def step(network: nn.Module, batch: Batch, state: State | None, n_parts: int = 1
     else:
         state = None
     n_parts = min(n_parts, len(batch.x))
-    logits, state = in_parts(cast(Network, network), batch.x, state, n_parts) if n_parts > 1 else network(batch.x, state)
+    logits, state = (
+        in_parts(cast(Network, network), batch.x, state, n_parts) if n_parts > 1 else network(batch.x, state)
+    )
     if logits.ndim == 2:  # of an epoch network, which begins anew with each trial
         return logits[:, :, None] if batch.y.shape[1] > 1 else logits[:, None], ()
     return logits, state
