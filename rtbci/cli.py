@@ -104,6 +104,9 @@ def run(
     record: Annotated[
         Path | None, typer.Option(help="Record stream, answers and events to XDF in this folder.")
     ] = None,
+    cues: Annotated[
+        str | None, typer.Option(help="Marker stream whose cues are answered: name=… or source_id=…")
+    ] = None,
     log: Annotated[Path | None, typer.Option(help="Log what happens here, as JSON lines; rotates at 10 MB.")] = None,
     unit: Annotated[str, typer.Option(help="Unit of channels that name none (µV is taken if this is not given).")] = "",
     device: Device = "cpu",
@@ -115,7 +118,7 @@ def run(
 
     run_live(
         bundled(pipeline), stream, show="json" if json else _show(headless, json=False), events=events,
-        wait_s=wait or None, seconds=seconds, unit=unit, device=device, record=record, log=log,
+        wait_s=wait or None, seconds=seconds, unit=unit, device=device, cues=cues, record=record, log=log,
     )  # fmt: skip
 
 
@@ -165,6 +168,25 @@ def train(
     from rtbci.training.command import train_from_file
 
     train_from_file(config, out, set_ or [], resume=resume, json=json)
+
+
+@app.command()
+def select(
+    config: Annotated[Path, typer.Argument(help="A configuration whose model is an electrode selector.")],
+    out: Annotated[Path, typer.Option(help="Folder for the pipelines, the table and the figure.")],
+    k: Annotated[str, typer.Option("--k", help="How many electrodes: numbers with commas.")] = "1,2,4,8",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Set a value: training.seed=7; may be given again.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Learn which few electrodes are enough, beside the baselines: all, mutual information, elimination, random sets."""
+    from rtbci.errors import ConfigError
+    from rtbci.training.select_command import select_from_file
+
+    if not all(part.strip().isdigit() for part in k.split(",")):
+        raise ConfigError(f"--k wants numbers with commas, as 1,2,4,8, got {k!r}")
+    select_from_file(config, [int(part) for part in k.split(",")], out, set_ or [], json)
 
 
 @app.command()

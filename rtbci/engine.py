@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from rtbci.sinks.monitor import MonitorWriter
 from rtbci.sinks.notes import take_note
 from rtbci.sinks.outlets import Outlets
 from rtbci.sources.lsl import Connected, Lost, LslSource, Refused, predicate
+from rtbci.sources.markers import MarkerSource
 from rtbci.status import STALE_S, Latency, Session, Tally, state_of
 from rtbci.timing import GapGuard
 from rtbci.types import Chunk, Event, Gap, StreamInfo
@@ -41,6 +42,7 @@ class EngineSpec:
     device: str = "cpu"
     wait_s: float | None = None
     unit: str = ""
+    cues: dict[str, str] = field(default_factory=dict)  # the marker stream whose cues are answered
     hold: bool = False  # name the stream and wait for {"do": "go"}, so that a recorder starts before the first sample
 
 
@@ -52,6 +54,7 @@ class Engine:
         self.pipeline = pipeline
         self.spec = spec
         self.source = LslSource(spec.query, self._accept)
+        self.markers = MarkerSource(spec.cues) if spec.cues else None
         self.monitor = MonitorWriter(Path(spec.monitor)) if spec.monitor else None
         self.tally = Tally()
         self.latency = Latency()
@@ -114,6 +117,9 @@ class Engine:
             self.outlets.close()
             self.outlets = None
         self.source.close()
+        if self.markers is not None:
+            self.markers.close()
+            self.markers = None
         self._publish_status()
         if self.monitor is not None:
             self.monitor.close()
@@ -267,12 +273,16 @@ class Engine:
         """Samples on the grid to a published answer; all else comes after."""
         session = self.session
         assert session is not None and self.outlets is not None
+        for cue in self.markers.read() if self.markers is not None else ():
+            session.live.cue(cue.time, cue.text)
         scores = session.live.process(chunk)
         if len(scores):
             self.outlets.scores(scores)
             since = float(scores.times[-1]) if session.speed else self.source.pulled_at
             self.latency.add((local_clock() - since) * 1e3)
             self._decide(scores, chunk)
+        if self.markers is not None:
+            self._answer_cues(session)
         session.next_index += len(chunk)
         session.quality.process(chunk)
         if self.monitor is not None and self.monitor.rings is not None:
@@ -280,6 +290,16 @@ class Engine:
             self.monitor.rings.scores.append(scores)
         if self._on_scores is not None and len(scores):
             self._on_scores(scores)
+
+    def _answer_cues(self, session: Session) -> None:
+        """Publish what the windows behind the cues gave, each on the events outlet."""
+        assert self.outlets is not None
+        for answer in session.live.answers():
+            about: dict[str, Any] = {"cue": answer.cue.text, "cue_stamp": answer.cue.time, "valid": answer.valid}
+            if answer.probabilities:
+                about["probabilities"] = dict(zip(self.pipeline.classes, answer.probabilities, strict=True))
+            self.outlets.marker(about, answer.time if np.isfinite(answer.time) else answer.cue.time)
+            self._log("cue", **about)
 
     def _decide(self, scores: Chunk, chunk: Chunk) -> None:
         """Decide in seconds of the recording, so that the events are those of the file to the bit."""

@@ -33,6 +33,7 @@ def run_live(
     seconds: float | None,
     unit: str,
     device: str,
+    cues: str | None = None,
     record: Path | None = None,
     log: Path | None = None,
 ) -> None:
@@ -47,9 +48,12 @@ def run_live(
     if record is not None:
         Recorder(record)  # refuses a folder that is not there, or full, before anything starts
     journal = Journal(log) if log is not None else None
+    if cues is not None and config.cues is None:
+        raise ConfigError(f"pipeline {config.name!r} answers no cues: its config has no [pipeline.cues]")
     spec = EngineSpec(
-        pipeline, query, events=str(events or ""), device=device, wait_s=wait_s, unit=unit, hold=record is not None
-    )
+        pipeline, query, events=str(events or ""), device=device, wait_s=wait_s, unit=unit,
+        cues=parse_query(cues) if cues is not None else {}, hold=record is not None,
+    )  # fmt: skip
     with EngineProcess(spec) as engine:
         recording = LiveRecording(record, engine) if record is not None else None
         watch = Watch(engine, f"rtbci run · {config.name}", show=show, recording=recording, journal=journal)

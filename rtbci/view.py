@@ -128,6 +128,9 @@ def describe(line: dict[str, Any]) -> str:
         return f"{line['stream']} is back, from {line['host']}"
     if kind in ("lost", "refused"):
         return f"stream {kind}: {line['reason']}"
+    if kind == "cue":
+        said = ", ".join(f"{name} {value:.2f}" for name, value in line.get("probabilities", {}).items())
+        return f"cue {line['cue']}: {said or 'missed, its window is cut by a gap'}"
     if kind == "annotation":
         return f"note at {_clock(line['onset'])}: {line['label']}"
     if kind == "review":

@@ -431,7 +431,6 @@ def test_a_config_that_is_wrong_is_told_in_one_line(folder, setting, line):
         ("data.validation.files=['*.edf']", "holds out every recording"),
         ("data.validation.folds=[['a.edf'], ['x.edf']]", "data.validation.folds: no recording matches 'x.edf'"),
         ("data.validation.files=['[abc].edf']", None),
-        ("pipeline.model.n_channels=7", "pipeline.model.n_channels is 7, the montage has 2; leave it out"),
     ],
 )  # fmt: skip
 def test_data_that_do_not_fit_the_config_are_told_in_one_line(folder, tmp_path, setting, line):

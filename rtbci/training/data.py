@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from rtbci.config import PipelineConfig
-from rtbci.errors import ConfigError
 from rtbci.models import from_config
 from rtbci.pipeline import Pipeline
 from rtbci.training.augment import Augment
@@ -111,11 +110,7 @@ class Data:
 
 
 def with_sizes(config: PipelineConfig) -> PipelineConfig:
-    """The network's inputs and outputs from the montage and the classes. Raises ConfigError where they differ."""
+    """The network's inputs and outputs from the montage and the classes."""
     channels = config.selection.channels if config.selection else config.montage.channels
-    if config.model.n_channels not in (None, len(channels)):
-        raise ConfigError(
-            f"pipeline.model.n_channels is {config.model.n_channels}, the montage has {len(channels)}; leave it out"
-        )
     update = {"n_channels": len(channels), "n_classes": len(config.classes)}
     return config.model_copy(update={"model": config.model.model_copy(update=update)})
