@@ -308,6 +308,22 @@ def bench_tag(
     tagging_report(hours, bundled(pipeline), json=json)
 
 
+@bench.command("step")
+def bench_step(json: Json = False) -> None:
+    """Microseconds of an answer to a few new samples, by each back end; and of the whole window again."""
+    from rtbci.bench.step import step_report
+
+    step_report(json=json)
+
+
+@bench.command("train")
+def bench_train(json: Json = False) -> None:
+    """Trials a second in training, beside the same networks in Keras (extra `bench`), in turn."""
+    from rtbci.bench.train import train_report
+
+    train_report(json=json)
+
+
 @bench.command("gui")
 def bench_gui(
     channels: Annotated[int, typer.Option(min=1)] = 128,

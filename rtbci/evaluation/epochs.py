@@ -14,12 +14,10 @@ from rtbci.pipeline import Pipeline
 from rtbci.sinks.events import replace_text
 from rtbci.types import Chunk, Samples
 
-_NAMES = ("sp1s_aa",)
-
 
 def is_epochs(path: Path) -> bool:
-    """Whether a file holds epochs and no recording: those of BCI Competition II, set IV."""
-    return path.suffix.lower() in (".mat", ".txt") and path.name.startswith(_NAMES)
+    """Whether a file holds epochs and no recording, by its suffix: no recording that is read here bears these."""
+    return path.suffix.lower() in (".mat", ".txt")
 
 
 def tag_epochs(pipeline: Pipeline, path: Path, out: Path, device: str = "cpu") -> Path:

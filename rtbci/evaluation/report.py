@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, TimeRemainingColumn
 
 from rtbci.errors import ConfigError, RecordingError
+from rtbci.evaluation.epochs import is_epochs, tag_epochs
 from rtbci.evaluation.scoring import Scored, is_seizure, score
 from rtbci.evaluation.tagging import Tagged, tag, write_tagged
 from rtbci.front import print_json
@@ -22,12 +23,11 @@ from rtbci.sources.recording import Recording, open_recording
 def tag_files(pipeline_path: str, paths: list[Path], out: Path, *, device: str, json: bool) -> None:
     """Tag each recording into `out`. A recording that cannot be tagged stops the work; what is written stays."""
     pipeline = Pipeline.load(pipeline_path)
-    opened = [open_recording(path) for path in paths]
-    stems = [recording.path.stem for recording in opened]
+    epochs = [path for path in paths if is_epochs(path)]
+    opened = [open_recording(path) for path in paths if path not in epochs]
+    stems = [path.stem for path in (*epochs, *(recording.path for recording in opened))]
     if twice := {stem for stem in stems if stems.count(stem) > 1}:
-        raise ConfigError(
-            f"two recordings would both be written as {twice.pop()}_events.tsv; tag them into two folders"
-        )
+        raise ConfigError(f"two files would both be written as {twice.pop()}; tag them into two folders")
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file; wanted a folder")
     out.mkdir(parents=True, exist_ok=True)
@@ -39,9 +39,12 @@ def tag_files(pipeline_path: str, paths: list[Path], out: Path, *, device: str, 
             events, scores = write_tagged(result, recording, out)
             took = time.perf_counter() - began
             rows.append(_row(recording, result, events, scores, took))
+    tables = {str(path): str(tag_epochs(pipeline, path, out, device)) for path in epochs}
     if json:
-        return print_json({"pipeline": pipeline.name, "recordings": rows})
+        return print_json({"pipeline": pipeline.name, "recordings": rows, "predictions": tables})
     console = Console()
+    for path, table in tables.items():
+        console.print(f"{path} -> {table}", highlight=False, soft_wrap=True)
     for row in rows:
         console.print(
             f"{row['recording']}: {len(row['events'])} events in {row['duration_s']:.0f} s "
