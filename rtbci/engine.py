@@ -72,6 +72,7 @@ class Engine:
         self.newest_stamp = 0.0
         self.newest_arrival = 0.0
         self.probability: list[float] = []
+        self.recording: dict[str, Any] | None = None  # the recorder's state, as the front end tells it
         self._warm_up()
 
     # -- life ---------------------------------------------------------------------------------------------
@@ -131,6 +132,8 @@ class Engine:
             self.stop()
         elif what.get("do") == "go":
             self.hold.release()
+        elif what.get("do") == "recording":
+            self.recording = what["state"]
         elif what.get("do") == "threshold" and self.session is not None:
             self.session.live.decision.set_threshold(float(what["value"]))
             self._log("threshold", value=float(what["value"]))

@@ -48,6 +48,7 @@ class Watch:
         self._show = show
         self._console = Console(stderr=show in ("json", "none"))
         self._json_due = 0.0
+        self._tell_due = 0.0
         self._about = about() if show == "json" else {}
         self._dashboard = DashboardProcess(engine, title) if show == "dashboard" else None
         self.log: list[State] = []
@@ -95,6 +96,10 @@ class Watch:
         if self._recording is not None:
             new += [_alarm(text) for text in self._recording.look(self.state)]
             self.state = self.state | {"recording": self._recording.state()}
+            if time.monotonic() >= self._tell_due:
+                # By way of the engine, so that the dashboard sees it too.
+                self._tell_due = time.monotonic() + 1
+                self._engine.command(do="recording", state=self.state["recording"])
         if self._journal is not None:
             self._journal.lines(new)
             self._journal.state(self.state)

@@ -114,6 +114,7 @@ def state_of(engine: Engine) -> dict[str, Any]:
         "threshold": session.live.decision.threshold,
         "smoothed": dict(zip(session.live.decision.labels, session.live.decision.smoothed.tolist(), strict=True)),
         "filter_delay_s": session.filter_delay_s,
+        "recording": engine.recording,
         "clock_offset_s": round(session.clock_offset_s, 6),
         "quality": session.quality.bad(),
         "newest_stamp": engine.newest_stamp,

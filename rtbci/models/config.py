@@ -158,7 +158,7 @@ class CovarianceConfig(_Sizes):
     n_channels: Annotated[int, Field(ge=1, le=512)] | None = None  # its readout grows with their square
     n_classes: Size = 2
     window: Samples = 50
-    means: Annotated[tuple[Samples, ...], Field(min_length=1, max_length=64)] = (30, 10, 5, 5)
+    means: Annotated[tuple[Samples, ...], Field(min_length=1, max_length=64)] = (35, 10, 5)
     band: tuple[Annotated[float, Field(gt=0, lt=0.5)], Annotated[float, Field(gt=0, lt=0.5)]] = (0.14, 0.4)
     taps: Annotated[int, Field(ge=3, le=4095)] = 13
     dropout: Fraction = 0.0
