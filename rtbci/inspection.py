@@ -38,7 +38,7 @@ def _readable(notes: dict[str, Any]) -> dict[str, Any]:
     told |= {key: notes[key] for key in ("synthetic", "commit") if notes.get(key)}
     scores = notes.get("scores", {})
     for name, part in {**scores, **scores.get("cross_validated", {})}.items():
-        if isinstance(part, dict) and "n_recordings" in part:
+        if isinstance(part, dict) and {"n_recordings", "n_trials"} & part.keys():
             told[
                 f"scores, {'cross-validated' if name in scores.get('cross_validated', {}) else 'held out'}, {name}"
             ] = part

@@ -103,7 +103,9 @@ def _recording(recording: Json | None) -> Fact:
     if alarm := str(recording.get("alarm", "")):
         return Fact(alarm, True)
     free = recording.get("free_bytes", 0)
-    return Fact(f"{_size(recording.get('size_bytes', 0))} · {_size(free)} free", free < 2**30 or not recording.get("on"))
+    return Fact(
+        f"{_size(recording.get('size_bytes', 0))} · {_size(free)} free", free < 2**30 or not recording.get("on")
+    )
 
 
 def _quality(quality: dict[str, str], stream: Json) -> Fact:
