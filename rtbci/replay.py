@@ -13,6 +13,7 @@ import hashlib
 import itertools
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from rtbci.sources.recording import Recording, open_recording
 from rtbci.types import Chunk, StreamInfo, Times
 
 RECONNECT_S = 1.0
+_NAP_S = 0.003
 _FLUSH_S = 0.02  # what was pushed last leaves the outlet
 _LSL_UNITS = {"uV": "microvolts"}
 _MAX_DESCRIBED = 1000  # annotations in the description of the marker stream; it travels with every connection
@@ -195,7 +197,11 @@ class _Player:
 
     def _await_turn(self, packet: Packet) -> None:
         if self.replay.speed:
-            self.stop.wait(max(0.0, self.t0 + packet.due / self.replay.speed - pylsl.local_clock()))
+            due = self.t0 + packet.due / self.replay.speed
+            self.stop.wait(max(0.0, due - pylsl.local_clock() - _NAP_S))
+            # The last of it in naps: a long wait may end milliseconds late, and that would look like latency.
+            while (left := due - pylsl.local_clock()) > 0 and not self.stop.is_set():
+                time.sleep(min(left, 0.0005))
         elif len(packet.stamps):
             self._await_consumer()
             self.flow.await_room(self.n_sent, self.stop)
