@@ -236,7 +236,7 @@ class Engine:
         if not self.session.begun:
             self._begin_session(self.session, float(chunk.times[0]))
         self.newest_stamp, self.newest_arrival = float(chunk.times[-1]), self.source.pulled_at
-        for piece in self.session.guard.process(chunk):
+        for piece in self.session.guard.process(chunk, self.source.pulled_at if self.session.speed else None):
             self._piece(piece)
         if self.monitor is not None and self.monitor.rings is not None:
             self.monitor.rings.signals.append(chunk)
@@ -264,6 +264,7 @@ class Engine:
         if piece.n_missing and self.outlets is not None:
             self.outlets.span("gap", piece.end, start=piece.start, end=piece.end)
         self.tally.gaps += 1
+        self.tally.extra += piece.n_extra
         if piece.filled:
             self.tally.filled += piece.n_missing
             return

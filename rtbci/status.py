@@ -23,9 +23,10 @@ STALE_S = 1.0  # older than this the newest answer is old news, and the state sa
 
 @dataclass(slots=True)
 class Tally:
-    """Every sample accounted for: sent = received + filled + lost."""
+    """Every sample accounted for: the recording = received - extra + filled + lost."""
 
     received: int = 0
+    extra: int = 0  # came twice or too late, and were left out
     filled: int = 0
     lost: int = 0
     gaps: int = 0

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Generator, Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from rtbci.config import GapConfig
-from rtbci.types import Chunk, Gap, Samples
+from rtbci.repeats import Repeats
+from rtbci.types import Chunk, Gap, Samples, Times
 
 
 class GapGuard:
@@ -27,12 +30,23 @@ class GapGuard:
 
     A loss is filled where it is short (GapConfig.max_fill_s), else it is a break.
 
-    Everything is counted in samples, so the cutting into chunks changes nothing.
+    Out of order: where suspect samples, put in the order of their stamps, are all where they are due, they are handed on
+    in that order; samples whose stamps go back wait for this verdict for up to 0.5 s. What comes with a stamp inside a
+    loss that was declared within the last second of samples comes too late, and what was there before (see Repeats)
+    comes twice: both are left out, and told.
+
+    A clock that goes forward looks like a loss. Where it is known when the samples came, stamps that are newer than any
+    that could have come by then (by 0.25 s) tell it apart; without that it is a loss.
+
+    Everything is counted in samples, so the cutting into chunks changes nothing; when they came counts for nothing else.
     """
 
     FOLLOW_S = 2.0
     CONFIRM_S = 0.1
     LOOK_S = 0.5
+    ORDER_S = 0.5
+    TOO_LATE_S = 1.0
+    AHEAD_S = 0.25
     MAX_DRIFT = 5e-3  # seconds a second
 
     def __init__(self, config: GapConfig, sfreq: float, speed: float = 1.0) -> None:
@@ -40,6 +54,9 @@ class GapGuard:
         self._period = 1 / (sfreq * speed)
         self._n_confirm = max(2, round(self.CONFIRM_S * sfreq))
         self._n_look = max(8, round(self.LOOK_S * sfreq))
+        self._n_order = max(self._n_confirm, round(self.ORDER_S * sfreq))
+        self._n_too_late = round(self.TOO_LATE_S * sfreq)
+        self._repeats = Repeats(sfreq, self._period)
         self._slew = self.MAX_DRIFT * self._period
         self._max_fill = round(config.max_fill_s * sfreq)
         self._gain = 1 - np.exp(-1 / (self.FOLLOW_S * sfreq))
@@ -55,37 +72,60 @@ class GapGuard:
         self._look_in = self._n_look  # samples until the next look
         self._least = self._least_before = np.inf  # lateness since the last look, and between it and the one before
         self._stays_late = 0.0  # what the last look found
+        self._lost: deque[tuple[float, float, int]] = deque(maxlen=16)  # stamps from, to; samples on the grid then
+        self._n_extra = 0  # left out since the last sample that was handed on
+        self._least_delay = np.inf  # s from a stamp to its arrival, at the best
+        self._arrived: float | None = None
+        self._repeats.reset()
 
-    def process(self, chunk: Chunk) -> Iterator[Chunk | Gap]:
+    def process(self, chunk: Chunk, arrived: float | None = None) -> Iterator[Chunk | Gap]:
+        """arrived: when the newest of these samples came, on the clock of the stamps, where that is known."""
+        before, self._arrived = self._arrived, arrived
+        again = self._repeats.among(chunk)
+        if again is None:
+            yield from self._sort_out(chunk)
+        else:
+            for run in np.split(np.arange(len(chunk)), np.flatnonzero(np.diff(again)) + 1):
+                if again[run[0]]:
+                    self._n_extra += len(run)
+                else:
+                    yield from self._sort_out(chunk[run[0] : run[-1] + 1])
+        if arrived is not None and self._held is None and len(chunk):
+            # It may grow, or the fastest delay of weeks ago would hide every reset of a clock that drifts.
+            grown = self.MAX_DRIFT * (arrived - before) if before is not None else 0.0
+            self._least_delay = min(self._least_delay + grown, arrived - self._last_time)
+
+    def _sort_out(self, chunk: Chunk) -> Iterator[Chunk | Gap]:
+        """Samples that are news, to samples on the grid and the gaps between them."""
         if self._held is not None:
             chunk, self._held = Chunk.join([self._held, chunk]), None
         if self._last_row is None and len(chunk):
             self._offset = float(chunk.times[0])
         while len(chunk):
             n_good = self._follow(chunk.times.tolist())
-            if n_good == len(chunk):
-                yield self._hand_on(chunk)
-                return
             if n_good:
-                yield self._hand_on(chunk[:n_good])
+                yield from self._hand_on(chunk[:n_good])
                 chunk = chunk[n_good:]
             if self._stays_late:
                 late, self._stays_late = self._stays_late, 0.0
                 yield from self._account(chunk, round(late / self._period), late)
             elif n_good:
                 continue
-            elif len(chunk) < self._n_confirm:
+            elif self._comes_too_late(float(chunk.times[0])):
+                self._n_extra += 1
+                chunk = chunk[1:]
+            elif len(chunk) < self._needed(chunk):
                 self._held = Chunk(chunk.data.copy(), chunk.times.copy(), chunk.valid.copy())
                 return
             else:
-                yield from self._judge(chunk)
+                chunk = yield from self._judge(chunk)
 
     def flush(self) -> Iterator[Chunk | Gap]:
         """The stream is over: what waited for a verdict is handed on as it is."""
         if self._held is not None:
             chunk, self._held = self._held, None
             self._n += len(chunk)
-            yield self._hand_on(chunk)
+            yield from self._hand_on(chunk)
 
     def _follow(self, stamps: list[float]) -> int:
         """How many samples from the first on are where they are due; stops early where a look finds a loss."""
@@ -114,19 +154,56 @@ class GapGuard:
         self._least, self._look_in = least, look_in
         return n - start
 
-    def _judge(self, chunk: Chunk) -> Iterator[Chunk | Gap]:
-        """Account for the first sample, which is suspect, so that it is good now."""
-        stamps = chunk.times[: self._n_confirm]
-        late = stamps - (self._n + np.arange(len(stamps))) * self._period - self._offset
-        limit = max(0.6 * self._period, 6 * self.jitter_s)
+    @property
+    def _limit(self) -> float:
+        return max(0.6 * self._period, 6 * self.jitter_s)
+
+    def _lateness(self, stamps: Times) -> Times:
+        """Seconds behind the time at which each was due, the first of them being the next on the grid."""
+        return stamps - (self._n + np.arange(len(stamps))) * self._period - self._offset
+
+    def _needed(self, chunk: Chunk) -> int:
+        """Samples that a verdict takes."""
+        goes_back = np.diff(chunk.times[: self._n_confirm]).min(initial=0.0) < -self._limit
+        return self._n_order if goes_back else self._n_confirm
+
+    def _judge(self, chunk: Chunk) -> Generator[Chunk | Gap, None, Chunk]:
+        """Account for the first sample, which is suspect, so that it is good now; returns what is left to follow."""
+        window = chunk.times[: self._needed(chunk)]
+        late, limit = self._lateness(window), self._limit
+        if len(window) > self._n_confirm and (order := self._put_in_order(window)) is not None:
+            rest = np.arange(len(order), len(chunk))
+            take = np.concatenate([order, rest])
+            return Chunk(chunk.data[take], chunk.times[take], chunk.valid[take])
+        late = late[: self._n_confirm]
         if late.min() > limit:
-            yield from self._account(chunk, round(float(late.min()) / self._period), float(late.min()))
+            if self._from_the_future(float(window[0])):
+                yield Gap(self._last_time, float(window[0]), 0, "the stream's clock went forward", filled=True)
+                self._move(float(late.min()))
+            else:
+                yield from self._account(chunk, round(float(late.min()) / self._period), float(late.min()))
         elif late.max() < -limit:
-            yield Gap(self._last_time, float(stamps[0]), 0, "the stream's clock went back", filled=True)
+            yield Gap(self._last_time, float(window[0]), 0, "the stream's clock went back", filled=True)
+            self._least_delay = np.inf
             self._move(float(late.max()))
         else:
             # Late once and back again: jitter, larger than was thought.
             self.jitter_s = abs(float(late[0])) / 6 * (1 + 1e-9)
+        return chunk
+
+    def _put_in_order(self, stamps: Times) -> npt.NDArray[np.intp] | None:
+        """The order of the fewest first samples that are all where they are due when they are sorted; None: there is none."""
+        for n in range(2, len(stamps) + 1):
+            order = np.argsort(stamps[:n], kind="stable")
+            if np.abs(self._lateness(stamps[order])).max() <= self._limit:
+                return order
+        return None
+
+    def _comes_too_late(self, stamp: float) -> bool:
+        return any(start < stamp < end and self._n - n <= self._n_too_late for start, end, n in self._lost)
+
+    def _from_the_future(self, stamp: float) -> bool:
+        return self._arrived is not None and stamp > self._arrived - self._least_delay + self.AHEAD_S
 
     def _account(self, chunk: Chunk, n_missing: int, late_s: float) -> Iterator[Chunk | Gap]:
         assert self._last_row is not None
@@ -136,9 +213,10 @@ class GapGuard:
         if filled:
             ramp = np.linspace(0, 1, n_missing + 2)[1:-1]
             data = self._last_row + ramp[:, None].astype(np.float32) * (chunk.data[:1] - self._last_row)
-            yield self._hand_on(Chunk(data, start + ramp * (end - start), np.zeros(n_missing, np.bool_)))
+            yield from self._hand_on(Chunk(data, start + ramp * (end - start), np.zeros(n_missing, np.bool_)))
         self._n += n_missing
         self._move(late_s, n_missing)
+        self._lost.append((start + self._period / 2, end - self._period / 2, self._n))
 
     def _move(self, late_s: float, n_missing: int = 0) -> None:
         """What was late by `late_s` is on time from now on."""
@@ -146,8 +224,11 @@ class GapGuard:
         self._least -= late_s
         self._least_before -= late_s
 
-    def _hand_on(self, chunk: Chunk) -> Chunk:
+    def _hand_on(self, chunk: Chunk) -> Iterator[Chunk | Gap]:
         """Stamps strictly in order, so that a time names one sample: one that is not is a nanosecond after its elder."""
+        if self._n_extra and len(chunk):
+            extra, self._n_extra = self._n_extra, 0
+            yield Gap(self._last_time, float(chunk.times[0]), 0, "samples came twice or too late", True, extra)
         last, ordered = self._last_time, []
         in_order = True
         for stamp in chunk.times.tolist():
@@ -158,4 +239,4 @@ class GapGuard:
         if not in_order:
             chunk = Chunk(chunk.data, np.array(ordered), chunk.valid)
         self._last_time, self._last_row = last, chunk.data[-1:].copy()
-        return chunk
+        yield chunk

@@ -93,6 +93,7 @@ class Gap:
     """A stretch without samples: from the last sample before it to the first one after it.
 
     `filled`: its samples were interpolated and marked invalid; otherwise every stage starts afresh behind it.
+    `n_extra`: samples that came twice, or too late for their place, and were left out.
     """
 
     start: float
@@ -100,6 +101,7 @@ class Gap:
     n_missing: int
     cause: str
     filled: bool = False
+    n_extra: int = 0
 
 
 @runtime_checkable

@@ -120,6 +120,10 @@ def describe(line: dict[str, Any]) -> str:
         so_far = " so far" if kind == "onset" else ""
         return f"{line['label']} at {times}{so_far}, confidence {line['confidence']:.2f}"
     if kind == "gap":
+        if line.get("n_extra"):
+            return f"{line['n_extra']} samples left out: {line['cause']}"
+        if not line["n_missing"]:
+            return f"no sample missing: {line['cause']}"
         what = "filled in" if line["filled"] else "every stage starts afresh"
         return f"gap: {line['n_missing']} samples missing ({line['cause']}), {what}"
     if kind == "connected":

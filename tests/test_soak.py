@@ -17,7 +17,7 @@ def test_a_short_soak_accounts_for_every_sample_and_gives_the_offline_events(tmp
     result = soak(recording, str(PIPELINE), 0.15, seed=3, console=Console(quiet=True))
     kept = result["kept"]
     assert kept["every sample sent was received"], result["figures"]
-    assert kept["sent and declared lost make the whole"], result["figures"]
+    assert kept["processed and declared lost make the whole"], result["figures"]
     assert kept["events are those of the offline answer"], result["figures"]
     assert result["reconnects"] == 1
 

@@ -12,8 +12,10 @@ def stamps(n: int = 20_000) -> np.ndarray:
     return 1e5 + np.arange(n) / SFREQ
 
 
-def guard(times: np.ndarray, chunk: int = 8, config: GapConfig | None = None) -> tuple[Chunk, list[Gap]]:
-    data = np.arange(len(times), dtype=np.float32)[:, None]
+def guard(
+    times: np.ndarray, chunk: int = 8, config: GapConfig | None = None, data: np.ndarray | None = None
+) -> tuple[Chunk, list[Gap]]:
+    data = np.arange(len(times), dtype=np.float32)[:, None] if data is None else data
     stage = GapGuard(config or GapConfig(), SFREQ)
     items = []
     for at in range(0, len(times), chunk):
@@ -107,3 +109,88 @@ def test_every_single_loss_is_found_once_there_was_a_stretch_without_jitter() ->
     assert sum(g.n_missing for g in wanted) == 174
     for chunk in (1, 3, 64):
         assert guard(stamps()[keep], chunk)[1] == wanted
+
+
+def sent(order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Stamps and values of samples 0 to 19,999 in the order in which they are sent."""
+    return stamps()[order], order.astype(np.float32)[:, None]
+
+
+def moved(start: int, length: int, behind: int) -> np.ndarray:
+    """All samples in order, but `length` of them from `start` on come behind the `behind` samples after them."""
+    order = np.arange(20_000)
+    order[start : start + length + behind] = np.roll(order[start : start + length + behind], -length)
+    return order
+
+
+@pytest.mark.parametrize("length", [1, 8, 64, 300])
+@pytest.mark.parametrize("chunk", [1, 7, 20_000])
+def test_samples_sent_twice_are_left_out_and_told(length: int, chunk: int) -> None:
+    order = np.insert(np.arange(20_000), 9000, np.arange(9000 - length, 9000))
+    times, data = sent(order)
+    out, gaps = guard(times, chunk, data=data)
+    assert [(g.n_missing, g.n_extra, g.filled) for g in gaps] == [(0, length, True)]
+    np.testing.assert_array_equal(out.data[:, 0], np.arange(20_000))
+    np.testing.assert_array_equal(out.times, stamps())
+
+
+def test_the_same_values_at_new_times_are_no_repeat() -> None:
+    rows = np.tile(np.random.default_rng(0).normal(size=(8, 1)), (2500, 1)).astype(np.float32)
+    out, gaps = guard(stamps(), data=rows)
+    assert gaps == []
+    assert len(out) == 20_000
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_a_flat_stream_that_is_stamped_by_the_chunk_repeats_nothing(value: float) -> None:
+    sawtooth = np.repeat(stamps()[15::16], 16)
+    out, gaps = guard(sawtooth, data=np.full((20_000, 1), value, np.float32))
+    assert gaps == []
+    assert len(out) == 20_000
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 20_000])
+def test_a_chunk_that_is_overtaken_by_the_next_is_put_in_its_place(chunk: int) -> None:
+    times, data = sent(moved(9000, 8, 8))
+    out, gaps = guard(times, chunk, data=data)
+    assert gaps == []
+    np.testing.assert_array_equal(out.data[:, 0], np.arange(20_000))
+    np.testing.assert_array_equal(out.times, stamps())
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 20_000])
+@pytest.mark.parametrize("length", [20, 64])
+def test_a_chunk_that_comes_after_it_was_declared_lost_is_left_out(chunk: int, length: int) -> None:
+    times, data = sent(moved(9000, length, 64))
+    out, gaps = guard(times, chunk, data=data)
+    assert [(g.n_missing, g.n_extra) for g in gaps] == [(length, 0), (0, length)]
+    kept = out.data[out.valid, 0]
+    np.testing.assert_array_equal(kept, np.delete(np.arange(20_000), np.arange(9000, 9000 + length)))
+
+
+def arriving(times: np.ndarray, arrivals: np.ndarray) -> tuple[Chunk, list[Gap]]:
+    """Chunks of 8, each with the time at which its last sample came."""
+    stage, items = GapGuard(GapConfig(), SFREQ), []
+    for at in range(0, len(times), 8):
+        chunk = Chunk(np.arange(at, at + 8, dtype=np.float32)[:, None], times[at : at + 8])
+        items += stage.process(chunk, float(arrivals[at + 7]))
+    items += stage.flush()
+    return Chunk.join([i for i in items if isinstance(i, Chunk)]), [i for i in items if isinstance(i, Gap)]
+
+
+@pytest.mark.parametrize("offset", [0.0, -4e5])
+def test_a_clock_that_goes_forward_is_told_from_a_loss_by_when_its_samples_came(offset: float) -> None:
+    times, arrivals = stamps(), stamps() + 0.01 + offset
+    times[10_000:] += 5.0
+    out, gaps = arriving(times, arrivals)
+    assert [(g.n_missing, g.cause) for g in gaps] == [(0, "the stream's clock went forward")]
+    np.testing.assert_array_equal(out.data[:, 0], np.arange(20_000))
+
+
+def test_a_loss_within_samples_that_come_all_at_once_is_a_loss() -> None:
+    # The consumer slept for 30 s: what waited for it has a hole of 4 s in it.
+    keep = np.delete(np.arange(20_000), np.arange(9000, 9000 + 1024))
+    times = np.concatenate([stamps()[keep], 1e5 + (20_000 + np.arange(8)) / SFREQ])[: len(keep) // 8 * 8]
+    arrivals = np.maximum(times + 0.01, np.where(times > times[5000], times[5000] + 30, 0))
+    _, gaps = arriving(times, arrivals)
+    assert [(g.n_missing, g.cause) for g in gaps] == [(1024, "samples lost")]

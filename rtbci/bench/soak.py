@@ -19,7 +19,7 @@ from rich.console import Console
 from rtbci.bench.tagging import SFREQ, write_noise
 from rtbci.demo import PIPELINE
 from rtbci.engine import EngineSpec
-from rtbci.faults import Faults
+from rtbci.faults import BadChannel, Faults
 from rtbci.front import print_json
 from rtbci.lsl_config import on_this_machine
 from rtbci.pipeline import Pipeline
@@ -66,16 +66,27 @@ def soak_report(hours: float, seed: int, *, json: bool, pipeline: str = str(PIPE
 
 
 def seeded_faults(hours: float, seed: int) -> Faults:
-    """Per hour about 6 gaps of 0.05 to 5 s and 1 return; jitter, drift, ragged chunks, and one lost chunk in 5000."""
+    """Per hour about 6 gaps of 0.05 to 5 s, 1 return, 1 clock that goes back and 1 bad channel; in 10,000 chunks 2 that
+    are lost, 1 sent twice and 1 that is late; jitter, drift and ragged chunks throughout.
+    """
     rng = np.random.default_rng(seed)
     length = hours * 3600
     # Minutes apart, so that each is an interval of its own.
     places = np.sort(rng.permutation(np.arange(30.0, max(31.0, length - 30), 60.0))[: max(2, round(7 * hours))])
     away = rng.choice(len(places), max(1, round(hours)), replace=False)
     gaps = [(float(at), float(rng.uniform(0.05, 5))) for i, at in enumerate(places) if i not in away]
+    # Between the others, so that each is known by its own place. No clock goes forward: at full speed nothing tells when
+    # a sample came, and without that it is a loss.
+    between = rng.choice(places + 20.0, (2, max(1, round(hours))), replace=len(places) < 2 * round(hours))
+    kinds = ("flat", "saturated", "nan", "swapped")
     return Faults(
-        jitter_ms=0.1, drift_ppm=50.0, drop=2e-4, gaps=tuple(gaps), chunk_range=(8, 64),
+        jitter_ms=0.1, drift_ppm=50.0, drop=2e-4, duplicate=1e-4, late=1e-4, gaps=tuple(gaps), chunk_range=(8, 64),
         reconnect_at_s=tuple(float(places[i]) for i in sorted(away)),
+        clock_resets=tuple((float(at), -float(rng.uniform(0.5, 10))) for at in sorted(between[0])),
+        bad_channels=tuple(
+            BadChannel(channel=int(rng.integers(18)), kind=kinds[k % 4], at=(float(at), 15.0))  # type: ignore[arg-type]
+            for k, at in enumerate(sorted(between[1]))
+        ),
     )  # fmt: skip
 
 
@@ -89,7 +100,7 @@ def soak(recording: Path, pipeline: str, hours: float, seed: int, console: Conso
     wanted = offline(replay, Pipeline.load(pipeline))
     samples = course.state["samples"]
     n_all = round(hours * 3600 * SFREQ)
-    astray = abs(samples["received"] + samples["filled"] + samples["lost"] - n_all)
+    astray = abs(samples["received"] - samples["extra"] + samples["filled"] + samples["lost"] - n_all)
     quarter = max(1, len(course.rss_mb) // 4)
     grown = max(course.rss_mb[-quarter:]) - max(course.rss_mb[quarter : 2 * quarter] or course.rss_mb)
     opened = max(course.files[-quarter:]) - max(course.files[quarter : 2 * quarter] or course.files)
@@ -98,7 +109,8 @@ def soak(recording: Path, pipeline: str, hours: float, seed: int, console: Conso
     drift = offline(replace(replay, faults=Faults()), Pipeline.load(pipeline)).drift()
     figures = {
         "every sample sent was received": f"{samples['received']} of {sent}",
-        "sent and declared lost make the whole": f"{astray} of {n_all} samples astray, {wanted.gaps} gaps",
+        "processed and declared lost make the whole": f"{astray} of {n_all} samples astray, {wanted.gaps} gaps, "
+        f"{samples['extra']} samples twice or too late",
         "events are those of the offline answer": f"{len(course.events)} live, {len(wanted.events)} offline",
         "memory is flat": f"{grown:+.1f} MB from the second quarter to the last, {max(course.rss_mb):.0f} MB at most",
         "file handles are flat": f"{opened:+d}, {max(course.files)} at most",

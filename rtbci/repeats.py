@@ -1,0 +1,68 @@
+"""Samples that were sent twice; told apart at the gap guard's door."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+import numpy.typing as npt
+
+from rtbci.types import Chunk, Flags, Samples, Times
+
+
+class Repeats:
+    """A sample is a repeat if one of the last 2 s of samples bore its stamp and its very values.
+
+    What proves nothing: values that are also those of the sample before (a flat stream), and stamps of a stream that
+    gives several samples one stamp. Everything is counted in samples, so the cutting into chunks changes nothing.
+    """
+
+    REMEMBER_S = 2.0
+    SAME = 0.1  # periods between two stamps of one sample: a clock's offset is estimated again and again
+    APART = 0.5  # periods between the stamps of two samples, where each has its own
+    SHARED = 0.1  # of the samples; from here on stamps are shared by habit
+
+    def __init__(self, sfreq: float, period: float) -> None:
+        """period: of the samples, on the clock of the stamps (s)."""
+        self._n_remembered = max(8, round(self.REMEMBER_S * sfreq))
+        self._same, self._apart = self.SAME * period, self.APART * period
+        self.reset()
+
+    def reset(self) -> None:
+        self._past: deque[tuple[Times, Samples]] = deque()
+        self._n_past = 0
+        self._newest = -np.inf
+
+    def among(self, chunk: Chunk) -> Flags | None:
+        """Which samples came before; None where none did, as nearly always."""
+        if not len(chunk):
+            return None
+        newest = np.maximum.accumulate(np.concatenate([[self._newest], chunk.times]))
+        old = np.flatnonzero(chunk.times < newest[:-1] + self._same)
+        found = self._look_back(chunk, old) if len(old) else None
+        self._newest = float(newest[-1])
+        self._remember(chunk)
+        return found
+
+    def _look_back(self, chunk: Chunk, old: npt.NDArray[np.intp]) -> Flags | None:
+        times = np.concatenate([*(t for t, _ in self._past), chunk.times])
+        rows = np.concatenate([*(r for _, r in self._past), chunk.data])
+        found = np.zeros(len(chunk), np.bool_)
+        for i in old.tolist():
+            found[i] = self._came_before(times, rows, self._n_past + i)
+        return found if found.any() else None
+
+    def _came_before(self, times: Times, rows: Samples, at: int) -> bool:
+        first = max(1, at - self._n_remembered)
+        past = times[first:at]
+        alike = np.flatnonzero(np.abs(past - times[at]) < self._same) + first
+        if not len(alike) or np.count_nonzero(np.diff(past) < self._apart) > self.SHARED * len(past) + 1:
+            return False
+        wanted = rows[at].tobytes()
+        return any(rows[k].tobytes() == wanted != rows[k - 1].tobytes() for k in alike.tolist())
+
+    def _remember(self, chunk: Chunk) -> None:
+        self._past.append((chunk.times.copy(), chunk.data.copy()))
+        self._n_past += len(chunk)
+        while self._n_past - len(self._past[0][0]) > self._n_remembered:
+            self._n_past -= len(self._past.popleft()[0])
