@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from rtbci.errors import EngineFailed, RtbciError
+from rtbci.plain import one_line
+
+
+class Commands(TyperGroup):
+    """Commands whose options take no number that is none: `--seconds nan` is a mistake, and so is infinity."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        command = super().get_command(ctx, cmd_name)
+        for parameter in getattr(command, "params", ()):
+            parameter.callback = parameter.callback or _finite
+        return command
+
+
+def _finite(_ctx: Any, parameter: Any, value: Any) -> Any:
+    for one in value if isinstance(value, list | tuple) else (value,):
+        if isinstance(one, float) and not math.isfinite(one):
+            raise typer.BadParameter(f"{one} is no number", param=parameter)
+    return value
+
 
 app = typer.Typer(
+    cls=Commands,
     help="Real-time streaming BCI classifier: train on your recordings, go live on your amplifier, get the same answer.",
     no_args_is_help=True,
     add_completion=False,
@@ -70,14 +92,14 @@ def streams(
     """List the LSL streams on the network."""
     from dataclasses import asdict
 
-    from rich.console import Console
     from rich.table import Table
 
     from rtbci.front import print_json
     from rtbci.lsl_config import quiet_lsl
 
     quiet_lsl()
-    from rtbci.sources.lsl import list_streams
+    from rtbci.sources.discovery import list_streams
+    from rtbci.terminal import Terminal
 
     found = list_streams(wait)
     if json:
@@ -88,7 +110,7 @@ def streams(
     for s in found:
         rate = f"{s.sfreq:g} Hz" if s.sfreq else "irregular"
         table.add_row(s.name, s.type, str(s.n_channels), rate, s.format, s.hostname, s.source_id)
-    Console().print(table)
+    Terminal().print(table)
 
 
 @app.command()
@@ -134,21 +156,62 @@ def replay(
     seconds: Annotated[float | None, typer.Option(min=0, help="Play only this many seconds.")] = None,
     chunk: Annotated[int, typer.Option(min=1, help="Samples a chunk.")] = 8,
     wait: Annotated[bool, typer.Option("--wait", help="Begin when a consumer has connected.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the faults.")] = 0,
-    jitter_ms: Annotated[float, typer.Option(min=0, help="Jitter of the stamps.")] = 0.0,
+    together: Annotated[
+        bool, typer.Option("--together", help="Each file is a stream of its own; all on one clock, from one moment on.")
+    ] = False,
+    all_streams: Annotated[
+        bool, typer.Option("--all-streams", help="Each stream of an XDF file, markers too, as it was recorded.")
+    ] = False,
+    stdin: Annotated[
+        bool,
+        typer.Option("--stdin", help="Obey lines of standard input: pause, resume, seek 120, seek -10, speed 4, quit."),
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the faults: the same faults at the same samples.")] = 0,
+    jitter_ms: Annotated[float, typer.Option(min=0, help="Jitter of the stamps, chunk by chunk (SD).")] = 0.0,
     drop: Annotated[float, typer.Option(min=0, max=1, help="Probability that a chunk is lost.")] = 0.0,
-    gap: Annotated[list[str] | None, typer.Option(help="AT:LEN seconds that are not sent; may be given again.")] = None,
-    drift_ppm: Annotated[float, typer.Option(help="Drift of the source's clock.")] = 0.0,
-    reconnect: Annotated[list[float] | None, typer.Option(help="Vanish at this second and come back; again.")] = None,
+    duplicate: Annotated[float, typer.Option(min=0, max=1, help="Probability that a chunk is sent twice.")] = 0.0,
+    late: Annotated[float, typer.Option(min=0, max=1, help="Probability that a chunk comes after the next one.")] = 0.0,
+    chunk_range: Annotated[
+        str | None, typer.Option(metavar="FEWEST:MOST", help="Chunks of that many samples, as 8:64.")
+    ] = None,
+    gap: Annotated[
+        list[str] | None, typer.Option(metavar="AT:LEN", help="Seconds that are not sent, as 60:5; again for more.")
+    ] = None,
+    drift_ppm: Annotated[
+        float, typer.Option(help="Drift of the source's clock; 1000: samples come 0.1 % too slowly, -1000: too fast.")
+    ] = 0.0,
+    clock_reset: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="AT:SHIFT", help="All stamps shifted by seconds from then on, as 60:-2.5; again for more."
+        ),
+    ] = None,
+    reconnect: Annotated[
+        list[float] | None,
+        typer.Option(metavar="AT", help="Vanish at this second and come back 1 s later; again for more."),
+    ] = None,
+    bad: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CHANNEL:KIND:AT:LEN",
+            help="A channel, by its name or number (from 1), is flat, saturated, nan, or swapped with the next one for "
+            "that many seconds, as Fp1-F7:flat:10:5; again for more.",
+        ),
+    ] = None,
 ) -> None:
-    """Stream a recording as if it were an amplifier, with faults on request. Ctrl-C ends it."""
+    """Stream a recording as if it were an amplifier, with faults on request. Ctrl-C ends it.
+
+    On a terminal: space pauses, the arrows go 10 s or a minute back and on, + and - change the speed, q ends. The faults'
+    seconds count from the start of what is played.
+    """
     from rtbci.live import replay_files
 
     replay_files(
         recordings, name=name, speed=speed, loop=loop, start_s=start, duration_s=seconds, chunk=chunk,
-        wait_for_consumer=wait, seed=seed,
-        faults={"jitter_ms": jitter_ms, "drop": drop, "drift_ppm": drift_ppm,
-                "gaps": gap or [], "reconnect_at_s": reconnect or []},
+        wait_for_consumer=wait, seed=seed, together=together, all_streams=all_streams, lines=stdin,
+        faults={"jitter_ms": jitter_ms, "drop": drop, "duplicate": duplicate, "late": late, "drift_ppm": drift_ppm,
+                "chunk_range": chunk_range, "gap": gap or [], "clock_reset": clock_reset or [], "bad": bad or [],
+                "reconnect_at_s": reconnect or []},
     )  # fmt: skip
 
 
@@ -272,12 +335,14 @@ def record(
 
     quiet_lsl()
     from rtbci.record import record_streams
-    from rtbci.sources.lsl import parse_query
+    from rtbci.sources.discovery import parse_query
 
     record_streams(parse_query(stream), out, seconds, json=json, wait_s=wait or None)
 
 
-bench = typer.Typer(help="Measure speed on this machine; ratios of things measured in turn.", no_args_is_help=True)
+bench = typer.Typer(
+    cls=Commands, help="Measure speed on this machine; ratios of things measured in turn.", no_args_is_help=True
+)
 app.add_typer(bench, name="bench")
 
 
@@ -377,7 +442,7 @@ def main() -> None:
 
 
 def _fail(text: str) -> None:
-    sys.stderr.write("error: " + " ".join(text.split()) + "\n")
+    sys.stderr.write(f"error: {one_line(text)}\n")
     sys.exit(2)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from rtbci.config import CueConfig
 from rtbci.models.tagger import Judge
+from rtbci.plain import one_line
 from rtbci.types import Chunk
 
 
@@ -26,7 +27,7 @@ class Answer:
     """What the network says of the window behind a cue; `time` is that of the window's last sample.
 
     valid: False where a sample was filled in. No probabilities, and no time (NaN), where samples of the window are
-    missing: it began before the stream or in a gap, or the cue came too late.
+    missing: it began before the stream or in a gap, or the cue came too late; or where the answer is no number.
     """
 
     cue: Cue
@@ -96,6 +97,8 @@ class CueTagger:
             return None
         window = held[first : first + self._window]
         scores = self._judge(window.data[None])[0]
+        if not np.isfinite(scores).all():
+            return missed(cue)
         return Answer(cue, float(window.times[-1]), tuple(map(float, scores)), bool(window.valid.all()))
 
 
@@ -110,7 +113,7 @@ def table(answers: list[Answer] | tuple[Answer, ...], classes: tuple[str, ...]) 
     for answer in answers:
         p = answer.probabilities
         likeliest = classes[int(np.argmax(p))] if len(p) > 1 else ""
-        text = " ".join(answer.cue.text.split())
+        text = one_line(answer.cue.text)
         shown = [f"{value:.6f}" for value in p] or ["n/a"] * len(classes)
         rows.append("\t".join((f"{answer.cue.time:.4f}", text, str(answer.valid).lower(), likeliest or "n/a", *shown)))
     return "\n".join(rows) + "\n"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import multiprocessing
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
+from rtbci import wire
 from rtbci.session import EngineProcess
 
 
@@ -40,8 +40,7 @@ class DashboardProcess:
         """Hand the commands that have come on to the engine."""
         try:
             while self._commands.poll():
-                what: dict[str, Any] = self._commands.recv()
-                self._engine.command(**what)
+                self._engine.command(**wire.receive(self._commands))
         except (EOFError, OSError):
             return
 

@@ -9,22 +9,27 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from rich.console import Console
-from rich.markup import escape
+import numpy as np
+from rich.text import Text
 
+from rtbci.errors import StreamMismatch
 from rtbci.front import print_json
 from rtbci.lsl_config import users_own
 from rtbci.sinks.recorder import labrecorder, size_text
+from rtbci.terminal import Terminal
 
 Level = Literal["ok", "warning", "problem"]
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 FOUND_WITHIN_S = 2.0
+CLOCK_WITHIN_S = 3.0
+UNSURE_S = 0.01  # a clock that is known no better than this
 LOW_DISK_BYTES = 5 << 30
 FULL_DISK_BYTES = 256 << 20
 
@@ -69,7 +74,7 @@ class Finding:
 
 def doctor_report(json: bool) -> int:
     """Look at everything; 0 where nothing is a problem, else 1."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     findings: list[Finding] = []
     for check in CHECKS:
         for finding in check():
@@ -82,11 +87,11 @@ def doctor_report(json: bool) -> int:
     return int(sick > 0)
 
 
-def _print(finding: Finding, console: Console) -> None:
-    style = _STYLES[finding.level]
-    console.print(f"[{style}]{finding.level:8}[/{style}] {finding.name:12} {escape(finding.text)}")
+def _print(finding: Finding, console: Terminal) -> None:
+    level = Text(f"{finding.level:8}", _STYLES[finding.level])
+    console.print(level + Text(f" {finding.name:12} {finding.text}"))
     if finding.todo:
-        console.print(f"{'':21} → {escape(finding.todo)}")
+        console.print(f"{'':21} → {finding.todo}")
 
 
 def check_liblsl() -> Iterable[Finding]:
@@ -135,22 +140,51 @@ def check_network() -> Iterable[Finding]:
         yield Finding("transport", "problem", "found, but no sample comes through", "allow TCP 16572-16604")
 
 
+def _has_sane_sizes(stream: Any) -> bool:
+    from rtbci.sources.discovery import check_sizes
+
+    try:
+        check_sizes(stream)
+    except StreamMismatch:
+        return False
+    return True
+
+
 def check_streams() -> Iterable[Finding]:
-    """Each stream's host, and how far its clock is from ours; liblsl corrects any distance that it can measure."""
+    """Each stream's host, and how far its clock is from ours: any distance that can be measured is corrected."""
     import pylsl
 
-    found = [s for s in pylsl.resolve_streams(1.0) if s.type() != "doctor"]
+    found = [s for s in pylsl.resolve_streams(1.0) if s.type() != "doctor" and _has_sane_sizes(s)]
     if not found:
         yield Finding("streams", "ok", "none on the network at present")
-    for info in found:
+    for info, (offset_s, uncertainty_s) in zip(found, _clocks(found), strict=True):
         name = f"{info.name()} on {info.hostname()}"
-        try:
-            offset = pylsl.StreamInlet(info, recover=False).time_correction(timeout=3.0)
-        except (pylsl.util.TimeoutError, pylsl.util.LostError):
+        text = f"{name}: {offset_s * 1e3:+.3f} ms from ours, at most {uncertainty_s * 1e3:.3f} ms off, corrected"
+        if not np.isfinite(uncertainty_s):
             todo = "allow UDP between the two machines; without it the stamps of this stream cannot be trusted"
             yield Finding("clock", "warning", f"{name}: its clock does not answer", todo)
+        elif uncertainty_s > UNSURE_S:
+            todo = "use a cable instead of Wi-Fi, or a network with less traffic: stamps are as uncertain as this"
+            yield Finding("clock", "warning", text, todo)
         else:
-            yield Finding("clock", "ok", f"{name}: {offset * 1e3:+.3f} ms from ours, corrected")
+            yield Finding("clock", "ok", text)
+
+
+def _clocks(found: Sequence[Any]) -> list[tuple[float, float]]:
+    """(offset, uncertainty) of each stream's host, s; all are asked at once; (nan, inf) for one that does not answer."""
+    import pylsl
+
+    from rtbci.sources.clock import measured
+
+    inlets = [pylsl.StreamInlet(info, recover=False) for info in found]
+    clocks = dict.fromkeys(range(len(inlets)), (np.nan, np.inf))
+    deadline = time.monotonic() + CLOCK_WITHIN_S
+    while time.monotonic() < deadline and not np.isfinite([u for _, u in clocks.values()]).all():
+        for k, inlet in enumerate(inlets):
+            with suppress(pylsl.util.TimeoutError, pylsl.util.LostError):
+                clocks[k] = measured(inlet)
+        time.sleep(0.02)
+    return list(clocks.values())
 
 
 def check_torch() -> Iterable[Finding]:

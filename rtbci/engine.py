@@ -13,8 +13,10 @@ import numpy as np
 from pylsl import local_clock
 
 from rtbci.decisions import Detection
+from rtbci.electrodes import Electrodes
 from rtbci.errors import StreamMismatch, StreamNotFound
 from rtbci.hold import Hold
+from rtbci.moves import follow
 from rtbci.pipeline import Pipeline, check_rate
 from rtbci.quality import Quality
 from rtbci.sinks.events import EventLog
@@ -22,13 +24,18 @@ from rtbci.sinks.layout import layout_of, write_layout
 from rtbci.sinks.monitor import MonitorWriter
 from rtbci.sinks.notes import take_note
 from rtbci.sinks.outlets import Outlets
-from rtbci.sources.lsl import Connected, Lost, LslSource, Refused, predicate
+from rtbci.sinks.shapes import Number
+from rtbci.sources.control import Moved
+from rtbci.sources.discovery import predicate
+from rtbci.sources.lsl import ClockJumped, Connected, Item, Lost, LslSource
 from rtbci.sources.markers import MarkerSource
-from rtbci.status import STALE_S, Latency, Session, Tally, state_of
+from rtbci.staleness import Staleness
+from rtbci.status import Latency, Session, Tally, state_of
 from rtbci.timing import GapGuard
 from rtbci.types import Chunk, Event, Gap, StreamInfo
 
 STATUS_EVERY_S = 0.1
+STALLED_S = 1.0  # a turn of the loop that takes longer is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,8 @@ class Engine:
         self.began = time.monotonic()
         self._status_due = 0.0
         self.newest_stamp = 0.0
-        self.newest_arrival = 0.0
+        self.furthest_s = 0.0  # seconds of the recording, before a replay was sent elsewhere
+        self.staleness = Staleness()
         self.probability: list[float] = []
         self.recording: dict[str, Any] | None = None  # the recorder's state, as the front end tells it
         self._warm_up()
@@ -83,10 +91,12 @@ class Engine:
         turn = time.monotonic()
         try:
             while not self.stopping:
-                for item in self.source.read(0.02):
+                items = self.source.read(0.02)
+                self._mind_age()  # before old samples are answered
+                for item in items:
                     self._handle(item)
                 now = time.monotonic()
-                if now - turn > STALE_S and self.session is not None:
+                if now - turn > STALLED_S and self.session is not None:
                     self._log("stalled", seconds=round(now - turn, 2))
                 turn = now
                 if now >= self._status_due:
@@ -100,6 +110,16 @@ class Engine:
         self._poll()
         self._publish_status()
 
+    def _mind_age(self) -> None:
+        """Tell everybody when the answers become old, and when they are new again."""
+        turn = self.staleness.look(local_clock())
+        if turn is not None:
+            about = {"age_s": round(turn.age_s, 3), "seconds": round(turn.seconds, 3)}
+            self._log(turn.kind, **about)
+            self._status_due = 0.0
+            if self.outlets is not None:
+                self.outlets.marker({"label": "rtbci", "state": turn.kind, **about}, local_clock())
+
     def stop(self) -> None:
         self.stopping = True
 
@@ -112,7 +132,7 @@ class Engine:
             self._end_span()
         if self._event_log is not None:
             duration = self.session.next_index / self.session.info.sfreq if self.session else 0.0
-            self._event_log.close(duration)
+            self._event_log.close(max(duration, self.furthest_s))
             self._event_log = None
         if self.outlets is not None:
             self.outlets.close()
@@ -127,16 +147,20 @@ class Engine:
             self.monitor = None
 
     def command(self, what: dict[str, Any]) -> None:
-        """One command of a front end: {"do": "stop"} or {"do": "threshold", "value": 0.7}."""
+        """One command of a front end: {"do": "stop"} or {"do": "threshold", "value": 0.7}; what is none changes nothing."""
         if what.get("do") == "stop":
             self.stop()
         elif what.get("do") == "go":
             self.hold.release()
         elif what.get("do") == "recording":
-            self.recording = what["state"]
+            self.recording = what["state"] if isinstance(what.get("state"), dict) else None
+        elif what.get("do") == "replay" and self.source.replay is not None:
+            self.source.replay.say(str(what.get("say")))
         elif what.get("do") == "threshold" and self.session is not None:
-            self.session.live.decision.set_threshold(float(what["value"]))
-            self._log("threshold", value=float(what["value"]))
+            value: Any = what.get("value")
+            if value in Number(0, 1):
+                self.session.live.decision.set_threshold(float(value))
+                self._log("threshold", value=float(value))
         else:
             take_note(what, self._event_log, self.outlets, self._log)
 
@@ -177,13 +201,18 @@ class Engine:
 
     # -- what the source brings ---------------------------------------------------------------------------
 
-    def _handle(self, item: Chunk | Connected | Lost | Refused) -> None:
+    def _handle(self, item: Item) -> None:
         if isinstance(item, Chunk):
             self._samples(item)
         elif isinstance(item, Connected):
             self._connected(item)
         elif isinstance(item, Lost):
             self._log("lost", reason=item.reason)
+            self._status_due = 0.0
+        elif isinstance(item, ClockJumped):
+            self._log("clock", by_s=round(item.by_s, 6), offset_s=round(item.offset_s, 6))
+        elif isinstance(item, Moved):
+            follow(self, item)
         else:
             if self.session is None:
                 raise StreamMismatch(item.reason)
@@ -191,13 +220,18 @@ class Engine:
 
     def _connected(self, found: Connected) -> None:
         info = self._with_unit(found.info)
+        self.staleness.begin(local_clock())
+        if self.source.replay is not None and self.source.replay.is_paused:
+            self.staleness.stand_still()
+        if not found.clock.known:
+            self._log("warning", text=f"the clock of {found.hostname} does not answer; stamps are set by arrival")
         again = self.session is not None
         if again:
             self.tally.reconnects += 1
         old = self.session
         if old is not None and (_shape(old.info), old.speed) == (_shape(info), found.speed):
             # Whatever it calls itself now: its first stamp tells the guard how long it was away.
-            old.info, old.hostname = info, found.hostname
+            old.info, old.hostname, old.clock = info, found.hostname, found.clock
             self._log("reconnected", stream=info.name, host=found.hostname)
             return
         config = self.pipeline.config
@@ -207,20 +241,13 @@ class Engine:
             self._end_span()
         guard = GapGuard(config.gaps, info.sfreq, found.speed or 1)
         delay_s = self.pipeline.filter_delay_s(info.sfreq)["total"]
-        self.session = Session(
-            info, found.speed, guard, live, found.hostname, round(delay_s, 4), found.clock_offset_s, Quality(info)
-        )
+        electrodes = live.find(Electrodes)  # judges for itself, where the pipeline masks what is bad
+        quality = Quality(info) if electrodes is None else electrodes.quality
+        self.session = Session(info, found.speed, guard, live, found.hostname, round(delay_s, 4), found.clock, quality)
         if old is not None:
             self.session.next_index = round(old.next_index * info.sfreq / old.info.sfreq)
             self.session.away_since = self.newest_stamp
-        if self.monitor is not None:
-            self.life = self.monitor.open_rings(
-                info.sfreq, len(info.channels), config.sfreq, self.pipeline.n_inputs,
-                self.pipeline.hop_s, len(self.pipeline.classes),
-            )  # fmt: skip
-            write_layout(
-                self.monitor.folder, self.life, layout_of(info, found.speed, self.pipeline, live.decision.labels)
-            )
+        self._open_rings(self.session)
         self._bring_up_outlets(info)
         if self.spec.events and self._event_log is None:
             self._event_log = EventLog(self.spec.events, datetime.now().replace(microsecond=0))
@@ -229,17 +256,38 @@ class Engine:
             self._log("warning", text=f"{len(silent)} channels name no unit; taken as microvolts")
         self._log("connected", stream=info.name, host=found.hostname, sfreq=info.sfreq, channels=len(info.channels))
 
+    def _open_rings(self, session: Session) -> None:
+        """Samples that do not follow those before them go to rings of their own."""
+        if self.monitor is None:
+            return
+        self.life = self.monitor.open_rings(
+            session.info.sfreq, len(session.info.channels), self.pipeline.sfreq, self.pipeline.n_inputs,
+            self.pipeline.hop_s, len(self.pipeline.classes),
+        )  # fmt: skip
+        layout = layout_of(session.info, session.speed, self.pipeline, session.live.decision.labels)
+        write_layout(self.monitor.folder, self.life, layout)
+
     def _samples(self, chunk: Chunk) -> None:
         assert self.session is not None
         self.tally.received += len(chunk)
         self.session.arrivals.append((self.source.pulled_at, len(chunk)))
         if not self.session.begun:
             self._begin_session(self.session, float(chunk.times[0]))
-        self.newest_stamp, self.newest_arrival = float(chunk.times[-1]), self.source.pulled_at
+        self.newest_stamp = float(chunk.times[-1])
+        self._note_age(self.session, len(chunk))
         for piece in self.session.guard.process(chunk, self.source.pulled_at if self.session.speed else None):
             self._piece(piece)
         if self.monitor is not None and self.monitor.rings is not None:
             self.monitor.rings.signals.append(chunk)
+
+    def _note_age(self, session: Session, n_samples: int) -> None:
+        """Unpaced stamps are no times: there, samples are as old as their arrival."""
+        arrived = self.source.pulled_at
+        lasts_s = n_samples / (session.info.sfreq * session.speed) if session.speed else 0.0
+        self.staleness.took(self.newest_stamp if session.speed else arrived, arrived, lasts_s)
+        if lag_s := self.staleness.strange_lag_s():
+            side = f"{lag_s:.1f} s behind" if lag_s > 0 else f"{-lag_s:.1f} s ahead of"
+            self._log("warning", text=f"stamps are {side} this machine's clock; ages count from there")
 
     def _begin_session(self, session: Session, stamp: float) -> None:
         """Its first sample is here: account for the time since the stream's last life, and tell where this one begins."""
@@ -265,6 +313,8 @@ class Engine:
             self.outlets.span("gap", piece.end, start=piece.start, end=piece.end)
         self.tally.gaps += 1
         self.tally.extra += piece.n_extra
+        if not piece.n_missing and not piece.n_extra:
+            self.staleness.begin(piece.end)  # the clock was reset
         if piece.filled:
             self.tally.filled += piece.n_missing
             return
@@ -288,7 +338,8 @@ class Engine:
         if self.markers is not None:
             self._answer_cues(session)
         session.next_index += len(chunk)
-        session.quality.process(chunk)
+        if session.live.find(Electrodes) is None:
+            session.quality.process(chunk)
         if self.monitor is not None and self.monitor.rings is not None:
             self.monitor.rings.model.append(session.live.seen)
             self.monitor.rings.scores.append(scores)
@@ -309,7 +360,7 @@ class Engine:
         """Decide in seconds of the recording, so that the events are those of the file to the bit."""
         session = self.session
         assert session is not None
-        index = session.next_index + np.searchsorted(chunk.times, scores.times)
+        index = np.searchsorted(chunk.times, scores.times).astype(np.float64) + session.next_index
         found = session.live.decide(Chunk(scores.data, index / session.info.sfreq, scores.valid))
         self.probability = scores.data[-1].tolist()
         self.tally.invalid_hops += int(len(scores) - np.count_nonzero(scores.valid))

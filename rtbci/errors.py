@@ -1,8 +1,16 @@
 """The mistakes a user can make, each said in one clear line; everything else is a bug and keeps its traceback."""
 
+from rtbci.plain import one_line
+
 
 class RtbciError(Exception):
-    """A user's mistake or bad input: the command line prints it as one line and exits with 2."""
+    """A user's mistake or bad input: the command line prints it as one line and exits with 2.
+
+    The text is made one line of printable characters here, whatever names and values of others it quotes.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(one_line(text))
 
 
 class ConfigError(RtbciError):

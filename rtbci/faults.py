@@ -5,27 +5,31 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
 from rtbci.config import Probability, Strict
-from rtbci.types import Flags, Samples, Times
+from rtbci.types import Flags, Times
 
 _SATURATED_UV = 5000.0  # beyond the range of any clinical amplifier's EEG input
+_ABSENT = -1
 
 Span = tuple[NonNegativeFloat, PositiveFloat]  # from when, for how long; seconds of stream time
+Values = npt.NDArray[Any]  # (n_samples, n_channels), of the stream's own format
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
     """What an amplifier would hand over at once. Times and stamps are seconds from the start of the stream.
 
-    times: when the samples were recorded; stamps: when they say they were; markers: (stamp, label).
+    times: when the samples were recorded; stamps: when they say they were; due: when they are handed over;
+    markers: (stamp, label).
     """
 
-    data: Samples
+    data: Values
     times: Times
     stamps: Times
     due: float
@@ -36,9 +40,12 @@ class Packet:
 
 
 class BadChannel(Strict):
-    """One channel that goes flat, saturated, NaN, or is swapped with the next one, for a span of stream time."""
+    """One channel that goes flat, saturated, NaN, or is swapped with the next one, for a span of stream time.
 
-    channel: Annotated[int, Field(ge=0)]
+    channel: its index, or its name (or its number, from 1, as text).
+    """
+
+    channel: Annotated[int, Field(ge=0)] | str
     kind: Literal["flat", "saturated", "nan", "swapped"]
     at: Span
 
@@ -69,6 +76,15 @@ class Faults(Strict):
         if self.chunk_range and self.chunk_range[0] > self.chunk_range[1]:
             raise ValueError(f"chunk_range goes from the smaller to the larger, not {self.chunk_range}")
         return self
+
+    def of(self, channels: tuple[str, ...]) -> Faults:
+        """Those of a stream of these channels: each bad channel by its index, and only those that it has."""
+        found = [bad.model_copy(update={"channel": _index(bad.channel, channels)}) for bad in self.bad_channels]
+        return self.model_copy(update={"bad_channels": tuple(bad for bad in found if bad.channel != _ABSENT)})
+
+    def of_the_clock(self) -> Faults:
+        """Of a stream of markers, of which nothing is lost."""
+        return Faults(drift_ppm=self.drift_ppm, clock_resets=self.clock_resets)
 
     def sizes(self, chunk: int, seed: int) -> Iterator[int]:
         """How many samples each packet has, without end."""
@@ -115,17 +131,18 @@ class Faults(Strict):
         if held is not None:
             yield held
 
-    def _spoilt(self, packet: Packet) -> Samples:
+    def _spoilt(self, packet: Packet) -> Values:
         if not self.bad_channels:
             return packet.data
         data = packet.data.copy()
         for bad in self.bad_channels:
             inside, c = _within(packet.times, (bad.at,)), bad.channel
+            assert isinstance(c, int), "faults are those of a stream: Faults.of"
             if bad.kind == "swapped":
                 pair = np.array([c, (c + 1) % data.shape[1]])
                 data[np.ix_(inside, pair)] = data[np.ix_(inside, pair[::-1])]
             else:
-                data[inside, c] = {"flat": 0.0, "saturated": _SATURATED_UV, "nan": np.nan}[bad.kind]
+                data[inside, c] = {"flat": 0, "saturated": _most(data.dtype), "nan": np.nan}[bad.kind]
         return data
 
 
@@ -134,3 +151,17 @@ def _within(times: Times, spans: Iterable[Span]) -> Flags:
     for at, length in spans:
         inside |= (times >= at) & (times < at + length)
     return inside
+
+
+def _index(channel: int | str, channels: tuple[str, ...]) -> int:
+    """_ABSENT where there is no such channel."""
+    if isinstance(channel, str):
+        if channel in channels:
+            return channels.index(channel)
+        channel = int(channel) - 1 if channel.isdecimal() and channel.isascii() else _ABSENT
+    return channel if 0 <= channel < len(channels) else _ABSENT
+
+
+def _most(dtype: np.dtype[Any]) -> float:
+    """What an amplifier gives that can give no more."""
+    return float(np.iinfo(dtype).max) if dtype.kind in "iu" else _SATURATED_UV

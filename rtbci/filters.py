@@ -87,7 +87,7 @@ class Resampler:
         for phase in range(self.up):
             self.taps[phase :: self.up] /= self.taps[phase :: self.up].sum()
         self.delay_s = half / self.up / sfreq_in
-        self._reach = -(-len(self.taps) // self.up)  # input samples that one output sees
+        self.reach = -(-len(self.taps) // self.up)  # input samples that one output sees
         self.reset()
 
     def reset(self) -> None:
@@ -101,7 +101,7 @@ class Resampler:
         if self.up == self.down or not len(chunk):
             return chunk
         if self._past is None:
-            self._first = -self.down * -(-self._reach // self.down)  # a multiple of `down`: phase 0
+            self._first = -self.down * -(-self.reach // self.down)  # a multiple of `down`: phase 0
             self._past = np.repeat(chunk.data[:1], -self._first, axis=0)
         data = np.concatenate([self._past, chunk.data])
         seen, self._n_in = self._n_in, self._n_in + len(chunk)
@@ -112,7 +112,7 @@ class Resampler:
         out = signal.upfirdn(self.taps, data, self.up, self.down, axis=0)[self._n_out - start : n_out - start]
         result = Chunk(out, chunk.times[newest], self._flags(chunk.valid, newest))
         self._n_out = n_out
-        kept = (self._n_in - self._reach) // self.down * self.down  # still a multiple of `down`
+        kept = (self._n_in - self.reach) // self.down * self.down  # still a multiple of `down`
         self._past, self._first = data[kept - self._first :].copy(), kept
         return result
 

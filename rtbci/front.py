@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import threading
@@ -11,14 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.live import Live
 
 from rtbci.about import about
 from rtbci.dashboard import DashboardProcess
 from rtbci.errors import EngineFailed, RtbciError
+from rtbci.plain import json_text, one_line
 from rtbci.session import USER_MISTAKE, EngineProcess
 from rtbci.sinks.journal import Journal
+from rtbci.terminal import Terminal
 from rtbci.view import TerminalView, describe
 
 if TYPE_CHECKING:
@@ -39,15 +39,19 @@ class Watch:
         recording: LiveRecording | None = None,
         journal: Journal | None = None,
     ) -> None:
-        """show: "dashboard", "view" (a live panel; lines where there is no terminal), "json" (a line a second), "none"."""
+        """show: "dashboard", "view" (a live panel; lines where there is no terminal), "json", "none".
+
+        json: a line a second, and one whenever the state's word changes.
+        """
         self._engine = engine
         self._recording = recording
         self._journal = journal
         self._title = title
         self._view = TerminalView(title)
         self._show = show
-        self._console = Console(stderr=show in ("json", "none"))
+        self._console = Terminal(stderr=show in ("json", "none"))
         self._json_due = 0.0
+        self._word: str | None = None  # of the last line
         self._tell_due = 0.0
         self._about = about() if show == "json" else {}
         self._dashboard = DashboardProcess(engine, title) if show == "dashboard" else None
@@ -107,10 +111,11 @@ class Watch:
             self.log.append(line)
             self._view.note(line)
             if self._prints_lines and (text := describe(line)):
-                self._console.print(text, highlight=False, soft_wrap=True)
-        if self._show == "json" and self.state and time.monotonic() >= self._json_due:
-            self._json_due = time.monotonic() + 1
-            print(json.dumps(self.state | self._about), flush=True)
+                self._console.print(text, soft_wrap=True)
+        word = self.state.get("state")
+        if self._show == "json" and self.state and (word != self._word or time.monotonic() >= self._json_due):
+            self._json_due, self._word = time.monotonic() + 1, word
+            print(json_text(self.state | self._about), flush=True)
         if self._dashboard is not None:
             self._tend(self._dashboard)
 
@@ -123,7 +128,7 @@ class Watch:
         if dashboard.alive:
             return
         why = "could not be opened; `rtbci doctor` says why" if dashboard.failed else "was closed"
-        self._console.print(f"the dashboard {why}; the engine goes on, Ctrl-C ends it", highlight=False)
+        self._console.print(f"the dashboard {why}; the engine goes on, Ctrl-C ends it")
         self.close()
 
     @contextmanager
@@ -145,7 +150,7 @@ class Watch:
 
 
 def _alarm(text: str) -> State:
-    sys.stderr.write(f"\aALARM: {text}\n")
+    sys.stderr.write(f"\aALARM: {one_line(text)}\n")
     return {"kind": "alarm", "wall": time.time(), "text": text}
 
 
@@ -170,5 +175,4 @@ def stopped_by_signal(then: Callable[[], None] = lambda: None) -> Iterator[Calla
 
 def print_json(value: dict[str, Any]) -> None:
     """The one JSON object of a command, with the machine, versions and commit."""
-    json.dump(value | about(), sys.stdout, indent=1)
-    sys.stdout.write("\n")
+    print(json_text(value | about(), indent=1))

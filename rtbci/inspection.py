@@ -6,12 +6,14 @@ import json as jsonlib
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from rtbci.front import print_json
 from rtbci.montage import canonical
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline import Pipeline, check_rate
+from rtbci.terminal import Terminal
+from rtbci.types import StreamInfo
 
 
 def inspect_file(path: Path, sfreq: float | None, *, json: bool) -> None:
@@ -22,27 +24,35 @@ def inspect_file(path: Path, sfreq: float | None, *, json: bool) -> None:
     notes = facts.pop("notes", {})
     table = Table.grid(padding=(0, 3))
     for name, value in (facts | _readable(notes)).items():
-        table.add_row(f"[bold]{name.replace('_', ' ')}[/bold]", _text(value))
-    Console(highlight=False).print(table)
+        table.add_row(Text(name.replace("_", " "), "bold"), _text(value))
+    Terminal().print(table)
 
 
 def _readable(notes: dict[str, Any]) -> dict[str, Any]:
     """What a person wants of a pipeline's notes; all of them are in the JSON."""
     sources: dict[str, int] = {}
-    for one in notes.get("trained_on", []):
+    for one in filter(None, map(_table, _list(notes.get("trained_on")))):
         source = f"{one.get('source') or 'unnamed'} ({one.get('licence') or 'no licence named'})"
         sources[source] = sources.get(source, 0) + 1
     told: dict[str, Any] = {}
     if sources:
         told["trained_on"] = [f"{n} recordings: {source}" for source, n in sources.items()]
     told |= {key: notes[key] for key in ("synthetic", "commit") if notes.get(key)}
-    scores = notes.get("scores", {})
-    for name, part in {**scores, **scores.get("cross_validated", {})}.items():
+    scores = _table(notes.get("scores"))
+    crossed = _table(scores.get("cross_validated"))
+    for name, part in {**scores, **crossed}.items():
         if isinstance(part, dict) and {"n_recordings", "n_trials"} & part.keys():
-            told[
-                f"scores, {'cross-validated' if name in scores.get('cross_validated', {}) else 'held out'}, {name}"
-            ] = part
+            told[f"scores, {'cross-validated' if name in crossed else 'held out'}, {name}"] = part
     return told
+
+
+def _table(value: Any) -> dict[str, Any]:
+    """Notes are plain JSON of any shape: a stranger wrote them."""
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _text(value: Any) -> str:
@@ -66,7 +76,9 @@ def pipeline_facts(path: Path, sfreq: float | None) -> dict[str, Any]:
 
     pipeline = Pipeline.load(path)
     config = pipeline.config
-    delay = pipeline.filter_delay_s(sfreq or pipeline.sfreq)
+    if sfreq is not None:
+        check_rate(config, StreamInfo("--sfreq", sfreq, pipeline.channels))
+    delay = pipeline.filter_delay_s(sfreq if sfreq is not None else pipeline.sfreq)
     return {
         "pipeline": pipeline.name,
         "file": str(path),

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rtbci.config import parse
 from rtbci.engine import EngineSpec
 from rtbci.errors import ConfigError
 from rtbci.front import Watch, stopped_by_signal
 from rtbci.lsl_config import quiet_lsl
 from rtbci.montage import microvolts
 from rtbci.pipeline_file import read_config
+from rtbci.plain import one_line
 from rtbci.record import LiveRecording
 from rtbci.session import EngineProcess
 from rtbci.sinks.journal import Journal
 from rtbci.sinks.recorder import Recorder
-from rtbci.sources.lsl import parse_query
+from rtbci.sources.discovery import parse_query
 
 
 def run_live(
@@ -63,48 +61,27 @@ def run_live(
             watch.close()
 
 
-def replay_files(files: list[Path], *, faults: dict[str, Any], **options: Any) -> None:
-    """Stream recordings until their end, Ctrl-C or SIGTERM."""
+def replay_files(files: list[Path], *, faults: dict[str, Any], lines: bool = False, **options: Any) -> None:
+    """Stream recordings until their end, Ctrl-C or SIGTERM. faults: as on the command line; lines: obey standard input."""
     quiet_lsl()
-    from rtbci.faults import Faults
+    from rtbci.fault_options import faults_from_options
+    from rtbci.keyboard import at_hand
     from rtbci.replay import Replay
 
-    spans = [_gap(text) for text in faults.pop("gaps")]
-    replay = Replay(files, faults=parse(Faults, {**faults, "gaps": spans}, "faults"), **options)
-    opened = replay.open()
-    for recording in opened:
-        for warning in recording.warnings:
-            sys.stderr.write(f"warning: {recording.path.name}: {warning}\n")
-    info = opened[0].info
-    speed = f"{replay.speed:g} times real time" if replay.speed else "as fast as it is taken"
-    sys.stderr.write(
-        f"streaming {replay.name or info.name}: {len(info.channels)} channels, {info.sfreq:g} Hz, {speed}; Ctrl-C ends it\n"
-    )
+    replay = Replay(files, faults=faults_from_options(**faults), **options)
     stop = threading.Event()
-    with stopped_by_signal(stop.set):
-        sent = replay.run(stop, _progress())
-    sys.stderr.write(f"{sent} samples sent\n")
-
-
-def _gap(text: str) -> tuple[float, float]:
-    at, colon, length = text.partition(":")
+    playback = replay.playback(stop)
     try:
-        return float(at), float(length if colon else "")
-    except ValueError:
-        raise ConfigError(f"--gap wants AT:LEN in seconds, as 10:2.5, got {text!r}") from None
-
-
-def _progress() -> Callable[[float, float | None], None] | None:
-    """The stream time on one line that is written over, on a terminal."""
-    if not sys.stderr.isatty():
-        return None
-    due = 0.0
-
-    def show(seconds: float, total: float | None) -> None:
-        nonlocal due
-        if time.monotonic() >= due:
-            due = time.monotonic() + 0.5
-            sys.stderr.write(f"\r{seconds:8.1f} s" + (f" of {total:.1f} s " if total else " ") + "\r")
-            sys.stderr.flush()
-
-    return show
+        tracks = [player.track for player in playback.players]
+        warned = [f"{r.path.name}: {text}" for track in tracks for r in track.recordings for text in r.warnings]
+        for text in dict.fromkeys(warned):
+            sys.stderr.write(f"warning: {one_line(text)}\n")
+        for track in tracks:
+            sys.stderr.write(f"streaming {one_line(str(track))}\n")
+        speed = f"{replay.speed:g} times real time" if replay.speed else "as fast as it is taken"
+        sys.stderr.write(f"{speed}; Ctrl-C ends it\n")
+        with stopped_by_signal(stop.set), at_hand(playback.transport, lines=lines):
+            sent = playback.play()
+    finally:
+        playback.close()
+    sys.stderr.write(f"{sent} samples sent\n")

@@ -9,7 +9,7 @@ import numpy as np
 
 from rtbci.config import MontageConfig, nearest
 from rtbci.errors import StreamMismatch
-from rtbci.types import Chunk, StreamInfo
+from rtbci.types import Chunk, Flags, StreamInfo
 
 DOUBLE_BANANA = (
     *("Fp1-F7", "F7-T7", "T7-P7", "P7-O1", "Fp1-F3", "F3-C3", "C3-P3", "P3-O1"),
@@ -48,7 +48,7 @@ def derivation(label: str) -> Derivation:
     `EEG Fp1-Ref`, `FP1`, `Fc5.`, `T3` are electrodes against the common reference (Fp1, Fp1, FC5, T7);
     `T8-P8-0`, `EEG F7-T3` are bipolar pairs (T8-P8, F7-T7). A name of no electrode is kept as it is.
     """
-    text = label.strip().strip(".").strip()[:200]
+    text = label[:200].strip().strip(".").strip()
     text = re.sub(r"^(eeg|seeg|ecog)[\s:_-]+", "", text, flags=re.IGNORECASE)
     parts = [part.strip(" .") for part in re.split(r"\s*[-–_/:]\s*", text) if part.strip(" .")]
     if len(parts) > 1 and parts[-1].isdigit() and electrode(parts[0]):
@@ -102,7 +102,10 @@ def match(wanted: tuple[str, ...], info: StreamInfo) -> Wiring:
     have: dict[Derivation, int] = {}
     for index, label in enumerate(info.channels):
         have.setdefault(derivation(label), index)
-    rows = [_find(derivation(name), have) for name in wanted]
+    of: dict[str, list[Derivation]] = {}
+    for one in have:
+        of.setdefault(one.electrode, []).append(one)
+    rows = [_find(derivation(name), have, of) for name in wanted]
     if missing := [name for name, row in zip(wanted, rows, strict=True) if row is None]:
         raise StreamMismatch(_missing(missing, wanted, info))
     found = [row for row in rows if row is not None]
@@ -115,8 +118,10 @@ def match(wanted: tuple[str, ...], info: StreamInfo) -> Wiring:
     )
 
 
-def _find(want: Derivation, have: dict[Derivation, int]) -> tuple[int, int, float] | None:
-    """(plus, minus, sign): minus is -1 where one channel of the stream is enough."""
+def _find(
+    want: Derivation, have: dict[Derivation, int], of: dict[str, list[Derivation]]
+) -> tuple[int, int, float] | None:
+    """(plus, minus, sign): minus is -1 where one channel of the stream is enough. of: all there is of an electrode."""
     if want in have:
         return have[want], -1, 1.0
     if not want.reference:
@@ -124,10 +129,10 @@ def _find(want: Derivation, have: dict[Derivation, int]) -> tuple[int, int, floa
         return next(((have[ear], -1, 1.0) for ear in ears if ear in have), None)
     if (turned := Derivation(want.reference, want.electrode)) in have:
         return have[turned], -1, -1.0
-    for first, index in have.items():
+    for first in of.get(want.electrode, ()):
         # Two electrodes make a pair only where both are measured against one reference.
-        if first.electrode == want.electrode and Derivation(want.reference, first.reference) in have:
-            return index, have[Derivation(want.reference, first.reference)], 1.0
+        if (second := Derivation(want.reference, first.reference)) in have:
+            return have[first], have[second], 1.0
     return None
 
 
@@ -170,12 +175,23 @@ class Montage:
         self._average = config.reference == "average"
         self._plus = np.array(wiring.plus)
         self._pairs = np.flatnonzero(np.array(wiring.minus) >= 0)
+        self.uses = np.zeros(
+            (len(wanted), self._n_stream), np.bool_
+        )  # (n_outputs, n_stream); an average counts for none
+        self.uses[np.arange(len(wanted)), self._plus] = True
+        self.uses[self._pairs, np.array(wiring.minus)[self._pairs]] = True
         self._minus = np.array(wiring.minus)[self._pairs]
         self._gain_plus = np.array(wiring.gain_plus, np.float32)
         self._gain_minus = np.array(wiring.gain_minus, np.float32)[self._pairs]
         self._as_it_is = len(wanted) == self._n_stream and bool(np.array_equal(self._plus, np.arange(len(wanted))))
         self._scaled = bool(np.any(self._gain_plus != 1))
         self.reset()
+
+    @property
+    def used(self) -> Flags:
+        """Which of the stream's channels any output rests on: (n_stream,)."""
+        used: Flags = np.logical_or.reduce(self.uses, axis=0)
+        return used
 
     def reset(self) -> None:
         self._held: np.ndarray | None = None

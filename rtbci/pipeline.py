@@ -6,16 +6,25 @@ import copy
 import sys
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from rtbci import filters
 from rtbci.buffer import Framer
 from rtbci.channels import Pick
-from rtbci.config import ConstantScaling, NoScaling, PipelineConfig, RunningScaling
+from rtbci.config import (
+    MAX_SFREQ,
+    MAX_VALUES_S,
+    MAX_WINDOW_VALUES,
+    ConstantScaling,
+    NoScaling,
+    PipelineConfig,
+    RunningScaling,
+)
 from rtbci.cues import Answer, Cue, CueTagger
 from rtbci.decisions import Decision, Detection
+from rtbci.electrodes import Electrodes, Mask
 from rtbci.errors import NotCausal, StreamMismatch
 from rtbci.models.tagger import Judge, Tagger, WholeTagger, WindowTagger
 from rtbci.montage import Montage
@@ -23,6 +32,8 @@ from rtbci.types import Chunk, Stage, StreamInfo
 
 if TYPE_CHECKING:
     from rtbci.models.network import Network
+
+StageKind = TypeVar("StageKind")
 
 
 class Pipeline:
@@ -85,11 +96,21 @@ class Pipeline:
     def preprocessor(self, info: StreamInfo) -> Chain:
         """Fresh stages from a stream's samples to what the network sees: the same in training, offline and live."""
         config = self.config
-        montage = Montage(config.montage, info, self.channels)
-        stages: list[tuple[str, Stage]] = [("montage", montage)]
         check_rate(config, info)
+        montage = Montage(config.montage, info, self.channels)
+        electrodes = Electrodes(info, montage) if config.mask is not None else None
+        stages: list[tuple[str, Stage]] = [("electrodes", electrodes)] if electrodes is not None else []
+        stages.append(("montage", montage))
+        up = down = 1
         if info.sfreq != config.sfreq:
-            stages.append(("resample", filters.Resampler(info.sfreq, config.sfreq)))
+            resampler = filters.Resampler(info.sfreq, config.sfreq)
+            up, down = resampler.up, resampler.down
+            if (resampler.reach + down) * len(montage.channels) > MAX_WINDOW_VALUES:
+                raise StreamMismatch(
+                    f"stream {info.name!r}: resampling from {info.sfreq:g} Hz to {config.sfreq:g} Hz would keep more than "
+                    f"{MAX_WINDOW_VALUES} values"
+                )
+            stages.append(("resample", resampler))
         if len(sos := filters.design(config.filters, config.sfreq)):
             stages.append(("filter", filters.Sos(sos)))
         if config.selection is not None and montage.channels != config.selection.channels:
@@ -100,6 +121,8 @@ class Pipeline:
             stages.append(("scale", filters.Running(config.scaling, config.sfreq)))
         else:
             assert isinstance(config.scaling, NoScaling)
+        if config.mask is not None and electrodes is not None:
+            stages.append(("mask", Mask(electrodes, self.inputs, up, down, config.mask.most)))
         return Chain(stages)
 
     def start(self, info: StreamInfo, device: str = "cpu", *, offline: bool = False) -> LivePipeline:
@@ -121,17 +144,18 @@ class Pipeline:
         # A network on another device is that stream's own; on the CPU all streams share the weights.
         network = network if device == "cpu" else copy.deepcopy(network)
         n_channels, n_classes, hop = self.n_inputs, len(self.classes), self.hop
+        values = config.model.values(n_channels)
         frames: list[tuple[str, Stage]] = []
         tagger: Tagger | WindowTagger | WholeTagger
         if network.window is not None:
             tagger = WindowTagger(
-                network.to(device), n_channels, n_classes, int(network.window), hop, config.activation, device
+                network.to(device), n_channels, n_classes, int(network.window), hop, config.activation, device, values
             )
         elif not self.causal:
             tagger = WholeTagger(network.to(device), n_channels, n_classes, hop, config.activation, device)
         else:
             warmup_hops = round(config.gaps.warmup_s / self.hop_s)
-            tagger = Tagger(make_step(network, device), n_classes, hop, config.activation, warmup_hops)
+            tagger = Tagger(make_step(network, device), n_classes, hop, config.activation, warmup_hops, values)
         if network.window is None:
             frames.append(("frame", Framer(hop, n_channels)))
         stages = [*self.preprocessor(info).stages, *frames, ("network", tagger)]
@@ -142,10 +166,14 @@ class Pipeline:
         return LivePipeline(stages, Decision(config.decision, self.classes, self.hop_s), device, self.n_inputs, cues)
 
     @property
-    def n_inputs(self) -> int:
+    def inputs(self) -> tuple[str, ...]:
         """Channels that the network sees."""
         chosen = self.config.selection
-        return len(self.config.montage.channels if chosen is None else chosen.channels)
+        return self.config.montage.channels if chosen is None else chosen.channels
+
+    @property
+    def n_inputs(self) -> int:
+        return len(self.inputs)
 
     def filter_delay_s(self, sfreq: float) -> dict[str, float]:
         """Group delay in seconds for a stream at `sfreq`: of the resampler, of the filters' pass band, and their sum."""
@@ -171,6 +199,11 @@ def check_rate(config: PipelineConfig, info: StreamInfo) -> None:
     """Raises StreamMismatch where a stream's rate cannot carry what the pipeline was trained on."""
     if not np.isfinite(info.sfreq) or info.sfreq <= 0:
         raise StreamMismatch(f"stream {info.name!r} has no regular rate; this pipeline runs at {config.sfreq:g} Hz")
+    if info.sfreq > MAX_SFREQ or info.sfreq * len(info.channels) > MAX_VALUES_S:
+        raise StreamMismatch(
+            f"stream {info.name!r} brings {len(info.channels)} channels at {info.sfreq:g} Hz; at most {MAX_SFREQ:g} Hz "
+            f"and {MAX_VALUES_S} values a second"
+        )
     top = config.filters.high_hz
     # A slightly slower stream may be interpolated where the pass band ends well below its Nyquist frequency.
     enough = top is not None and info.sfreq >= 0.9 * config.sfreq and info.sfreq / 2 >= 1.25 * top
@@ -209,6 +242,7 @@ class LivePipeline:
         cues: CueTagger | None = None,
     ) -> None:
         self.stages = stages
+        self.n_inputs = n_inputs
         self.decision = decision
         self.cues = cues
         self._answers: list[Answer] = []
@@ -228,6 +262,10 @@ class LivePipeline:
         if self.cues is not None:
             self._answers += self.cues.process(self.seen)
         return chunk
+
+    def find(self, kind: type[StageKind]) -> StageKind | None:
+        """The stage of a kind, where there is one."""
+        return next((stage for _, stage in self.stages if isinstance(stage, kind)), None)
 
     def cue(self, time: float, text: str) -> bool:
         """A marker of the stream, on the clock of its samples. Whether the pipeline takes it as a cue."""

@@ -1,17 +1,22 @@
-"""The one-file pipeline `name.rtbci`: a zip of pipeline.json and weights.safetensors. Never a pickle."""
+"""The one-file pipeline `name.rtbci`: a zip of pipeline.json and weights.safetensors. Never a pickle.
+
+A stranger's file can be wrong. It runs no code, writes nothing, and to load, start and run it live takes at most
+MEMORY_BYTES more than the libraries do: the weights are bounded here, all else in PipelineConfig before it is built.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import os
+import struct
 import tempfile
 import zipfile
-import zlib
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
-from rtbci.config import PipelineConfig, nearest, parse
+from rtbci.config import ConstantScaling, PipelineConfig, RunningScaling, nearest, parse
 from rtbci.errors import ConfigError, PipelineFileError
 
 if TYPE_CHECKING:
@@ -19,8 +24,11 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 KIND = "rtbci-pipeline"
+MEMORY_BYTES = 2 << 30  # what a stranger's file may cost
 MAX_JSON = 4 << 20
-MAX_WEIGHTS = 512 << 20  # bytes: what reading a stranger's file may cost
+MAX_WEIGHTS = 128 << 20
+MAX_HEADER = 1 << 20  # of the weights: names and shapes
+MAX_MEMBERS = 64  # of a zip that is looked at; more than two are refused
 _JSON, _WEIGHTS = "pipeline.json", "weights.safetensors"
 
 
@@ -63,11 +71,27 @@ def _contents(path: Path, *members: tuple[str, int]) -> list[bytes]:
         near = nearest(path.name, [p.name for p in path.parent.glob("*.rtbci")]) if path.parent.is_dir() else ""
         raise PipelineFileError(f"{path}: no such file{near}")
     try:
-        with zipfile.ZipFile(path) as archive:
-            _check_members(path, archive)
-            return [_member(path, archive, name, limit) for name, limit in members]
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise PipelineFileError(f"{path}: not a whole pipeline file ({error})") from None
+        with path.open("rb") as file:
+            _check_end(path, file)
+            with zipfile.ZipFile(file) as archive:
+                _check_members(path, archive)
+                return [_member(path, archive, name, limit) for name, limit in members]
+    except PipelineFileError:
+        raise
+    except Exception as error:  # a reader of foreign bytes may fail with anything at all
+        raise PipelineFileError(f"{path}: not a whole pipeline file ({error or type(error).__name__})") from None
+
+
+def _check_end(path: Path, file: IO[bytes]) -> None:
+    """How many members there are, so says the end of the zip: zipfile makes an object of each that a file may claim."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 42))
+    end = file.read()
+    if len(end) < 42 or end[20:24] != b"PK\5\6":
+        raise PipelineFileError(f"{path}: not a whole pipeline file (it does not end as a zip does)")
+    n_members, n_bytes = struct.unpack_from("<HI", end, 30)
+    if end[:4] == b"PK\6\7" or n_members > MAX_MEMBERS or n_bytes > MAX_MEMBERS << 10:
+        raise PipelineFileError(f"{path}: a pipeline file holds {_JSON} and {_WEIGHTS} alone; this zip holds far more")
 
 
 def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
@@ -75,6 +99,10 @@ def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
     if sorted(names) != [_JSON, _WEIGHTS]:
         shown = ", ".join(map(repr, names[:6])) or "nothing"
         raise PipelineFileError(f"{path}: a pipeline file holds {_JSON} and {_WEIGHTS} alone; this one holds {shown}")
+    for entry in archive.infolist():
+        # Others take memory by what the file says of their dictionary.
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise PipelineFileError(f"{path}: {entry.filename} is packed in another way than stored or deflated")
 
 
 def _member(path: Path, archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
@@ -89,7 +117,7 @@ def _member(path: Path, archive: zipfile.ZipFile, name: str, limit: int) -> byte
 
 def _about(path: Path, text: bytes) -> tuple[PipelineConfig, dict[str, Any]]:
     try:
-        about = json.loads(text, parse_constant=_no_constant)
+        about = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise PipelineFileError(f"{path}: {_JSON} is not JSON ({str(error)[:120]})") from None
     if not isinstance(about, dict) or about.get("kind") != KIND:
@@ -105,13 +133,27 @@ def _about(path: Path, text: bytes) -> tuple[PipelineConfig, dict[str, Any]]:
     if not isinstance(config, dict) or not isinstance(notes, dict):
         raise PipelineFileError(f"{path}: {_JSON} lacks its config")
     try:
-        return parse(PipelineConfig, config, str(path)), notes
+        parsed = parse(PipelineConfig, config, str(path))
     except ConfigError as error:
         raise PipelineFileError(str(error)) from None
+    if not _is_learned(parsed.scaling):
+        raise PipelineFileError(f"{path}: its scaling has no constants; training learns them")
+    return parsed, notes
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not allowed")
+def _is_learned(scaling: object) -> bool:
+    if isinstance(scaling, RunningScaling):
+        return scaling.start_uv is not None
+    return not isinstance(scaling, ConstantScaling) or bool(scaling.center_uv and scaling.scale_uv)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _no_constant(text)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name[:40]} is not allowed")
 
 
 def _network(path: Path, config: PipelineConfig, weights: bytes) -> Network:
@@ -121,25 +163,26 @@ def _network(path: Path, config: PipelineConfig, weights: bytes) -> Network:
 
     from rtbci.models import build
 
+    if int.from_bytes(weights[:8], "little") > MAX_HEADER:
+        raise PipelineFileError(f"{path}: {_WEIGHTS} is damaged (its header is larger than {MAX_HEADER >> 20} MiB)")
     try:
         tensors = safetensors.torch.load(weights)
-    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise PipelineFileError(f"{path}: {_WEIGHTS} is damaged ({str(error)[:120]})") from None
+    except Exception as error:  # a reader of foreign bytes may fail with anything at all
+        raise PipelineFileError(f"{path}: {_WEIGHTS} is damaged ({error or type(error).__name__})") from None
     try:
         with torch.device("meta"):  # shapes alone: a config that asks for terabytes costs nothing
             network = build(config.model.kind, **config.model.model_dump(exclude={"kind"}))
     except (ConfigError, ValueError, RuntimeError, OverflowError) as error:
-        raise PipelineFileError(f"{path}: its network cannot be built ({str(error)[:160]})") from None
-    wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    got = {name: tuple(value.shape) for name, value in tensors.items()}
-    for name in [*wanted, *got]:
-        if wanted.get(name) != got.get(name):
-            raise PipelineFileError(
-                f"{path}: weight {name[:80]!r} has shape {got.get(name, 'none')}, wanted {wanted.get(name, 'none')}"
-            )
+        raise PipelineFileError(f"{path}: its network cannot be built ({error})") from None
+    wanted = network.state_dict()
+    shapes = [{name: tuple(value.shape) for name, value in found.items()} for found in (wanted, tensors)]
+    for name in [*wanted, *tensors]:
+        want, got = (shape.get(name, "none") for shape in shapes)
+        if want != got:
+            raise PipelineFileError(f"{path}: weight {name[:80]!r} has shape {got}, wanted {want}")
     for name, value in tensors.items():
-        if value.dtype not in (torch.float32, torch.int64):
-            raise PipelineFileError(f"{path}: weight {name[:80]!r} is {value.dtype}, wanted torch.float32")
+        if value.dtype != wanted[name].dtype:
+            raise PipelineFileError(f"{path}: weight {name[:80]!r} is {value.dtype}, wanted {wanted[name].dtype}")
         if not bool(torch.isfinite(value).all()):
             raise PipelineFileError(f"{path}: weight {name[:80]!r} holds values that are not finite")
     network.load_state_dict(tensors, assign=True)

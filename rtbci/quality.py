@@ -43,16 +43,26 @@ class Quality:
         self._candidate = np.zeros(len(self._channels), np.int8)
         self._times = np.zeros(len(self._channels), np.int8)
 
-    def process(self, chunk: Chunk) -> None:
+    def process(self, chunk: Chunk) -> list[tuple[int, npt.NDArray[np.int8]]]:
+        """Where in this chunk what is said of a channel changes: (samples before it, indices into WORDS from there on)."""
+        turns = []
         at = 0
         while at < len(chunk):
             n = min(len(chunk) - at, self._n - self._filled)
-            self._block[self._filled : self._filled + n] = chunk.data[at : at + n]
+            if n == self._n:
+                block = chunk.data[at : at + n]
+            else:
+                self._block[self._filled : self._filled + n] = chunk.data[at : at + n]
+                block = self._block
             self._filled += n
             at += n
             if self._filled == self._n:
                 self._filled = 0
-                self._take_up(self._judge())
+                before = self._word
+                self._take_up(self._judge(block))
+                if not np.array_equal(before, self._word):
+                    turns.append((at, self._word))
+        return turns
 
     def bad(self) -> dict[str, str]:
         """What is wrong, by channel; channels that are well are not named."""
@@ -64,28 +74,36 @@ class Quality:
         self._candidate = found
         self._word = np.where(self._times >= AGREE, found, self._word)
 
-    def _judge(self) -> npt.NDArray[np.int8]:
+    def _judge(self, block: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
         """The worst word for each channel of a full block: (n_channels,) indices into WORDS."""
-        x = np.nan_to_num(self._block * self._gains, posinf=1e9, neginf=-1e9)
-        low, high = x.min(axis=0), x.max(axis=0)
-        swing = high - low
-        at_rail = ((x == low) | (x == high)).mean(axis=0)
-        x = x - x.mean(axis=0)
-        variance = np.maximum((x * x).mean(axis=0), 1e-12)
-        step = np.diff(x, axis=0)
-        fast = np.sqrt((step * step).mean(axis=0) / 2)
+        x = np.ascontiguousarray((block * self._gains).T)  # (n_channels, n): rows are cheaper to sum
+        if not np.isfinite(x.sum()):
+            x = np.nan_to_num(x, posinf=1e9, neginf=-1e9)
+        low, high = x.min(axis=1, keepdims=True), x.max(axis=1, keepdims=True)
+        swing = (high - low)[:, 0]
+        railed = swing > RAIL_UV
+        if railed.any():
+            railed &= ((x == low) | (x == high)).mean(axis=1) > RAIL_SHARE
+        x -= x.mean(axis=1, keepdims=True)
+        variance = np.maximum(_mean_square(x), 1e-12)
+        fast = np.sqrt(_mean_square(x[:, 1:] - x[:, :-1]) / 2)
         word = np.zeros(len(self._channels), np.int8)
         word[(fast > NOISE_UV) & (fast > NOISE_SHARE * np.sqrt(variance))] = WORDS.index("noise")
         power = self._mains(x)
         word[(power > MAINS_UV**2) & (power > MAINS_SHARE * variance)] = WORDS.index("mains")
-        word[(at_rail > RAIL_SHARE) & (swing > RAIL_UV) | (swing > ABSURD_UV)] = WORDS.index("saturated")
+        word[railed | (swing > ABSURD_UV)] = WORDS.index("saturated")
         word[swing < FLAT_UV] = WORDS.index("flat")
         return word
 
     def _mains(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Power at the stronger of 50 and 60 Hz, µV²."""
+        """Power at the stronger of 50 and 60 Hz, µV². x: (n_channels, n)."""
         if not len(self._waves):
-            return np.zeros(x.shape[1], np.float32)
-        parts = (self._waves @ x) * (2 / self._n)  # (2 n_freqs, n_channels)
-        power = (parts**2).reshape(-1, 2, x.shape[1]).sum(axis=1) / 2
-        return np.asarray(power.max(axis=0), np.float32)
+            return np.zeros(len(x), np.float32)
+        parts = (x @ self._waves.T) * (2 / self._n)  # (n_channels, 2 n_freqs)
+        power = (parts**2).reshape(len(x), -1, 2).sum(axis=2) / 2
+        return np.asarray(power.max(axis=1), np.float32)
+
+
+def _mean_square(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Of each row."""
+    return np.asarray(np.einsum("ij,ij->i", x, x) / x.shape[1], np.float32)

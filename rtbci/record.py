@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import sys
 import time
 from pathlib import Path
@@ -12,8 +11,9 @@ import pylsl
 
 from rtbci.about import about
 from rtbci.errors import StreamNotFound
+from rtbci.plain import json_text, one_line
 from rtbci.sinks.recorder import Recorder, size_text
-from rtbci.sources.lsl import one_of, predicate
+from rtbci.sources.discovery import one_of, predicate
 
 _OTHERS_S = 1.2  # the first to answer need not be the only one
 _START_S = 10.0
@@ -36,7 +36,7 @@ def record_streams(
         try:
             while not asked() and (seconds is None or recorder.recorded_s < seconds + _TAIL_S):
                 for alarm in recorder.tend():
-                    sys.stderr.write(f"\nALARM: {alarm}\n")
+                    sys.stderr.write(f"\nALARM: {one_line(alarm)}\n")
                 progress.show(recorder.state())
                 time.sleep(0.1)
         finally:
@@ -138,7 +138,7 @@ class _Progress:
             return
         self._due = now + 1.0
         if self._about is not None:
-            print(json_module.dumps(state | self._about), flush=True)
+            print(json_text(state | self._about), flush=True)
         elif sys.stderr.isatty():
             sys.stderr.write("\r" + recording_text(self._name, state).ljust(78))
             sys.stderr.flush()
@@ -149,4 +149,4 @@ def recording_text(name: str, state: dict[str, Any]) -> str:
     minutes, seconds = divmod(int(state["seconds"]), 60)
     clock = f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}" if state["on"] else "starting"
     left = "" if state["hours_left"] is None else f", {state['hours_left']:.1f} h left"
-    return f"{name}  {clock}  {size_text(state['size_bytes'])}  {size_text(state['free_bytes'])} free{left}"
+    return f"{one_line(name)[:40]}  {clock}  {size_text(state['size_bytes'])}  {size_text(state['free_bytes'])} free{left}"

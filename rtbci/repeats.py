@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,13 +27,22 @@ class Repeats:
     def __init__(self, sfreq: float, period: float) -> None:
         """period: of the samples, on the clock of the stamps (s)."""
         self._n_remembered = max(8, round(self.REMEMBER_S * sfreq))
-        self._same, self._apart = self.SAME * period, self.APART * period
+        self._pace(period)
         self.reset()
+
+    def _pace(self, period: float) -> None:
+        self._same, self._apart = self.SAME * period, self.APART * period
 
     def reset(self) -> None:
         self._past: deque[tuple[Times, Samples]] = deque()
         self._n_past = 0
         self._newest = -np.inf
+
+    def go_on(self, period: float, put: Callable[[Any], Any]) -> None:
+        """The stamps' clock has another pace; put: the stamps there were, on the new one."""
+        self._pace(period)
+        self._past = deque((put(times), rows) for times, rows in self._past)
+        self._newest = put(self._newest)
 
     def among(self, chunk: Chunk) -> Flags | None:
         """Which samples came before; None where none did, as nearly always."""

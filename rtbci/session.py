@@ -14,9 +14,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from rtbci import wire
 from rtbci.engine import EngineSpec
 from rtbci.errors import RtbciError
-from rtbci.lsl_config import quiet_lsl
+from rtbci.lsl_config import watchful_lsl
 from rtbci.sinks.monitor import MonitorReader, MonitorWriter, monitor_folder, remove_monitor
 
 USER_MISTAKE = 2
@@ -29,7 +30,7 @@ def engine_main(spec: EngineSpec, commands: Connection) -> None:
     from rtbci.engine import Engine
     from rtbci.pipeline import Pipeline
 
-    quiet_lsl()
+    watchful_lsl()
     torch.set_num_threads(1)
     # Ctrl-C reaches the whole terminal group; the front end decides, and tells us by the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -51,7 +52,7 @@ def engine_main(spec: EngineSpec, commands: Connection) -> None:
 def _obey(engine: Any, commands: Connection) -> None:
     try:
         while commands.poll():
-            engine.command(commands.recv())
+            engine.command(wire.receive(commands))
     except (EOFError, OSError):
         engine.stop()
 
@@ -85,7 +86,7 @@ class EngineProcess:
     def command(self, **what: Any) -> None:
         """Send a command; an engine that has ended takes none."""
         try:
-            self._commands.send(what)
+            wire.send(self._commands, what)
         except (BrokenPipeError, OSError):
             return
 

@@ -12,13 +12,13 @@ from pylsl import local_clock
 
 from rtbci.pipeline import LivePipeline
 from rtbci.quality import Quality
+from rtbci.sources.clock import Clock
 from rtbci.timing import GapGuard
+from rtbci.trust import trust_of
 from rtbci.types import StreamInfo
 
 if TYPE_CHECKING:
     from rtbci.engine import Engine
-
-STALE_S = 1.0  # older than this the newest answer is old news, and the state says so
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Session:
     live: LivePipeline
     hostname: str
     filter_delay_s: float
-    clock_offset_s: float
+    clock: Clock
     quality: Quality
     away_since: float | None = None  # the last stamp of the stream's other life, which this one follows
     begun: bool = False  # its first sample was here
@@ -96,7 +96,7 @@ def state_of(engine: Engine) -> dict[str, Any]:
         state["outlets"] = engine.outlets.source_ids
     if session is None:
         return state
-    paced = bool(session.speed)
+    clock_age_s = session.clock.age_s
     return state | {
         "stream": {
             "name": session.info.name,
@@ -108,7 +108,7 @@ def state_of(engine: Engine) -> dict[str, Any]:
         },
         "rate_hz": _rate(session, now),
         "recording_s": round(session.next_index / session.info.sfreq, 3),
-        "staleness_s": round(max(0.0, now - (engine.newest_stamp if paced else engine.newest_arrival)), 4),
+        "staleness_s": round(engine.staleness.age_s(now), 4),
         "jitter_ms": round(session.guard.jitter_s * 1e3, 3),
         "device": session.live.device,
         "stage_us": {name: round(us, 1) for name, us in session.live.stage_us.items()},
@@ -116,9 +116,12 @@ def state_of(engine: Engine) -> dict[str, Any]:
         "smoothed": dict(zip(session.live.decision.labels, session.live.decision.smoothed.tolist(), strict=True)),
         "filter_delay_s": session.filter_delay_s,
         "recording": engine.recording,
-        "clock_offset_s": round(session.clock_offset_s, 6),
-        "quality": session.quality.bad(),
+        "clock_offset_s": round(session.clock.offset_s, 6),
+        "clock_age_s": round(clock_age_s, 1) if clock_age_s is not None else None,
+        "quality": (quality := session.quality.bad()),
+        "trust": trust_of(session.live, quality, session.info.channels, engine.pipeline.notes),
         "newest_stamp": engine.newest_stamp,
+        "replay": _replay(engine, session, now),
     }
 
 
@@ -129,7 +132,25 @@ def _word(engine: Engine) -> str:
         return "arming"
     if not engine.source.connected:
         return "lost" if engine.source.connected_once else "waiting"
-    return "stale" if engine.source.silent_s > STALE_S else "running"
+    if engine.source.replay is not None and engine.source.replay.is_paused:
+        return "paused"
+    return "stale" if engine.staleness.is_stale(local_clock()) else "running"
+
+
+def _replay(engine: Engine, session: Session, now: float) -> dict[str, Any] | None:
+    """Where a replay that can be moved is, in seconds of its recording; None for all other streams."""
+    place = engine.source.replay.place if engine.source.replay is not None else None
+    if place is None or not engine.source.connected:
+        return None
+    return {
+        "recorded_s": round(place.at(now - session.clock.offset_s), 2),
+        "start_s": place.start_s,
+        "end_s": place.end_s,
+        "speed": place.speed,
+        "paused": place.paused,
+        "loop": place.loop,
+        "move": place.id,
+    }
 
 
 def _rate(session: Session, now: float) -> float | None:

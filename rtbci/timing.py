@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +49,8 @@ class GapGuard:
     ORDER_S = 0.5
     TOO_LATE_S = 1.0
     AHEAD_S = 0.25
+    LAST_S = 1e10  # on any clock
+    MOST_ORDERS = 64  # that are tried
     MAX_DRIFT = 5e-3  # seconds a second
 
     def __init__(self, config: GapConfig, sfreq: float, speed: float = 1.0) -> None:
@@ -59,6 +63,7 @@ class GapGuard:
         self._repeats = Repeats(sfreq, self._period)
         self._slew = self.MAX_DRIFT * self._period
         self._max_fill = round(config.max_fill_s * sfreq)
+        self._sfreq = sfreq
         self._gain = 1 - np.exp(-1 / (self.FOLLOW_S * sfreq))
         self.reset()
 
@@ -76,10 +81,12 @@ class GapGuard:
         self._n_extra = 0  # left out since the last sample that was handed on
         self._least_delay = np.inf  # s from a stamp to its arrival, at the best
         self._arrived: float | None = None
+        self._stamp: float | None = None  # the newest that came and is a time
         self._repeats.reset()
 
     def process(self, chunk: Chunk, arrived: float | None = None) -> Iterator[Chunk | Gap]:
         """arrived: when the newest of these samples came, on the clock of the stamps, where that is known."""
+        chunk = self._with_sane_stamps(chunk)
         before, self._arrived = self._arrived, arrived
         again = self._repeats.among(chunk)
         if again is None:
@@ -94,6 +101,18 @@ class GapGuard:
             # It may grow, or the fastest delay of weeks ago would hide every reset of a clock that drifts.
             grown = self.MAX_DRIFT * (arrived - before) if before is not None else 0.0
             self._least_delay = min(self._least_delay + grown, arrived - self._last_time)
+
+    def _with_sane_stamps(self, chunk: Chunk) -> Chunk:
+        """A stamp that is no time stands still; before the first that is one, samples are left out."""
+        sane = np.abs(chunk.times) <= self.LAST_S  # NaN is not
+        if not sane.all():
+            at = np.maximum.accumulate(np.where(sane, np.arange(len(chunk)), -1))
+            if self._stamp is None:
+                chunk, at = chunk[int(np.count_nonzero(at < 0)) :], at[at >= 0] - np.count_nonzero(at < 0)
+            held = self._stamp if self._stamp is not None else 0.0
+            chunk = Chunk(chunk.data, np.where(at < 0, held, chunk.times[at]), chunk.valid)
+        self._stamp = float(chunk.times[-1]) if len(chunk) else self._stamp
+        return chunk
 
     def _sort_out(self, chunk: Chunk) -> Iterator[Chunk | Gap]:
         """Samples that are news, to samples on the grid and the gaps between them."""
@@ -193,7 +212,13 @@ class GapGuard:
 
     def _put_in_order(self, stamps: Times) -> npt.NDArray[np.intp] | None:
         """The order of the fewest first samples that are all where they are due when they are sorted; None: there is none."""
-        for n in range(2, len(stamps) + 1):
+        # Worth a look are those whose newest and whose average is where it is due.
+        n_first = np.arange(1, len(stamps) + 1)
+        due = self._n * self._period + self._offset
+        newest = np.maximum.accumulate(stamps) - (n_first - 1) * self._period - due
+        average = np.cumsum(stamps - due) / n_first - (n_first - 1) / 2 * self._period
+        likely = n_first[(np.abs(newest) <= self._limit) & (np.abs(average) <= self._limit)]
+        for n in likely[likely > 1][: self.MOST_ORDERS].tolist():
             order = np.argsort(stamps[:n], kind="stable")
             if np.abs(self._lateness(stamps[order])).max() <= self._limit:
                 return order
@@ -233,10 +258,34 @@ class GapGuard:
         in_order = True
         for stamp in chunk.times.tolist():
             if stamp <= last:
-                in_order, stamp = False, last + 1e-9
+                in_order, stamp = False, max(last + 1e-9, math.nextafter(last, math.inf))
             ordered.append(stamp)
             last = stamp
         if not in_order:
             chunk = Chunk(chunk.data, np.array(ordered), chunk.valid)
         self._last_time, self._last_row = last, chunk.data[-1:].copy()
         yield chunk
+
+    def go_on(self, until: float, since: float, speed: float) -> None:
+        """A replay stood still, or has another speed: what was due at `until` is due at `since`, and all else after it.
+
+        No sample is missing for that: stamps that are known are put on the new clock. speed: as at first.
+        """
+        period = 1 / (self._sfreq * speed)
+        ratio = period / self._period
+
+        def put(stamps: Any) -> Any:
+            return since + (stamps - until) * ratio
+
+        self._offset = put(self._offset + self._n * self._period) - self._n * period
+        self._last_time = put(self._last_time)
+        self._stamp = None if self._stamp is None else put(self._stamp)
+        if self._held is not None:
+            self._held = Chunk(self._held.data, put(self._held.times), self._held.valid)
+        self.jitter_s *= ratio
+        self._least, self._least_before = self._least * ratio, self._least_before * ratio
+        self._stays_late *= ratio
+        self._lost = deque(((put(start), put(end), n) for start, end, n in self._lost), maxlen=self._lost.maxlen)
+        self._least_delay, self._arrived = np.inf, None
+        self._period, self._slew = period, self.MAX_DRIFT * period
+        self._repeats.go_on(period, put)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _STYLES = {"running": "bold green", "waiting": "bold yellow", "stale": "bold red", "lost": "bold red"}
+_NOTE_STYLES = {"onset": "bold red", "event": "red"} | dict.fromkeys(("lost", "stale", "gap", "warning"), "yellow")
 
 
 class TerminalView:
@@ -25,15 +26,14 @@ class TerminalView:
     def note(self, line: dict[str, Any]) -> None:
         """One line of the engine's log."""
         if text := describe(line):
-            style = {"onset": "bold red", "event": "red", "lost": "yellow", "gap": "yellow", "warning": "yellow"}
-            self._happened.append(Text(text, style=style.get(line["kind"], "dim")))
+            self._happened.append(Text(text, style=_NOTE_STYLES.get(line["kind"], "dim")))
 
     def render(self, state: dict[str, Any]) -> RenderableType:
         """The whole view for the newest state."""
         happened = Group(*self._happened) if self._happened else Text("nothing yet", style="dim")
         return Panel(
             Group(self._facts(state), Text(), self._bars(state), Text(), happened),
-            title=self._title,
+            title=Text(self._title),
             title_align="left",
         )
 
@@ -61,6 +61,8 @@ class TerminalView:
                 "filters", f"{state['filter_delay_s'] * 1e3:.0f} ms group delay",
             )  # fmt: skip
             table.add_row("time", _clock(state["recording_s"]), "device", state["device"])
+            if words := state.get("trust", {}).get("words"):
+                table.add_row("trust", Text(words, style="bold yellow"))
         return table
 
     def _bars(self, state: dict[str, Any]) -> RenderableType:
@@ -105,8 +107,11 @@ def _sentence(state: dict[str, Any]) -> str:
             f", {max(0.0, state['wait_s'] - state['waiting_s']):.0f} s left" if state.get("wait_s") is not None else ""
         )
         return f"waiting for {query} ({state.get('waiting_s', 0):.0f} s{left})"
+    age_s, silent_s = state.get("staleness_s", 0.0), state.get("silent_s", 0.0)
+    if word == "stale" and silent_s < age_s / 2:
+        return f"{age_s:.1f} s behind, catching up"
     if word in ("lost", "stale"):
-        return f"no data for {state.get('silent_s', 0):.1f} s, waiting for {query}"
+        return f"no data for {silent_s:.1f} s, waiting for {query}"
     return word
 
 
@@ -132,6 +137,14 @@ def describe(line: dict[str, Any]) -> str:
         return f"{line['stream']} is back, from {line['host']}"
     if kind in ("lost", "refused"):
         return f"stream {kind}: {line['reason']}"
+    if kind == "stale":
+        return f"stale: the newest sample is {line['age_s']:.1f} s old"
+    if kind == "caught_up":
+        return f"caught up after {line['seconds']:.1f} s; samples were up to {line['age_s']:.1f} s old"
+    if kind == "stalled":
+        return f"the engine stood still for {line['seconds']:.1f} s"
+    if kind == "clock":
+        return f"the clock of the stream's host jumped by {line['by_s']:+.3f} s; stamps are put right"
     if kind == "cue":
         said = ", ".join(f"{name} {value:.2f}" for name, value in line.get("probabilities", {}).items())
         return f"cue {line['cue']}: {said or 'missed, its window is cut by a gap'}"

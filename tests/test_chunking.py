@@ -10,7 +10,8 @@ import rtbci
 from rtbci import filters
 from rtbci.buffer import Framer
 from rtbci.channels import Pick
-from rtbci.config import FilterConfig, GapConfig, MontageConfig, RunningScaling
+from rtbci.config import FilterConfig, GapConfig, MaskConfig, MontageConfig, RunningScaling
+from rtbci.electrodes import Electrodes
 from rtbci.montage import Montage
 from rtbci.timing import GapGuard
 from rtbci.types import Chunk, Gap, Stage
@@ -19,6 +20,7 @@ SEEDS = range(30)
 
 STAGES: dict[str, Callable[[], Stage]] = {
     "montage": lambda: Montage(MontageConfig(channels=PAIRS), INFO),
+    "electrodes": lambda: Electrodes(INFO, Montage(MontageConfig(channels=PAIRS), INFO)),
     "average": lambda: Montage(MontageConfig(channels=("Fp1", "T7", "O1"), reference="average"), INFO),
     "band_pass": lambda: filters.Sos(filters.design(FilterConfig(low_hz=0.5, high_hz=40, notch_hz=(50, 60)), SFREQ)),
     "halved": lambda: filters.Resampler(200, 100),
@@ -42,6 +44,10 @@ PIPELINES = {
         "conv_pool_lstm", sizes={"window": 64, "n_classes": 64}, window_hop=8
     ),
     "constant_scaling": lambda: make_pipeline(scaling=CONSTANT),
+    "masked": lambda: make_pipeline(mask=MaskConfig(most=1)),
+    "masked_average": lambda: make_pipeline(
+        montage=MontageConfig(channels=("Fp1", "F7", "T7", "O1"), reference="average"), mask=MaskConfig(most=2)
+    ),
 }
 
 
@@ -52,13 +58,15 @@ def damaged(n_samples: int) -> Chunk:
     data[700:703, 1] = np.nan
     data[1500, 4] = np.inf
     data[0, 0] = np.nan
+    data[2000:3400, 2] = 17.0  # an electrode that comes off
+    data[2500:4500, 4] = np.nan
     valid[900:920] = False
     return Chunk(data, chunk.times, valid)
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_does_not_depend_on_the_cutting(name: str) -> None:
-    whole = damaged(5000) if name in ("montage", "average") else eeg(5000)
+    whole = damaged(5000) if name in ("montage", "average", "electrodes") else eeg(5000)
     wanted = STAGES[name]().process(whole)
     for seed in SEEDS:
         assert_same(through(STAGES[name](), cut(whole, seed)), wanted)

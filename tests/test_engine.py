@@ -24,7 +24,7 @@ from rtbci.pipeline import Pipeline
 from rtbci.replay import Replay, run_replay
 from rtbci.session import EngineProcess
 from rtbci.sinks.events import read_events
-from rtbci.sources.lsl import parse_query
+from rtbci.sources.discovery import parse_query
 from rtbci.types import Chunk
 
 Wait = Callable[..., None]

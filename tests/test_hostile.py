@@ -17,7 +17,8 @@ from rtbci.config import PipelineConfig, parse
 from rtbci.errors import ConfigError, RecordingError, RtbciError, StreamMismatch, StreamNotFound
 from rtbci.faults import Faults
 from rtbci.sinks.events import read_events
-from rtbci.sources.lsl import MAX_CHANNELS, LslSource, describe, parse_query, predicate
+from rtbci.sources.discovery import describe, parse_query, predicate
+from rtbci.sources.inlet import MAX_CHANNELS, Inlet
 from rtbci.sources.recording import open_recording
 from rtbci.types import StreamInfo
 
@@ -151,10 +152,8 @@ def test_a_replay_that_lies_about_its_speed_is_taken_at_a_sane_one(speed: str) -
 
 
 def test_ten_thousand_channels_are_refused_before_they_are_opened() -> None:
-    source = LslSource({"name": "hostile"}, lambda _: None)
     with pytest.raises(StreamMismatch, match=f"10000 channels; at most {MAX_CHANNELS}"):
-        source._open(stream(10_000, 100.0, []))
-    source.close()
+        Inlet(stream(10_000, 100.0, []), 16)
 
 
 @pytest.mark.parametrize("sfreq", [float("nan"), float("inf"), 0.0, -5.0, 1e-30])

@@ -182,7 +182,7 @@ def test_a_window_of_gigabytes_is_refused(whole: Path) -> None:
     model = {"kind": "stacked_lstm", "window": 900_000, "n_classes": 1}
     montage = {"channels": [f"ch{k}" for k in range(100)]}
     rewrite(whole, lambda about: about["config"].update(model=model, montage=montage))
-    assert "model.window = 900000 of 100 channels is more than 20000000 values" in refused(whole)
+    assert "model.window = 900000 samples of 100 channels are more than 20000000 values" in refused(whole)
 
 
 def test_sizes_that_disagree_with_the_channels_are_refused(whole: Path) -> None:

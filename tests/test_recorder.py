@@ -28,7 +28,7 @@ from rtbci.record import LiveRecording, find_stream
 from rtbci.replay import Replay, run_replay
 from rtbci.session import EngineProcess
 from rtbci.sinks.recorder import Recorder, new_path
-from rtbci.sources.lsl import predicate
+from rtbci.sources.discovery import predicate
 from rtbci.sources.xdf import open_xdf
 
 SFREQ = 250.0

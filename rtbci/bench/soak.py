@@ -225,7 +225,7 @@ def offline(replay: Replay, pipeline: Pipeline) -> Answer:
 
 def _pieces(replay: Replay, guard: GapGuard) -> Iterator[Chunk | Gap]:
     recording, faults, seed = open_recording(replay.files[0]), replay.faults, replay.seed
-    blocks = ((chunk, chunk.times) for chunk in recording.chunks(round(10 * recording.info.sfreq)))
+    blocks = ((chunk.data, chunk.times) for chunk in recording.chunks(round(10 * recording.info.sfreq)))
     packets = cut(blocks, faults.sizes(replay.chunk, seed))
     held: list[Chunk] = []
     for packet in faults.lose(faults.bend(packets, seed), seed, RECONNECT_S):

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import Progress, TimeRemainingColumn
 
 from rtbci.errors import ConfigError, RecordingError
@@ -18,6 +17,7 @@ from rtbci.evaluation.tagging import Tagged, tag, write_tagged
 from rtbci.front import print_json
 from rtbci.pipeline import Pipeline
 from rtbci.sources.recording import Recording, open_recording
+from rtbci.terminal import Terminal
 
 
 def tag_files(pipeline_path: str, paths: list[Path], out: Path, *, device: str, json: bool) -> None:
@@ -42,14 +42,14 @@ def tag_files(pipeline_path: str, paths: list[Path], out: Path, *, device: str, 
     tables = {str(path): str(tag_epochs(pipeline, path, out, device)) for path in epochs}
     if json:
         return print_json({"pipeline": pipeline.name, "recordings": rows, "predictions": tables})
-    console = Console()
+    console = Terminal()
     for path, table in tables.items():
-        console.print(f"{path} -> {table}", highlight=False, soft_wrap=True)
+        console.print(f"{path} -> {table}", soft_wrap=True)
     for row in rows:
         console.print(
             f"{row['recording']}: {len(row['events'])} events in {row['duration_s']:.0f} s "
             f"({row['times_real_time']:.0f} times real time) -> {row['events_tsv']}",
-            highlight=False, soft_wrap=True,
+            soft_wrap=True,
         )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def evaluate_files(pipeline_path: str, paths: list[Path], labels: list[str], *, 
 
 
 def _print_figures(figures: dict[str, Any]) -> None:
-    console = Console(highlight=False)
+    console = Terminal()
     for name in ("event", "sample"):
         f = figures[name]
         console.print(
@@ -110,7 +110,7 @@ def _said(value: float | None, form: str = ".3f") -> str:
 def _progress(recordings: list[Recording], quiet: bool) -> Iterator[Any]:
     """A bar over the seconds of all recordings; yields a function of the seconds done in the present one."""
     total = sum(recording.duration_s for recording in recordings)
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn())
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
         task = bar.add_task("tagging", total=total)

@@ -76,7 +76,8 @@ def _on_a_grid(pipeline: Pipeline, recording: Recording, live: LivePipeline, fou
                 found += live.decision.flush()
                 live.reset()
             continue
-        times = np.arange(index, index + len(item)) / recording.info.sfreq
+        times = np.arange(len(item), dtype=np.float64)
+        times = (times + index) / recording.info.sfreq
         index += len(item)
         yield Chunk(item.data, times, item.valid)
 

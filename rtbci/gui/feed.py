@@ -131,7 +131,8 @@ class Feed:
         if rings is None:
             return False
         self.life = self.state["life"]
-        self.layout = read_layout(self.folder, self.life) or _nameless(self.state, rings)
+        layout = read_layout(self.folder, self.life)
+        self.layout = layout if layout is not None and _names(layout, rings) else _nameless(self.state, rings)
         self.clock = None
         gains = np.array([microvolts(unit) or 1.0 for unit in self.layout.units], np.float32)
         pace = self.layout.speed or 1.0
@@ -160,6 +161,12 @@ class Feed:
             clock.recording_at_origin = self.state.get("recording_s", 0.0) - clock.x(newest)
         self.clock = clock
         return True
+
+
+def _names(layout: Layout, rings: Rings) -> bool:
+    """Whether each column of the rings has its name."""
+    columns = [ring.n_channels for ring in (rings.signals, rings.model, rings.scores)]
+    return columns == [len(names) for names in (layout.channels, layout.inputs, layout.classes)]
 
 
 def _nameless(state: dict[str, Any], rings: Rings) -> Layout:

@@ -7,6 +7,7 @@ from typing import Any
 from PyQt6.QtCore import QByteArray, QSettings
 
 N_RECENT = 8
+MOST = 1e5  # of a number: seconds of a page, µV/mm
 
 
 class Settings:
@@ -20,13 +21,14 @@ class Settings:
             self._store = QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "rtbci", "dashboard")
 
     def get(self, key: str, otherwise: Any) -> Any:
-        """The stored value as the type of `otherwise`; `otherwise` where it is missing or of another kind."""
+        """The stored value as the type of `otherwise`; `otherwise` where it is missing, absurd or of another kind."""
         value = self._store.value(key)
         try:
             if isinstance(otherwise, bool):
                 return otherwise if value is None else str(value).lower() == "true"
-            return otherwise if value is None else type(otherwise)(value)
-        except (TypeError, ValueError):
+            kept = otherwise if value is None else type(otherwise)(value)
+            return kept if not isinstance(kept, float) or 0 <= kept <= MOST else otherwise
+        except (TypeError, ValueError, OverflowError):
             return otherwise
 
     def set(self, key: str, value: Any) -> None:
@@ -38,7 +40,7 @@ class Settings:
 
     def recent(self, what: str) -> list[str]:
         value = self._store.value(f"recent/{what}") or []
-        return [value] if isinstance(value, str) else list(value)
+        return [str(item) for item in ([value] if not isinstance(value, list) else value)]
 
     def remember(self, what: str, item: str) -> None:
         """Put it first among the recent ones."""

@@ -24,7 +24,7 @@ from rtbci.gui.rows import AS_RECORDED
 from rtbci.gui.settings import Settings
 from rtbci.gui.sidebar import Sidebar
 from rtbci.gui.timeline import Timeline
-from rtbci.gui.words import Fact, sentence
+from rtbci.gui.words import Fact, is_old, sentence
 from rtbci.montage import canonical
 from rtbci.view import describe
 
@@ -211,7 +211,8 @@ class Window(Hands):
 
     def _show_alarm(self, *, alive: bool) -> None:
         on = self.book.open if alive else []
-        self.alarm.set_ringing(bool(on))
+        old = alive and self.feed is not None and is_old(self.feed.state)
+        self.alarm.set_ringing(bool(on) or old)
         self.header.alarm = self._alarm_words(on) if on else ""
 
     def _alarm_words(self, on: list[Entry]) -> str:

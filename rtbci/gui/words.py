@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from rtbci.staleness import STALE_S
+
 Json = dict[str, Any]
 RATE_TOLERANCE = 0.05
-STALE_S = 1.0
+RING_S = 2.0  # a shorter silence calls nobody
 
 
 class Fact(NamedTuple):
@@ -28,13 +30,24 @@ def sentence(state: Json, dead_s: float = 0.0) -> Fact:
         waited, limit = state.get("waiting_s", 0.0), state.get("wait_s")
         left = f", gives up in {max(0.0, limit - waited):.0f} s" if limit is not None else ""
         return Fact(f"Waiting for {query} ({waited:.0f} s{left})")
+    age_s, silent_s = state.get("staleness_s", 0.0), state.get("silent_s", 0.0)
+    if word == "stale" and silent_s < age_s / 2:
+        return Fact(f"Behind by {age_s:.1f} s, catching up", True)
     if word in ("lost", "stale"):
         host = (state.get("stream") or {}).get("hostname", "")
         where = f" from host {host}" if host else ""
-        return Fact(f"No data for {state.get('silent_s', 0.0):.1f} s, waiting for {query}{where}", True)
+        return Fact(f"No data for {silent_s:.1f} s, waiting for {query}{where}", True)
     if word == "stopped":
         return Fact("The engine has stopped", True)
+    if (trust := state.get("trust") or {}).get("level") in ("none", "untested"):
+        return Fact(f"Live, but {trust['words']}", True)
     return Fact("Live")
+
+
+def is_old(state: Json) -> bool:
+    """A stream in real time, and what is shown of it is history: someone has to look."""
+    real_time = (state.get("stream") or {}).get("speed") == 1
+    return real_time and state.get("state") in ("lost", "stale") and state.get("staleness_s", 0.0) > RING_S
 
 
 def facts(state: Json) -> dict[str, Fact]:
@@ -54,6 +67,7 @@ def facts(state: Json) -> dict[str, Fact]:
         "Clock": _clock(state),
         "Recording": _recording(state.get("recording")),
         "Channels": _quality(state.get("quality", {}), stream),
+        "Trust": _trust(state.get("trust") or {}),
     }
 
 
@@ -93,8 +107,13 @@ def _missing(samples: Json) -> Fact:
 
 def _clock(state: Json) -> Fact:
     jitter = f"jitter {state.get('jitter_ms', 0.0):.1f} ms"
-    offset = state.get("clock_offset_s")
-    return Fact(jitter if offset is None else f"offset {1e3 * offset:+.1f} ms · {jitter}")
+    offset, age_s = state.get("clock_offset_s"), state.get("clock_age_s", 0.0)
+    if offset is None:
+        return Fact(jitter)
+    if age_s is None:
+        return Fact(f"does not answer · {jitter}", True)
+    away = f"{1e3 * offset:+.1f} ms" if abs(offset) < 1 else f"{offset:+.3f} s"
+    return Fact(f"offset {away} · {jitter}")
 
 
 def _recording(recording: Json | None) -> Fact:
@@ -114,6 +133,15 @@ def _quality(quality: dict[str, str], stream: Json) -> Fact:
     named = ", ".join(f"{name} {word}" for name, word in list(quality.items())[:2])
     more = f" +{len(quality) - 2}" if len(quality) > 2 else ""
     return Fact(named + more, True)
+
+
+def _trust(trust: Json) -> Fact:
+    """How far the answer can be trusted with the electrodes as they are."""
+    masked = trust.get("masked", [])
+    if not masked and trust.get("level", "full") == "full":
+        return Fact("full")
+    cost = f" · AUROC {trust['auroc']:.2f}" if "auroc" in trust else ""
+    return Fact(f"{len(masked)} of {trust.get('inputs', 0)} masked{cost}", True)
 
 
 def _size(n_bytes: float) -> str:

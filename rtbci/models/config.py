@@ -32,6 +32,15 @@ class _Sizes(BaseModel):
     n_channels: Size | None = None
     n_classes: Size = 1  # logits an output; 1: sigmoid, more: softmax
 
+    def values(self, n_channels: int) -> int:
+        """How many float32 values the network holds at once to give one answer, to a hop or a window; at the most."""
+        raise NotImplementedError
+
+
+def _lstm(units: tuple[int, ...], n_in: int) -> int:
+    """Values of one step through a stack: its input; gates, cell and output of the widest layer."""
+    return n_in + 6 * max(units)
+
 
 class StackedLSTMConfig(_Sizes):
     """LSTM layers over an epoch, last step."""
@@ -41,6 +50,9 @@ class StackedLSTMConfig(_Sizes):
     units: Units = (256, 128, 64)
     window: Samples = 200
     dropout: Fraction = 0.0
+
+    def values(self, n_channels: int) -> int:
+        return self.window * _lstm(self.units, n_channels)
 
 
 class ChannelLSTMConfig(_Sizes):
@@ -53,6 +65,11 @@ class ChannelLSTMConfig(_Sizes):
     window: Samples = 200
     dropout: Fraction = 0.0
 
+    def values(self, n_channels: int) -> int:
+        width = n_channels * self.channel_units
+        wide = 8 * width * (width + n_channels)  # the small matrices stand on the diagonal of large ones
+        return wide + self.window * _lstm((width, *self.units), n_channels)
+
 
 class SmallLSTMConfig(_Sizes):
     """The small stack of BCI Competition II set IV."""
@@ -62,6 +79,9 @@ class SmallLSTMConfig(_Sizes):
     units: Units = (10, 10, 5)
     window: Samples = 500
     dropout: Fraction = 0.0
+
+    def values(self, n_channels: int) -> int:
+        return self.window * _lstm(self.units, n_channels)
 
 
 class ConvLSTMConfig(_Sizes):
@@ -80,6 +100,9 @@ class ConvLSTMConfig(_Sizes):
         if self.kernel < self.hop:
             raise ValueError(f"kernel ({self.kernel}) must be at least hop ({self.hop}), or samples go unseen")
         return self
+
+    def values(self, n_channels: int) -> int:
+        return (self.kernel + self.hop) * n_channels + self.filters + _lstm(self.units, self.filters)
 
 
 class ConvPoolLSTMConfig(_Sizes):
@@ -100,6 +123,10 @@ class ConvPoolLSTMConfig(_Sizes):
             raise ValueError(f"window ({self.window}) must be at least kernel + pool - 1")
         return self
 
+    def values(self, n_channels: int) -> int:
+        pooled = self.window // self.pool * _lstm(self.units, self.filters)
+        return self.window * ((self.kernel + 1) * n_channels + 2 * self.filters) + pooled
+
 
 class SpatialConvLSTMConfig(_Sizes):
     """A convolution over neighbouring channels within each step, LSTM, every step."""
@@ -116,6 +143,10 @@ class SpatialConvLSTMConfig(_Sizes):
             raise ValueError(f"kernel ({self.kernel}) must be at most n_channels ({self.n_channels})")
         return self
 
+    def values(self, n_channels: int) -> int:
+        places = max(0, n_channels - self.kernel + 1)
+        return n_channels + places * (self.kernel + self.filters) + _lstm(self.units, places * self.filters)
+
 
 class LSTMTaggerConfig(_Sizes):
     """LSTM layers of any depth, every hop; bidirectional works offline only."""
@@ -125,6 +156,9 @@ class LSTMTaggerConfig(_Sizes):
     hop: Samples = 1
     bidirectional: bool = False
     dropout: Fraction = 0.0
+
+    def values(self, n_channels: int) -> int:
+        return self.hop * (1 + self.bidirectional) * _lstm(self.units, n_channels)
 
 
 class MSFBCNNConfig(_Sizes):
@@ -146,6 +180,9 @@ class MSFBCNNConfig(_Sizes):
         if self.window < self.pool:
             raise ValueError(f"window ({self.window}) must be at least pool ({self.pool})")
         return self
+
+    def values(self, n_channels: int) -> int:
+        return self.window * n_channels * (2 + 3 * self.filters * len(self.kernels) + max(self.kernels))
 
 
 class CovarianceConfig(_Sizes):
@@ -172,6 +209,9 @@ class CovarianceConfig(_Sizes):
         if self.band[0] >= self.band[1]:
             raise ValueError(f"band must rise, got {self.band}")
         return self
+
+    def values(self, n_channels: int) -> int:
+        return 2 * self.window * n_channels * (2 + self.taps) + 16 * n_channels**2  # some of them float64
 
 
 NetworkConfig: TypeAlias = Annotated[
@@ -206,6 +246,11 @@ class SelectionConfig(_Sizes):
         """The network behind the selector, with the sizes that follow from it."""
         update = {"n_channels": self.n_select, "n_classes": self.n_classes or self.network.n_classes}
         return self.network.model_copy(update=update)
+
+    def values(self, n_channels: int) -> int:
+        inner = self.network
+        length = getattr(inner, "window", 0) or getattr(inner, "hop", 1)
+        return length * n_channels + inner.values(self.n_select)
 
 
 ModelConfig: TypeAlias = Annotated[NetworkConfig | SelectionConfig, Field(discriminator="kind")]

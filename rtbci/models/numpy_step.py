@@ -20,11 +20,15 @@ from rtbci.models.network import Network
 F32: TypeAlias = npt.NDArray[np.float32]
 
 MAX_STEPS = 64  # of the LSTM: the length of the buffers; a longer piece is cut
+MAX_HOP_VALUES = 100_000
 
 
 def has_numpy_step(network: Network) -> bool:
-    """Whether `NumpyStep` can run it."""
-    return isinstance(network, LSTMTagger) or (isinstance(network, ConvLSTM) and network.causal)
+    """Whether `NumpyStep` can run it, in buffers of a sane size: on a wide or long hop it is not ahead anyhow."""
+    if not isinstance(network, LSTMTagger | ConvLSTM) or not network.causal:
+        return False
+    seen = network.kernel if isinstance(network, ConvLSTM) else network.hop
+    return seen * network.n_channels <= MAX_HOP_VALUES
 
 
 class NumpyStep:

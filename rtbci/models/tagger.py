@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from rtbci.buffer import Ring
-from rtbci.types import Chunk, Flags
+from rtbci.config import MAX_ANSWER_VALUES, MAX_WINDOW_VALUES
+from rtbci.types import Chunk, Flags, Times
 
 if TYPE_CHECKING:
     from rtbci.models.step import Step
@@ -22,9 +24,18 @@ def probabilities(logits: npt.NDArray[np.float32], activation: Activation) -> np
     if activation == "sigmoid":
         out: npt.NDArray[np.float32] = 0.5 * np.tanh(0.5 * logits) + np.float32(0.5)
         return out
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    with np.errstate(invalid="ignore"):
+        raised = np.exp(logits - logits.max(axis=1, keepdims=True))
     scores: npt.NDArray[np.float32] = raised / raised.sum(axis=1, keepdims=True)
     return scores
+
+
+def scored(scores: npt.NDArray[np.float32], times: Times, valid: Flags) -> Chunk:
+    """(n, n_classes) probabilities with their times. An answer that is no number, by weights too large, is not valid."""
+    if math.isnan(scores.sum()):
+        sane: Flags = np.logical_and.reduce(np.isfinite(scores), axis=1)
+        scores, valid = np.where(sane[:, None], scores, np.float32(0)), valid & sane
+    return Chunk(scores, times, valid)
 
 
 def all_of(flags: Flags) -> Flags:
@@ -36,8 +47,12 @@ def all_of(flags: Flags) -> Flags:
 class Tagger:
     """Stage: a causal network with carried state; whole hops in, one score a hop out."""
 
-    def __init__(self, step: Step, n_classes: int, hop: int, activation: Activation, warmup_hops: int = 0) -> None:
+    def __init__(
+        self, step: Step, n_classes: int, hop: int, activation: Activation, warmup_hops: int = 0, values: int = 1
+    ) -> None:
+        """values: what the network holds for an answer (models/config.py), by which one call of it is bounded."""
         self._step = step
+        self._most = hop * min(MAX_HOPS, max(1, MAX_ANSWER_VALUES // values))  # samples of one call
         self._n_classes = n_classes
         self._hop = hop
         self._activation: Activation = activation
@@ -52,16 +67,16 @@ class Tagger:
         hop = self._hop
         if not len(chunk):
             return Chunk.empty(self._n_classes)
-        if len(chunk) > MAX_HOPS * hop:
-            pieces = range(0, len(chunk), MAX_HOPS * hop)
-            return Chunk.join([self.process(chunk[start : start + MAX_HOPS * hop]) for start in pieces])
+        if len(chunk) > self._most:
+            pieces = range(0, len(chunk), self._most)
+            return Chunk.join([self.process(chunk[start : start + self._most]) for start in pieces])
         logits, self._state = self._step(chunk.data, self._state)
         valid = chunk.valid if hop == 1 else all_of(chunk.valid.reshape(-1, hop))
         if self._n_cold:
             valid = valid.copy()
             valid[: self._n_cold] = False
             self._n_cold = max(0, self._n_cold - len(valid))
-        return Chunk(probabilities(logits, self._activation), chunk.times[hop - 1 :: hop], valid)
+        return scored(probabilities(logits, self._activation), chunk.times[hop - 1 :: hop], valid)
 
 
 class Judge:
@@ -91,16 +106,18 @@ class WindowTagger:
     Of a network with an answer for each sample, the answer of a hop is the mean over the newest hop's samples.
     """
 
-    BATCH = 32
+    BATCH = 32  # windows of one call of the network, at the most
 
     def __init__(
-        self, network: Any, n_channels: int, n_classes: int, window: int, hop: int, activation: Activation, device: str
-    ) -> None:
-        """network: (batch, window, n_channels) -> (logits (batch, n_classes), state)."""
+        self, network: Any, n_channels: int, n_classes: int, window: int, hop: int, activation: Activation, device: str,
+        values: int = 1,
+    ) -> None:  # fmt: skip
+        """network: (batch, window, n_channels) -> (logits (batch, n_classes), state). values: see Tagger."""
+        self._batch = max(1, min(self.BATCH, MAX_ANSWER_VALUES // values, MAX_WINDOW_VALUES // (hop * n_channels)))
         self._judge = Judge(network, hop, activation, device)
         self._n_classes = n_classes
         self._window, self._hop = window, hop
-        self._ring = Ring(window + self.BATCH * hop, n_channels)
+        self._ring = Ring(window + self._batch * hop, n_channels)
         self.reset()
 
     def reset(self) -> None:
@@ -110,7 +127,7 @@ class WindowTagger:
 
     def process(self, chunk: Chunk) -> Chunk:
         """The first answer comes when the first window is full, then one every hop."""
-        room = self.BATCH * self._hop
+        room = self._batch * self._hop
         if len(chunk) > room:
             return Chunk.join([self.process(chunk[at : at + room]) for at in range(0, len(chunk), room)])
         before, self._n_seen = self._n_seen, self._n_seen + len(chunk)
@@ -125,7 +142,7 @@ class WindowTagger:
         if not len(ends):
             return Chunk.empty(self._n_classes)
         at = ends - 1 - before
-        return Chunk(self._answers(ends), chunk.times[at], bad[at] < ends - self._window)
+        return scored(self._answers(ends), chunk.times[at], bad[at] < ends - self._window)
 
     def _answers(self, ends: npt.NDArray[np.int_]) -> npt.NDArray[np.float32]:
         reach = self._n_seen - int(ends[0]) + self._window
@@ -162,6 +179,5 @@ class WholeTagger:
         self.reset()
         hop = self._hop
         valid = all_of(whole.valid[: len(whole) // hop * hop].reshape(-1, hop))
-        return Chunk(
-            probabilities(logits[0].float().cpu().numpy(), self._activation), whole.times[hop - 1 :: hop], valid
-        )
+        scores = probabilities(logits[0].float().cpu().numpy(), self._activation)
+        return scored(scores, whole.times[hop - 1 :: hop], valid)

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from rtbci.errors import RecordingError
+from rtbci.plain import plain
 from rtbci.types import Event
 
 COLUMNS = ("onset", "duration", "eventType", "confidence", "channels", "dateTime", "recordingDuration")
@@ -42,7 +43,7 @@ def read_events(path: str | Path) -> tuple[Event, ...]:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise RecordingError(f"{path}: is larger than an event table can be ({_MAX_BYTES} bytes); check the file")
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = path.read_text("utf-8-sig").split("\n")
     except OSError as error:
         raise RecordingError(f"{path}: cannot be read: {error.strerror}; check the name and the folder") from error
     except UnicodeDecodeError as error:
@@ -114,8 +115,8 @@ def _row(event: Event, start: datetime | None, duration_s: float | None) -> tupl
 
 
 def _cell(text: str) -> str:
-    """One cell of a TSV: no tabs, no line ends of any kind, never empty."""
-    return " ".join(text.split()) or NOT_AVAILABLE
+    """One cell of a TSV: no tabs, no line ends or other control characters of any kind, never empty."""
+    return plain(" ".join(text.split())) or NOT_AVAILABLE
 
 
 def _line(cells: Iterable[str]) -> str:

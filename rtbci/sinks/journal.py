@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
 from typing import IO, Any
+
+from rtbci.plain import json_text
 
 MAX_BYTES = 10_000_000
 KEEP = 9  # old files: FILE.1 is the youngest
@@ -32,13 +33,13 @@ class Journal:
         self._retry_at = 0.0
         self._state_due = 0.0
 
-    def write(self, kind: str, **what: Any) -> None:
+    def write(self, kind: str, /, **what: Any) -> None:
         """One line: {"kind": …, "wall": seconds since 1970, …}. Never raises for what the disk does."""
         if self._file is None and time.monotonic() < self._retry_at:
             self.n_lost += 1
             return
         lost = {"lost_before": self.n_lost} if self.n_lost else {}
-        line = json.dumps({"kind": kind, "wall": time.time(), **what, **lost}, default=str).encode() + b"\n"
+        line = json_text({"kind": kind, "wall": time.time(), **what, **lost}).encode() + b"\n"
         try:
             self._append(line)
         except OSError:
@@ -50,7 +51,7 @@ class Journal:
     def lines(self, log: list[dict[str, Any]]) -> None:
         """Lines of the engine's log, with the time that they bear."""
         for line in log:
-            self.write(**line)
+            self.write(line["kind"], **line)
 
     def state(self, state: dict[str, Any]) -> None:
         """The state, if the last one is a minute old."""

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rtbci.sinks.shapes import LAYOUT, fits
 from rtbci.types import StreamInfo
 
 if TYPE_CHECKING:
@@ -65,10 +66,12 @@ def write_layout(folder: Path, life: int, layout: Layout) -> None:
 
 
 def read_layout(folder: Path, life: int) -> Layout | None:
-    """None where the life is gone, or the engine has not said it."""
+    """None where the life is gone, the engine has not said it, or what is there is no layout."""
     try:
-        values: dict[str, Any] = json.loads((folder / f"layout-{life}").read_text("utf-8"))
-    except (OSError, ValueError):
+        values: Any = json.loads((folder / f"layout-{life}").read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
         return None
-    plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    if not fits(values, LAYOUT) or len(values["units"]) != len(values["channels"]):
+        return None
+    plain: dict[str, Any] = {key: tuple(one) if isinstance(one := values[key], list) else one for key in LAYOUT}
     return Layout(**plain)

@@ -20,12 +20,16 @@ from typing import Any
 
 import numpy as np
 
+from rtbci.plain import json_text
+from rtbci.sinks.shapes import is_line, state_in
 from rtbci.types import Chunk
 
 _SLOT = 1 << 16
 _HEAD = struct.Struct("<QI")
 _RING_HEAD = 64  # bytes: magic, capacity, n_channels, n_written
 _MAGIC = 0x72746263_69303031
+_MOST_ROWS = 1 << 60
+_READ_BYTES = 4 << 20  # of the log, at once
 
 
 def monitor_folder() -> Path:
@@ -67,9 +71,12 @@ class Slot:
             self._file.publish()
 
     def write(self, value: dict[str, Any]) -> None:
-        content = json.dumps(value, separators=(",", ":")).encode()
-        if len(content) > _SLOT - _HEAD.size:
-            content = json.dumps({"state": value.get("state", ""), "error": "state too large"}).encode()
+        content = json_text(value).encode()
+        while len(content) > _SLOT - _HEAD.size:
+            # Ten thousand bad channels must not take along what else there is to know.
+            sizes = {key: len(json_text(one)) for key, one in value.items()}
+            value = {key: one for key, one in value.items() if key != max(sizes, key=lambda key: sizes[key])}
+            content = json_text(value).encode()
         memory = self._file.memory
         _HEAD.pack_into(memory, 0, self._sequence + 1, len(content))
         memory[_HEAD.size : _HEAD.size + len(content)] = content
@@ -77,15 +84,20 @@ class Slot:
         _HEAD.pack_into(memory, 0, self._sequence, len(content))
 
     def read(self) -> dict[str, Any]:
-        """{} where the writer was caught (or died) in the middle of writing."""
+        """{} where the writer was caught (or died) in the middle of writing. Raises ValueError for what is no state."""
+        if len(self._file.memory) < _HEAD.size:
+            raise ValueError("is no slot")
         for _ in range(100):
             before, length = _HEAD.unpack_from(self._file.memory, 0)
             content = self._file.memory[_HEAD.size : _HEAD.size + length]
             if before % 2 == 0 and _HEAD.unpack_from(self._file.memory, 0)[0] == before:
-                value: dict[str, Any] = json.loads(content)
-                return value
+                return state_in(json.loads(content))
             time.sleep(0.0005)
         return {}
+
+
+def _ring_bytes(capacity: int, n_channels: int) -> int:
+    return _RING_HEAD + capacity * (8 + 1 + 4 * n_channels)
 
 
 class SharedRing:
@@ -93,7 +105,7 @@ class SharedRing:
 
     def __init__(self, path: Path, capacity: int = 0, n_channels: int = 0) -> None:
         """capacity > 0: made anew by the one writer; else opened by a reader."""
-        size = _RING_HEAD + capacity * (8 + 1 + 4 * n_channels) if capacity else 0
+        size = _ring_bytes(capacity, n_channels) if capacity else 0
         self._file = _Mapped(path, size)
         head = np.frombuffer(self._file.memory, np.uint64, 4)
         if capacity:
@@ -102,6 +114,8 @@ class SharedRing:
             raise ValueError(f"{path} is not a monitor's ring")
         self._head = head
         self.capacity, self.n_channels = int(head[1]), int(head[2])
+        if len(self._file.memory) != _ring_bytes(self.capacity, self.n_channels) or not self.capacity:
+            raise ValueError(f"{path} is not as large as a ring of {self.capacity} rows of {self.n_channels}")
         n, at = self.capacity, _RING_HEAD
         self._times = np.frombuffer(self._file.memory, np.float64, n, at)
         self._data = np.frombuffer(self._file.memory, np.float32, n * self.n_channels, at + 8 * n).reshape(n, -1)
@@ -111,7 +125,7 @@ class SharedRing:
 
     @property
     def n_written(self) -> int:
-        return int(self._head[3])
+        return min(int(self._head[3]), _MOST_ROWS)
 
     def append(self, chunk: Chunk) -> None:
         chunk_part = chunk[-self.capacity :] if len(chunk) > self.capacity else chunk
@@ -152,6 +166,7 @@ class MonitorWriter:
     """The engine's side: writing never waits for anybody."""
 
     KEEP_S = 120.0
+    RING_BYTES = 512 << 20  # of each ring, at the most
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -169,7 +184,7 @@ class MonitorWriter:
             old.unlink(missing_ok=True)
         rows = {"signals": (sfreq, n_channels), "model": (model_sfreq, n_inputs), "scores": (1 / hop_s, n_classes)}
         made = {
-            name: SharedRing(self.folder / f"{name}-{self._life}", max(64, int(self.KEEP_S * rate)), n)
+            name: SharedRing(self.folder / f"{name}-{self._life}", _capacity(self.KEEP_S * rate, n), n)
             for name, (rate, n) in rows.items()
         }
         self.rings = Rings(**made)
@@ -180,14 +195,22 @@ class MonitorWriter:
 
     def log(self, kind: str, **what: Any) -> None:
         """One line of what happened, with the wall clock."""
-        self._log.write(json.dumps({"kind": kind, "wall": time.time(), **what}, default=str) + "\n")
+        self._log.write(json_text({"kind": kind, "wall": time.time(), **what}) + "\n")
 
     def close(self) -> None:
         self._log.close()
 
 
+def _capacity(rows: float, n_channels: int) -> int:
+    """Rows of a ring: as asked for, but of no more than RING_BYTES."""
+    return max(64, int(min(rows, MonitorWriter.RING_BYTES / (9 + 4 * n_channels))))
+
+
 class MonitorReader:
-    """A front end's side: the newest state, new log lines, and the rings."""
+    """A front end's side: the newest state, new log lines, and the rings.
+
+    Another process wrote them: what has not the shape that an engine gives it is passed over (sinks/shapes.py).
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -196,11 +219,11 @@ class MonitorReader:
 
     def status(self) -> dict[str, Any]:
         """The newest state; {} before the engine has written one."""
-        if self._slot is None:
-            if not (self.folder / "status").exists():
-                return {}
-            self._slot = Slot(self.folder / "status")
-        return self._slot.read()
+        try:
+            self._slot = self._slot or Slot(self.folder / "status")
+            return self._slot.read()
+        except (OSError, ValueError, RecursionError):
+            return {}
 
     def new_log(self) -> list[dict[str, Any]]:
         """Whole lines that were written since the last call."""
@@ -209,10 +232,11 @@ class MonitorReader:
             return []
         with open(path, "rb") as file:
             file.seek(self._log_at)
-            content = file.read()
+            content = file.read(_READ_BYTES)
         whole = content[: content.rfind(b"\n") + 1]
-        self._log_at += len(whole)
-        return [json.loads(line) for line in whole.splitlines()]
+        # A line without end is none.
+        self._log_at += len(whole) or (len(content) if len(content) == _READ_BYTES else 0)
+        return [line for line in map(_parsed, whole.split(b"\n")) if is_line(line)]
 
     def rings(self, life: int) -> Rings | None:
         """The rings of a life of the stream, or None where they are gone."""
@@ -220,6 +244,13 @@ class MonitorReader:
             return Rings(*(SharedRing(self.folder / f"{name}-{life}") for name in ("signals", "model", "scores")))
         except (OSError, ValueError):
             return None
+
+
+def _parsed(line: bytes) -> object:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
 
 
 def remove_monitor(folder: Path) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rtbci.plain import one_line
 from rtbci.sinks.events import EventLog
 from rtbci.sinks.outlets import Outlets
 from rtbci.types import Event
@@ -14,6 +14,7 @@ from rtbci.types import Event
 VERDICTS = ("", "confirmed", "rejected")
 REVIEW_COLUMNS = ("onset", "eventType", "verdict", "note")
 MAX_TEXT = 500
+MAX_S = 1e10  # of any clock
 
 
 def take_note(
@@ -69,9 +70,8 @@ def _review(what: dict[str, Any], events: EventLog | None, log: Callable[..., No
 
 def _text(value: object) -> str:
     """One cell: no tabs, no line ends, of a sane length."""
-    return " ".join(str(value or "").split())[:MAX_TEXT]
+    return one_line(str(value or "")[: 2 * MAX_TEXT])[:MAX_TEXT]
 
 
 def _number(value: object) -> float:
-    number = float(value) if isinstance(value, int | float) else 0.0
-    return number if math.isfinite(number) else 0.0
+    return float(value) if isinstance(value, int | float) and abs(value) <= MAX_S else 0.0

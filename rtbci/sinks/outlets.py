@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
 import pylsl
 
 from rtbci.decisions import Detection
+from rtbci.plain import json_text
 from rtbci.types import Chunk, StreamInfo
 
 GRACE_S = 0.2  # an outlet that goes away takes along what it has not yet sent
@@ -74,7 +74,7 @@ class Outlets:
         del self._probability, self._events
 
     def marker(self, about: dict[str, Any], stamp: float) -> None:
-        self._events.push_sample([json.dumps(about)], stamp)
+        self._events.push_sample([json_text(about)], stamp)
 
 
 def _sign(about: Any, stream: StreamInfo, pipeline: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from rtbci.errors import RecordingError
+from rtbci.plain import file_name
 
 RESERVE_BYTES = 64 << 20  # left free, so that the file can be closed and the machine goes on
 STALLED_S = 15.0
@@ -202,8 +202,7 @@ class Recorder:
 
 def new_path(folder: Path, name: str) -> Path:
     """`STREAM_YYYYmmdd-HHMMSS.xdf`, made here and now, so that nothing is ever overwritten."""
-    safe = re.sub(r"[^\w.+-]+", "_", name).strip("._")[:80] or "stream"
-    base = f"{safe}_{datetime.now():%Y%m%d-%H%M%S}"
+    base = f"{file_name(name, 'stream')}_{datetime.now():%Y%m%d-%H%M%S}"
     for n in range(1, 1000):
         path = folder / (f"{base}.xdf" if n == 1 else f"{base}-{n}.xdf")
         try:

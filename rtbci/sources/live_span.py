@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from rtbci.sinks.shapes import Number
 from rtbci.types import Event, Flags, Times
 
 Stream = Mapping[str, Any]
+_NUMBERS = ("stamp", "start", "end", "duration_s")
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,9 @@ def _marks(stream: Stream) -> Iterator[dict[str, Any]]:
     for stamp, sample in zip(stream["time_stamps"], stream["time_series"], strict=True):
         try:
             mark = json.loads(sample[0])
-            numbers = [float(mark[key]) for key in ("stamp", "start", "end", "duration_s") if key in mark]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, IndexError, RecursionError):
             continue
-        if all(map(np.isfinite, numbers)):
+        if isinstance(mark, dict) and all(mark[key] in Number() for key in _NUMBERS if key in mark):
             yield mark | {"at": float(stamp)}
 
 

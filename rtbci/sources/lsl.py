@@ -1,128 +1,20 @@
-"""An LSL inlet that keeps the truth: samples with clock-synced raw stamps, and every loss and return of the stream."""
+"""An LSL source that keeps the truth: samples with clock-synced raw stamps, and every loss and return of the stream."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-import numpy as np
 import pylsl
+from pylsl.util import LostError
 
 from rtbci.errors import StreamMismatch, StreamNotFound
-from rtbci.types import Chunk, StreamInfo, Times
-
-QUERY_KEYS = ("name", "type", "source_id", "hostname", "uid")
-_DTYPES = {
-    pylsl.cf_float32: np.float32,
-    pylsl.cf_double64: np.float64,
-    pylsl.cf_int8: np.int8,
-    pylsl.cf_int16: np.int16,
-    pylsl.cf_int32: np.int32,
-    pylsl.cf_int64: np.int64,
-}
-MAX_CHANNELS = 8192
-
-
-@dataclass(frozen=True, slots=True)
-class FoundStream:
-    """A stream on the network, without opening it."""
-
-    name: str
-    type: str
-    n_channels: int
-    sfreq: float
-    format: str
-    hostname: str
-    source_id: str
-    uid: str
-
-    def __str__(self) -> str:
-        rate = f"{self.sfreq:g} Hz" if self.sfreq else "irregular"
-        return (
-            f"name={self.name} type={self.type} source_id={self.source_id or '-'} host={self.hostname} "
-            f"({self.n_channels} channels, {rate})"
-        )
-
-
-def list_streams(timeout_s: float = 1.0) -> list[FoundStream]:
-    """Every stream that answers within `timeout_s`."""
-    return sorted((_found(s) for s in pylsl.resolve_streams(timeout_s)), key=lambda s: (s.name, s.uid))
-
-
-def _found(s: Any) -> FoundStream:
-    formats = {
-        getattr(pylsl, f"cf_{k}"): k for k in ("float32", "double64", "string", "int8", "int16", "int32", "int64")
-    }
-    return FoundStream(
-        s.name(), s.type(), s.channel_count(), s.nominal_srate(), formats.get(s.channel_format(), "undefined"),
-        s.hostname(), s.source_id(), s.uid(),
-    )  # fmt: skip
-
-
-def parse_query(text: str) -> dict[str, str]:
-    """`name=EEG`, `type=EEG,hostname=amp1`, or a bare name. Raises StreamNotFound for a key that LSL has not."""
-    query: dict[str, str] = {}
-    for part in re.split(r",(?=\s*\w+=)", text) if "=" in text else [f"name={text}"]:
-        key, _, value = part.strip().partition("=")
-        key = {"host": "hostname"}.get(key.strip(), key.strip())
-        if key not in QUERY_KEYS or not value:
-            raise StreamNotFound(f"--stream wants name=…, type=…, source_id=… or hostname=…, got {part.strip()!r}")
-        query[key] = value.strip()
-    return query
-
-
-def predicate(query: dict[str, str]) -> str:
-    """The query as liblsl's XPath predicate."""
-    return " and ".join(f"{key}={_quoted(value)}" for key, value in query.items())
-
-
-def one_of(found: list[Any], query: dict[str, str]) -> Any:
-    """Of streams of one source (an old and a new life) the youngest; several sources are never chosen by luck."""
-    sources = {(s.source_id(), s.hostname()) for s in found}
-    if len(sources) == 1 and found[0].source_id():
-        return max(found, key=lambda s: s.created_at())
-    listed = "; ".join(sorted(str(_found(s)) for s in found)[:8])
-    raise StreamNotFound(f"{len(found)} streams match {predicate(query)}: {listed}. Choose one by source_id=…")
-
-
-def _quoted(value: str) -> str:
-    if "'" not in value:
-        return f"'{value}'"
-    if '"' not in value:
-        return f'"{value}"'
-    raise StreamNotFound(f"a stream's property cannot be searched for with both kinds of quotes: {value!r}")
-
-
-def describe(inlet: Any, timeout_s: float = 5.0) -> tuple[StreamInfo, float, bool]:
-    """(info, speed, is a replay): labels and units of the description; speed is 1 but for a replay that says so."""
-    info = inlet.info(timeout=timeout_s)
-    n_channels = info.channel_count()
-    labels: list[str] = []
-    units: list[str] = []
-    node = info.desc().child("channels").child("channel")
-    while not node.empty() and len(labels) < n_channels:
-        labels.append(node.child_value("label") or f"ch{len(labels) + 1}")
-        units.append(node.child_value("unit"))
-        node = node.next_sibling("channel")
-    labels += [f"ch{i + 1}" for i in range(len(labels), n_channels)]
-    units += [""] * (n_channels - len(units))
-    speed = info.desc().child("replay").child_value("speed")
-    return (
-        StreamInfo(info.name(), info.nominal_srate(), tuple(labels), tuple(units), info.type(), info.source_id()),
-        _number(speed, 1.0),
-        bool(speed),
-    )
-
-
-def _number(text: str, otherwise: float) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        return otherwise
-    return value if np.isfinite(value) and value >= 0 else otherwise
+from rtbci.sources.clock import Clock
+from rtbci.sources.control import Ack, Moved, ReplayLink
+from rtbci.sources.discovery import Search
+from rtbci.sources.inlet import Inlet
+from rtbci.types import Chunk, StreamInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +24,7 @@ class Connected:
     info: StreamInfo
     speed: float
     hostname: str
-    clock_offset_s: float
+    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,31 +41,49 @@ class Refused:
     reason: str
 
 
-Item = Chunk | Connected | Lost | Refused
+@dataclass(frozen=True, slots=True)
+class ClockJumped:
+    """The clock of the stream's host is not where it was; stamps are put right from here on."""
+
+    by_s: float
+    offset_s: float
+
+
+Item = Chunk | Connected | Lost | Refused | ClockJumped | Moved
 
 
 class LslSource:
-    """One LSL stream that a query finds; when it is lost, whatever the query finds next, if `accept` takes it."""
+    """One LSL stream that a query finds; when it is lost, whatever the query finds next, if `accept` takes it.
 
-    BUFFER_S = 360
-    SETTLE_S = 1.2  # liblsl asks in waves: first by multicast, then each known peer
-    REST_S = 0.0003  # how long the rest of a chunk may take
-    GRAVE_S = 2.0  # how long the resolver may still name a stream that has gone
+    A closed connection is a loss at once. A silent one need not be: TCP keeps what a broken network holds up, and brings
+    it when it tries again, which it does ever more rarely. So where the sender answers and the old connection stays
+    silent for PATIENCE_S, a second one that has samples takes its place.
+    """
+
+    OPEN_S = 5.0  # how long a stream may take from found to open
+    PATIENCE_S = 1.3
+    TWICE_S = 0.1
+    RETRY_S = 0.1
+    LOOK_S = 1.0
+    SILENT_S = 0.5
+    WAIT_S = 0.005
 
     def __init__(self, query: dict[str, str], accept: Callable[[StreamInfo], None], max_samples: int = 4096) -> None:
         """accept: raises StreamMismatch for a stream that does not fit."""
         self.query = query
+        self.search = Search(query)
         self._accept = accept
         self._max_samples = max_samples
-        self._resolver: Any = pylsl.ContinuousResolver(pred=predicate(query), forget_after=1.5)
-        self._inlet: Any = None
-        self._uid = ""
-        self._usual_n = 1  # samples that came at once, last time
-        self._ack: _Ack | None = None
+        self._inlet: Inlet | None = None  # samples flow through it
+        self._opening: Inlet | None = None  # a stream that was found
+        self._second: Inlet | None = None  # another connection to the stream that fell silent
+        self._found: Connected | None = None  # what the stream is
+        self._ack: Ack | None = None
+        self.replay: ReplayLink | None = None  # the stream is a replay that can be moved
+        self._lost: tuple[str, Clock | None] = "", None  # uid and clock of the last one: it may be the connection only
         self._silent_since = time.monotonic()
-        self._refused: set[str] = set()
-        self._found_since = 0.0
-        self._lost_at = -self.GRAVE_S
+        self._look_at = self._retry_at = 0.0
+        self._told: set[str] = set()  # reasons of refusals
         self.pulled_at = 0.0  # local clock when the newest samples arrived
         self.connected_once = False
 
@@ -187,127 +97,158 @@ class LslSource:
         return time.monotonic() - self._silent_since
 
     def read(self, timeout_s: float) -> list[Item]:
-        """What came: chunks of samples in stream units, or what became of the stream; [] after `timeout_s` of nothing."""
+        """What came: chunks of samples in stream units, or what became of the stream; [] after `timeout_s` of nothing.
+
+        Waits for nothing else. Raises StreamNotFound where several streams match, until one was connected.
+        """
         if self._inlet is None:
-            return self._connect(timeout_s)
+            found = self._connect()
+            if not found:
+                time.sleep(min(timeout_s, self.WAIT_S))
+            return found
         try:
-            data, stamps = self._pull(timeout_s)
-        except pylsl.util.LostError:
-            return self._disconnect("the connection was closed")
+            data, stamps = self._inlet.pull(timeout_s)
+        except LostError:
+            # liblsl gives out no more, not even what has come.
+            unread = self._inlet.n_unread
+            return self._lose("the connection was closed" + (f", {unread} samples in it unread" if unread else ""))
         self.pulled_at = pylsl.local_clock()
-        if len(stamps):
-            self._silent_since = time.monotonic()
-            if self._ack:
-                self._ack.took(len(stamps))
-            return [Chunk(data, stamps)]
-        return self._look_for_another() if self.silent_s > 1 else []
-
-    def _pull(self, timeout_s: float) -> tuple[Any, Times]:
-        """What is there, and the rest of a sender's chunk whose first samples woke us."""
-        stamps = self._pull_into(self._buffer, timeout_s, 1)
-        lacking = min(self._usual_n, self._max_samples) - len(stamps)
-        if len(stamps) and lacking > 0:
-            stamps = np.concatenate([stamps, self._pull_into(self._buffer[len(stamps) :], self.REST_S, lacking)])
-        self._usual_n = len(stamps) or self._usual_n
-        return self._buffer[: len(stamps)], stamps
-
-    def _pull_into(self, place: Any, timeout_s: float, least: int) -> Times:
-        _, stamps = self._inlet.pull_chunk(
-            timeout=timeout_s, max_samples=len(place), min_samples=least, dest_obj=place, as_numpy=True
-        )
-        taken: Times = stamps
-        return taken
-
-    def clock_offset_s(self) -> float:
-        """Remote clock against ours, as liblsl last estimated it; 0 while it is not known."""
-        try:
-            return float(self._inlet.time_correction(timeout=0.2)) if self._inlet is not None else 0.0
-        except (pylsl.util.TimeoutError, pylsl.util.LostError):
-            return 0.0
+        jumped = self._inlet.clock.jumped_s()
+        items: list[Item] = [ClockJumped(jumped, self._inlet.clock.offset_s)] if jumped else []
+        if not len(stamps):
+            return items + (self._moved(self._inlet, busy=False) or self._wonder(self._inlet))
+        self._flows(self._inlet)
+        if self._ack:
+            self._ack.took(len(stamps))
+        return [*items, Chunk(data, stamps), *self._moved(self._inlet, busy=True)]
 
     def close(self) -> None:
         """Let go of the stream and stop looking for others."""
         self._release()
-        self._resolver = None
+        self.search.close()
 
-    def _connect(self, timeout_s: float) -> list[Item]:
-        now = time.monotonic()
-        buried = now - self._lost_at > self.GRAVE_S
-        found = [
-            s for s in self._resolver.results() if s.uid() not in self._refused and (buried or s.uid() != self._uid)
-        ]
-        self._found_since = (self._found_since or now) if found else 0.0
-        # The first to answer need not be the only one.
-        if not found or now - self._found_since < self.SETTLE_S:
-            time.sleep(min(timeout_s, 0.02))
+    # -- from found to open -------------------------------------------------------------------------------
+
+    def _connect(self) -> list[Item]:
+        if time.monotonic() < self._retry_at:
             return []
         try:
-            stream = found[0] if len(found) == 1 else one_of(found, self.query)
+            if self._opening is None:
+                stream = self.search.choose()
+                if stream is not None:
+                    uid, clock = self._lost
+                    self._opening = Inlet(stream, self._max_samples, clock if stream.uid() == uid else None)
+                return []
+            return self._open(self._opening)
         except StreamNotFound as error:
             if not self.connected_once:
                 raise
-            time.sleep(min(timeout_s, 0.05))
-            return [] if str(error) in self._refused else self._refuse(str(error), str(error))
-        try:
-            return [self._open(stream)]
+            return self._refuse(str(error))
         except StreamMismatch as error:
+            self.search.refuse(stream if self._opening is None else self._opening.stream)
             self._release()
-            return self._refuse(stream.uid(), str(error))
-        except (pylsl.util.TimeoutError, pylsl.util.LostError):
+            return self._refuse(str(error))
+        except LostError:
             self._release()
             return []
 
-    def _refuse(self, key: str, reason: str) -> list[Item]:
-        self._refused.add(key)
+    def _open(self, inlet: Inlet) -> list[Item]:
+        """The next step, if it can be made now."""
+        if time.monotonic() - inlet.began > self.OPEN_S:
+            self._release()
+            return []
+        if self._found is None:
+            described = inlet.describe()
+            if described is None:
+                return []
+            info, speed, is_replay = described
+            self._accept(info)
+            inlet.began = time.monotonic()  # it may have been held
+            self._found = Connected(info, speed, inlet.stream.hostname(), inlet.clock)
+            self._ack = Ack(info) if is_replay else None
+            self.replay = ReplayLink(position) if (position := inlet.replay_position()) else None
+        if (self.replay is not None and not self.replay.is_ready()) or not inlet.is_open():
+            return []
+        if self.replay is not None and self.replay.place is not None:
+            self._found = replace(self._found, speed=self.replay.place.speed)
+        self._inlet, self._opening = inlet, None
+        self._silent_since = time.monotonic()
+        self._look_at = self._silent_since + self.search.GRAVE_S
+        self.connected_once = True
+        self._told.clear()
+        return [self._found]
+
+    def _refuse(self, reason: str) -> list[Item]:
+        """Told once, until something is connected."""
+        if reason in self._told:
+            return []
+        self._told.add(reason)
         return [Refused(reason)]
 
-    def _open(self, stream: Any) -> Connected:
-        if stream.channel_format() not in _DTYPES:
-            raise StreamMismatch(f"stream {stream.name()!r} carries text, not numbers")
-        if stream.channel_count() > MAX_CHANNELS:
-            raise StreamMismatch(
-                f"stream {stream.name()!r} has {stream.channel_count()} channels; at most {MAX_CHANNELS}"
-            )
-        inlet = pylsl.StreamInlet(
-            stream, max_buflen=self.BUFFER_S, recover=False, processing_flags=pylsl.proc_clocksync
-        )
-        info, speed, is_replay = describe(inlet)
-        self._accept(info)
-        self._buffer = np.empty((self._max_samples, len(info.channels)), _DTYPES[stream.channel_format()])
-        inlet.open_stream(timeout=5)
-        self._inlet, self._uid = inlet, stream.uid()
-        if is_replay:
-            self._ack = _Ack(info)
-        self._silent_since = time.monotonic()
-        self.connected_once = True
-        return Connected(info, speed, stream.hostname(), self.clock_offset_s())
+    # -- from open to lost --------------------------------------------------------------------------------
 
-    def _look_for_another(self) -> list[Item]:
-        """Silence may mean that the source lives on under another identity."""
-        others = [s for s in self._resolver.results() if s.uid() != self._uid]
-        if others and not any(s.uid() == self._uid for s in self._resolver.results()):
-            return self._disconnect(f"no data for {self.silent_s:.1f} s and another stream answers")
+    def _flows(self, inlet: Inlet) -> None:
+        now = self._silent_since = time.monotonic()
+        self._drop_second()
+        if now > self._look_at:
+            self._look_at = now + self.LOOK_S
+            self.search.note_rivals(inlet.stream)
+
+    def _moved(self, inlet: Inlet, *, busy: bool) -> list[Item]:
+        """A replay waits until we have its samples, moves, and waits until we have heard: so samples come first."""
+        return list(self.replay.moves(inlet.clock.offset_s, busy=busy)) if self.replay is not None else []
+
+    def _wonder(self, inlet: Inlet) -> list[Item]:
+        """Silence: of the network, a sender that sends nothing, a connection that hangs, or a host that is gone."""
+        if self.silent_s < self.SILENT_S or (self.replay is not None and self.replay.is_paused):
+            return []
+        answering = self.search.answering()
+        if any(s.uid() == inlet.uid for s in answering):
+            # Later than FORGET_S it has answered after it fell silent.
+            return self._try_second(inlet) if self.silent_s > self.search.FORGET_S + 0.1 else []
+        self._drop_second()
+        if self.silent_s > self.search.GRAVE_S and not all(map(self.search.is_rival, answering)):
+            return self._lose(f"no data for {self.silent_s:.1f} s, and another stream answers")
         return []
 
-    def _disconnect(self, reason: str) -> list[Item]:
+    def _try_second(self, inlet: Inlet) -> list[Item]:
+        """A second connection beside the silent one; whichever brings samples stays."""
+        assert self._found is not None
+        second = self._second = self._second or Inlet(inlet.stream, self._max_samples, inlet.clock)
+        try:
+            # Samples that just came may be under way on the old one too.
+            works = second.is_open() and second.waiting_s() > self.TWICE_S
+        except LostError:
+            self._drop_second()
+            return []
+        age = time.monotonic() - second.began
+        if works and age > self.PATIENCE_S:
+            reason = f"no data for {self.silent_s:.1f} s from a stream that answers: its connection hung"
+            inlet.close()
+            self._inlet, self._second = second, None
+            self._found = replace(self._found, clock=second.clock)
+            return [Lost(reason), self._found]
+        if age > self.OPEN_S and not second.is_open():
+            self._drop_second()
+        return []
+
+    def _drop_second(self) -> None:
+        if self._second is not None:
+            self._second.close()
+            self._second = None
+
+    def _lose(self, reason: str) -> list[Item]:
+        assert self._inlet is not None
+        self._lost = self._inlet.uid, self._inlet.clock
+        self.search.lose(self._inlet.stream)
         self._release()
-        self._lost_at = time.monotonic()
         return [Lost(reason)]
 
     def _release(self) -> None:
-        if self._inlet is not None:
-            self._inlet.close_stream()
-        self._inlet, self._ack = None, None
+        for inlet in (self._inlet, self._opening, self._second, self.replay):
+            if inlet is not None:
+                inlet.close()
+        self._inlet = self._opening = self._second = None
+        self._found, self._ack, self.replay = None, None, None
+        self._retry_at = time.monotonic() + self.RETRY_S
 
-
-class _Ack:
-    """Tells a replay how many samples were taken, so that it never outruns us, nor ends before we have it all."""
-
-    def __init__(self, info: StreamInfo) -> None:
-        about = pylsl.StreamInfo(f"{info.name}-ack", "rtbci-ack", 1, 0, "int64", f"{info.source_id}-ack")
-        self._outlet = pylsl.StreamOutlet(about)
-        self._n = 0
-
-    def took(self, n: int) -> None:
-        self._n += n
-        self._outlet.push_sample([self._n])

@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pylsl
+from pylsl.util import LostError
+from pylsl.util import TimeoutError as NotYet
 
 from rtbci.cues import Cue
-from rtbci.sources.lsl import one_of, predicate
+from rtbci.sources.clock import Clock
+from rtbci.sources.discovery import one_of, predicate
+from rtbci.sources.texts import pull_texts
+
+MAX_FIELDS, MAX_RATE = 64, 1000.0  # channels and Hz of markers; liblsl makes room at once for all that a stream says
 
 
 class MarkerSource:
@@ -17,34 +23,42 @@ class MarkerSource:
         self.query = query
         self._resolver: Any = pylsl.ContinuousResolver(pred=predicate(query), forget_after=1.5)
         self._inlet: Any = None
-
-    @property
-    def connected(self) -> bool:
-        return self._inlet is not None
+        self._clock = Clock()
+        self.connected = False
 
     def read(self) -> list[Cue]:
-        """What came since; never waits for markers. Raises StreamNotFound where several sources answer."""
-        if self._inlet is None and not self._open():
+        """What came since; waits for nothing. Raises StreamNotFound where several sources answer."""
+        if self._inlet is None and not self._find():
             return []
         try:
-            samples, stamps = self._inlet.pull_chunk(timeout=0.0)
-        except pylsl.util.LostError:
-            self._inlet = None
+            if not self.connected and not self._open():
+                return []
+            texts = pull_texts(self._inlet)
+            self._clock.look(self._inlet)
+        except LostError:
+            self._inlet, self.connected = None, False
             return []
-        return [Cue(float(stamp), str(sample[0])) for sample, stamp in zip(samples, stamps, strict=True)]
+        offset_s = self._clock.offset_s
+        return [Cue(stamp + offset_s, text) for text, stamp in texts]
 
-    def _open(self) -> bool:
+    def _find(self) -> bool:
         found = self._resolver.results() if self._resolver is not None else []
+        found = [s for s in found if s.channel_count() <= MAX_FIELDS and 0 <= s.nominal_srate() <= MAX_RATE]
         if not found:
             return False
         stream = found[0] if len(found) == 1 else one_of(found, self.query)
-        inlet = pylsl.StreamInlet(stream, recover=False, processing_flags=pylsl.proc_clocksync)
-        try:
-            inlet.open_stream(timeout=2)
-        except (pylsl.util.TimeoutError, pylsl.util.LostError):
-            return False
-        self._inlet = inlet
+        self._inlet, self._clock = pylsl.StreamInlet(stream, recover=False), Clock()
         return True
+
+    def _open(self) -> bool:
+        """Whether markers flow and their clock is known; a cue is worth nothing without its time."""
+        self._clock.look(self._inlet)
+        try:
+            self._inlet.open_stream(timeout=0.0)
+        except NotYet:
+            return False
+        self.connected = self._clock.known
+        return self.connected
 
     def close(self) -> None:
         """Let go of the stream and stop looking for others."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ _TO_MICROVOLTS = {"microvolts": 1.0, "microvolt": 1.0, "uv": 1.0, "µv": 1.0, "\
 _TO_MICROVOLTS |= {"millivolts": 1e3, "millivolt": 1e3, "mv": 1e3, "volts": 1e6, "volt": 1e6, "v": 1e6}
 
 Stream = Mapping[str, Any]
+APART_S = 3600.0  # no stream of a session begins an hour after all the others have ended
 
 
 def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
@@ -59,6 +61,69 @@ def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
         started,
         (*said, *(f"other stream, not read: {other}" for other in others)),
         (stamps - zero) * speed,
+    )
+
+
+@dataclass(frozen=True)
+class XdfStream:
+    """One stream of a file as it was recorded: values of its own format and unit, stamps not smoothed.
+
+    recording.stamps: seconds from the file's first sample, of whichever stream, on its common clock; recording.info.sfreq
+    is 0 where the stream names no rate. described: its description, as pyxdf gives it. id: its number in the file.
+    """
+
+    recording: Recording
+    format: str
+    id: str
+    described: Mapping[str, Any]
+
+
+def open_every_stream(path: Path) -> tuple[XdfStream, ...]:
+    """Signals and markers alike, in the order of their numbers. Raises RecordingError."""
+    streams, started = _load(path)
+    spans = [(float(np.min(t)), float(np.max(t))) for s in streams if len(t := s["time_stamps"])]
+    if not spans:
+        raise RecordingError(f"{path}: holds no samples; record it again or remove it")
+    zeros = _zeros(sorted(spans))
+    made = (_as_recorded(path, s, zeros, started) for s in streams)
+    return tuple(sorted(made, key=lambda s: int(s.id) if s.id.isdecimal() else 0))
+
+
+def _zeros(spans: list[tuple[float, float]]) -> list[float]:
+    """Where the file begins; once more for streams on a clock that has nothing to do with that of the others."""
+    zeros, end = [spans[0][0]], spans[0][1]
+    for first, last in spans:
+        if first > end + APART_S:
+            zeros.append(first)
+        end = max(end, last)
+    return zeros
+
+
+def _as_recorded(path: Path, stream: Stream, zeros: list[float], started: datetime | None) -> XdfStream:
+    labels, units = _channels(stream)
+    stamps = np.asarray(stream["time_stamps"], np.float64)
+    zero = max((z for z in zeros if len(stamps) and z <= stamps.min()), default=zeros[0])
+    stamps = stamps - zero
+    apart = f"its clock was never compared with the others', {zero - zeros[0]:.0f} s away; it begins with them"
+    warned = (f"{_say(stream)}: {apart}",) if zero != zeros[0] else ()
+    kind, n_channels = _field(stream, "channel_format"), len(labels)
+    if kind == "string":
+        values: Any = np.empty((len(stamps), n_channels), object)
+        values[:] = [[str(v) for v in sample] for sample in stream["time_series"]] or values
+    else:
+        values = np.asarray(stream["time_series"]).reshape(len(stamps), n_channels)
+    sfreq = float(_field(stream, "nominal_srate") or 0)
+    info = StreamInfo(
+        _field(stream, "name") or path.stem, sfreq if 0 < sfreq < np.inf else 0.0, labels, units,
+        _field(stream, "type"), _field(stream, "source_id"),
+    )  # fmt: skip
+    recording = Recording(
+        path, "XDF", info, len(stamps), lambda start, stop: values[start:stop], (), started, warned, stamps
+    )
+    described = stream["info"].get("desc")
+    told = described[0] if isinstance(described, list) and described else None
+    return XdfStream(
+        recording, kind or "float32", _field(stream, "stream_id"), told if isinstance(told, Mapping) else {}
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from rtbci.evaluation import trials
 from rtbci.front import print_json
 from rtbci.pipeline import Pipeline
+from rtbci.terminal import Terminal
 from rtbci.training import distributed
 from rtbci.training.checkpoint import checkpoint_path
 from rtbci.training.config import read_train_config
@@ -20,7 +20,7 @@ from rtbci.training.train import train
 
 def train_from_file(config: Path, out: Path, settings: list[str], *, resume: bool, json: bool) -> None:
     """Train as a TOML file says, `settings` over it."""
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     parsed = read_train_config(config, settings)
     with _bar(console, quiet=json or not distributed.leads()) as bar:
         task = bar.add_task("reading", total=None, figures="")
@@ -34,7 +34,7 @@ def train_from_file(config: Path, out: Path, settings: list[str], *, resume: boo
     if json:
         return print_json({"pipeline": str(out), **pipeline.notes})
     for line in summary(pipeline, out):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def summary(pipeline: Pipeline, out: Path) -> list[str]:
@@ -71,7 +71,7 @@ def _figures(row: Row) -> str:
     return f"loss {row.train_loss:.4f}{held}{auroc}"
 
 
-def _bar(console: Console, *, quiet: bool) -> Progress:
+def _bar(console: Terminal, *, quiet: bool) -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

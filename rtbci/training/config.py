@@ -214,6 +214,10 @@ class TrainConfig(Strict):
             raise ValueError("data.validation.k_fold is for networks of trials; name the recordings in `folds`")
         if self.data.synthetic is not None:
             _require_labels([self.data.synthetic.label], classes, "data.synthetic.label")
+        if self.pipeline.mask is not None and not self.augment.channel_dropout:
+            raise ValueError(
+                "pipeline.mask: the network must have learned to do without a channel; set augment.channel_dropout"
+            )
         cues = self.pipeline.cues
         if cues is not None and cues.offset_s != self.trials.start_s:
             raise ValueError(

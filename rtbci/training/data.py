@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
+from scipy.stats import binom
 
-from rtbci.config import PipelineConfig
+from rtbci.config import MaskConfig, PipelineConfig
 from rtbci.models import from_config
 from rtbci.pipeline import Pipeline
 from rtbci.training.augment import Augment
-from rtbci.training.config import TrainConfig
+from rtbci.training.config import AugmentConfig, TrainConfig
 from rtbci.training.curves import Row
 from rtbci.training.examples import Example, Source, find_sources, make_example, matching, require_labels
 from rtbci.training.lanes import Batch, Lanes, Trials
@@ -37,7 +38,7 @@ class Data:
     def load(cls, config: TrainConfig, told: OnProgress = lambda *_: None) -> Data:
         sources = find_sources(config)
         told("learning the scaling", 0, 1, None)
-        sized = with_sizes(config.pipeline)
+        sized = with_mask(with_sizes(config.pipeline), config.augment)
         pipeline_config = learn_scaling(sized, [s for s in sources if not s.held_out])
         pipeline = Pipeline(pipeline_config, from_config(pipeline_config.model))
         examples = []
@@ -114,3 +115,12 @@ def with_sizes(config: PipelineConfig) -> PipelineConfig:
     channels = config.selection.channels if config.selection else config.montage.channels
     update = {"n_channels": len(channels), "n_classes": len(config.classes)}
     return config.model_copy(update={"model": config.model.model_copy(update=update)})
+
+
+def with_mask(config: PipelineConfig, augment: AugmentConfig) -> PipelineConfig:
+    """With a mask for bad channels, where the network learns to do without some: as many as dropout takes away."""
+    if not augment.channel_dropout or config.mask is not None:
+        return config
+    n_channels = len(config.selection.channels if config.selection else config.montage.channels)
+    most = min(n_channels - 1, int(binom.ppf(0.99, n_channels, augment.channel_dropout)))
+    return config.model_copy(update={"mask": MaskConfig(most=most)})

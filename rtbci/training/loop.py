@@ -82,7 +82,8 @@ class Fit:
             torch.manual_seed(self.config.seed * 100_003 + self.epoch + 1_000_003 * distributed.rank())
             train_loss = self._learn(training)
         # One validates, so that all stop at the same epoch.
-        held_loss, auroc = distributed.of_lead(self._validate(held_out) if distributed.leads() else (None, None))
+        validated = self.validate(self.candidate, held_out) if distributed.leads() else (None, None)
+        held_loss, auroc = distributed.of_lead(validated)
         row = Row(self.epoch + 1, lr, train_loss, held_loss, auroc)
         if held_loss is None or held_loss < self.progress.best_loss:
             self.progress.best = {k: v.detach().cpu().clone() for k, v in self.candidate.state_dict().items()}
@@ -119,8 +120,9 @@ class Fit:
         return total / max(weight, 1e-12)
 
     @torch.no_grad()
-    def _validate(self, batches: Iterable[Batch]) -> tuple[float | None, float | None]:
-        network = self.candidate.eval()
+    def validate(self, network: Network, batches: Iterable[Batch]) -> tuple[float | None, float | None]:
+        """(loss, area under the ROC curve) of a network on batches; None where nothing is known, or only one kind."""
+        network = network.to(self.device).eval()
         total, weight = 0.0, 0.0
         scores, truth = [], []
         state: State | None = None

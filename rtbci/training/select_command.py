@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -17,11 +15,14 @@ from rtbci.errors import ConfigError
 from rtbci.front import print_json
 from rtbci.models.config import SelectionConfig
 from rtbci.pipeline import Pipeline
+from rtbci.plain import file_name
+from rtbci.terminal import Terminal
 from rtbci.training.comparison import Bench, Score, scores_of_all, scores_with
 from rtbci.training.config import TrainConfig, read_train_config
 from rtbci.training.data import OnProgress
 from rtbci.training.selection import Selected
 from rtbci.training.selection_report import NOTE, described, row_of, write_report
+from rtbci.training.threads import torch_threads
 
 
 def select_from_file(config: Path, ks: list[int], out: Path, settings: list[str], json: bool) -> None:
@@ -32,20 +33,20 @@ def select_from_file(config: Path, ks: list[int], out: Path, settings: list[str]
     parsed = read_train_config(config, settings)
     _check(parsed, ks, out)
     out.mkdir(parents=True, exist_ok=True)
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     with _bar(console, quiet=json) as told:
         report = compare(parsed, ks, out, told)
     if json:
         return print_json({**report, **about()})
     console.print(_table(report["rows"]))
     for path in report["files"]:
-        console.print(path, highlight=False, soft_wrap=True)
+        console.print(path, soft_wrap=True)
 
 
 def compare(config: TrainConfig, ks: list[int], out: Path, told: OnProgress) -> dict[str, Any]:
     """All electrodes, and for each K every method and a pipeline file; the report as it was written."""
     name = config.pipeline.name
-    with _threads(config.training.threads):
+    with torch_threads(config.training.threads):
         bench = Bench.load(config, told)
         report = _empty(bench)
         _add(report, [scores_of_all(bench, told)])
@@ -55,7 +56,7 @@ def compare(config: TrainConfig, ks: list[int], out: Path, told: OnProgress) -> 
             _add(report, scores)
             report["searches"][str(k)] = described(chosen, bench.channels)
             report["searches_of_folds"][str(k)] = [described(one, bench.channels) for one in found]
-            path = out / f"{name}_k{k}.rtbci"
+            path = out / f"{file_name(name, 'pipeline')}_k{k}.rtbci"
             pipeline_of(bench, chosen, scores).save(path)
             report["files"].append(str(path))
             written = [str(p) for p in write_report(out, name, report)]
@@ -67,7 +68,7 @@ def train_selection(config: TrainConfig, told: OnProgress = lambda *_: None) -> 
     """For a config whose model is a `selection`: its n_select electrodes, and the pipeline that they make."""
     assert isinstance(config.pipeline.model, SelectionConfig)
     k = config.pipeline.model.n_select
-    with _threads(config.training.threads):
+    with torch_threads(config.training.threads):
         bench = Bench.load(config, told)
         chosen = bench.select(bench.final_fold(), k, lambda done, n: told("selecting electrodes", done, n, None))
         return pipeline_of(bench, chosen, [])
@@ -142,18 +143,8 @@ def _table(rows: list[dict[str, Any]]) -> Table:
 
 
 @contextmanager
-def _bar(console: Console, *, quiet: bool) -> Iterator[OnProgress]:
+def _bar(console: Terminal, *, quiet: bool) -> Iterator[OnProgress]:
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total}")
     with Progress(*columns, TimeElapsedColumn(), console=console, disable=quiet) as bar:
         task = bar.add_task("reading", total=None)
         yield lambda what, done, total, _: bar.update(task, description=what, completed=done, total=total)
-
-
-@contextmanager
-def _threads(n: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

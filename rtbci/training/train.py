@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from rtbci import about
@@ -21,8 +22,10 @@ from rtbci.training.config import TrainConfig
 from rtbci.training.curves import save_curves
 from rtbci.training.data import Data, OnProgress
 from rtbci.training.examples import Source
+from rtbci.training.lanes import Batch
 from rtbci.training.loop import Fit
 from rtbci.training.report import judge, scores_of
+from rtbci.training.threads import torch_threads
 
 
 def train(
@@ -45,7 +48,7 @@ def train(
         pipeline = train_selection(config, told)
         pipeline.save(out)
         return pipeline
-    with _torch_threads(config.training.threads), distributed.joined(config.training.device):
+    with torch_threads(config.training.threads), distributed.joined(config.training.device):
         data = Data.load(config, told)
         plan = _plan(data)
         fit = data.new_fit()
@@ -64,6 +67,8 @@ def train(
         pipeline = pipeline_of(data, fit)
         told("scoring held-out recordings", 0, 1, None)
         scores = _held_out_scores(pipeline, data)
+        if data.pipeline_config.mask is not None and data.held_out:
+            scores["masked"] = masked_scores(pipeline, data, fit)
         if finished and plan is not None:
             scores["cross_validated"] = plan(told)
         pipeline.notes = notes_of(data, fit, finished, scores)
@@ -121,6 +126,26 @@ def cross_validate(folds: list[tuple[Data, list[Source]]], told: OnProgress = la
     return scores_of(judged)
 
 
+def masked_scores(pipeline: Pipeline, data: Data, fit: Fit) -> list[dict[str, Any]]:
+    """Of the held-out recordings: the area under the ROC curve with 0, 1, ... as many channels masked as may be, drawn."""
+    assert pipeline.config.mask is not None
+    rng = np.random.default_rng([data.config.training.seed, 11])
+    rows = []
+    for n in range(pipeline.config.mask.most + 1):
+        lost = [rng.permutation(pipeline.n_inputs)[:n] for _ in range(data.config.training.rows)]
+        _, auroc = fit.validate(pipeline.network, (without_channels(batch, lost) for batch in data.held_out_batches()))
+        rows.append({"masked": n, "held_out_auroc": None if auroc is None else round(auroc, 4)})
+    return rows
+
+
+def without_channels(batch: Batch, lost: list[npt.NDArray[np.intp]]) -> Batch:
+    """A batch with some channels of each row masked."""
+    x = batch.x.clone()
+    for row, channels in zip(x, lost, strict=False):
+        row[:, torch.from_numpy(channels)] = 0
+    return replace(batch, x=x)
+
+
 def pipeline_of(data: Data, fit: Fit) -> Pipeline:
     """The best weights so far."""
     network = from_config(data.pipeline_config.model)
@@ -155,13 +180,3 @@ def notes_of(data: Data, fit: Fit, finished: bool, scores: dict[str, Any]) -> di
         "commit": about.commit(),
         "versions": about.versions(),
     }
-
-
-@contextmanager
-def _torch_threads(n: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -1,0 +1,105 @@
+"""Bad electrodes: judged before the montage, masked after the scaling, as training's channel dropout masked them."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+import numpy.typing as npt
+
+from rtbci.montage import Montage, microvolts
+from rtbci.quality import WORDS, Quality
+from rtbci.types import Chunk, Flags, StreamInfo
+
+MASKED = tuple(word for word in WORDS if word not in ("", "mains"))  # what is left of mains is the filters' business
+
+
+class Electrodes:
+    """Stage: the stream's samples, bad channels replaced by the mean of the good ones that the pipeline uses.
+
+    So a common average is that of the good channels, and nothing that an open or saturated input gives enters a filter.
+    Judged on whole blocks (see Quality), so that the cut into chunks changes nothing.
+    """
+
+    def __init__(self, info: StreamInfo, montage: Montage) -> None:
+        self.quality = Quality(info)
+        self.channels = montage.channels
+        self.uses = montage.uses  # (n_outputs, n_stream): which of the stream's channels each output rests on
+        self._used = montage.used
+        self._gains = np.array([microvolts(unit) or 1.0 for unit in info.units], np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        self.quality.reset()
+        self._bad: Flags = np.zeros(len(self._used), np.bool_)
+        self._n = 0
+        self.turns: deque[tuple[int, Flags]] = deque()  # from this sample of the stream on, these channels are bad
+
+    @property
+    def bad(self) -> dict[str, str]:
+        """What is wrong, by channel of the stream."""
+        return self.quality.bad()
+
+    def process(self, chunk: Chunk) -> Chunk:
+        turns = [(at, np.isin(words, _MASKED) & self._used) for at, words in self.quality.process(chunk)]
+        start, self._n = self._n, self._n + len(chunk)
+        if not turns and not self._bad.any():
+            return chunk
+        data, at = chunk.data.copy(), 0
+        for end, bad in [*turns, (len(chunk), None)]:
+            self._replace(data[at:end])
+            if bad is not None:
+                self.turns.append((start + end, bad))
+                self._bad = bad
+            at = end
+        return Chunk(data, chunk.times, chunk.valid)
+
+    def _replace(self, data: npt.NDArray[np.float32]) -> None:
+        if not self._bad.any() or not len(data):
+            return
+        good = np.flatnonzero(self._used & ~self._bad)
+        bad = np.flatnonzero(self._bad)
+        mean = (data[:, good] * self._gains[good]).mean(axis=1) if len(good) else np.zeros(len(data), np.float32)
+        data[:, bad] = mean[:, None] / self._gains[bad]
+
+
+class Mask:
+    """Stage: what the network sees, zero where a channel rests on a bad electrode; invalid where too many do."""
+
+    def __init__(self, electrodes: Electrodes, inputs: tuple[str, ...], up: int, down: int, most: int) -> None:
+        """inputs: the network's, of the montage's channels; up, down: of the resampling between; most: that may be masked."""
+        self.inputs = inputs
+        self.most = most
+        self._electrodes = electrodes
+        self._uses = electrodes.uses[[electrodes.channels.index(name) for name in inputs]]
+        self._up, self._down = up, down
+        self.reset()
+
+    def reset(self) -> None:
+        self._masked: Flags = np.zeros(len(self.inputs), np.bool_)
+        self._n = 0
+
+    @property
+    def masked(self) -> tuple[str, ...]:
+        return tuple(name for name, out in zip(self.inputs, self._masked, strict=True) if out)
+
+    def process(self, chunk: Chunk) -> Chunk:
+        start, self._n = self._n, self._n + len(chunk)
+        turns = self._electrodes.turns
+        if not self._masked.any() and not turns:
+            return chunk
+        data, valid, at = chunk.data.copy(), chunk.valid.copy(), 0
+        while at < len(chunk):
+            # The first output whose newest input comes with the turn or after it.
+            turn = -(-turns[0][0] * self._up // self._down) - start if turns else len(chunk)
+            end = min(turn, len(chunk))
+            data[at:end, self._masked] = 0
+            if np.count_nonzero(self._masked) > self.most:
+                valid[at:end] = False
+            if turns and turn <= len(chunk):
+                self._masked = np.logical_or.reduce(self._uses & turns.popleft()[1], axis=1)
+            at = end
+        return Chunk(data, chunk.times, valid)
+
+
+_MASKED = np.array([WORDS.index(word) for word in MASKED])

@@ -1,0 +1,222 @@
+"""A hand on a replay: single keys of a terminal, lines of standard input, and the line that says where it is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from rtbci.errors import ConfigError
+from rtbci.plain import one_line
+from rtbci.transport import Transport
+
+try:
+    import select
+    import termios
+except ImportError:  # no single keys on Windows
+    termios = None  # type: ignore[assignment]
+
+HINT = "space pause · ←→ 10 s · ↑↓ 1 min · + − speed · q ends"
+_DRAW_S = 0.25
+_LOOK_S = 0.1
+_CLEAR = "\r\x1b[K"
+
+Hand = Callable[[Transport], None]
+KEYS: dict[str, Hand] = {
+    " ": lambda t: t.obey("toggle"),
+    "\x1b[D": lambda t: t.skip(-10),
+    "\x1b[C": lambda t: t.skip(10),
+    "\x1b[A": lambda t: t.skip(60),
+    "\x1b[B": lambda t: t.skip(-60),
+    "\x1b[6~": lambda t: t.skip(60),
+    "\x1b[5~": lambda t: t.skip(-60),
+    "+": lambda t: t.times_speed(2),
+    "=": lambda t: t.times_speed(2),
+    "-": lambda t: t.times_speed(0.5),
+    "q": lambda t: t.stop.set(),
+}
+
+
+@contextmanager
+def at_hand(transport: Transport, *, lines: bool = False) -> Iterator[None]:
+    """Until the block is left: keys where standard input is a terminal, or its lines if they are wanted; and the place
+    on standard error where that is a terminal. To be entered by the main thread.
+    """
+    over = threading.Event()
+    keys = Keys(transport, over) if not lines and termios is not None and _is_terminal(sys.stdin) else None
+    workers = [keys.read] if keys else []
+    if lines:
+        workers.append(lambda: _read_lines(transport))
+    if _is_terminal(sys.stderr):
+        workers.append(lambda: _draw(transport, over, HINT if keys else ""))
+    threads = [threading.Thread(target=work, daemon=True) for work in workers]
+    with _never_stopped(keys):
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            for thread in threads if not lines else threads[1:]:
+                thread.join(1.0)
+            if keys:
+                keys.restore()
+
+
+class Keys:
+    """Single keys while we are the terminal's foreground job; it is as it was whenever we are not."""
+
+    def __init__(self, transport: Transport, over: threading.Event) -> None:
+        self._transport, self._over = transport, over
+        self._fd = sys.stdin.fileno()
+        self._before: list[object] | None = None  # the terminal's settings, while ours hold
+        self._changing = threading.Lock()
+
+    def read(self) -> None:
+        """Until it is over."""
+        while not self._over.is_set():
+            if not in_foreground(self._fd):
+                self._before = None  # another's by now
+                self._over.wait(_LOOK_S)
+                continue
+            self.take()
+            ready, _, _ = select.select([self._fd], [], [], _LOOK_S)
+            if ready and in_foreground(self._fd):
+                self._press()
+
+    def _press(self) -> None:
+        try:
+            typed = os.read(self._fd, 256).decode("utf-8", "replace")
+        except OSError:
+            return
+        if not typed:  # hung up
+            self._over.wait(_LOOK_S)
+        typed = typed.replace("\x1bO", "\x1b[")
+        while typed:
+            key = next((key for key in KEYS if typed.startswith(key)), typed[0])
+            typed = typed[len(key) :]
+            if key in KEYS:
+                KEYS[key](self._transport)
+
+    def take(self) -> None:
+        """Each key at once and unseen; Ctrl-C and Ctrl-Z stay what they are."""
+        with self._changing:
+            if self._before is not None or self._over.is_set():
+                return
+            try:
+                self._before = termios.tcgetattr(self._fd)
+                ours = termios.tcgetattr(self._fd)
+                ours[3] &= ~(termios.ICANON | termios.ECHO)
+                ours[6][termios.VMIN], ours[6][termios.VTIME] = 1, 0
+                termios.tcsetattr(self._fd, termios.TCSANOW, ours)
+            except termios.error:
+                self._before = None
+
+    def restore(self) -> None:
+        with self._changing:
+            if self._before is not None and in_foreground(self._fd):
+                termios.tcsetattr(self._fd, termios.TCSANOW, self._before)  # type: ignore[arg-type]
+            self._before = None
+
+
+@contextmanager
+def _never_stopped(keys: Keys | None) -> Iterator[None]:
+    """In the background neither a read nor a write stops us; Ctrl-Z leaves the terminal as it was."""
+    if termios is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def suspend(_number: int, _frame: FrameType | None) -> None:
+        if keys is not None:
+            keys.restore()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        # Here we are again, in the foreground or not; the keys' thread looks.
+        signal.signal(signal.SIGTSTP, suspend)
+
+    wanted = {signal.SIGTTIN: signal.SIG_IGN, signal.SIGTTOU: signal.SIG_IGN}
+    before = {number: signal.signal(number, handler) for number, handler in wanted.items()}
+    if keys is not None:
+        before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, suspend)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _read_lines(transport: Transport) -> None:
+    """Commands until the input ends; what is not understood is said, and the replay goes on."""
+    rest = b""
+    while True:
+        try:
+            # Past Python's own buffer, whose lock a thread that still reads would hold at the end of the program.
+            came = os.read(sys.stdin.fileno(), 4096)
+        except OSError:
+            return
+        *whole, rest = (rest + came).split(b"\n")
+        for line in whole if came else [rest]:
+            if text := line.decode("utf-8", "replace").strip():
+                _obey(transport, text)
+        if not came:
+            return
+
+
+def _obey(transport: Transport, text: str) -> None:
+    try:
+        transport.obey(text)
+    except ConfigError as error:
+        sys.stderr.write(f"{one_line(str(error))}\n")
+
+
+def _draw(transport: Transport, over: threading.Event, hint: str) -> None:
+    """The place on one line that is written over, while the terminal is ours."""
+    shown, due = "", 0.0
+    while not over.wait(0.05):
+        at = transport.recorded(transport.position())
+        line = place_line(transport, at)
+        changed = line.split("  ")[1:] != shown.split("  ")[1:]  # what a hand did is seen at once
+        if (changed or time.monotonic() >= due) and in_foreground(sys.stderr.fileno()):
+            width = shutil.get_terminal_size().columns - 1
+            sys.stderr.write(_CLEAR + f"{line}   {hint}"[:width])
+            sys.stderr.flush()
+            shown, due = line, time.monotonic() + _DRAW_S
+    if in_foreground(sys.stderr.fileno()):
+        sys.stderr.write(_CLEAR)
+        sys.stderr.flush()
+
+
+def place_line(transport: Transport, at_s: float) -> str:
+    """ "0:01:12.5 of 0:41:00  × 4  paused"."""
+    total = clock_text(transport.start_s + transport.length_s)
+    speed = f"× {transport.speed:g}" if transport.speed else "unpaced"
+    return f"{clock_text(at_s)} of {total}  {speed}" + ("  paused" if transport.paused else "")
+
+
+def clock_text(seconds: float) -> str:
+    """Hours, minutes and tenths of seconds."""
+    tenths = round(10 * seconds)
+    return f"{tenths // 36000}:{tenths // 600 % 60:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
+def in_foreground(fd: int) -> bool:
+    """Whether the terminal is ours to read and write."""
+    if termios is None:
+        return True
+    try:
+        return os.tcgetpgrp(fd) == os.getpgrp()
+    except OSError:
+        return False
+
+
+def _is_terminal(stream: object) -> bool:
+    try:
+        return bool(stream is not None and stream.isatty())  # type: ignore[attr-defined]
+    except ValueError:  # closed
+        return False

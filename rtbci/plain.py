@@ -1,0 +1,44 @@
+"""Foreign words, made safe to show: whatever a stream, a file or a person calls something, no terminal obeys it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+LONGEST = 1500  # characters of a line that anybody reads
+
+
+def plain(text: str) -> str:
+    """Control characters, marks that turn the reading direction and broken surrogates become visible escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def one_line(text: str) -> str:
+    """The same, blanks of all kinds folded, cut where it is longer than a line can be."""
+    line = plain(" ".join(text[: 4 * LONGEST].split()))
+    return line if len(line) <= LONGEST else line[: LONGEST - 2] + " …"
+
+
+def file_name(text: str, otherwise: str) -> str:
+    """A name for a file, made of letters, digits and a few signs: never a path, nor hidden."""
+    return re.sub(r"[^\w.+-]+", "_", text).strip("._")[:80] or otherwise
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """JSON as the standard has it: what is no finite number becomes null, what JSON has no word for a text."""
+    try:
+        return json.dumps(value, default=str, allow_nan=False, indent=indent)
+    except ValueError:
+        return json.dumps(_finite(value), default=str, indent=indent)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

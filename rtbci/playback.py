@@ -1,0 +1,150 @@
+"""One run of a replay: its streams in common order on one clock, and the moves that are made meanwhile."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import pylsl
+
+from rtbci.faults import Packet
+from rtbci.flow import GRACE_S, POLL_S, UNACKNOWLEDGED_GRACE_S, await_taken
+from rtbci.player import Player
+from rtbci.remote import Remote
+from rtbci.transport import Transport
+
+Progress = Callable[[float, float | None], None]  # stream seconds sent, and in all (None: without end)
+
+_NAP_S = 0.003
+_ASK_S = 0.02  # how soon a pause holds
+_LOOK_S = 0.1
+_TOGETHER_S = 2.0  # after one consumer has come, the others have this long
+_SETTLE_S = 1.0  # a consumer that has taken nothing for so long is not waited for at a move
+
+
+class Playback:
+    """Opened with its outlets up; `play` once, then `close`."""
+
+    def __init__(self, players: Sequence[Player], transport: Transport, *, wait_for_consumer: bool) -> None:
+        self.players, self.transport, self.stop = players, transport, transport.stop
+        self._wait = wait_for_consumer
+        self._every_s = transport.length_s if transport.loop else None
+        source_ids = [player.track.info.source_id for player in players]
+        self._remote = Remote(source_ids[0], transport, {of: p.flow for of, p in zip(source_ids, players, strict=True)})
+        self._look_due = 0.0
+
+    @property
+    def n_sent(self) -> int:
+        return sum(player.n_sent for player in self.players)
+
+    def play(self, progress: Progress | None = None) -> int:
+        """Until the end, or until `stop` is set; returns how many samples were sent."""
+        self._await_consumers()
+        self.transport.begin()
+        from_s: float | None = 0.0
+        while from_s is not None:
+            from_s = self._play_from(from_s, progress)
+        return self.n_sent
+
+    def close(self) -> None:
+        """Take the streams off the network."""
+        self._remote.close()
+        for player in self.players:
+            player.close()
+
+    def _play_from(self, from_s: float, progress: Progress | None) -> float | None:
+        """Returns the second of the replay to go on from; None: it is over."""
+        transport = self.transport
+        for player, packet in self._in_order(from_s):
+            to_s = self._await_turn(player, packet)
+            if to_s is not None or self.stop.is_set():
+                return to_s
+            player.send(packet)
+            transport.sent_s = packet.due
+            if player.vanishes(packet):
+                if not transport.speed:
+                    self._drain()
+                player.vanish()
+            if progress is not None:
+                progress(packet.due, None if transport.loop else transport.length_s)
+        self._drain()
+        return None
+
+    def _in_order(self, from_s: float) -> Iterator[tuple[Player, Packet]]:
+        def of(player: Player) -> Iterator[tuple[Player, Packet]]:
+            return ((player, packet) for packet in player.packets(from_s, self._every_s))
+
+        return heapq.merge(*map(of, self.players), key=lambda turn: turn[1].due)
+
+    def _await_turn(self, player: Player, packet: Packet) -> float | None:
+        """Return when it is due; or carry out a move, and return where to go on from if that is elsewhere."""
+        transport = self.transport
+        while not self.stop.is_set():
+            if transport.asked and (to_s := self._move()) is not None:
+                return to_s
+            if transport.paused:
+                self.stop.wait(_ASK_S)
+            elif transport.speed:
+                if self._is_due(transport.stamp(packet.due)):
+                    return None
+            elif not len(packet.stamps) or (self._anybody(player) and player.has_room()):
+                return None
+            else:
+                self.stop.wait(POLL_S)
+        return None
+
+    def _is_due(self, due: float) -> bool:
+        """Sleeps up to then, but not for longer than a move may wait."""
+        left = due - pylsl.local_clock()
+        if left > _NAP_S:
+            self._look()
+            self.stop.wait(min(left - _NAP_S, _ASK_S))
+            return False
+        # The last of it in naps: a long wait may end milliseconds late, and that would look like latency.
+        while (left := due - pylsl.local_clock()) > 0:
+            time.sleep(min(left, 0.0005))
+        return True
+
+    def _anybody(self, player: Player) -> bool:
+        """Somebody to send to: without any consumer a replay that is not paced holds still."""
+        return player.has_consumers or player.outlet is None or any(p.has_consumers for p in self.players)
+
+    def _look(self) -> None:
+        if (now := time.monotonic()) >= self._look_due:
+            self._look_due = now + _LOOK_S
+            for player in self.players:
+                player.look()
+
+    def _move(self) -> float | None:
+        """Stop; let consumers take what was sent; tell them; go on, or elsewhere: returns where."""
+        unpaced = not self.transport.speed
+        here_s = self.transport.halt()
+        await_taken([player.n_out for player in self.players], self.stop, _SETTLE_S, 0.0)
+        place, to_s = self.transport.move(here_s)
+        if not place.speed and not unpaced:
+            for player in self.players:
+                player.flow.begin_again(player.n_sent)
+        self._remote.announce(place)
+        return to_s
+
+    def _drain(self) -> None:
+        """Until the consumers have it all: an outlet that goes away takes along what it has not yet sent."""
+        await_taken([player.n_out for player in self.players], self.stop, GRACE_S, UNACKNOWLEDGED_GRACE_S)
+
+    def _await_consumers(self) -> None:
+        unpaced = not self.transport.speed
+        if not (self._wait or unpaced):
+            return
+        come, since = 0, time.monotonic()
+        while not self.stop.is_set() and come < len(self.players):
+            here = sum(player.has_consumers for player in self.players)
+            if here != come:
+                come, since = here, time.monotonic()
+            if come and time.monotonic() - since > _TOGETHER_S:
+                break
+            self.stop.wait(0.005)
+        if unpaced:
+            for player in self.players:
+                if player.has_consumers:
+                    player.flow.await_first(self.stop)

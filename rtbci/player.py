@@ -1,0 +1,173 @@
+"""One stream of a replay: its outlet, its packets with their faults, and what was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pylsl
+
+from rtbci.faults import Faults, Packet
+from rtbci.flow import Flow
+from rtbci.remote import position_id
+from rtbci.sources.recording import Recording
+from rtbci.tracks import Track, cut
+from rtbci.transport import Transport
+
+RECONNECT_S = 1.0
+FLUSH_S = 0.02  # what was pushed last leaves the outlet
+_LSL_UNITS = {"uV": "microvolts"}
+_MAX_DESCRIBED = 1000  # annotations in the description of the marker stream; it travels with every connection
+
+
+class Player:
+    """Brings a track's outlets up at once; sends what it is given."""
+
+    def __init__(
+        self,
+        track: Track,
+        transport: Transport,
+        *,
+        chunk: int,
+        seed: int,
+        faults: Faults,
+        markers: bool,
+        type: str,
+        control_id: str,
+    ) -> None:
+        """faults: of this track (Faults.of). control_id: source id of the replay's first stream."""
+        self.track, self.transport, self.faults = track, transport, faults
+        self.seed = seed
+        self._chunk = chunk if track.info.sfreq and track.format != "string" else 1
+        self._info = _describe(track, type, transport.speed, control_id)
+        self.outlet: pylsl.StreamOutlet | None = pylsl.StreamOutlet(self._info)
+        marker_info = _describe_markers(track) if markers and track.annotated else None
+        self._marker_outlet = pylsl.StreamOutlet(marker_info) if marker_info is not None else None
+        self.flow = Flow(track.rate)
+        self.n_sent = 0
+        self._had_consumers = False
+        self._vanish_at: list[float] = []
+
+    def packets(self, from_s: float, every_s: float | None) -> Iterator[Packet]:
+        """In the order in which they are sent, from a second of the replay on; every_s: where it loops."""
+        self._vanish_at = sorted(at for at in self.faults.reconnect_at_s if at >= from_s)
+        away_s = RECONNECT_S * (self.transport.speed or 1.0)
+        return self.faults.lose(self._marked(from_s, every_s), self.seed, away_s)
+
+    def _marked(self, from_s: float, every_s: float | None) -> Iterator[Packet]:
+        packets = cut(self.track.blocks(from_s, every_s), self.faults.sizes(self._chunk, self.seed))
+        labels = self.track.labels(from_s, every_s)
+        first, upcoming = 0, next(labels, None)
+        for packet in self.faults.bend(packets, self.seed):
+            last = first + len(packet.stamps)
+            due: list[tuple[float, str]] = []
+            while upcoming is not None and upcoming[0] < last:
+                sample, label = upcoming
+                if label is not None:
+                    due.append((float(packet.stamps[sample - first]), label))
+                upcoming = next(labels, None)
+            yield replace(packet, markers=tuple(due))
+            first = last
+
+    @property
+    def has_consumers(self) -> bool:
+        return self.outlet is not None and bool(self.outlet.have_consumers())
+
+    def has_room(self) -> bool:
+        """Whether its consumers can take one more packet."""
+        return self.outlet is None or self.flow.has_room(self.n_sent)
+
+    def n_out(self) -> int | None:
+        """Samples on their way to consumers; None where these do not tell."""
+        return self.flow.n_out(self.n_sent) if self.has_consumers else 0
+
+    def look(self) -> None:
+        """Hear what was taken; while it is paced nothing else depends on it."""
+        self.flow.look(self.n_sent, paced=True)
+
+    def send(self, packet: Packet) -> None:
+        """A stream that has gone comes back with its next sample."""
+        stamp = self.transport.stamp
+        if self._marker_outlet is not None:
+            for at_s, label in packet.markers:
+                self._marker_outlet.push_sample([label], stamp(at_s))
+        if len(packet.stamps):
+            outlet = self.outlet or self._come_back()
+            values = packet.data.tolist() if self.track.format == "string" else packet.data
+            outlet.push_chunk(values, stamp(packet.stamps).tolist())
+            self.n_sent += len(packet.stamps)
+
+    def vanishes(self, packet: Packet) -> bool:
+        """Whether the stream goes away behind this packet."""
+        if not self._vanish_at or packet.due < self._vanish_at[0]:
+            return False
+        self._vanish_at.pop(0)
+        return True
+
+    def vanish(self) -> None:
+        """Off the network; what was not taken is lost."""
+        self.transport.stop.wait(FLUSH_S)
+        self._had_consumers = self.has_consumers
+        self.outlet = None
+
+    def _come_back(self) -> pylsl.StreamOutlet:
+        unpaced, stop = not self.transport.speed, self.transport.stop
+        if unpaced:
+            stop.wait(RECONNECT_S)
+        self.outlet = pylsl.StreamOutlet(self._info)
+        while unpaced and self._had_consumers and not self.outlet.wait_for_consumers(0.1) and not stop.is_set():
+            pass
+        self.flow.begin_again(self.n_sent)
+        return self.outlet
+
+    def close(self) -> None:
+        """Take the streams off the network."""
+        self.outlet = self._marker_outlet = None
+
+
+def _describe(track: Track, type: str, speed: float, control_id: str) -> pylsl.StreamInfo:
+    own, recordings = track.info, track.recordings
+    info = pylsl.StreamInfo(own.name, type or own.type, len(own.channels), own.sfreq, track.format, own.source_id)
+    description = info.desc()
+    if track.described:
+        _copy(description, {key: value for key, value in track.described.items() if key != "replay"})
+    else:
+        description.append_child_value("manufacturer", "rtbci replay")
+        channels = description.append_child("channels")
+        for label, unit in zip(own.channels, own.units, strict=True):
+            channel = channels.append_child("channel")
+            channel.append_child_value("label", label)
+            channel.append_child_value("unit", _LSL_UNITS.get(unit, unit))
+            channel.append_child_value("type", type or own.type)
+    about = description.append_child("replay")
+    about.append_child_value("file", ", ".join(r.path.name for r in recordings))
+    about.append_child_value("speed", repr(speed))
+    about.append_child_value("sfreq", repr(own.sfreq))
+    about.append_child_value("n_samples", str(sum(r.n_samples for r in recordings)))
+    about.append_child_value("position", position_id(control_id))
+    return info
+
+
+def _copy(element: pylsl.XMLElement, described: Mapping[str, Any]) -> None:
+    """A description as pyxdf gives it: each key a list of texts, of nothing, or of the same again."""
+    for key, values in described.items():
+        for value in values if isinstance(values, Sequence) and not isinstance(values, str) else [values]:
+            if isinstance(value, Mapping):
+                _copy(element.append_child(key), value)
+            else:
+                element.append_child_value(key, "" if value is None else str(value))
+
+
+def _describe_markers(track: Track) -> pylsl.StreamInfo:
+    name, source_id = f"{track.info.name}-annotations", f"{track.info.source_id}-annotations"
+    info = pylsl.StreamInfo(name, "Markers", 1, 0, pylsl.cf_string, source_id)
+    annotations = info.desc().append_child("annotations")
+    recordings: tuple[Recording, ...] = track.recordings
+    # Onsets count from the start of a file, so they say something of one file only.
+    for event in recordings[0].annotations[:_MAX_DESCRIBED] if len(recordings) == 1 else ():
+        annotation = annotations.append_child("annotation")
+        annotation.append_child_value("onset", repr(event.onset))
+        annotation.append_child_value("duration", repr(event.duration))
+        annotation.append_child_value("label", event.label)
+    return info

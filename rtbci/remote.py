@@ -1,0 +1,127 @@
+"""The remote control of a replay, over LSL: its place goes out, lines of its grammar come in; and acknowledgements.
+
+Beside its streams a replay has an outlet of type `rtbci-position` (text; its source id is that of the first stream with
+`-position` added; each stream's description names it under replay/position). Each sample is a Place as JSON: a few times
+a second, and at each move. Whoever wants a say brings up an outlet of type `rtbci-control` (text, source id with
+`-control` added) and pushes lines of transport.GRAMMAR; that it has heard of move N it says by `heard N`, and the replay
+waits for that (HEARD_S at the most) before it sends the first sample after the move.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Mapping
+
+import pylsl
+from pylsl.util import LostError
+from pylsl.util import TimeoutError as NotYet
+
+from rtbci.errors import ConfigError
+from rtbci.flow import Flow
+from rtbci.plain import one_line
+from rtbci.sources.texts import pull_texts
+from rtbci.transport import Place, Transport
+
+HEARD_S = 2.0
+TELL_EVERY_S = 0.25
+_LISTEN_EVERY_S = 0.02
+_FIND_EVERY_S = 0.1
+_WANTED = "(type='rtbci-ack' or type='rtbci-control') and starts-with(source_id,'rtbci-replay-')"
+
+
+class Remote:
+    """A thread of its own finds, listens and tells, so that the sender never waits for the network."""
+
+    def __init__(self, source_id: str, transport: Transport, flows: Mapping[str, Flow]) -> None:
+        """flows: by the source id of each stream."""
+        self._transport = transport
+        self._control = f"{source_id}-control"
+        self._flows = {f"{of}-ack": flow for of, flow in flows.items()}
+        about = pylsl.StreamInfo(position_id(source_id), "rtbci-position", 1, 0, "string", position_id(source_id))
+        self._outlet: pylsl.StreamOutlet | None = pylsl.StreamOutlet(about)
+        self._resolver = pylsl.ContinuousResolver(pred=_WANTED, forget_after=5.0)
+        self._known: set[str] = set()
+        self._hands: dict[str, pylsl.StreamInlet] = {}
+        self._heard: dict[str, int] = {}  # the newest move that each has heard of
+        self._telling = threading.Lock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="rtbci-remote", daemon=True)
+        self._thread.start()
+
+    def announce(self, place: Place) -> None:
+        """Tell of a move; returns when all who have a say have heard of it, or HEARD_S are over."""
+        with self._telling:
+            self._push(place)
+        deadline = time.monotonic() + HEARD_S
+        while time.monotonic() < deadline and not self._transport.stop.is_set():
+            if all(self._heard.get(uid, -1) >= place.id for uid in list(self._hands)):
+                return
+            time.sleep(0.002)
+
+    def close(self) -> None:
+        """Off the network."""
+        self._over.set()
+        self._thread.join(2.0)
+        self._outlet = None
+
+    def _push(self, place: Place) -> None:
+        if self._outlet is not None:
+            self._outlet.push_sample([place.to_json()], place.stamp)
+
+    def _run(self) -> None:
+        find_due = tell_due = 0.0
+        while not self._over.wait(_LISTEN_EVERY_S):
+            now = time.monotonic()
+            if now >= find_due:
+                find_due = now + _FIND_EVERY_S
+                self._find()
+            if now >= tell_due:
+                tell_due = now + TELL_EVERY_S
+                with self._telling:
+                    self._push(self._transport.place())
+            for uid in list(self._hands):
+                self._listen(uid)
+
+    def _find(self) -> None:
+        for info in self._resolver.results():
+            uid, source_id = info.uid(), info.source_id()
+            if uid in self._known or info.channel_count() != 1 or info.nominal_srate():
+                continue
+            if source_id != self._control and source_id not in self._flows:
+                continue
+            inlet = pylsl.StreamInlet(info, recover=False)
+            try:
+                inlet.open_stream(timeout=1.0)
+            except (NotYet, LostError):
+                continue
+            self._known.add(uid)
+            if source_id == self._control and info.channel_format() == pylsl.cf_string:
+                self._hands[uid] = inlet
+            elif source_id in self._flows and info.channel_format() == pylsl.cf_int64:
+                self._flows[source_id].join(inlet)
+
+    def _listen(self, uid: str) -> None:
+        try:
+            lines = pull_texts(self._hands[uid], max_samples=64)
+        except LostError:
+            del self._hands[uid]
+            return
+        for line, _ in lines:
+            self._hear(uid, line)
+
+    def _hear(self, uid: str, line: str) -> None:
+        word, _, number = line.partition(" ")
+        if word == "heard":
+            self._heard[uid] = int(number) if number.isdecimal() and len(number) < 19 else -1
+            return
+        try:
+            self._transport.obey(line, may_quit=False)
+        except ConfigError as error:
+            sys.stderr.write(f"a control outlet: {one_line(str(error))}\n")
+
+
+def position_id(source_id: str) -> str:
+    """The source id of a replay's position, by that of its first stream."""
+    return f"{source_id}-position"

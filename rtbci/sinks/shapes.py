@@ -1,0 +1,98 @@
+"""What a front end takes from an engine's shared memory: values of the shape that the engine writes, whoever wrote them."""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+LARGEST = 1e15  # of a number: beyond, arithmetic and the clock's words fail
+
+
+class Number:
+    """A finite number."""
+
+    def __init__(self, least: float = -LARGEST, most: float = LARGEST) -> None:
+        self.least, self.most = least, most
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int | float) and self.least <= value <= self.most
+
+
+NUMBER, RATE, PACE = Number(), Number(1e-3, 1e6), Number(0.0, 1e6)
+TEXTS = [str]
+
+# A type, a Number, [each], {key: of it}, {str: of any key}, or a tuple of what it may be.
+_EVENT = {
+    "time": NUMBER, "stamp": NUMBER, "onset": NUMBER, "duration": NUMBER, "label": str, "confidence": NUMBER,
+    "channels": TEXTS,
+}  # fmt: skip
+LINES: dict[str, dict[str, Any]] = {
+    "onset": _EVENT,
+    "event": _EVENT,
+    "gap": {"start": NUMBER, "end": NUMBER, "n_missing": NUMBER, "cause": str, "filled": bool},
+    "connected": {"stream": str, "host": str, "channels": NUMBER, "sfreq": NUMBER},
+    "reconnected": {"stream": str, "host": str},
+    "lost": {"reason": str},
+    "refused": {"reason": str},
+    "clock": {"by_s": NUMBER, "offset_s": NUMBER},
+    "cue": {"cue": str, "valid": bool},
+    "annotation": {"label": str, "onset": NUMBER, "duration": NUMBER, "stamp": NUMBER},
+    "review": {"label": str, "onset": NUMBER, "verdict": str, "note": str},
+    "threshold": {"value": NUMBER},
+    "stale": {"age_s": NUMBER, "seconds": NUMBER},
+    "caught_up": {"age_s": NUMBER, "seconds": NUMBER},
+    "stalled": {"seconds": NUMBER},
+    "error": {"text": str},
+}
+_NONE = type(None)
+_SAMPLES = {key: Number(0) for key in ("received", "filled", "lost", "gaps", "reconnects")}
+_PERCENTILES = dict.fromkeys(("p50", "p99", "max"), (NUMBER, _NONE))
+_STREAM = {"name": str, "hostname": str, "channels": Number(0), "sfreq": RATE, "speed": PACE}
+_WITH_STREAM: dict[str, Any] = {
+    "stream": _STREAM, "latency_ms": _PERCENTILES, "samples": _SAMPLES, "rate_hz": (NUMBER, _NONE), "recording_s": NUMBER,
+    "staleness_s": NUMBER, "filter_delay_s": NUMBER, "device": str, "threshold": NUMBER, "smoothed": {str: Number(0, 1)},
+}  # fmt: skip
+STATE: dict[str, Any] = {
+    **_WITH_STREAM, "state": str, "pipeline": str, "classes": TEXTS, "query": {str: str}, "life": Number(0),
+    "waiting_s": NUMBER, "wait_s": (NUMBER, _NONE), "silent_s": NUMBER, "probability": {str: Number(0, 1)}, "jitter_ms": NUMBER,
+    "clock_offset_s": NUMBER, "quality": {str: str}, "newest_stamp": NUMBER, "recording": (dict, _NONE), "trust": (dict, _NONE),
+}  # fmt: skip
+LAYOUT: dict[str, Any] = {
+    "channels": TEXTS, "units": TEXTS, "sfreq": RATE, "inputs": TEXTS, "model_sfreq": RATE, "montage": TEXTS,
+    "classes": TEXTS, "labels": TEXTS, "hop_s": Number(1e-6, 1e6), "speed": PACE, "scaled": bool, "weights": [NUMBER],
+}  # fmt: skip
+
+
+def fits(value: object, shape: Any) -> bool:
+    """Whether a value has a shape; keys that a shape does not name may be there."""
+    if isinstance(shape, tuple):
+        return any(fits(value, one) for one in shape)
+    if isinstance(shape, Number):
+        return value in shape
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(fits(each, shape[0]) for each in value)
+    if isinstance(shape, dict):
+        if not isinstance(value, dict):
+            return False
+        if str in shape:
+            return all(fits(each, shape[str]) for each in value.values())
+        return all(key in value and fits(value[key], of) for key, of in shape.items())
+    return isinstance(value, shape)
+
+
+def is_line(value: object) -> TypeGuard[dict[str, Any]]:
+    """Of the log: a kind, a time of the wall clock, and what the kind needs."""
+    if not fits(value, {"kind": str, "wall": Number(0, 1e11)}):
+        return False
+    assert isinstance(value, dict)
+    cue = value["kind"] != "cue" or fits(value.get("probabilities", {}), {str: NUMBER})
+    return cue and fits(value, LINES.get(value["kind"], {}))
+
+
+def state_in(value: object) -> dict[str, Any]:
+    """What of a state has its shape; a stream only with all that is told of one."""
+    if not isinstance(value, dict):
+        return {}
+    state = {key: one for key, one in value.items() if key not in STATE or fits(one, STATE[key])}
+    if not all(key in state for key in _WITH_STREAM):
+        state.pop("stream", None)
+    return state

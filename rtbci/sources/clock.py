@@ -1,0 +1,95 @@
+"""The clock of a stream's host: what to add to its stamps to have them on ours."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from typing import Any
+
+import pylsl.lib
+from pylsl.util import TimeoutError as NotYet
+from pylsl.util import handle_error
+
+_MEASURED = ctypes.CFUNCTYPE(
+    ctypes.c_double,
+    ctypes.c_void_p,  # inlet
+    ctypes.POINTER(ctypes.c_double),  # remote time
+    ctypes.POINTER(ctypes.c_double),  # uncertainty
+    ctypes.c_double,  # timeout
+    ctypes.POINTER(ctypes.c_int32),  # error
+)(("lsl_time_correction_ex", pylsl.lib.lib))
+
+
+def measured(inlet: Any) -> tuple[float, float]:
+    """(offset, at most so far off), s: liblsl's last measurement; pylsl's own call leaves the second out.
+
+    Never waits. Raises pylsl's TimeoutError before the first one, LostError once the connection is closed.
+    """
+    remote, round_trip, error = ctypes.c_double(), ctypes.c_double(), ctypes.c_int32()
+    offset = _MEASURED(inlet.obj, ctypes.byref(remote), ctypes.byref(round_trip), 0.0, ctypes.byref(error))
+    handle_error(error)
+    return offset, round_trip.value / 2
+
+
+class Clock:
+    """Follows what liblsl measures every few seconds.
+
+    liblsl can do the addition itself (proc_clocksync), but it waits up to 5 s for a host that does not answer, and takes
+    any measurement for good: the first ones after a network is back were seen to be 30 ms off, by packets that had to wait
+    on one of the two ways. A measurement is at most half its round trip off, and two quartzes part by less than DRIFT, so
+    one that agrees with what is known, and is no more certain, is left out.
+    """
+
+    EVERY_S = 0.5
+    DRIFT = 1e-4  # s a second
+    JUMP_S = 0.05  # worth telling
+
+    def __init__(self, before: Clock | None = None) -> None:
+        """before: what another inlet knows of the same host."""
+        self.offset_s: float = before.offset_s if before else 0.0
+        self.uncertainty_s: float | None = before.uncertainty_s if before else None
+        self.known: bool = before.known if before else False
+        self._measured_at: float = before._measured_at if before else time.monotonic()
+        self._last: tuple[float, float] | None = None  # liblsl says it again until it has measured anew
+        self._due = 0.0
+        self._jumped_s = 0.0
+
+    @property
+    def age_s(self) -> float | None:
+        """Seconds since the last measurement; None where the host's clock has never answered."""
+        return time.monotonic() - self._measured_at if self.uncertainty_s is not None else None
+
+    def look(self, inlet: Any) -> None:
+        """Take over what was measured meanwhile; asks twice a second, or at any time while nothing is known."""
+        now = time.monotonic()
+        if self.known and now < self._due:
+            return
+        self._due = now + self.EVERY_S
+        try:
+            said = measured(inlet)
+        except NotYet:
+            return
+        if said != self._last:
+            self._last = said
+            self.take(*said, now)
+
+    def take(self, offset_s: float, uncertainty_s: float, now: float) -> None:
+        """A new measurement; now: time.monotonic()."""
+        step = offset_s - self.offset_s
+        if self.uncertainty_s is not None:
+            grown = self.uncertainty_s + self.DRIFT * (now - self._measured_at)
+            if uncertainty_s > grown and abs(step) <= uncertainty_s + grown:
+                offset_s, uncertainty_s = self.offset_s, grown
+                step = 0.0
+        if self.known and abs(step) > self.JUMP_S:
+            self._jumped_s += step
+        self.offset_s, self.uncertainty_s, self._measured_at, self.known = offset_s, uncertainty_s, now, True
+
+    def assume(self, offset_s: float) -> None:
+        """The host's clock does not answer: the offset at which its samples seem to have come at once."""
+        self.offset_s, self.known = offset_s, True
+
+    def jumped_s(self) -> float:
+        """How far it has jumped since this was last asked."""
+        jumped, self._jumped_s = self._jumped_s, 0.0
+        return jumped

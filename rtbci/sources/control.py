@@ -1,0 +1,145 @@
+"""A replay, as its consumer sees it: where it is, what it did, and a hand on it (rtbci/remote.py is the other side)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pylsl
+from pylsl.util import LostError
+from pylsl.util import TimeoutError as NotYet
+
+from rtbci.sources.texts import pull_texts
+from rtbci.transport import Place
+from rtbci.types import StreamInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A replay that we read stood still, went on, changed its speed, or went elsewhere: between the samples before this
+    item and those after it. place.stamp is on the local clock. exact: no other move is known to have been missed.
+    """
+
+    place: Place
+    exact: bool = True
+
+
+class Ack:
+    """Tells a replay how many samples were taken, so that it never outruns us, nor ends before we have it all."""
+
+    def __init__(self, info: StreamInfo) -> None:
+        about = pylsl.StreamInfo(f"{info.name}-ack", "rtbci-ack", 1, 0, "int64", f"{info.source_id}-ack")
+        self._outlet = pylsl.StreamOutlet(about)
+        self._n = 0
+
+    def took(self, n: int) -> None:
+        self._n += n
+        self._outlet.push_sample([self._n])
+
+
+class ReplayLink:
+    """Found and opened step by step, as an inlet is: nothing here waits for the network.
+
+    To be ready before the first sample is taken, so that no move comes between unheard.
+    """
+
+    READY_S = 2.0  # a replay that does not tell where it is has no more than its description
+    ALIVE_S = 2.0  # it tells a few times a second
+    SAY_S = 5.0  # how long a line waits for a replay that has not found our voice yet
+    LISTEN_S = 0.1
+
+    def __init__(self, position_id: str) -> None:
+        """position_id: source id of the outlet that tells its place."""
+        self.place: Place | None = None  # the newest; stamped with the sender's clock
+        self._id = position_id
+        self._began = time.monotonic()
+        self._heard_at = 0.0
+        self._resolver: Any = pylsl.ContinuousResolver(prop="source_id", value=position_id, forget_after=5.0)
+        self._inlet: Any = None
+        self._is_open = False
+        self._voice: Any = None
+        self._unsaid: list[tuple[float, str]] = []  # until when, and what
+        self._listen_at = 0.0
+
+    def is_ready(self) -> bool:
+        """Whether its place is known, or is not going to be."""
+        self._listen()
+        return self.place is not None or time.monotonic() - self._began > self.READY_S
+
+    @property
+    def is_paused(self) -> bool:
+        """It says so, and lives."""
+        return self.place is not None and self.place.paused and time.monotonic() - self._heard_at < self.ALIVE_S
+
+    def moves(self, offset_s: float, *, busy: bool = False) -> list[Moved]:
+        """What it did since. offset_s: of its clock against ours; busy: there is better to do, so only now and then."""
+        now = time.monotonic()
+        if busy and now < self._listen_at:
+            return []
+        self._listen_at = now + self.LISTEN_S
+        found = []
+        for before, place in self._listen():
+            if before is None or place.id != before.id:
+                exact = before is not None and place.id == before.id + 1
+                found.append(Moved(replace(place, stamp=place.stamp + offset_s), exact))
+        if found:
+            self.say(f"heard {found[-1].place.id}")
+        self._speak()
+        return found
+
+    def say(self, line: str) -> None:
+        """A line of its grammar."""
+        self._unsaid.append((time.monotonic() + self.SAY_S, line))
+        self._speak()
+
+    def _speak(self) -> None:
+        if self._unsaid and self._voice is not None and self._voice.have_consumers():
+            now, unsaid = time.monotonic(), self._unsaid
+            self._unsaid = []
+            for until, line in unsaid:
+                if now < until:
+                    self._voice.push_sample([line])
+
+    def close(self) -> None:
+        if self._inlet is not None:
+            self._inlet.close_stream()
+        self._inlet = self._resolver = self._voice = None
+
+    def _listen(self) -> list[tuple[Place | None, Place]]:
+        """What it told, each with what it had told before."""
+        told = []
+        try:
+            if not (self._is_open or self._open()):
+                return []
+            lines = pull_texts(self._inlet)
+        except LostError:
+            self._inlet, self._is_open = None, False
+            return []
+        for line, stamp in lines:
+            try:
+                place = Place.from_json(line, stamp)
+            except ValueError:
+                continue  # not a replay's
+            told.append((self.place, place))
+            self.place, self._heard_at = place, time.monotonic()
+        return told
+
+    def _open(self) -> bool:
+        if self._inlet is None:
+            found = self._resolver.results() if self._resolver is not None else []
+            found = [s for s in found if s.channel_format() == pylsl.cf_string and s.channel_count() == 1]
+            found = [s for s in found if not s.nominal_srate()]
+            if not found:
+                return False
+            self._inlet = pylsl.StreamInlet(max(found, key=lambda s: s.created_at()), recover=False)
+        try:
+            self._inlet.open_stream(timeout=0.0)
+        except NotYet:
+            return False
+        self._is_open = True
+        if self._voice is None:
+            # Not before we hear it: a replay that knows us waits for us to have heard.
+            name = f"{self._id.removesuffix('-position')}-control"
+            self._voice = pylsl.StreamOutlet(pylsl.StreamInfo(name, "rtbci-control", 1, 0, "string", name))
+        return True

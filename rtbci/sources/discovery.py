@@ -1,0 +1,209 @@
+"""Which streams there are, and which of them a query means; before an inlet is opened."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pylsl
+
+from rtbci.config import MAX_SFREQ, MAX_VALUES_S
+from rtbci.errors import StreamMismatch, StreamNotFound
+from rtbci.types import StreamInfo
+
+MAX_CHANNELS = 8192
+MAX_NAME = 1000  # characters of a label or a unit; the rest of a longer one is nobody's name
+QUERY_KEYS = ("name", "type", "source_id", "hostname", "uid")
+_FORMATS = {
+    getattr(pylsl, f"cf_{name}"): name for name in ("float32", "double64", "string", "int8", "int16", "int32", "int64")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundStream:
+    """A stream on the network, without opening it."""
+
+    name: str
+    type: str
+    n_channels: int
+    sfreq: float
+    format: str
+    hostname: str
+    source_id: str
+    uid: str
+
+    @classmethod
+    def of(cls, info: Any) -> FoundStream:
+        """info: pylsl's."""
+        return cls(
+            info.name(), info.type(), info.channel_count(), info.nominal_srate(),
+            _FORMATS.get(info.channel_format(), "undefined"), info.hostname(), info.source_id(), info.uid(),
+        )  # fmt: skip
+
+    def __str__(self) -> str:
+        rate = f"{self.sfreq:g} Hz" if self.sfreq else "irregular"
+        return (
+            f"name={self.name} type={self.type} source_id={self.source_id or '-'} host={self.hostname} "
+            f"({self.n_channels} channels, {rate})"
+        )
+
+
+def list_streams(timeout_s: float = 1.0) -> list[FoundStream]:
+    """Every stream that answers within `timeout_s`."""
+    return sorted((FoundStream.of(s) for s in pylsl.resolve_streams(timeout_s)), key=lambda s: (s.name, s.uid))
+
+
+def parse_query(text: str) -> dict[str, str]:
+    """`name=EEG`, `type=EEG,hostname=amp1`, or a bare name. Raises StreamNotFound for a key that LSL has not."""
+    query: dict[str, str] = {}
+    for part in re.split(r",(?=\s*\w+=)", text) if "=" in text else [f"name={text}"]:
+        key, _, value = part.strip().partition("=")
+        key = {"host": "hostname"}.get(key.strip(), key.strip())
+        if key not in QUERY_KEYS or not value:
+            raise StreamNotFound(f"--stream wants name=…, type=…, source_id=… or hostname=…, got {part.strip()!r}")
+        query[key] = value.strip()
+    return query
+
+
+def predicate(query: dict[str, str]) -> str:
+    """The query as liblsl's XPath predicate."""
+    return " and ".join(f"{key}={_quoted(value)}" for key, value in query.items())
+
+
+def _quoted(value: str) -> str:
+    if "'" not in value:
+        return f"'{value}'"
+    if '"' not in value:
+        return f'"{value}"'
+    raise StreamNotFound(f"a stream's property cannot be searched for with both kinds of quotes: {value!r}")
+
+
+def check_sizes(stream: Any) -> None:
+    """Raises StreamMismatch for what no inlet can hold: liblsl makes room at once for all that a stream says it has."""
+    n_channels, sfreq = stream.channel_count(), stream.nominal_srate()
+    if not 0 < n_channels <= MAX_CHANNELS:
+        raise StreamMismatch(f"stream {stream.name()!r} has {n_channels} channels; at most {MAX_CHANNELS}")
+    if not 0 <= sfreq <= MAX_SFREQ or sfreq * n_channels > MAX_VALUES_S:
+        raise StreamMismatch(
+            f"stream {stream.name()!r} says {n_channels} channels at {sfreq:g} Hz; at most {MAX_SFREQ:g} Hz and "
+            f"{MAX_VALUES_S} values a second"
+        )
+
+
+def describe(inlet: Any, timeout_s: float = 5.0) -> tuple[StreamInfo, float, bool]:
+    """(info, speed, is a replay): labels and units of the description; speed is 1 but for a replay that says so.
+
+    Raises StreamMismatch for more than an inlet can hold.
+    """
+    info = inlet.info(timeout=timeout_s)
+    n_channels = info.channel_count()
+    check_sizes(info)
+    labels: list[str] = []
+    units: list[str] = []
+    node = info.desc().child("channels").child("channel")
+    while not node.empty() and len(labels) < n_channels:
+        labels.append(node.child_value("label")[:MAX_NAME] or f"ch{len(labels) + 1}")
+        units.append(node.child_value("unit")[:MAX_NAME])
+        node = node.next_sibling("channel")
+    labels += [f"ch{i + 1}" for i in range(len(labels), n_channels)]
+    units += [""] * (n_channels - len(units))
+    speed = info.desc().child("replay").child_value("speed")
+    return (
+        StreamInfo(info.name(), info.nominal_srate(), tuple(labels), tuple(units), info.type(), info.source_id()),
+        _number(speed, 1.0),
+        bool(speed),
+    )
+
+
+def _number(text: str, otherwise: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        return otherwise
+    return value if np.isfinite(value) and value >= 0 else otherwise
+
+
+def one_of(found: list[Any], query: dict[str, str]) -> Any:
+    """Of streams of one source (an old and a new life) the youngest; several sources are never chosen by luck."""
+    if len({source_of(s) for s in found}) == 1:
+        return max(found, key=lambda s: s.created_at())
+    raise _ambiguous(found, query)
+
+
+def source_of(stream: Any) -> tuple[str, str]:
+    """What stays the same when a stream's program begins again; a stream without a source id is its own source."""
+    return stream.source_id() or stream.uid(), stream.hostname()
+
+
+def _ambiguous(found: list[Any], query: dict[str, str]) -> StreamNotFound:
+    listed = "; ".join(sorted(str(FoundStream.of(s)) for s in found)[:8])
+    todo = "Choose one by source_id=…" if len({source_of(s) for s in found}) > 1 else "End all of them but one"
+    return StreamNotFound(f"{len(found)} streams match {predicate(query)}: {listed}. {todo}")
+
+
+class Search:
+    """Watches what a query finds, and says which stream to open: never one of several by luck.
+
+    A source that was lost (its id, on its host) is taken as soon as it answers again. Anything else must be the only one
+    that matches, and must not have matched beside the lost one: then it is no return of it, and nobody chose it.
+    """
+
+    FORGET_S = 1.2  # a stream answers at least twice in this time, or has gone
+    GRAVE_S = 1.3  # so long after a loss, what still answers is alive
+    SETTLE_S = 0.7  # liblsl asks in waves: first by multicast, then each known peer
+
+    def __init__(self, query: dict[str, str]) -> None:
+        self.query = query
+        self._resolver: Any = pylsl.ContinuousResolver(pred=predicate(query), forget_after=self.FORGET_S)
+        self._refused: set[str] = set()
+        self._rivals: set[tuple[str, str]] = set()
+        self._lost: Any = None
+        self._lost_at = 0.0
+        self._found_since = 0.0
+
+    def answering(self) -> list[Any]:
+        """The streams that match and have answered within FORGET_S."""
+        return [s for s in self._resolver.results() if s.uid() not in self._refused]
+
+    def choose(self) -> Any:
+        """The stream to open now, or None. Raises StreamNotFound where a person has to choose."""
+        now = time.monotonic()
+        buried = now - self._lost_at > self.GRAVE_S
+        found = [s for s in self.answering() if buried or self._lost is None or s.uid() != self._lost.uid()]
+        self._found_since = (self._found_since or now) if found else 0.0
+        back = [s for s in found if self._lost is not None and source_of(s) == source_of(self._lost)]
+        if len(back) == 1 and back[0].source_id():
+            return back[0]
+        waited = now - self._found_since
+        if not found or waited < self.SETTLE_S:
+            return None
+        if len({source_of(s) for s in found}) == 1 and len(found) > 1 and waited < self.GRAVE_S:
+            return None  # the old life and the new one; the old one will be forgotten
+        if len(found) > 1:
+            raise _ambiguous(found, self.query)
+        if source_of(found[0]) in self._rivals:
+            raise StreamNotFound(
+                f"not the stream that was lost, but one that matched beside it: {FoundStream.of(found[0])}"
+            )
+        return found[0]
+
+    def refuse(self, stream: Any) -> None:
+        """Never offer this life of a stream again."""
+        self._refused.add(stream.uid())
+
+    def lose(self, stream: Any) -> None:
+        """`stream` has gone: its source is looked for first."""
+        self._lost, self._lost_at, self._found_since = stream, time.monotonic(), 0.0
+
+    def note_rivals(self, stream: Any) -> None:
+        """What matches too while `stream` flows."""
+        self._rivals |= {source_of(s) for s in self.answering()} - {source_of(stream)}
+
+    def is_rival(self, stream: Any) -> bool:
+        return source_of(stream) in self._rivals
+
+    def close(self) -> None:
+        self._resolver = None

@@ -1,0 +1,99 @@
+"""Staleness: how old the newest processed sample is, and when that is too old."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+STALE_S = 0.7  # so that a front end knows within a second
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """kind: "stale", or "caught_up" after `seconds`. age_s: of the newest sample; the oldest that was, once caught up."""
+
+    kind: str
+    age_s: float
+    seconds: float = 0.0
+
+
+class Staleness:
+    """Follows the stamps of a stream; every time is the local clock's.
+
+    Stale: the newest sample is older than STALE_S and what the sender usually sends at once. Stamps that never come
+    within STALE_S of the clock, or run before it, are of another clock: then ages count from the least lag that was seen.
+    """
+
+    TELL_S = 1.0  # so long the least lag is looked for, before a clock is called another
+    MAX_DRIFT = 1e-3  # seconds a second; of a clock that is another
+
+    def __init__(self) -> None:
+        self.since: float | None = None  # when it became stale
+        self._oldest = 0.0
+        self._newest: float | None = None
+        self._usual_s: deque[float] = deque(maxlen=5)
+        self._began: float | None = None  # first sample of this life
+        self._seen_at = 0.0
+        self._least = np.inf
+        self._told = False
+
+    def begin(self, now: float) -> None:
+        """A life of the stream begins, or its clock was reset: its lag is not known. Before the first sample, `now` counts."""
+        if self._newest is None:
+            self._newest = now
+        self._began = None
+
+    def stand_still(self) -> None:
+        """The sender says that nothing is due: nothing grows old until `begin`."""
+        self._newest = self._began = None
+
+    def took(self, newest: float, arrived: float, lasts_s: float) -> None:
+        """Samples were taken up, the newest of them stamped so; lasts_s: how much time they are."""
+        if self._began is None:
+            self._began, self._least, self._told = arrived, np.inf, False
+        elif self.lag_s:
+            self._least += self.MAX_DRIFT * (arrived - self._seen_at)
+        self._newest, self._seen_at = newest, arrived
+        self._least = min(self._least, arrived - newest)
+        self._usual_s.append(lasts_s)
+
+    @property
+    def lag_s(self) -> float:
+        """How far the stamps' clock is behind ours, as it seems; 0 for a clock that is ours."""
+        return float(self._least) if np.isfinite(self._least) and not 0 <= self._least <= STALE_S else 0.0
+
+    @property
+    def limit_s(self) -> float:
+        """Older than this is stale; one burst on catching up is not what is usual."""
+        return STALE_S + min(self._usual_s, default=0.0)
+
+    def age_s(self, now: float) -> float:
+        """0 before a stream was found."""
+        return max(0.0, now - self._newest - self.lag_s) if self._newest is not None else 0.0
+
+    def is_stale(self, now: float) -> bool:
+        return self.age_s(now) > self.limit_s
+
+    def look(self, now: float) -> Turn | None:
+        """Whether it became stale, or has caught up, since the last look."""
+        age = self.age_s(now)
+        self._oldest = max(self._oldest, age)
+        if self.since is None and age > self.limit_s:
+            self.since = now
+            return Turn("stale", age)
+        if self.since is not None and age <= self.limit_s:
+            turn = Turn("caught_up", self._oldest, now - self.since)
+            self.since = None
+            return turn
+        if self.since is None:
+            self._oldest = 0.0
+        return None
+
+    def strange_lag_s(self) -> float:
+        """Once for each life: the lag of a clock that is not ours."""
+        if self._told or self._began is None or self._seen_at - self._began < self.TELL_S:
+            return 0.0
+        self._told = True
+        return self.lag_s

@@ -1,0 +1,233 @@
+"""The clock of a replay: which moment of the recording is due when, and what was asked of it meanwhile, by whomever."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from dataclasses import asdict, dataclass, replace
+from typing import overload
+
+import pylsl
+
+from rtbci.errors import ConfigError
+from rtbci.sinks.shapes import Number, fits
+from rtbci.types import Times
+
+LEAD_S = 0.1  # from a move to the first sample after it: consumers hear of it before
+SPEEDS = (0.01, 1000.0)
+LIMIT_S = 1e9  # no recording lasts 30 years
+GRAMMAR = "pause, resume, toggle, seek SECONDS (+10 and -10: from here), speed TIMES (0: as fast as it is taken), quit"
+
+
+_SECONDS = Number(-LIMIT_S, LIMIT_S)
+_PLACE = {
+    "id": int, "recorded_s": _SECONDS, "start_s": _SECONDS, "end_s": _SECONDS, "speed": Number(0, LIMIT_S), "paused": bool,
+    "loop": bool, "seek": bool, "stalled_s": _SECONDS,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a replay is: what it announces, stamped with the moment on the stamps' clock from which on it holds.
+
+    id: one more with each move. recorded_s: seconds of the recording; start_s, end_s: of what is played. seek: this move
+    went elsewhere. stalled_s: for how long the stamps' clock ran while the recording stood still. Both say something of a
+    move alone, and are not told again between moves.
+    """
+
+    id: int
+    recorded_s: float
+    start_s: float
+    end_s: float
+    speed: float
+    paused: bool
+    loop: bool = False
+    seek: bool = False
+    stalled_s: float = 0.0
+    stamp: float = 0.0
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str, stamp: float) -> Place:
+        """Raises ValueError for anything that no replay says."""
+        try:
+            said = json.loads(text)
+        except RecursionError:
+            said = None
+        if not fits(said, _PLACE) or said.keys() != cls.__dataclass_fields__.keys():
+            raise ValueError("not the place of a replay")
+        return cls(**said | {"stamp": stamp})
+
+    def at(self, stamp: float) -> float:
+        """Seconds of the recording that are due at a later moment of the stamps' clock, if nothing moves until then."""
+        on = 0.0 if self.paused else max(0.0, stamp - self.stamp) * self.speed
+        length = self.end_s - self.start_s
+        if self.loop and length > 0:
+            return self.start_s + (self.recorded_s - self.start_s + on) % length
+        return min(self.recorded_s + on, self.end_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a replay shall go on. to_s: seconds of the recording; None: from where it is."""
+
+    speed: float
+    paused: bool
+    to_s: float | None = None
+
+
+class Transport:
+    """Seconds of the replay (from 0, on and on where it loops) to the local clock and back.
+
+    Anybody may ask, from any thread: what was asked is joined to one wish, which the sender carries out between two
+    packets (`take`, then `move`).
+    """
+
+    def __init__(self, speed: float, start_s: float, length_s: float, *, loop: bool, stop: threading.Event) -> None:
+        """speed 0: as fast as the consumer takes it; the stamps then run with the recorded time."""
+        self.start_s, self.length_s, self.loop = start_s, length_s, loop
+        self.stop = stop
+        self.speed, self.paused = speed, False
+        self.sent_s = 0.0  # of what was sent last
+        self._lock = threading.Lock()
+        self._wanted: Wanted | None = None
+        self._id = 0
+        self._at_s, self._at_local = 0.0, 0.0  # this second of the replay is due at this local time
+        self._until = 0.0  # where the stamps' clock was when the replay came to stand
+        self._begun = False
+
+    # -- for whoever asks ---------------------------------------------------------------------------------------
+
+    def obey(self, line: str, *, may_quit: bool = True) -> None:
+        """One line of GRAMMAR. Raises ConfigError for any other."""
+        word, *rest = line.split() or [""]
+        if word == "quit" and not rest and may_quit:
+            return self.stop.set()
+        if word in ("pause", "resume", "toggle") and not rest:
+            with self._lock:
+                wanted = self._now_wanted()
+                paused = not wanted.paused if word == "toggle" else word == "pause"
+                self._wanted = replace(wanted, paused=paused)
+            return None
+        value = _number(rest[0]) if len(rest) == 1 else math.nan
+        if word == "seek" and abs(value) < LIMIT_S:
+            return self.skip(value) if rest[0][0] in "+-" else self.seek(value)
+        if word == "speed" and (value == 0 or SPEEDS[0] <= value <= SPEEDS[1]):
+            return self.set_speed(value)
+        raise ConfigError(f"{line.strip()[:80]!r} is not understood; wanted {GRAMMAR}")
+
+    def seek(self, to_s: float) -> None:
+        """Seconds of the recording; beyond an end is at the end."""
+        with self._lock:
+            self._wanted = replace(self._now_wanted(), to_s=self._within(to_s))
+
+    def skip(self, by_s: float) -> None:
+        with self._lock:
+            wanted = self._now_wanted()
+            here = self.recorded(self.position()) if wanted.to_s is None else wanted.to_s
+            self._wanted = replace(wanted, to_s=self._within(here + by_s))
+
+    def set_speed(self, speed: float) -> None:
+        with self._lock:
+            self._wanted = replace(self._now_wanted(), speed=speed)
+
+    def times_speed(self, factor: float) -> None:
+        """Faster or slower by a factor; one that is not paced cannot be faster, and slows down to real time."""
+        with self._lock:
+            wanted = self._now_wanted()
+            paced = min(max(wanted.speed * factor, SPEEDS[0]), SPEEDS[1])
+            self._wanted = replace(wanted, speed=paced if wanted.speed else float(factor < 1))
+
+    def _now_wanted(self) -> Wanted:
+        return self._wanted or Wanted(self.speed, self.paused)
+
+    def _within(self, recorded_s: float) -> float:
+        return min(max(recorded_s, self.start_s), self.start_s + self.length_s)
+
+    # -- the clock ----------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The first sample is due now."""
+        self._at_s, self._at_local, self._begun = 0.0, pylsl.local_clock(), True
+
+    @overload
+    def stamp(self, at_s: float) -> float: ...
+    @overload
+    def stamp(self, at_s: Times) -> Times: ...
+    def stamp(self, at_s: float | Times) -> float | Times:
+        """The local time that belongs to seconds of the replay."""
+        return self._at_local + (at_s - self._at_s) / (self.speed or 1.0)
+
+    def position(self) -> float:
+        """The second of the replay that is due now; where it is not paced, that of the newest sample sent."""
+        if self.paused or not self._begun:
+            return self._at_s
+        if not self.speed:
+            return max(self._at_s, self.sent_s)
+        here = max(self._at_s, self._at_s + (pylsl.local_clock() - self._at_local) * self.speed)
+        return here if self.loop else min(here, self.length_s)
+
+    def recorded(self, at_s: float) -> float:
+        """Seconds of the recording."""
+        return float(self.start_s + (at_s % self.length_s if self.loop and self.length_s else at_s))
+
+    def place(self) -> Place:
+        """Where it is now, to be told between moves."""
+        with self._lock:
+            now = pylsl.local_clock()
+            here, stamp = (self._at_s, self._at_local) if now < self._at_local else (self.position(), now)
+            return Place(
+                self._id, self.recorded(here), self.start_s, self.start_s + self.length_s, self.speed, self.paused,
+                self.loop, stamp=stamp,
+            )  # fmt: skip
+
+    # -- for the sender -----------------------------------------------------------------------------------------
+
+    @property
+    def asked(self) -> bool:
+        return self._wanted is not None
+
+    def halt(self) -> float:
+        """The second of the replay at which it stands from now on, until `move`."""
+        with self._lock:
+            here = self.position()
+            if not self.paused:
+                self._until = self.stamp(here)
+            return here
+
+    def move(self, here_s: float) -> tuple[Place, float | None]:
+        """Carry out what was asked, at `here_s`: (what to announce, the second to go on from where that is elsewhere)."""
+        with self._lock:
+            wanted, self._wanted = self._now_wanted(), None
+            to_s = None if wanted.to_s is None else self._on_axis(wanted.to_s, here_s)
+            now = pylsl.local_clock()
+            if wanted.paused:
+                since = now
+            elif wanted.speed:
+                since = now + LEAD_S
+            else:
+                since = max(now, self._until)
+            self.speed, self.paused = wanted.speed, wanted.paused
+            self._at_s = self.sent_s = here_s if to_s is None else to_s
+            self._at_local = since
+            self._id += 1
+            place = Place(
+                self._id, self.recorded(self._at_s), self.start_s, self.start_s + self.length_s, self.speed,
+                self.paused, self.loop, to_s is not None, since - self._until, since,
+            )  # fmt: skip
+            return place, to_s
+
+    def _on_axis(self, recorded_s: float, here_s: float) -> float:
+        """In the turn that it is in, where it loops."""
+        turns = here_s // self.length_s if self.loop and self.length_s else 0.0
+        return turns * self.length_s + recorded_s - self.start_s
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -1,0 +1,134 @@
+"""Which of the streams that answer is opened: the one that is meant, or none."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import pylsl
+import pytest
+
+from rtbci.errors import StreamNotFound
+from rtbci.sources import discovery
+from rtbci.sources.discovery import Search
+
+
+@dataclass
+class Answer:
+    """What liblsl says of a stream that answers."""
+
+    uid_: str
+    source: str = "one"
+    host: str = "amp-1"
+
+    def uid(self) -> str:
+        return self.uid_
+
+    def source_id(self) -> str:
+        return self.source
+
+    def hostname(self) -> str:
+        return self.host
+
+    def name(self) -> str:
+        return "EEG"
+
+    type = name
+
+    def channel_count(self) -> int:
+        return 5
+
+    def nominal_srate(self) -> float:
+        return 200.0
+
+    def channel_format(self) -> int:
+        return int(pylsl.cf_float32)
+
+
+class Network:
+    """Who answers, and what time it is."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        self.answers: list[Answer] = []
+        monkeypatch.setattr(discovery, "time", SimpleNamespace(monotonic=lambda: self.now))
+        self.search = Search({"name": "EEG"})
+        self.search._resolver = SimpleNamespace(results=lambda: self.answers)
+
+    def chosen(self, after_s: float = 0.0) -> str | None:
+        """The uid that is chosen, asked now and after a while."""
+        self.search.choose()
+        self.now += after_s
+        stream = self.search.choose()
+        return stream.uid() if stream is not None else None
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
+    network = Network(monkeypatch)
+    yield network
+    network.search.close()
+
+
+def test_the_first_to_answer_waits_until_others_may_have_answered(network: Network) -> None:
+    network.answers = [Answer("a")]
+    assert network.chosen(Search.SETTLE_S - 0.01) is None
+    assert network.chosen(0.02) == "a"
+
+
+def test_two_sources_are_listed_and_none_is_chosen(network: Network) -> None:
+    network.answers = [Answer("a"), Answer("b", "two")]
+    with pytest.raises(
+        StreamNotFound, match="2 streams match .*source_id=one .*source_id=two .*Choose one by source_id"
+    ):
+        network.chosen(Search.SETTLE_S)
+
+
+def test_a_source_that_answers_twice_is_an_old_and_a_new_life_or_two_programs(network: Network) -> None:
+    network.answers = [Answer("a"), Answer("b")]
+    assert network.chosen(Search.SETTLE_S) is None
+    with pytest.raises(StreamNotFound, match="2 streams match .* End all of them but one"):
+        network.chosen(Search.GRAVE_S)
+    network.answers = [Answer("b")]
+    assert network.chosen() == "b"
+
+
+def test_the_source_that_was_lost_is_taken_at_once_whatever_else_answers(network: Network) -> None:
+    network.search.lose(Answer("a"))
+    network.answers = [Answer("b", "two"), Answer("c")]
+    assert network.chosen() == "c"
+
+
+def test_what_has_gone_is_not_taken_for_its_return_while_it_is_still_named(network: Network) -> None:
+    network.search.lose(Answer("a"))
+    network.answers = [Answer("a")]
+    assert network.chosen(Search.FORGET_S) is None
+    assert network.chosen(Search.GRAVE_S - Search.FORGET_S + 0.01) == "a"  # it answers again, so it lives
+
+
+@pytest.mark.parametrize(
+    "other", [Answer("b", "two"), Answer("b", host="amp-2")], ids=["another source id", "another host"]
+)
+def test_another_source_is_taken_when_it_is_the_only_one(network: Network, other: Answer) -> None:
+    network.search.lose(Answer("a"))
+    network.answers = [other]
+    assert network.chosen() is None
+    assert network.chosen(Search.SETTLE_S) == "b"
+
+
+def test_what_matched_beside_the_lost_stream_is_no_return_of_it(network: Network) -> None:
+    network.answers = [Answer("a"), Answer("b", "two")]
+    network.search.note_rivals(network.answers[0])
+    network.search.lose(network.answers[0])
+    network.answers = [Answer("b2", "two")]
+    with pytest.raises(StreamNotFound, match="not the stream that was lost, but one that matched beside it: .*two"):
+        network.chosen(Search.SETTLE_S)
+    network.answers.append(Answer("a2"))
+    assert network.chosen() == "a2"
+
+
+def test_a_life_that_was_refused_is_not_offered_again_and_its_next_one_is(network: Network) -> None:
+    network.answers = [Answer("a")]
+    network.search.refuse(network.answers[0])
+    assert network.chosen(Search.SETTLE_S) is None
+    network.answers = [Answer("b")]
+    assert network.chosen(Search.SETTLE_S) == "b"
