@@ -159,7 +159,8 @@ def check_streams() -> Iterable[Finding]:
         yield Finding("streams", "ok", "none on the network at present")
     for info, (offset_s, uncertainty_s) in zip(found, _clocks(found), strict=True):
         name = f"{info.name()} on {info.hostname()}"
-        text = f"{name}: {offset_s * 1e3:+.3f} ms from ours, at most {uncertainty_s * 1e3:.3f} ms off, corrected"
+        away = f"{offset_s * 1e3:+.3f} ms" if abs(offset_s) < 1 else f"{offset_s:+.6f} s"
+        text = f"{name}: {away} from ours, known to {uncertainty_s * 1e3:.3f} ms, corrected"
         if not np.isfinite(uncertainty_s):
             todo = "allow UDP between the two machines; without it the stamps of this stream cannot be trusted"
             yield Finding("clock", "warning", f"{name}: its clock does not answer", todo)

@@ -18,6 +18,7 @@ from rtbci.errors import StreamMismatch, StreamNotFound
 from rtbci.hold import Hold
 from rtbci.moves import follow
 from rtbci.pipeline import Pipeline, check_rate
+from rtbci.plain import one_line
 from rtbci.quality import Quality
 from rtbci.sinks.events import EventLog
 from rtbci.sinks.layout import layout_of, write_layout
@@ -155,7 +156,7 @@ class Engine:
         elif what.get("do") == "recording":
             self.recording = what["state"] if isinstance(what.get("state"), dict) else None
         elif what.get("do") == "replay" and self.source.replay is not None:
-            self.source.replay.say(str(what.get("say")))
+            self.source.replay.say(one_line(str(what.get("say"))))
         elif what.get("do") == "threshold" and self.session is not None:
             value: Any = what.get("value")
             if value in Number(0, 1):
@@ -264,7 +265,8 @@ class Engine:
             session.info.sfreq, len(session.info.channels), self.pipeline.sfreq, self.pipeline.n_inputs,
             self.pipeline.hop_s, len(self.pipeline.classes),
         )  # fmt: skip
-        layout = layout_of(session.info, session.speed, self.pipeline, session.live.decision.labels)
+        begins_s = session.next_index / session.info.sfreq if session.away_since is None else None
+        layout = layout_of(session.info, session.speed, self.pipeline, session.live.decision.labels, begins_s)
         write_layout(self.monitor.folder, self.life, layout)
 
     def _samples(self, chunk: Chunk) -> None:
@@ -296,7 +298,7 @@ class Engine:
             n_missing = round((stamp - session.away_since) * session.info.sfreq * (session.speed or 1)) - 1
             self._piece(Gap(session.away_since, stamp, max(0, n_missing), "the stream was away"))
         if self.outlets is not None:
-            self.outlets.span("begin", stamp)
+            self.outlets.span("begin", stamp, speed=session.speed or 1.0)
 
     def _end_span(self) -> None:
         if self.outlets is not None and self.session is not None and self.session.begun:

@@ -27,6 +27,29 @@ if TYPE_CHECKING:
 State = dict[str, Any]
 
 
+class _Pulse:
+    """Whether the engine still speaks: one that lives renews its state ten times a second."""
+
+    SILENT_S = 1.0
+
+    def __init__(self) -> None:
+        self._said: State = {}
+        self._said_at = time.monotonic()
+        self.stopped = False
+
+    def read(self, said: State) -> State:
+        """What the engine said last; where that was too long ago, what is true of it now. {} before the first word."""
+        now = time.monotonic()
+        if said and said != self._said:
+            self._said, self._said_at = said, now
+        silent_s = now - self._said_at
+        self.stopped = bool(self._said) and self._said.get("state") != "stopped" and silent_s > self.SILENT_S
+        if not self.stopped:
+            return self._said
+        age_s = self._said.get("staleness_s", 0.0) + silent_s
+        return self._said | {"state": "stale", "staleness_s": round(age_s, 4), "engine_silent_s": round(silent_s, 1)}
+
+
 class Watch:
     """Follows an engine until it ends, `until` says so, or the user does; keeps its log."""
 
@@ -50,6 +73,7 @@ class Watch:
         self._view = TerminalView(title)
         self._show = show
         self._console = Terminal(stderr=show in ("json", "none"))
+        self._pulse = _Pulse()
         self._json_due = 0.0
         self._word: str | None = None  # of the last line
         self._tell_due = 0.0
@@ -95,8 +119,11 @@ class Watch:
             self._dashboard = None
 
     def _look(self) -> None:
-        self.state = self._engine.reader.status() or self.state
+        silent = self._pulse.stopped
+        self.state = self._pulse.read(self._engine.reader.status()) or self.state
         new = self._engine.reader.new_log()
+        if self._pulse.stopped and not silent and self._engine.alive:
+            new.append({"kind": "warning", "wall": time.time(), "text": "the engine does not answer"})
         if self._recording is not None:
             new += [_alarm(text) for text in self._recording.look(self.state)]
             self.state = self.state | {"recording": self._recording.state()}

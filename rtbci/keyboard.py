@@ -22,7 +22,7 @@ try:
 except ImportError:  # no single keys on Windows
     termios = None  # type: ignore[assignment]
 
-HINT = "space pause · ←→ 10 s · ↑↓ 1 min · + − speed · q ends"
+HINT = "space pause ←→ 10 s ↑↓ 1 min +− speed q end"  # 80 columns hold it
 _DRAW_S = 0.25
 _LOOK_S = 0.1
 _CLEAR = "\r\x1b[K"
@@ -184,7 +184,7 @@ def _draw(transport: Transport, over: threading.Event, hint: str) -> None:
         changed = line.split("  ")[1:] != shown.split("  ")[1:]  # what a hand did is seen at once
         if (changed or time.monotonic() >= due) and in_foreground(sys.stderr.fileno()):
             width = shutil.get_terminal_size().columns - 1
-            sys.stderr.write(_CLEAR + f"{line}   {hint}"[:width])
+            sys.stderr.write(_CLEAR + f"{line}  {hint}"[:width])
             sys.stderr.flush()
             shown, due = line, time.monotonic() + _DRAW_S
     if in_foreground(sys.stderr.fileno()):
@@ -193,8 +193,8 @@ def _draw(transport: Transport, over: threading.Event, hint: str) -> None:
 
 
 def place_line(transport: Transport, at_s: float) -> str:
-    """ "0:01:12.5 of 0:41:00  × 4  paused"."""
-    total = clock_text(transport.start_s + transport.length_s)
+    """ "0:01:12.5 of 0:41:00  × 4  paused"; cut where the terminal is narrow."""
+    total = clock_text(transport.start_s + transport.length_s).partition(".")[0]
     speed = f"× {transport.speed:g}" if transport.speed else "unpaced"
     return f"{clock_text(at_s)} of {total}  {speed}" + ("  paused" if transport.paused else "")
 

@@ -68,6 +68,13 @@ class Playback:
                 player.vanish()
             if progress is not None:
                 progress(packet.due, None if transport.loop else transport.length_s)
+        return self._end()
+
+    def _end(self) -> float | None:
+        """All was sent; one that is paused here may still be sent back."""
+        while self.transport.paused and not self.stop.wait(_ASK_S):
+            if self.transport.asked and (to_s := self._move()) is not None:
+                return to_s
         self._drain()
         return None
 

@@ -39,8 +39,9 @@ class Span:
         if recording.stamps is None:
             # One division, so that a file after another is as exact as one alone.
             times: Times = (self.n_before + np.arange(start - self.first, stop - self.first)) / recording.info.sfreq
-            return times
-        return self.at_s + recording.stamps[start:stop] - recording.stamps[self.first]
+        else:
+            times = self.at_s + recording.stamps[start:stop] - recording.stamps[self.first]
+        return times
 
     def after(self, moment_s: float) -> Span:
         """What of it is due at a second of the replay, or later."""

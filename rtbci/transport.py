@@ -167,7 +167,7 @@ class Transport:
             return self._at_s
         if not self.speed:
             return max(self._at_s, self.sent_s)
-        here = max(self._at_s, self._at_s + (pylsl.local_clock() - self._at_local) * self.speed)
+        here = max(self._at_s, self._at_s + float(pylsl.local_clock() - self._at_local) * self.speed)
         return here if self.loop else min(here, self.length_s)
 
     def recorded(self, at_s: float) -> float:

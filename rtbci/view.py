@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-_STYLES = {"running": "bold green", "waiting": "bold yellow", "stale": "bold red", "lost": "bold red"}
+_STYLES = {"running": "bold green", "waiting": "bold yellow", "paused": "bold yellow", "stale": "bold red", "lost": "bold red"}
 _NOTE_STYLES = {"onset": "bold red", "event": "red"} | dict.fromkeys(("lost", "stale", "gap", "warning"), "yellow")
 
 
@@ -107,6 +107,8 @@ def _sentence(state: dict[str, Any]) -> str:
             f", {max(0.0, state['wait_s'] - state['waiting_s']):.0f} s left" if state.get("wait_s") is not None else ""
         )
         return f"waiting for {query} ({state.get('waiting_s', 0):.0f} s{left})"
+    if "engine_silent_s" in state:
+        return f"the engine has not answered for {state['engine_silent_s']:.0f} s"
     age_s, silent_s = state.get("staleness_s", 0.0), state.get("silent_s", 0.0)
     if word == "stale" and silent_s < age_s / 2:
         return f"{age_s:.1f} s behind, catching up"
@@ -145,6 +147,13 @@ def describe(line: dict[str, Any]) -> str:
         return f"the engine stood still for {line['seconds']:.1f} s"
     if kind == "clock":
         return f"the clock of the stream's host jumped by {line['by_s']:+.3f} s; stamps are put right"
+    if kind == "seek":
+        return f"the replay went from {_clock(line['from'])} to {_clock(line['to'])}; every stage starts afresh"
+    if kind == "pause":
+        return f"the replay is paused at {_clock(line['recorded_s'])}"
+    if kind == "move":
+        pace = f"× {line['speed']:g}" if line["speed"] else "as fast as it is taken"
+        return f"the replay goes on from {_clock(line['recorded_s'])}, {pace}"
     if kind == "cue":
         said = ", ".join(f"{name} {value:.2f}" for name, value in line.get("probabilities", {}).items())
         return f"cue {line['cue']}: {said or 'missed, its window is cut by a gap'}"

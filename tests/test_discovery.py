@@ -86,7 +86,7 @@ def test_two_sources_are_listed_and_none_is_chosen(network: Network) -> None:
 def test_a_source_that_answers_twice_is_an_old_and_a_new_life_or_two_programs(network: Network) -> None:
     network.answers = [Answer("a"), Answer("b")]
     assert network.chosen(Search.SETTLE_S) is None
-    with pytest.raises(StreamNotFound, match="2 streams match .* End all of them but one"):
+    with pytest.raises(StreamNotFound, match="2 streams match .* End all but one"):
         network.chosen(Search.GRAVE_S)
     network.answers = [Answer("b")]
     assert network.chosen() == "b"

@@ -189,6 +189,9 @@ def test_rows_as_recorded_are_grouped_by_region_and_keep_their_values():
 def test_what_is_wrong_says_so_in_words():
     lost = {"state": "lost", "silent_s": 3.2, "query": {"name": "EEG"}, "stream": {"hostname": "amp-1"}}
     assert sentence(lost) == ("No data for 3.2 s, waiting for name EEG from host amp-1", True)
+    stale = lost | {"state": "stale", "staleness_s": 3.3}
+    assert sentence(stale).text.startswith("No data for 3.2 s")
+    assert sentence(stale | {"silent_s": 0.0}) == ("Behind by 3.3 s, catching up", True)
     assert sentence({"state": "running"}) == ("Live", False)
     assert sentence({"state": "running"}, dead_s=4.0).wrong
 

@@ -95,6 +95,14 @@ def test_the_page_moves_on_over_a_lost_stream_and_takes_it_up_again(visit):
     assert here.window.header.fact.wrong
 
 
+def test_the_alarm_rings_while_what_is_shown_is_old(visit):
+    here = visit()
+    here.play(2)
+    for state, staleness_s, rings in (("stale", 1.0, False), ("stale", 3.0, True), ("running", 0.1, False)):
+        here.look(state=state, silent_s=staleness_s, staleness_s=staleness_s)
+        assert here.window.alarm.ringing == rings
+
+
 # -- keys ---------------------------------------------------------------------------------------------------------
 
 

@@ -17,8 +17,8 @@ from rtbci.config import PipelineConfig, parse
 from rtbci.errors import ConfigError, RecordingError, RtbciError, StreamMismatch, StreamNotFound
 from rtbci.faults import Faults
 from rtbci.sinks.events import read_events
-from rtbci.sources.discovery import describe, parse_query, predicate
-from rtbci.sources.inlet import MAX_CHANNELS, Inlet
+from rtbci.sources.discovery import MAX_CHANNELS, describe, parse_query, predicate
+from rtbci.sources.inlet import Inlet
 from rtbci.sources.recording import open_recording
 from rtbci.types import StreamInfo
 

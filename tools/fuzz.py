@@ -101,7 +101,9 @@ def _one(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     asked.findings.mkdir(parents=True, exist_ok=True)
     before = set(asked.findings.glob(f"{name}-*"))
     began, inputs, coverage = time.monotonic(), 0, 0
-    with tempfile.TemporaryDirectory(prefix="rtbci-seeds-") as seeds:
+    with tempfile.TemporaryDirectory(prefix="rtbci-seeds-") as folder:
+        seeds = str(Path(folder) / "seeds")
+        Path(seeds).mkdir()
         while (left := asked.seconds - int(time.monotonic() - began)) > 0:
             command = [sys.executable, __file__, name, "--inside", seeds, "--seconds", str(left)]
             command += ["--findings", str(asked.findings)] + (["--corpus", str(asked.corpus)] if asked.corpus else [])
@@ -177,6 +179,10 @@ def _fuzz(name: str, asked: argparse.Namespace) -> int:
         f"-max_len={max(4096, 2 * max(len(s) for s in target.seeds()))}",
         f"-artifact_prefix={asked.findings / name}-",
     ]
+    if target.words:
+        escaped = ("".join(f"\\x{byte:02x}" for byte in word) for word in target.words)
+        (dictionary := seeds.with_suffix(".dict")).write_text("".join(f'"{word}"\n' for word in escaped))
+        options.append(f"-dict={dictionary}")
     atheris.Setup([sys.argv[0], *options, *corpus, str(seeds)], test, custom_mutator=mutate)
     assert SCRATCH.exists()
     atheris.Fuzz()

@@ -36,11 +36,15 @@ class Fault(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """One parser. run: takes any bytes; seeds: whole inputs to begin with; tree: JSON, mutated node by node."""
+    """One parser. run: takes any bytes; seeds: whole inputs to begin with; words: what these are made of.
+
+    tree: JSON, mutated node by node. limit_s, limit_bytes: of one input.
+    """
 
     run: Callable[[bytes], object]
     seeds: Callable[[], Iterable[bytes]]
     tree: bool = False
+    words: tuple[bytes, ...] = ()
     limit_s: float = LIMIT_S
     limit_bytes: int = LIMIT_BYTES
 

@@ -316,7 +316,14 @@ _LINES = (
 )  # fmt: skip
 
 
-@target(lambda: [b"\0".join([_SIGNAL, _MARKS, *_LINES]), b"\0".join([_SIGNAL, _SIGNAL])], limit_bytes=128 * MIB)
+_SAID = (b'"state"', b'"begin"', b'"gap"', b'"stamp":', b'"start":', b'"end":', b"1e999", b"[[", b"{}", b"\0", b"<stream_id>")
+
+
+@target(
+    lambda: [b"\0".join([_SIGNAL, _MARKS, *_LINES]), b"\0".join([_SIGNAL, _SIGNAL])],
+    words=(*_SAID, b"<label>", b"<unit>", b"<channel_count>", b"<nominal_srate>0</nominal_srate>", b"<speed>"),
+    limit_bytes=128 * MIB,
+)
 def xdf(data: bytes) -> None:
     """XDF: two streams' descriptions and what the second says, with parts between zeros."""
     signal, marks, *texts = [*data.split(b"\0"), b"", b""]
@@ -374,7 +381,7 @@ class _Node:
         return _Node(self._lines[1:])
 
 
-@target(lambda: [b"4\n100\nFp1\nC3\nuV\n", b"2\nnan\nA1\n\x1b[2J"])
+@target(lambda: [b"4\n256\nFp1\nC3\nuV\n", b"2\nnan\nA1\n\x1b[2J"])
 def description(data: bytes) -> None:
     """Whatever liblsl hands us of a stream: a count, a rate, texts."""
     count, rate, *lines = [*data.decode("utf-8", "replace").split("\n"), "", ""]
@@ -389,13 +396,29 @@ def description(data: bytes) -> None:
 
 _from_xml = pylsl.lib.lib.lsl_streaminfo_from_xml
 _from_xml.restype = ctypes.c_void_p
-_STREAM = b"""<?xml version="1.0"?><info><name>Amp</name><type>EEG</type><channel_count>2</channel_count>
-<channel_format>float32</channel_format><source_id>a</source_id><nominal_srate>100</nominal_srate><version>1.1</version>
-<created_at>1</created_at><uid>u</uid><session_id>s</session_id><hostname>h</hostname><desc><channels><channel>
-<label>Fp1</label><unit>uV</unit></channel></channels><replay><speed>2</speed></replay></desc></info>"""
 
 
-@target(lambda: [_STREAM])
+def _streams() -> list[bytes]:
+    """A replay of what the bundled pipeline wants, and a stream of another kind."""
+    fits = pylsl.StreamInfo("Amp", "EEG", len(_pipeline().channels), 256.0, "float32", "amp-1")
+    channels = fits.desc().append_child("channels")
+    for name in _pipeline().channels:
+        channels.append_child("channel").append_child_value("label", name).append_child_value("unit", "microvolts")
+    fits.desc().append_child("replay").append_child_value("speed", "2.0")
+    other = pylsl.StreamInfo("Marks", "Markers", 1, 0, "string", "marks-1")
+    for info in (fits, other):
+        info.reset_uid()  # without one it is none
+    return [info.as_xml().encode() for info in (fits, other)]
+
+
+_TAGS = (
+    b"<channel>", b"</channel>", b"<channels>", b"</channels>", b"<label>", b"</label>", b"<unit>", b"<desc>", b"</desc>",
+    b"<replay>", b"<speed>", b"<channel_count>", b"<nominal_srate>", b"<name>", b"<!DOCTYPE a [<!ENTITY b \"c\">]>", b"&b;",
+    b"&#0;", b"&#x1b;", b"<![CDATA[", b"]]>", b"<!--", b"-->", b"<?x ?>", b"nan", b"inf", b"-1", b"1e300", b"4294967297",
+)  # fmt: skip
+
+
+@target(_streams, words=_TAGS)
 def lsl_xml(data: bytes) -> None:
     """A stream's XML, through liblsl itself."""
     handle = _from_xml(ctypes.c_char_p(data.replace(b"\0", b"")))
@@ -555,6 +578,7 @@ _COMMANDS = (
     {"do": "review", "label": "x", "onset": 1.0, "verdict": "confirmed", "note": "y"},
     {"do": "recording", "state": {"on": True, "alarm": ""}},
     {"do": "go"},
+    {"do": "replay", "say": "seek 3"},
 )
 
 
@@ -568,6 +592,7 @@ def command(data: bytes) -> None:
     engine.hold, engine.recording, engine.outlets, engine.monitor, engine.stopping = Hold(), None, None, None, False
     engine._event_log = EventLog(SCRATCH / "command.tsv")
     engine.session = SimpleNamespace(live=_live())
+    engine.source = SimpleNamespace(replay=SimpleNamespace(say=lambda line: line.encode()))
     engine.command(what)
     json.dumps(engine.recording, allow_nan=False)
     assert 0 <= _live().decision.threshold <= 1

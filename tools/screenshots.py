@@ -80,6 +80,12 @@ class Stage:
     def calm(self) -> None:
         self.run(23)
 
+    def replay(self) -> None:
+        """A recording that is played, and paused."""
+        place = {"recorded_s": 1523.4, "start_s": 0.0, "end_s": 3600.0, "speed": 4.0, "paused": False, "loop": False}
+        self.run(13, replay=place | {"move": 1})
+        self.run(0.4, state="paused", replay=place | {"paused": True, "move": 2})
+
     def seizure(self) -> None:
         self.run(12)
         self.run(6, seizure=True)
@@ -105,7 +111,17 @@ class Stage:
     def bad_channels(self) -> None:
         quality = {"F7-T7": "flat", "O1": "mains", "Fp1": "noise", "P4-O2": "mains"}
         known = {name: word for name, word in quality.items() if name in self.fake.channels}
-        self.run(13, quality=known)
+        words = "2 of 18 channels masked; AUROC 0.86 so, 0.87 with all"
+        masked = ["F7-T7", "Fp1-F7"]
+        self.run(13, quality=known, trust={
+            "level": "reduced", "masked": masked, "inputs": 18, "auroc": 0.86, "auroc_whole": 0.87, "words": words,
+        })  # fmt: skip
+
+    def too_many_bad(self) -> None:
+        known = dict.fromkeys(self.fake.channels[:9], "flat")
+        words = "9 of 18 channels masked, more than in training: its answer is marked invalid"
+        trust = {"level": "none", "masked": list(known), "inputs": 18, "words": words}
+        self.run(13, valid=False, quality=known, trust=trust)
 
     def lost(self) -> None:
         self.run(13)
@@ -162,6 +178,10 @@ FEW = ("Fp1-F7", "T7-P7", "C3-P3", "C4-P4", "T8-P8", "P4-O2")
 SHOTS = {
     "live-dark": Shot(Stage.calm),
     "live-light": Shot(Stage.calm, light=True),
+    "replay-dark": Shot(Stage.replay),
+    "replay-light": Shot(Stage.replay, light=True),
+    "replay-small": Shot(Stage.replay, size=(640, 480)),
+    "replay-light-4k": Shot(Stage.replay, size=(3840, 2160), light=True),
     "alarm-dark": Shot(Stage.seizure, chosen=FEW),
     "alarm-light": Shot(Stage.seizure, chosen=FEW, light=True),
     "after-dark": Shot(Stage.afterwards),
@@ -170,6 +190,8 @@ SHOTS = {
     "lost-dark": Shot(Stage.lost),
     "lost-light": Shot(Stage.lost, light=True),
     "bad-channels": Shot(Stage.bad_channels, channels=32),
+    "too-many-bad": Shot(Stage.too_many_bad),
+    "too-many-bad-small": Shot(Stage.too_many_bad, size=(640, 480)),
     "channels-8": Shot(Stage.calm, channels=8),
     "channels-32-banana": Shot(Stage.banana, channels=32, light=True),
     "channels-128": Shot(Stage.calm, channels=128),

@@ -37,6 +37,10 @@ class Commands:
     def review(self, label: str, onset: float, verdict: str, note: str) -> None:
         self._do(do="review", label=label, onset=onset, verdict=verdict, note=note)
 
+    def replay(self, line: str) -> None:
+        """A line of rtbci/transport.py's grammar, for the replay that the engine reads."""
+        self._do(do="replay", say=line)
+
     def _send_threshold(self) -> None:
         if self._threshold is not None:
             self._do(do="threshold", value=self._threshold)

@@ -37,7 +37,7 @@ class Choice(QToolButton):
 
     def show_item(self, item: str) -> None:
         self.setText(f"{item}  ▾")
-        self.setMinimumWidth(self.fontMetrics().horizontalAdvance(max(self.items, key=len, default="") + "  ▾") + 22)
+        self.setMinimumWidth(self.fontMetrics().horizontalAdvance(max(self.items, key=len, default="") + "  ▾") + 14)
 
 
 class Controls(QWidget):
@@ -51,7 +51,7 @@ class Controls(QWidget):
         super().__init__()
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(6)
+        self._row.setSpacing(5)
         self._actions = actions
         self.buttons: dict[str, QToolButton] = {}
         self.page = self._choice([f"{p:g} s" for p in PAGES_S], "length of the page ([ and ])")
@@ -65,7 +65,7 @@ class Controls(QWidget):
         self.montage = self._choice([AS_RECORDED], "montage for the eye (M); the engine's own does not change")
         self.montage.chosen.connect(self.montage_chosen.emit)
         for name, text in (
-            ("toggle_source", "As the model sees it"),
+            ("toggle_source", "Model view"),
             ("toggle_butterfly", "Butterfly"),
             ("toggle_sweep", "Sweep"),
             ("toggle_freeze", "Freeze"),

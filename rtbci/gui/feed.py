@@ -12,8 +12,10 @@ from pylsl import local_clock
 
 from rtbci.gui.history import History
 from rtbci.montage import microvolts
+from rtbci.pace import Move, Pace
 from rtbci.sinks.layout import Layout, read_layout
 from rtbci.sinks.monitor import MonitorReader, Rings, SharedRing
+from rtbci.types import Times
 
 STATUS_EVERY_S = 0.1
 DEAD_S = 2.0  # an engine that lives writes its state ten times a second
@@ -27,12 +29,26 @@ class Clock:
     pace: float
     recording_at_origin: float = 0.0
     wall_minus_local: float = field(default_factory=lambda: time.time() - local_clock())
+    moves: tuple[Move, ...] = ()  # of a replay
 
     def x(self, stamp: float) -> float:
-        return (stamp - self.origin) * self.pace
+        return float(self.xs(np.array([stamp], np.float64))[0])
+
+    def xs(self, stamps: Times) -> Times:
+        return Pace(self.pace, self.moves).seconds(stamps, self.origin)
 
     def stamp(self, x: float) -> float:
-        return self.origin + x / self.pace
+        return self.wall(x) - self.wall_minus_local
+
+    def walls(self, xs: Times) -> Times:
+        return Pace(self.pace, self.moves).stamps(xs, self.origin) + self.wall_minus_local
+
+    def move(self, until: float, since: float, speed: float) -> None:
+        """A replay stood still between two stamps, and goes on at a speed."""
+        if (until + since) / 2 <= self.origin:
+            self.pace = speed
+        else:
+            self.moves += ((until, since, speed),)
 
     def recording_s(self, x: float) -> float:
         return x + self.recording_at_origin
@@ -41,7 +57,7 @@ class Clock:
         return seconds - self.recording_at_origin
 
     def wall(self, x: float) -> float:
-        return self.stamp(x) + self.wall_minus_local
+        return float(self.walls(np.array([x], np.float64))[0])
 
 
 @dataclass(slots=True)
@@ -60,7 +76,7 @@ class _Track:
         chunk, self.position, missed = self.ring.since(self.position)
         self.missed += missed
         data = chunk.data if self.gains is None else chunk.data * self.gains
-        self.history.append((chunk.times - clock.origin) * clock.pace, data, chunk.valid)
+        self.history.append(clock.xs(chunk.times), data, chunk.valid)
         return len(chunk) > 0
 
 
@@ -78,6 +94,9 @@ class Feed:
         self._status_due = 0.0
         self._changed_at = time.monotonic()
         self.log: list[dict[str, Any]] = []
+        self._newest = 0.0
+        self._begins_s: float | None = None
+        self._moves: list[Move] = []  # of the stream's present life
 
     @property
     def signals(self) -> History | None:
@@ -107,16 +126,31 @@ class Feed:
         now = time.monotonic()
         self.log = []
         began = False
+        looks = bool(self.state.get("replay"))  # samples on another clock come soon after its line
         if now >= self._status_due:
             self._status_due = now + STATUS_EVERY_S
             self._read_status(now)
             began = self._begin() if self.state.get("life", 0) != self.life else False
-            if self.clock is not None or not self.state.get("life"):
-                self.log = self._reader.new_log()
-        if self.clock is None:
-            began = self._find_origin() or began
+            looks = True
+        if found := self.clock is None and self._find_origin():
+            began = looks = True
+        if looks and (self.clock is not None or self.life != 1):
+            self.log = self._reader.new_log()
+            self._follow_moves()
+        if found and self.clock is not None:
+            self._place(self.clock)
         came = [track.read(self.clock) for track in self._tracks.values()] if self.clock else []
         return began, any(came)
+
+    def _follow_moves(self) -> None:
+        """Of a replay; their lines come before the samples behind them."""
+        for line in self.log:
+            if line["kind"] in ("connected", "seek"):
+                self._moves.clear()
+            elif line["kind"] == "move":
+                self._moves.append((line["until"], line["since"], line["speed"] or 1.0))
+                if self.clock is not None:
+                    self.clock.move(*self._moves[-1])
 
     def _history(self, name: str) -> History | None:
         return self._tracks[name].history if name in self._tracks else None
@@ -144,7 +178,7 @@ class Feed:
         if (gains != 1).any():
             self._tracks["signals"].gains = gains
         self._pace = pace
-        return self._find_origin()
+        return True
 
     def _find_origin(self) -> bool:
         """The stream's first stamp that can be read is where the display's seconds begin."""
@@ -155,12 +189,22 @@ class Feed:
         if self.layout is not None and not self.layout.speed:
             # Stamps of a replay that is not paced are the recording's own; its newest sample is of now.
             clock.wall_minus_local = time.time() - float(chunk.times[-1])
-        # From the very first sample the recording's seconds are ours; later, the newest tell how far it has come.
-        if missed or self.life > 1:
-            newest = self.state.get("newest_stamp") or float(chunk.times[-1])
-            clock.recording_at_origin = self.state.get("recording_s", 0.0) - clock.x(newest)
-        self.clock = clock
+        for move in self._moves:
+            clock.move(*move)
+        self.clock, self._newest = clock, float(chunk.times[-1])
+        begins_s = self.layout.begins_s if self.layout is not None else None
+        if begins_s is None and self.life == 1:
+            begins_s = 0.0
+        # Where the first sample is not there any more, the newest tells how far the recording has come.
+        self._begins_s = begins_s if not missed else None
         return True
+
+    def _place(self, clock: Clock) -> None:
+        """The recording's seconds; after the moves that are known."""
+        if self._begins_s is None:
+            newest = self.state.get("newest_stamp") or self._newest
+            self._begins_s = self.state.get("recording_s", 0.0) - clock.x(newest)
+        clock.recording_at_origin = self._begins_s
 
 
 def _names(layout: Layout, rings: Rings) -> bool:

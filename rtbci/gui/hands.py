@@ -14,6 +14,7 @@ from rtbci.gui.events import export
 from rtbci.gui.feed import Feed
 from rtbci.gui.keys import KeysDialog
 from rtbci.gui.monitor import Monitor
+from rtbci.gui.replay_bar import ReplayBar
 from rtbci.gui.rows import AS_RECORDED
 from rtbci.gui.settings import Settings
 from rtbci.gui.sidebar import Sidebar
@@ -36,6 +37,7 @@ class Hands(QMainWindow):
     alarm: Alarm
     book: Book
     monitor: Monitor
+    replay_bar: ReplayBar
     sidebar: Sidebar
 
     def begin(self) -> None:
@@ -207,6 +209,29 @@ class Hands(QMainWindow):
     def _threshold(self, by: float) -> None:
         if (now := self.monitor.strip.threshold) is not None:
             self.monitor.strip.ask(now + by)
+
+    # -- a replay ---------------------------------------------------------------------------------------------
+
+    def replay_toggle(self) -> None:
+        self.replay_bar.toggle()
+
+    def replay_back(self) -> None:
+        self.replay_bar.skip(-10)
+
+    def replay_on(self) -> None:
+        self.replay_bar.skip(10)
+
+    def replay_far_back(self) -> None:
+        self.replay_bar.skip(-60)
+
+    def replay_far_on(self) -> None:
+        self.replay_bar.skip(60)
+
+    def replay_faster(self) -> None:
+        self.replay_bar.step_speed(1)
+
+    def replay_slower(self) -> None:
+        self.replay_bar.step_speed(-1)
 
     # -- the window -------------------------------------------------------------------------------------------
 

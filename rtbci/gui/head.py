@@ -62,7 +62,7 @@ class Head(QWidget):
         self.pairs: list[tuple[str, str]] = []
         self._shown: tuple[Layout | None, dict[str, str]] = None, {}
         self.setMouseTracking(True)
-        self.setMinimumSize(150, 150)
+        self.setMinimumSize(150, 90)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def sizeHint(self) -> QSize:

@@ -53,6 +53,13 @@ KEYS = (
     Key(("Ctrl+E",), "export_events", "export the table", "Events"),
     Key(("Ctrl+Shift+Up",), "threshold_up", "raise the threshold", "Events", True),
     Key(("Ctrl+Shift+Down",), "threshold_down", "lower the threshold", "Events", True),
+    Key(("K",), "replay_toggle", "pause a replay, and go on", "Replay"),
+    Key(("J",), "replay_back", "10 s back", "Replay", True),
+    Key(("L",), "replay_on", "10 s on", "Replay", True),
+    Key(("Shift+J",), "replay_far_back", "a minute back", "Replay", True),
+    Key(("Shift+L",), "replay_far_on", "a minute on", "Replay", True),
+    Key((">",), "replay_faster", "faster", "Replay"),
+    Key(("<",), "replay_slower", "slower", "Replay"),
     Key(("U",), "toggle_mute", "mute the alarm: 5, 15, 60 min, no more", "Window"),
     Key(("D",), "toggle_theme", "dark or light", "Window"),
     Key(("P",), "toggle_sidebar", "show or hide the panels", "Window"),
@@ -99,7 +106,7 @@ class KeysDialog(QDialog):
         columns = QHBoxLayout(self)
         columns.setSpacing(36)
         columns.setContentsMargins(24, 20, 24, 20)
-        for groups in (("Time", "Window"), ("Traces", "Channels"), ("Events",)):
+        for groups in (("Time", "Window"), ("Traces", "Channels"), ("Events", "Replay")):
             column = QVBoxLayout()
             for group in groups:
                 column.addLayout(self._group(group))

@@ -24,6 +24,7 @@ LINES = (
     "Clock",
     "Recording",
     "Channels",
+    "Trust",
 )
 
 

@@ -112,7 +112,7 @@ def _sheet(theme: Theme, points: float) -> str:
     }}
     QLabel#dim {{ color: {t.dim}; }}
     QToolButton, QPushButton, QComboBox {{
-        background: {t.panel}; color: {t.text}; border: 1px solid {t.line}; border-radius: 5px; padding: 4px 9px;
+        background: {t.panel}; color: {t.text}; border: 1px solid {t.line}; border-radius: 5px; padding: 4px 6px;
     }}
     QToolButton:hover, QPushButton:hover, QComboBox:hover {{ border-color: {t.accent}; }}
     QToolButton:focus, QPushButton:focus, QComboBox:focus {{ border-color: {t.accent}; }}
@@ -143,6 +143,11 @@ def _sheet(theme: Theme, points: float) -> str:
     QTabBar::tab:selected {{ color: {t.text}; border-bottom-color: {t.accent}; }}
     QTabWidget::pane {{ border: 0; }}
     QSplitter::handle {{ background: {t.window}; }}
+    QSlider::groove:horizontal {{ background: {t.line}; height: 4px; border-radius: 2px; }}
+    QSlider::sub-page:horizontal {{ background: {t.accent}; height: 4px; border-radius: 2px; }}
+    QSlider::handle:horizontal {{
+        background: {t.accent}; border: 2px solid {t.panel}; width: 12px; margin: -6px 0; border-radius: 8px;
+    }}
     QScrollBar:vertical {{ background: transparent; width: 9px; margin: 0; }}
     QScrollBar::handle:vertical {{ background: {t.line}; border-radius: 4px; min-height: 24px; }}
     QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; }}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import pyqtSignal
@@ -78,6 +80,7 @@ class Trend(pg.PlotWidget):  # type: ignore[misc]
         self._bins, self._clock, self._row = None, clock, 0
         self._curves = [self.plot(connect="finite", antialias=True) for _ in range(n_classes)]
         self.set_theme(self.theme)
+        self.setXRange(time.time(), time.time() + 60, padding=0.01)
 
     def advance(self, scores: History) -> None:
         """Take what came; called every second or so."""
@@ -90,7 +93,7 @@ class Trend(pg.PlotWidget):  # type: ignore[misc]
         if self._bins is None or self._clock is None:
             return
         middle, values = self._bins.curves()
-        wall = middle / self._clock.pace + self._clock.wall(0.0)
+        wall = self._clock.walls(middle)
         for k, curve in enumerate(self._curves):
             curve.setData(wall, values[:, k])
         self.setXRange(wall[0], max(wall[-1], wall[0] + 60), padding=0.01)
@@ -99,4 +102,4 @@ class Trend(pg.PlotWidget):  # type: ignore[misc]
         if self._clock is None:
             return
         wall = self.getViewBox().mapSceneToView(event.scenePos()).x()  # type: ignore[attr-defined]
-        self.chosen.emit((wall - self._clock.wall(0.0)) * self._clock.pace)
+        self.chosen.emit(self._clock.x(wall - self._clock.wall_minus_local))

@@ -20,6 +20,7 @@ from rtbci.gui.hands import Hands
 from rtbci.gui.header import Header
 from rtbci.gui.marks import Marks
 from rtbci.gui.monitor import Monitor
+from rtbci.gui.replay_bar import ReplayBar
 from rtbci.gui.rows import AS_RECORDED
 from rtbci.gui.settings import Settings
 from rtbci.gui.sidebar import Sidebar
@@ -82,6 +83,8 @@ class Window(Hands):
         row.addWidget(self.monitor, 1)
         row.addWidget(self.sidebar)
         body.addLayout(row, 1)
+        self.replay_bar = ReplayBar(self.theme)
+        body.addWidget(self.replay_bar)
         column.addLayout(body, 1)
         self.setCentralWidget(whole)
 
@@ -102,6 +105,7 @@ class Window(Hands):
         sidebar.reject.clicked.connect(self.reject_event)
         sidebar.note.clicked.connect(self.note_event)
         sidebar.export.clicked.connect(self.export_events)
+        self.replay_bar.said.connect(lambda line: self.commands.replay(line))
         self.alarm.changed.connect(lambda: self.controls.show_mute(self.alarm.muted_s))
 
     # -- the engine -------------------------------------------------------------------------------------------
@@ -147,7 +151,9 @@ class Window(Hands):
         self.marks.clear()
         self.timeline.end = None
         self.timeline.head = 0.0
+        log = feed.log
         feed.poll()
+        feed.log = log + feed.log
         self.monitor.trend.begin(feed.clock, len(feed.layout.classes) if feed.layout else 0)
         self.begin()
 
@@ -170,6 +176,7 @@ class Window(Hands):
             self.monitor.legend.show_values(state.get("probability", {}), self.monitor.strip.threshold)
         elif turn == 1:
             self.sidebar.state.show_state(state)
+            self.replay_bar.show_state(state.get("replay"))
         elif turn == 2:
             self._show_header(feed)
         elif turn == 3:
@@ -243,6 +250,7 @@ class Window(Hands):
         self.header.theme = self.theme
         self.header.setFixedHeight(round(2.1 * self.fontMetrics().height()))
         self.sidebar.set_theme(self.theme)
+        self.replay_bar.set_theme(self.theme)
         self.monitor.set_theme(self.theme)
         self.show_controls()
         self.header.refresh()

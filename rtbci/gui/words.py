@@ -37,6 +37,8 @@ def sentence(state: Json, dead_s: float = 0.0) -> Fact:
         host = (state.get("stream") or {}).get("hostname", "")
         where = f" from host {host}" if host else ""
         return Fact(f"No data for {silent_s:.1f} s, waiting for {query}{where}", True)
+    if word == "paused":
+        return Fact("Paused: the replay stands still")
     if word == "stopped":
         return Fact("The engine has stopped", True)
     if (trust := state.get("trust") or {}).get("level") in ("none", "untested"):
@@ -86,6 +88,8 @@ def _rate(state: Json, stream: Json) -> Fact:
 
 
 def _staleness(state: Json) -> Fact:
+    if state.get("state") == "paused":
+        return Fact("paused")
     age = state.get("staleness_s", 0.0)
     return Fact(f"{age * 1e3:.0f} ms old" if age < 1 else f"{age:.1f} s old", age > STALE_S)
 

@@ -36,9 +36,12 @@ class Layout:
     speed: float = 1.0
     scaled: bool = False
     weights: tuple[float, ...] = ()
+    begins_s: float | None = None  # second of the recording of the rings' first sample, where that is known
 
 
-def layout_of(info: StreamInfo, speed: float, pipeline: Pipeline, labels: tuple[str, ...]) -> Layout:
+def layout_of(
+    info: StreamInfo, speed: float, pipeline: Pipeline, labels: tuple[str, ...], begins_s: float | None = None
+) -> Layout:
     """labels: the classes that the decision watches."""
     config = pipeline.config
     chosen = config.selection
@@ -54,6 +57,7 @@ def layout_of(info: StreamInfo, speed: float, pipeline: Pipeline, labels: tuple[
         hop_s=pipeline.hop_s,
         speed=speed,
         scaled=config.scaling.kind != "none",
+        begins_s=begins_s,
         weights=() if chosen is None else tuple(max(row, default=1.0) for row in chosen.probabilities),
     )
 

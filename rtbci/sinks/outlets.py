@@ -44,7 +44,9 @@ class Outlets:
     def span(self, state: str, stamp: float, **about: float) -> None:
         """What of the stream the engine saw, for those who read a recording of both (rtbci/sources/live_span.py):
 
-        "begin" with its first sample, "gap" (start, end: stamps of the samples around it), "end" with its last.
+        "begin" with its first sample (speed: seconds of the recording a second of its stamps), "gap" (start, end: stamps of
+        the samples around it), "move" (until: where the stamps' clock was when a replay came to stand; speed: from `stamp`
+        on), "end" with its last.
         """
         self.marker({"label": "rtbci", "state": state, "stamp": stamp, **about}, stamp)
 

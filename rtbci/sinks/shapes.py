@@ -38,6 +38,9 @@ LINES: dict[str, dict[str, Any]] = {
     "annotation": {"label": str, "onset": NUMBER, "duration": NUMBER, "stamp": NUMBER},
     "review": {"label": str, "onset": NUMBER, "verdict": str, "note": str},
     "threshold": {"value": NUMBER},
+    "seek": {"from": NUMBER, "to": NUMBER},
+    "move": {"until": NUMBER, "since": NUMBER, "speed": PACE, "recorded_s": NUMBER},
+    "pause": {"recorded_s": NUMBER},
     "stale": {"age_s": NUMBER, "seconds": NUMBER},
     "caught_up": {"age_s": NUMBER, "seconds": NUMBER},
     "stalled": {"seconds": NUMBER},
@@ -51,14 +54,19 @@ _WITH_STREAM: dict[str, Any] = {
     "stream": _STREAM, "latency_ms": _PERCENTILES, "samples": _SAMPLES, "rate_hz": (NUMBER, _NONE), "recording_s": NUMBER,
     "staleness_s": NUMBER, "filter_delay_s": NUMBER, "device": str, "threshold": NUMBER, "smoothed": {str: Number(0, 1)},
 }  # fmt: skip
+_REPLAY = {
+    "recorded_s": NUMBER, "start_s": NUMBER, "end_s": NUMBER, "speed": PACE, "paused": bool, "loop": bool, "move": NUMBER,
+}  # fmt: skip
 STATE: dict[str, Any] = {
     **_WITH_STREAM, "state": str, "pipeline": str, "classes": TEXTS, "query": {str: str}, "life": Number(0),
     "waiting_s": NUMBER, "wait_s": (NUMBER, _NONE), "silent_s": NUMBER, "probability": {str: Number(0, 1)}, "jitter_ms": NUMBER,
     "clock_offset_s": NUMBER, "quality": {str: str}, "newest_stamp": NUMBER, "recording": (dict, _NONE), "trust": (dict, _NONE),
+    "replay": (_REPLAY, _NONE),
 }  # fmt: skip
 LAYOUT: dict[str, Any] = {
     "channels": TEXTS, "units": TEXTS, "sfreq": RATE, "inputs": TEXTS, "model_sfreq": RATE, "montage": TEXTS,
     "classes": TEXTS, "labels": TEXTS, "hop_s": Number(1e-6, 1e6), "speed": PACE, "scaled": bool, "weights": [NUMBER],
+    "begins_s": (NUMBER, _NONE),
 }  # fmt: skip
 
 

@@ -101,6 +101,10 @@ class ReplayLink:
                 if now < until:
                     self._voice.push_sample([line])
 
+    def open_again(self) -> None:
+        """Its connection hangs. What it told meanwhile is lost, and its next word shows that."""
+        self._inlet, self._is_open = None, False
+
     def close(self) -> None:
         if self._inlet is not None:
             self._inlet.close_stream()

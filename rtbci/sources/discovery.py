@@ -140,7 +140,8 @@ def source_of(stream: Any) -> tuple[str, str]:
 
 def _ambiguous(found: list[Any], query: dict[str, str]) -> StreamNotFound:
     listed = "; ".join(sorted(str(FoundStream.of(s)) for s in found)[:8])
-    todo = "Choose one by source_id=…" if len({source_of(s) for s in found}) > 1 else "End all of them but one"
+    sources, ids = {source_of(s) for s in found}, {s.source_id() for s in found}
+    todo = f"Choose one by {'source_id' if len(ids) > 1 else 'hostname'}=…" if len(sources) > 1 else "End all but one"
     return StreamNotFound(f"{len(found)} streams match {predicate(query)}: {listed}. {todo}")
 
 

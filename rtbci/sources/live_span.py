@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from rtbci.pace import Pace
 from rtbci.sinks.shapes import Number
 from rtbci.types import Event, Flags, Times
 
 Stream = Mapping[str, Any]
-_NUMBERS = ("stamp", "start", "end", "duration_s")
+_NUMBERS = ("stamp", "start", "end", "duration_s", "until")
+_SPEEDS = Number(1e-3, 1e4)
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,27 @@ def live_span(streams: Sequence[Stream], signal: Stream) -> LiveSpan:
     return LiveSpan(min(stamps["begin"], default=-np.inf), max(stamps["end"], default=np.inf), tuple(gaps))
 
 
-def notes(streams: Sequence[Stream], zero: float, speed: float) -> Iterator[Event]:
-    """A person's annotations; what the engine found is no truth about the recording and stays out."""
+def pace_of(streams: Sequence[Stream], signal: Stream) -> Pace:
+    """As the one engine told that ran on `signal`, or as the stream says itself."""
+    marks = [mark for s in streams if _is_about(s, signal) for mark in _marks(s)]
+    begun = [m["speed"] for m in marks if m.get("state") == "begin" and m.get("speed") in _SPEEDS]
+    moves = [
+        (float(m["until"]), float(m["stamp"]), float(m["speed"]))
+        for m in marks
+        if m.get("state") == "move" and {"until", "stamp"} <= m.keys() and m.get("speed") in _SPEEDS
+    ]
+    return Pace(float(begun[0]) if begun else speed_of(signal), tuple(sorted(moves, key=lambda move: move[1])))
+
+
+def notes(streams: Sequence[Stream], seconds: Callable[[float], float]) -> Iterator[Event]:
+    """A person's annotations; what the engine found is no truth about the recording and stays out.
+
+    seconds: of the recording, at a stamp.
+    """
     for stream in filter(is_ours, streams):
         for mark in _marks(stream):
             if mark.get("state") == "annotation":
-                yield Event(
-                    (mark["at"] - zero) * speed, float(mark.get("duration_s", 0.0)), str(mark.get("label", "note"))
-                )
+                yield Event(seconds(mark["at"]), float(mark.get("duration_s", 0.0)), str(mark.get("label", "note")))
 
 
 def speed_of(stream: Stream) -> float:

@@ -227,6 +227,8 @@ class LslSource:
             inlet.close()
             self._inlet, self._second = second, None
             self._found = replace(self._found, clock=second.clock)
+            if self.replay is not None:
+                self.replay.open_again()
             return [Lost(reason), self._found]
         if age > self.OPEN_S and not second.is_open():
             self._drop_second()
@@ -251,4 +253,3 @@ class LslSource:
         self._inlet = self._opening = self._second = None
         self._found, self._ack, self.replay = None, None, None
         self._retry_at = time.monotonic() + self.RETRY_S
-

@@ -64,4 +64,4 @@ class MarkerSource:
         """Let go of the stream and stop looking for others."""
         if self._inlet is not None:
             self._inlet.close_stream()
-        self._inlet, self._resolver = None, None
+        self._inlet, self._resolver, self.connected = None, None, False

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from rtbci.errors import RecordingError
-from rtbci.sources.live_span import is_ours, live_span, notes, speed_of
+from rtbci.pace import Pace
+from rtbci.sources.live_span import is_ours, live_span, notes, pace_of
 from rtbci.sources.recording import Recording
 from rtbci.types import Event, Samples, StreamInfo, Times
 
@@ -28,18 +29,19 @@ def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
     """Open the EEG stream of an XDF file, or the one whose name, source id or number is `wanted`.
 
     Where an engine ran on the stream while it was recorded, the recording is what the engine saw, from its first
-    sample to its last; a stream that is `wanted` is read whole.
+    sample to its last; a stream that is `wanted` is read whole. Where that stream was a replay that was paused or changed
+    its speed, the seconds are those of what it played; one that was sent elsewhere is not put together again.
     """
     streams, started = _load(path)
     chosen = _choose(path, streams, wanted)
     stamps = np.asarray(chosen["time_stamps"], np.float64)
-    speed = speed_of(chosen)
+    pace = pace_of(streams, chosen)
     labels, units = _channels(chosen)
     scale = np.array([_TO_MICROVOLTS.get(unit.lower(), 1.0) for unit in units])
     data: Samples = (np.asarray(chosen["time_series"], np.float64) * scale).astype(np.float32)
-    sfreq, said = _rate(path, chosen, stamps * speed)
+    sfreq, said = _rate(path, chosen, pace.seconds(stamps, float(stamps[0]) if len(stamps) else 0.0))
     if wanted is None:
-        seen = live_span(streams, chosen).keep(stamps, 1 / (sfreq * speed))
+        seen = live_span(streams, chosen).keep(stamps, 1 / (sfreq * pace.fastest))
         data, stamps = data[seen], stamps[seen]
     zero = float(stamps[0]) if len(stamps) else 0.0
     others = [_say(s) for s in streams if s is not chosen and not is_ours(s)]
@@ -57,10 +59,10 @@ def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
         info,
         len(stamps),
         lambda start, stop: data[start:stop],
-        _markers(streams, zero, speed),
+        _markers(streams, zero, pace),
         started,
         (*said, *(f"other stream, not read: {other}" for other in others)),
-        (stamps - zero) * speed,
+        pace.seconds(stamps, zero),
     )
 
 
@@ -190,15 +192,19 @@ def _channels(stream: Stream) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return labels, tuple(_first(c, "unit") for c in described)
 
 
-def _markers(streams: Sequence[Stream], zero: float, speed: float) -> tuple[Event, ...]:
+def _markers(streams: Sequence[Stream], zero: float, pace: Pace) -> tuple[Event, ...]:
     """Every string sample as an event without duration, and a person's notes; seconds from the first sample."""
+
+    def seconds(stamp: float) -> float:
+        return float(pace.seconds(np.array([stamp], np.float64), zero)[0])
+
     events = [
-        Event((float(stamp) - zero) * speed, 0.0, "/".join(str(value) for value in sample if value))
+        Event(seconds(float(stamp)), 0.0, "/".join(str(value) for value in sample if value))
         for s in streams
         if _field(s, "channel_format") == "string" and not is_ours(s)
         for stamp, sample in zip(s["time_stamps"], s["time_series"], strict=True)
     ]
-    return tuple(sorted([*events, *notes(streams, zero, speed)], key=lambda e: e.onset))
+    return tuple(sorted([*events, *notes(streams, seconds)], key=lambda e: e.onset))
 
 
 def _say(stream: Stream) -> str:

@@ -1,0 +1,350 @@
+"""A replay that is paused, sent elsewhere and played at another speed while an engine reads it, in real processes."""
+
+import json
+import multiprocessing
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pylsl
+import pytest
+from cutting import make_pipeline
+from xdf_kit import XdfStream, write_xdf
+
+import rtbci
+from rtbci.config import DecisionConfig
+from rtbci.demo import RECORDING
+from rtbci.engine import Engine, EngineSpec
+from rtbci.faults import Faults
+from rtbci.pipeline import Pipeline
+from rtbci.replay import Replay, run_replay
+from rtbci.types import Chunk
+
+Wait = Callable[..., None]
+SFREQ = 256
+
+
+@pytest.fixture
+def name() -> str:
+    return f"moves-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Pipeline:
+    """As drawn; its decisions have much to decide on the bundled recording."""
+    drawn = make_pipeline(decision=DecisionConfig(threshold=0.5, smoothing_s=0.2, min_duration_s=0.2, merge_s=0.2))
+    scores = rtbci.tag(drawn, rtbci.open_recording(RECORDING)).scores
+    decision = drawn.config.decision.model_copy(update={"threshold": float(np.median(scores.data))})
+    return Pipeline(drawn.config.model_copy(update={"decision": decision}), drawn.network)
+
+
+class Live:
+    """An engine in a thread, on a replay in a process of its own."""
+
+    def __init__(self, pipeline: Pipeline, name: str, wait_until: Wait) -> None:
+        self.got: list[Chunk] = []
+        self.log: list[dict[str, Any]] = []
+        self.engine = Engine(pipeline, EngineSpec("", {"name": name}), on_scores=self.got.append)
+        self.engine._log = lambda kind, **what: self.log.append({"kind": kind, **what})  # type: ignore[method-assign]
+        self._wait_until = wait_until
+
+    def await_received(self, seconds: float) -> None:
+        self._wait_until(lambda: self.engine.tally.received >= seconds * SFREQ, 60)
+
+    def say(self, line: str) -> dict[str, Any]:
+        """To the replay; returns the engine's state when it has followed."""
+        self._wait_until(lambda: self.engine.state().get("replay"), 20)
+        before = self.engine.state()["replay"]["move"]
+        self.engine.command({"do": "replay", "say": line})
+        self._wait_until(lambda: self.engine.state()["replay"]["move"] > before, 10)
+        return self.engine.state()
+
+    def kinds(self) -> list[str]:
+        return [line["kind"] for line in self.log]
+
+    @property
+    def events(self) -> list[tuple[float, float, str]]:
+        return [(d.event.onset, d.event.duration, d.event.label) for d in self.engine.detections if d.closed]
+
+
+@contextmanager
+def live(pipeline: Pipeline, name: str, wait_until: Wait, **options: Any) -> Iterator[Live]:
+    replay = Replay([RECORDING], **{"name": name, "speed": 16.0, "wait_for_consumer": True, **options})
+    process = multiprocessing.get_context("spawn").Process(target=run_replay, args=(replay,))
+    process.start()
+    running = Live(pipeline, name, wait_until)
+    thread = threading.Thread(target=running.engine.run)
+    thread.start()
+    try:
+        yield running
+    finally:
+        running.engine.stop()
+        thread.join(10)
+        process.terminate()
+        process.join(10)
+
+
+def spans(events: Any) -> list[tuple[float, float, str]]:
+    return [(e.onset, e.duration, e.label) for e in events]
+
+
+def test_a_replay_that_is_paused_and_changes_its_speed_gives_the_answer_of_the_file_and_tags_back_from_xdf(
+    pipeline: Pipeline, name: str, wait_until: Wait, tmp_path: Path
+) -> None:
+    recording = rtbci.open_recording(RECORDING)
+    wanted = rtbci.tag(pipeline, recording)
+    with live(pipeline, name, wait_until, chunk=13) as running:
+        beside = Beside(name)
+        running.await_received(12)
+        assert running.say("pause")["state"] == "paused"
+        received = running.engine.tally.received
+        standing = time.monotonic()
+        while time.monotonic() < standing + 2.5:
+            state = running.engine.state()
+            assert (state["state"], state["staleness_s"]) == ("paused", 0.0)
+            assert running.engine.tally.received == received
+            time.sleep(0.02)
+        assert running.say("resume")["state"] == "running"
+        running.await_received(30)
+        assert running.say("speed 4")["stream"]["speed"] == 4
+        running.await_received(38)
+        running.say("speed 32")
+        running.await_received(recording.n_samples / SFREQ)
+        wait_until(lambda: sum(map(len, running.got)) == len(wanted.scores), 10)
+        time.sleep(0.2)
+        latency = running.engine.state()["latency_ms"]
+    scores = Chunk.join(running.got)
+    np.testing.assert_allclose(scores.data, wanted.scores.data, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(scores.valid, wanted.scores.valid)
+    assert running.events == spans(wanted.events)
+    assert len(running.events) > 3
+    assert [d.time for d in running.engine.detections if not d.closed] == list(wanted.confirmed)
+    assert (running.engine.tally.gaps, running.engine.tally.received) == (0, recording.n_samples)
+    assert not {"gap", "stale", "lost"} & set(running.kinds()[: running.kinds().index("lost")])
+    assert latency["p99"] < 1000
+    again = rtbci.open_recording(beside.write(tmp_path / "live.xdf"))
+    np.testing.assert_allclose(again.times(), recording.times(), rtol=0, atol=1e-3)
+    assert spans(rtbci.tag(pipeline, again).events) == running.events
+
+
+class Beside:
+    """Records a stream and the engine's marks as LabRecorder would, through inlets of its own."""
+
+    def __init__(self, name: str) -> None:
+        self._inlets = [self._open(name), self._open(f"{name}-events")]
+        self.values: list[list[Any]] = [[], []]
+        self.stamps: list[list[float]] = [[], []]
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _open(self, name: str) -> pylsl.StreamInlet:
+        (found,) = pylsl.resolve_byprop("name", name, 1, 20)
+        inlet = pylsl.StreamInlet(found, recover=False)
+        inlet.open_stream(5)
+        return inlet
+
+    def _run(self) -> None:
+        while not self._over.wait(0.02):
+            self._pull()
+
+    def _pull(self) -> None:
+        for k, inlet in enumerate(self._inlets):
+            try:
+                values, stamps = inlet.pull_chunk(timeout=0.0, max_samples=10**5)
+            except pylsl.util.LostError:
+                continue
+            self.values[k] += values
+            self.stamps[k] += stamps
+
+    def write(self, path: Path) -> Path:
+        self._over.set()
+        self._thread.join()
+        recording = rtbci.open_recording(RECORDING)
+        channels = "".join(
+            f"<channel><label>{c}</label><unit>microvolts</unit></channel>" for c in recording.info.channels
+        )
+        signal, events = (inlet.info(5) for inlet in self._inlets)
+        told = events.desc()
+        signs = "".join(
+            f"<{key}>{told.child_value(key)}</{key}>"
+            for key in ("manufacturer", "pipeline", "input", "input_source_id")
+        )
+        return write_xdf(
+            path,
+            XdfStream(
+                signal.name(), "EEG", self.values[0], np.array(self.stamps[0]), "float32", SFREQ, signal.source_id(),
+                f"<channels>{channels}</channels><replay><speed>16.0</speed></replay>",
+            ),
+            XdfStream(
+                events.name(), "Markers", self.values[1], np.array(self.stamps[1]), "string", 0.0, events.source_id(), signs
+            ),
+        )  # fmt: skip
+
+
+def test_a_seek_closes_the_event_starts_afresh_and_goes_on_in_seconds_of_the_recording(
+    pipeline: Pipeline, name: str, wait_until: Wait
+) -> None:
+    recording = rtbci.open_recording(RECORDING)
+    with live(pipeline, name, wait_until) as running:
+        running.await_received(20)
+        running.say("pause")
+        before = running.engine.tally.received
+        state = running.say("seek 40")
+        assert state["state"] == "paused"
+        assert state["replay"]["recorded_s"] == 40
+        assert state["recording_s"] == 40
+        running.say("resume")
+        wait_until(lambda: running.engine.tally.received == before + 42 * SFREQ, 30)
+        wait_until(lambda: not running.engine.source.connected, 30)
+    (seek,) = [line for line in running.log if line["kind"] == "seek"]
+    assert (seek["from"], seek["to"]) == (round(before / SFREQ, 3), 40.0)
+    assert running.engine.tally.gaps == 0
+    # The answer is that of two recordings: what was played before, and what was played after.
+    first, second = (_tagged(pipeline, part) for part in (slice(0, before), slice(40 * SFREQ, None)))
+    joined = np.concatenate([first.scores.data, second.scores.data])
+    np.testing.assert_allclose(Chunk.join(running.got).data, joined, rtol=1e-5, atol=1e-5)
+    later = [(onset + 40, duration, label) for onset, duration, label in spans(second.events)]
+    assert running.events == [*spans(first.events), *later]
+    assert len(first.events) > 1 and len(second.events) > 1
+    assert recording.n_samples == 82 * SFREQ
+
+
+def _tagged(pipeline: Pipeline, part: slice) -> Any:
+    """Of a part of the recording, as if there were no more."""
+    recording = rtbci.open_recording(RECORDING)
+    data = recording.read(0, recording.n_samples)[part]
+
+    class Part:
+        info, annotations, stamps = recording.info, (), None
+
+        def chunks(self, n: int) -> Iterator[Chunk]:
+            yield Chunk(data, np.arange(len(data)) / SFREQ)
+
+    return rtbci.tag(pipeline, Part())  # type: ignore[arg-type]
+
+
+def test_an_engine_that_comes_after_a_change_of_speed_or_in_a_pause_knows_of_it(
+    pipeline: Pipeline, name: str, wait_until: Wait
+) -> None:
+    replay = Replay([RECORDING], name=name, speed=1.0)
+    playback = replay.playback()
+    sender = threading.Thread(target=playback.play)
+    sender.start()
+    try:
+        playback.transport.obey("speed 8")
+        playback.transport.obey("pause")
+        running = Live(pipeline, name, wait_until)
+        thread = threading.Thread(target=running.engine.run)
+        thread.start()
+        try:
+            wait_until(lambda: running.engine.state()["state"] == "paused", 20)
+            assert running.engine.state()["stream"]["speed"] == 8
+            time.sleep(1.5)
+            assert running.engine.state()["state"] == "paused"
+            running.say("resume")
+            running.await_received(20)
+        finally:
+            running.engine.stop()
+            thread.join(10)
+    finally:
+        playback.stop.set()
+        sender.join(10)
+        playback.close()
+    assert "gap" not in running.kinds()
+    assert running.engine.state()["samples"]["lost"] == 0
+
+
+def test_a_loss_on_either_side_of_a_pause_is_still_declared_to_the_sample(
+    pipeline: Pipeline, name: str, wait_until: Wait
+) -> None:
+    """Three in a hundred chunks are lost, and the replay is paused again and again."""
+    with live(pipeline, name, wait_until, chunk=4, faults=Faults(drop=0.03, jitter_ms=0.2), duration_s=60) as running:
+        for second in range(3, 50, 3):
+            running.await_received(second)
+            running.say("pause")
+            running.say(f"speed {16 if second % 2 else 9}")
+            running.say("resume")
+        wait_until(lambda: not running.engine.source.connected, 30)
+    tally = running.engine.tally
+    assert tally.filled + tally.lost > 60 * SFREQ * 0.01
+    lost_at_the_ends = 8  # what is lost before the first sample or after the last nobody knows
+    assert abs(tally.received - tally.extra + tally.filled + tally.lost - 60 * SFREQ) <= lost_at_the_ends
+
+
+def test_a_consumer_that_acknowledges_nothing_sees_a_stream_that_stands_still_and_goes_on(
+    name: str, wait_until: Wait
+) -> None:
+    replay = Replay([RECORDING], name=name, speed=8.0, wait_for_consumer=True)
+    playback = replay.playback()
+    sender = threading.Thread(target=playback.play)
+    sender.start()
+    (found,) = pylsl.resolve_byprop("name", name, 1, 20)
+    inlet = pylsl.StreamInlet(found, recover=False)
+    inlet.open_stream(5)
+    data, stamps = [], []
+
+    def pull(seconds: float) -> bool:
+        more, when = inlet.pull_chunk(timeout=0.05, max_samples=10**4)
+        data.extend(more)
+        stamps.extend(when)
+        return len(stamps) >= seconds * SFREQ
+
+    try:
+        wait_until(lambda: pull(5), 20)
+        playback.transport.obey("pause")
+        wait_until(lambda: playback.transport.paused, 5)
+        quiet = time.monotonic()
+        while time.monotonic() < quiet + 0.5:
+            pull(0)
+        n, there = len(stamps), playback.transport.position()
+        while time.monotonic() < quiet + 1.0:
+            pull(0)
+        assert len(stamps) == n
+        playback.transport.obey("resume")
+        wait_until(lambda: pull(n / SFREQ + 5), 20)
+    finally:
+        playback.stop.set()
+        sender.join(10)
+        playback.close()
+    gaps = np.diff(stamps)
+    assert np.flatnonzero(gaps > 0.05).tolist() == [n - 1]
+    assert gaps[n - 1] > 1.0
+    np.testing.assert_allclose(np.delete(gaps, n - 1), 1 / SFREQ / 8, rtol=0, atol=1e-9)
+    assert n == pytest.approx(there * SFREQ, abs=9)
+    np.testing.assert_array_equal(np.array(data, np.float32), rtbci.open_recording(RECORDING).read(0, len(data)))
+
+
+def test_anybody_on_the_network_may_steer_it_and_nonsense_does_no_harm(name: str, wait_until: Wait) -> None:
+    replay = Replay([RECORDING], name=name, speed=1.0)
+    playback = replay.playback()
+    sender = threading.Thread(target=playback.play)
+    sender.start()
+    source_id = replay.tracks()[0].info.source_id
+    try:
+        (found,) = pylsl.resolve_byprop("source_id", f"{source_id}-position", 1, 20)
+        told = pylsl.StreamInlet(found, recover=False)
+        hand = pylsl.StreamOutlet(pylsl.StreamInfo("hand", "rtbci-control", 1, 0, "string", f"{source_id}-control"))
+        wait_until(hand.have_consumers, 20)
+        for line in ("", "quit", "heard", "heard 99999999999999999999", "seek nan", "\x1b[2J", "x" * 10**6, "pause"):
+            hand.push_sample([line])
+        wait_until(lambda: playback.transport.paused, 10)
+        place: dict[str, Any] = {}
+
+        def hear() -> bool:
+            sample, _ = told.pull_sample(timeout=0.2)
+            place.update(json.loads(sample[0]) if sample else {})
+            return bool(place.get("paused"))
+
+        wait_until(hear, 5)
+        assert (place["speed"], place["start_s"], place["end_s"], place["loop"]) == (1.0, 0.0, 82.0, False)
+        assert sender.is_alive()
+    finally:
+        playback.stop.set()
+        sender.join(10)
+        playback.close()
