@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -32,7 +33,7 @@ from rtbci.sources.lsl import ClockJumped, Connected, Item, Lost, LslSource
 from rtbci.sources.markers import MarkerSource
 from rtbci.staleness import Staleness
 from rtbci.status import Latency, Session, Tally, state_of
-from rtbci.timing import GapGuard
+from rtbci.timing import CLOCK_FORWARD, GapGuard
 from rtbci.types import Chunk, Event, Gap, StreamInfo
 
 STATUS_EVERY_S = 0.1
@@ -66,7 +67,8 @@ class Engine:
         self.monitor = MonitorWriter(Path(spec.monitor)) if spec.monitor else None
         self.tally = Tally()
         self.latency = Latency()
-        self.detections: list[Detection] = []
+        self.detections: deque[Detection] = deque(maxlen=4096)  # the last of them; the event table holds all
+        self.n_events = 0
         self.stopping = False
         self.hold = Hold()
         self._on_scores = on_scores
@@ -313,6 +315,11 @@ class Engine:
         self._log("gap", **asdict(piece))
         if piece.n_missing and self.outlets is not None:
             self.outlets.span("gap", piece.end, start=piece.start, end=piece.end)
+        if piece.cause == CLOCK_FORWARD and self.outlets is not None:
+            # Without it a recording of the stream would read as a loss.
+            speed = self.session.speed or 1.0
+            until = piece.start + 1 / (self.session.info.sfreq * speed)
+            self.outlets.span("move", piece.end, until=until, speed=speed)
         self.tally.gaps += 1
         self.tally.extra += piece.n_extra
         if not piece.n_missing and not piece.n_extra:
@@ -372,6 +379,7 @@ class Engine:
     def _decided(self, found: list[Detection], stamp: float) -> None:
         for detection in found:
             self.detections.append(detection)
+            self.n_events += detection.closed
             if self.outlets is not None:
                 self.outlets.detection(detection, stamp)
             if detection.closed and self._event_log is not None:

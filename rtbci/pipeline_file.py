@@ -27,6 +27,7 @@ KIND = "rtbci-pipeline"
 MEMORY_BYTES = 2 << 30  # what a stranger's file may cost
 MAX_JSON = 4 << 20
 MAX_WEIGHTS = 128 << 20
+MAX_WEIGHT = 1e15  # a product of two is still a float32
 MAX_HEADER = 1 << 20  # of the weights: names and shapes
 MAX_MEMBERS = 64  # of a zip that is looked at; more than two are refused
 _JSON, _WEIGHTS = "pipeline.json", "weights.safetensors"
@@ -185,5 +186,7 @@ def _network(path: Path, config: PipelineConfig, weights: bytes) -> Network:
             raise PipelineFileError(f"{path}: weight {name[:80]!r} is {value.dtype}, wanted {wanted[name].dtype}")
         if not bool(torch.isfinite(value).all()):
             raise PipelineFileError(f"{path}: weight {name[:80]!r} holds values that are not finite")
+        if value.numel() and max(abs(value.min().item()), abs(value.max().item())) > MAX_WEIGHT:
+            raise PipelineFileError(f"{path}: weight {name[:80]!r} holds values beyond {MAX_WEIGHT:g}")
     network.load_state_dict(tensors, assign=True)
     return network

@@ -89,7 +89,7 @@ def state_of(engine: Engine) -> dict[str, Any]:
         "probability": dict(zip(engine.pipeline.classes, engine.probability, strict=False)),
         "latency_ms": engine.latency.summary(),
         "samples": asdict(engine.tally),
-        "events": sum(d.closed for d in engine.detections),
+        "events": engine.n_events,
     }
     if engine.hold.waiting is not None and engine.outlets is not None:
         state["arming"] = {"name": engine.hold.waiting.name, "source_id": engine.hold.waiting.source_id}

@@ -15,6 +15,9 @@ from rtbci.repeats import Repeats
 from rtbci.types import Chunk, Gap, Samples, Times
 
 
+CLOCK_FORWARD = "the stream's clock went forward"
+
+
 class GapGuard:
     """Samples with raw stamps in; samples on an unbroken grid, and the gaps between them, out.
 
@@ -197,7 +200,7 @@ class GapGuard:
         late = late[: self._n_confirm]
         if late.min() > limit:
             if self._from_the_future(float(window[0])):
-                yield Gap(self._last_time, float(window[0]), 0, "the stream's clock went forward", filled=True)
+                yield Gap(self._last_time, float(window[0]), 0, CLOCK_FORWARD, filled=True)
                 self._move(float(late.min()))
             else:
                 yield from self._account(chunk, round(float(late.min()) / self._period), float(late.min()))

@@ -40,8 +40,13 @@ class Network:
 
     def close(self) -> None:
         for process in self.processes:
-            process.kill()
-            process.wait(10)
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
         for name in self.names:
             subprocess.run(["ip", "netns", "delete", name], capture_output=True)
 

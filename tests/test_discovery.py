@@ -75,6 +75,13 @@ def test_the_first_to_answer_waits_until_others_may_have_answered(network: Netwo
     assert network.chosen(0.02) == "a"
 
 
+def test_who_answers_what_was_not_asked_is_not_heard(network: Network) -> None:
+    network.search.query = {"name": "EEG", "hostname": "amp-1"}
+    network.answers = [Answer("a"), Answer("b", "two", host="amp-2")]
+    assert network.chosen() is None
+    assert network.chosen(Search.SETTLE_S) == "a"
+
+
 def test_two_sources_are_listed_and_none_is_chosen(network: Network) -> None:
     network.answers = [Answer("a"), Answer("b", "two")]
     with pytest.raises(

@@ -23,6 +23,7 @@ from rtbci.config import DecisionConfig
 from rtbci.demo import PIPELINE, RECORDING
 from rtbci.engine import EngineSpec
 from rtbci.errors import RecordingError, StreamNotFound
+from rtbci.faults import Faults
 from rtbci.pipeline import Pipeline
 from rtbci.record import LiveRecording, find_stream
 from rtbci.replay import Replay, run_replay
@@ -263,9 +264,12 @@ def wavering(path: Path) -> Pipeline:
     return pipeline
 
 
-@pytest.mark.parametrize(("which", "speed"), [("drawn", 4.0), ("bundled", 4.0)])
+CLOCK_FORWARD = Faults(clock_resets=((45.0, 6.0),))
+
+
+@pytest.mark.parametrize(("which", "faults"), [("drawn", CLOCK_FORWARD), ("bundled", Faults())])
 def test_tagging_the_recording_of_a_live_run_gives_the_live_events_again(
-    which: str, speed: float, tmp_path: Path
+    which: str, faults: Faults, tmp_path: Path
 ) -> None:
     if which == "bundled" and not PIPELINE.exists():
         pytest.skip("the bundled pipeline has not been built")
@@ -274,7 +278,7 @@ def test_tagging_the_recording_of_a_live_run_gives_the_live_events_again(
     name = f"night-{uuid.uuid4().hex[:8]}"
     spec = EngineSpec(str(path), {"name": name}, events=str(tmp_path / "live.tsv"), hold=True)
     # The recorder is the first consumer: the engine joins a stream that is under way.
-    replay = Replay([RECORDING], name=name, speed=speed, wait_for_consumer=True)
+    replay = Replay([RECORDING], name=name, speed=4.0, wait_for_consumer=True, faults=faults)
     with EngineProcess(spec) as engine, process(run_replay, replay) as sender:
         recording = LiveRecording(tmp_path, engine)
         alarms = follow(
@@ -282,7 +286,9 @@ def test_tagging_the_recording_of_a_live_run_gives_the_live_events_again(
             recording,
             lambda state: not sender.is_alive() and state["samples"]["received"] and state["silent_s"] > 0.5,
         )
-        received = engine.reader.status()["samples"]["received"]
+        samples = engine.reader.status()["samples"]
+        received = samples["received"]
+        assert samples["lost"] == samples["filled"] == 0
         engine.stop()
         recording.stop()
         assert recording.recorder.stop()

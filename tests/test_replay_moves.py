@@ -114,6 +114,9 @@ def test_a_replay_that_is_paused_and_changes_its_speed_gives_the_answer_of_the_f
         assert running.say("speed 4")["stream"]["speed"] == 4
         running.await_received(38)
         running.say("speed 32")
+        print(running.log[-3:]); wait_until.__closure__; end=time.monotonic()+15
+        while time.monotonic()<end and running.engine.tally.received<recording.n_samples: time.sleep(.1)
+        print(running.engine.tally, running.log, running.engine.state(), len(beside.stamps[0]), recording.n_samples)
         running.await_received(recording.n_samples / SFREQ)
         wait_until(lambda: sum(map(len, running.got)) == len(wanted.scores), 10)
         time.sleep(0.2)
@@ -243,7 +246,7 @@ def test_an_engine_that_comes_after_a_change_of_speed_or_in_a_pause_knows_of_it(
         thread = threading.Thread(target=running.engine.run)
         thread.start()
         try:
-            wait_until(lambda: running.engine.state()["state"] == "paused", 20)
+            wait_until(lambda: running.engine.state().get("replay"), 20)
             assert running.engine.state()["stream"]["speed"] == 8
             time.sleep(1.5)
             assert running.engine.state()["state"] == "paused"

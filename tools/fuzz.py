@@ -34,19 +34,17 @@ MOST_NODES = 5000  # of a tree that is mutated
 def main() -> int:
     """Fuzz the targets one after the other, or run one input."""
     asked = _arguments()
-    import_targets = _targets if asked.inside is None else _instrumented_targets
-    if asked.input or asked.list or not asked.inside:
-        known = import_targets()
+    if asked.inside:
+        return _fuzz(asked.targets[0], asked)
+    known = _targets()
     if asked.list:
         print("\n".join(f"{name:18} {(target.run.__doc__ or '').splitlines()[0]}" for name, target in known.items()))
         return 0
-    if asked.inside:
-        return _fuzz(asked.targets[0], asked)
     if unknown := [name for name in asked.targets if name not in known]:
         return _mistake(f"there is no target {unknown[0]!r}; there are {', '.join(known)}")
     if asked.input:
         return _again(known[asked.targets[0]], asked.input) if asked.targets else _mistake("--input wants its TARGET")
-    if importlib.util.find_spec("atheris") is None:
+    if not _has_atheris():
         return _mistake("atheris is not installed: pip install '.[fuzz]' (Linux and macOS)")
     rows = [_one(name, asked) for name in asked.targets or known]
     for row in rows:
@@ -54,6 +52,13 @@ def main() -> int:
     n_inputs, n_findings = (sum(row[key] for row in rows) for key in ("inputs", "findings"))
     print(f"{'in all':18} {n_inputs:>9} inputs in {sum(r['seconds'] for r in rows):.0f} s, {n_findings} findings")
     return int(n_findings > 0)
+
+
+def _has_atheris() -> bool:
+    try:
+        return importlib.util.find_spec("atheris") is not None
+    except ValueError:  # it is imported, or kept out
+        return sys.modules["atheris"] is not None
 
 
 def _arguments() -> argparse.Namespace:
@@ -134,7 +139,7 @@ def _targets() -> dict[str, Any]:
     # Nothing that liblsl does here leaves the machine.
     path = Path(tempfile.mkdtemp(prefix="rtbci-fuzz-lsl-")) / "lsl_api.cfg"
     path.write_text("[multicast]\nResolveScope = machine\n[lab]\nKnownPeers = {127.0.0.1}\n[log]\nlevel = -3\n")
-    os.environ["LSLAPICFG"] = str(path)
+    os.environ.setdefault("LSLAPICFG", str(path))
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from fuzz_targets import TARGETS
 

@@ -41,7 +41,7 @@ from rtbci.inspection import inspect_file, pipeline_facts, recording_facts
 from rtbci.models import from_config
 from rtbci.montage import canonical, match, microvolts
 from rtbci.pipeline import Pipeline, check_rate
-from rtbci.pipeline_file import read_config
+from rtbci.pipeline_file import MEMORY_BYTES, read_config
 from rtbci.quality import Quality
 from rtbci.sinks.events import EventLog, read_events, write_events
 from rtbci.sinks.journal import Journal
@@ -150,7 +150,7 @@ def _configs() -> list[bytes]:
     return [json.dumps(config).encode() for config in kinds]
 
 
-@target(_configs, tree=True, limit_s=10.0, limit_bytes=2048 * MIB)
+@target(_configs, tree=True, limit_s=10.0, limit_bytes=MEMORY_BYTES)
 def pipeline_run(data: bytes) -> None:
     """A config whose weights are as it says: what a stranger could send; loaded, started and run."""
     try:
@@ -316,7 +316,19 @@ _LINES = (
 )  # fmt: skip
 
 
-_SAID = (b'"state"', b'"begin"', b'"gap"', b'"stamp":', b'"start":', b'"end":', b"1e999", b"[[", b"{}", b"\0", b"<stream_id>")
+_SAID = (
+    b'"state"',
+    b'"begin"',
+    b'"gap"',
+    b'"stamp":',
+    b'"start":',
+    b'"end":',
+    b"1e999",
+    b"[[",
+    b"{}",
+    b"\0",
+    b"<stream_id>",
+)
 
 
 @target(

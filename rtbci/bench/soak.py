@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -32,10 +32,23 @@ from rtbci.types import Chunk, Event, Gap, Times
 QUIET_S = 5.0
 WARM_MINUTES = 5
 STEADY = 0.01  # of a probability, on input that repeats each minute
-FLAT_MB, FLAT_FILES = 96.0, 8  # a return of the stream brings a new inlet with its buffers; a leak goes on
+FLAT_MB, FLAT_FILES = 96.0, 4  # a return of the stream brings a new inlet with its buffers; a leak goes on
 ACCOUNTED_S = 0.1  # of samples for each hour: what jitter may hide of a loss
 
 Row = dict[str, Any]
+
+
+class Told:
+    """How far it is, every 10 s."""
+
+    def __init__(self, console: Console, what: str, hours: float) -> None:
+        self._console, self._what, self._hours = console, what, hours
+        self._said = time.monotonic()
+
+    def __call__(self, seconds: float) -> None:
+        if time.monotonic() - self._said > 10:
+            self._said = time.monotonic()
+            self._console.print(f"{self._what}: {seconds / 3600:.2f} h of {self._hours:g} h")
 
 
 @dataclass
@@ -97,16 +110,18 @@ def soak(recording: Path, pipeline: str, hours: float, seed: int, console: Conso
     began = time.monotonic()
     sent, course = _live(replay, pipeline, hours, console)
     took = time.monotonic() - began
-    wanted = offline(replay, Pipeline.load(pipeline))
+    wanted = offline(replay, Pipeline.load(pipeline), Told(console, "offline, the same", hours))
     samples = course.state["samples"]
     n_all = round(hours * 3600 * SFREQ)
     astray = abs(samples["received"] - samples["extra"] + samples["filled"] + samples["lost"] - n_all)
     quarter = max(1, len(course.rss_mb) // 4)
     grown = max(course.rss_mb[-quarter:]) - max(course.rss_mb[quarter : 2 * quarter] or course.rss_mb)
-    opened = max(course.files[-quarter:]) - max(course.files[quarter : 2 * quarter] or course.files)
+    # While a stream returns its old life and its new one are open together: so the usual number, not the largest.
+    opened = round(np.median(course.files[-quarter:]) - np.median(course.files[quarter : 2 * quarter] or course.files))
     first, last = course.p99_ms[quarter - 1], course.p99_ms[-1]
     # Apart, on the whole recording: a break moves hops against samples, and so the level that the scores settle at.
-    drift = offline(replace(replay, faults=Faults()), Pipeline.load(pipeline)).drift()
+    steady = Told(console, "offline, without faults", hours)
+    drift = offline(replace(replay, faults=Faults()), Pipeline.load(pipeline), steady).drift()
     figures = {
         "every sample sent was received": f"{samples['received']} of {sent}",
         "processed and declared lost make the whole": f"{astray} of {n_all} samples astray, {wanted.gaps} gaps, "
@@ -159,7 +174,7 @@ def _watch(
     engine: EngineProcess, sender: multiprocessing.process.BaseProcess, hours: float, console: Console
 ) -> Course:
     course, process = Course(), psutil.Process(engine.process.pid)
-    due, said = 0.0, time.monotonic()
+    due, told = 0.0, Told(console, "live", hours)
     while engine.alive and (sender.is_alive() or course.state.get("silent_s", 0.0) < QUIET_S):
         course.state = state = engine.reader.status() or course.state
         course.events += [_event(line) for line in engine.reader.new_log() if line["kind"] == "event"]
@@ -168,9 +183,7 @@ def _watch(
             course.rss_mb.append(process.memory_info().rss / 2**20)
             course.files.append(process.num_fds() if hasattr(process, "num_fds") else process.num_handles())
             course.p99_ms.append(p99)
-        if time.monotonic() - said > 10:
-            said = time.monotonic()
-            console.print(f"{state.get('recording_s', 0.0) / 3600:.2f} h of {hours:g} h")
+        told(state.get("recording_s", 0.0))
         time.sleep(0.05)
     engine.stop()
     course.state = engine.reader.status() or course.state
@@ -200,8 +213,8 @@ class Answer:
         return float(np.mean(means[-span:]) - np.mean(means[:span])) if means else 0.0
 
 
-def offline(replay: Replay, pipeline: Pipeline) -> Answer:
-    """The answer that the live one is held against."""
+def offline(replay: Replay, pipeline: Pipeline, told: Callable[[float], None] = lambda _: None) -> Answer:
+    """The answer that the live one is held against. told: called with the seconds done."""
     recording = open_recording(replay.files[0])
     sfreq = recording.info.sfreq
     live, guard = pipeline.start(recording.info), GapGuard(pipeline.config.gaps, sfreq)
@@ -219,6 +232,7 @@ def offline(replay: Replay, pipeline: Pipeline) -> Answer:
         answer.add(scores, at)
         answer.events += [d.event for d in live.decide(Chunk(scores.data, at, scores.valid)) if d.closed]
         index += len(piece)
+        told(index / sfreq)
     answer.events += [d.event for d in live.decision.flush() if d.closed]
     return answer
 

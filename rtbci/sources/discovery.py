@@ -73,6 +73,11 @@ def predicate(query: dict[str, str]) -> str:
     return " and ".join(f"{key}={_quoted(value)}" for key, value in query.items())
 
 
+def matches(stream: Any, query: dict[str, str]) -> bool:
+    """Whether a stream is what was asked for; liblsl believes whoever answers."""
+    return all(getattr(stream, key)() == value for key, value in query.items())
+
+
 def _quoted(value: str) -> str:
     if "'" not in value:
         return f"'{value}'"
@@ -167,7 +172,7 @@ class Search:
 
     def answering(self) -> list[Any]:
         """The streams that match and have answered within FORGET_S."""
-        return [s for s in self._resolver.results() if s.uid() not in self._refused]
+        return [s for s in self._resolver.results() if s.uid() not in self._refused and matches(s, self.query)]
 
     def choose(self) -> Any:
         """The stream to open now, or None. Raises StreamNotFound where a person has to choose."""

@@ -70,7 +70,8 @@ class Inlet:
 
     def replay_position(self) -> str:
         """Of a replay that can be moved: the source id of the outlet that tells where it is; else "". After `describe`."""
-        return str(self._lsl.info(timeout=0.0).desc().child("replay").child_value("position"))
+        info = self._lsl.info(timeout=0.0)  # its nodes live no longer than it does
+        return str(info.desc().child("replay").child_value("position"))
 
     def is_open(self) -> bool:
         """Whether samples flow and their clock is known, or known not to answer."""

@@ -10,7 +10,7 @@ from pylsl.util import TimeoutError as NotYet
 
 from rtbci.cues import Cue
 from rtbci.sources.clock import Clock
-from rtbci.sources.discovery import one_of, predicate
+from rtbci.sources.discovery import matches, one_of, predicate
 from rtbci.sources.texts import pull_texts
 
 MAX_FIELDS, MAX_RATE = 64, 1000.0  # channels and Hz of markers; liblsl makes room at once for all that a stream says
@@ -43,6 +43,7 @@ class MarkerSource:
 
     def _find(self) -> bool:
         found = self._resolver.results() if self._resolver is not None else []
+        found = [s for s in found if matches(s, self.query)]
         found = [s for s in found if s.channel_count() <= MAX_FIELDS and 0 <= s.nominal_srate() <= MAX_RATE]
         if not found:
             return False

@@ -1,0 +1,222 @@
+"""Hostile streams on the loopback: refused in one line or borne; neither the engine nor the terminal obeys them."""
+
+import ctypes
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pylsl
+import pylsl.lib
+import pytest
+from cutting import CHANNELS, make_pipeline
+from hostile_stream import HostileStream, described, with_field
+
+from rtbci.cli import streams
+from rtbci.engine import Engine, EngineSpec
+from rtbci.errors import StreamMismatch
+from rtbci.sources.lsl import LslSource, Refused
+from rtbci.sources.markers import MarkerSource
+from rtbci.types import StreamInfo
+
+Wait = Callable[..., None]
+
+
+def unique(name: str) -> str:
+    return f"{name}-{os.getpid()}"
+
+
+def with_description(xml: str, inside: str) -> str:
+    return re.sub(r"<desc ?/>|<desc>.*</desc>", lambda _: f"<desc>{inside}</desc>", xml, flags=re.S)
+
+
+def channel(label: str, unit: str = "uV") -> str:
+    return f"<channels><channel><label>{label}</label><unit>{unit}</unit></channel></channels>"
+
+
+def what_becomes_of(*names: str) -> list[str | StreamInfo]:
+    """The refusal of each stream, or its description."""
+    told: dict[str, str | StreamInfo] = {}
+
+    def accepting(name: str) -> Callable[[StreamInfo], None]:
+        def accept(info: StreamInfo) -> None:
+            told[name] = info
+            raise StreamMismatch("seen enough")
+
+        return accept
+
+    sources = {name: LslSource({"name": name}, accepting(name)) for name in names}
+    deadline = time.monotonic() + 20
+    while told.keys() != sources.keys() and time.monotonic() < deadline:
+        for name, source in sources.items():
+            for item in source.read(0.001):
+                assert isinstance(item, Refused)
+                told.setdefault(name, item.reason)
+    for source in sources.values():
+        source.close()
+    return [told.get(name, "neither refused nor described") for name in names]
+
+
+TOO_LARGE = (
+    ({"channel_count": "2000000000"}, {}, "has 2000000000 channels; at most 8192"),
+    ({}, {"channel_count": "2000000000"}, "has 2000000000 channels; at most 8192"),
+    ({}, {"channel_count": "3"}, "answers with 2 channels, but describes 3"),
+    ({"nominal_srate": "1e300"}, {}, "2 channels at 1e+300 Hz; at most 100000 Hz"),
+    ({}, {"nominal_srate": "99999999"}, "2 channels at 1e+08 Hz; at most 100000 Hz"),
+    ({"channel_count": "8000", "nominal_srate": "90000"}, {}, "and 50000000 values a second"),
+)
+
+
+def test_a_stream_that_says_it_is_larger_than_any_is_refused() -> None:
+    names = [unique(f"large{k}") for k in range(len(TOO_LARGE))]
+    with ExitStack() as stack:
+        for name, (short, full, _) in zip(names, TOO_LARGE, strict=True):
+            xmls = [described(name)] * 2
+            for k, changes in enumerate((short, short | full)):
+                for field, value in changes.items():
+                    xmls[k] = with_field(xmls[k], field, value)
+            stack.enter_context(HostileStream(name, *xmls))
+        refusals = what_becomes_of(*names)
+    for refusal, (*_, says) in zip(refusals, TOO_LARGE, strict=True):
+        assert isinstance(refusal, str)
+        assert says in refusal
+
+
+ODD = (
+    (channel("x" * 1_000_000, "u" * 1_000_000), "x" * 1000),
+    ("<a>b</a>" * 2_000_000 + channel("x"), "x"),  # 16 MB
+    ("<a>" * 100_000 + "</a>" * 100_000 + channel("x"), "x"),
+    (channel("&a;&b;"), "&a;&b;"),
+    (channel("<![CDATA[\x1b[2J]]>"), "\x1b[2J"),
+    ("<channels><channel/></channels>", "ch1"),
+    ("<channels><channel><label>x</label><channels>", "x"),  # not closed
+)
+ENTITIES = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b"><!ENTITY b SYSTEM "file:///etc/passwd">]>'
+
+
+def test_a_description_of_any_size_and_shape_is_taken_as_far_as_it_goes() -> None:
+    names = [unique(f"odd{k}") for k in range(len(ODD))]
+    with ExitStack() as stack:
+        for name, (inside, _) in zip(names, ODD, strict=True):
+            short = described(name)
+            full = ENTITIES + with_description(short, inside).split("?>", 1)[1]
+            stack.enter_context(HostileStream(name, short, full))
+        found = what_becomes_of(*names)
+    for info, (_, label) in zip(found, ODD, strict=True):
+        assert isinstance(info, StreamInfo)
+        assert info.channels == (label, "ch2")
+        assert len(info.units[0]) <= 1000
+
+
+def test_a_stream_of_ten_thousand_channels_is_refused() -> None:
+    name = unique("wide")
+    outlet = pylsl.StreamOutlet(pylsl.StreamInfo(name, "EEG", 10_000, 1.0, "float32", name), max_buffered=1)
+    assert what_becomes_of(name) == [f"stream {name!r} has 10000 channels; at most 8192"]
+    del outlet
+
+
+@contextmanager
+def running(engine: Engine) -> Iterator[list[BaseException]]:
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            engine.run()
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield failures
+    finally:
+        engine.stop()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def strict(text: str) -> Any:
+    return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
+def test_samples_and_stamps_that_are_no_numbers_stop_nothing(tmp_path: Path, wait_until: Wait) -> None:
+    name = unique("nan\x1b[31m")
+    info = pylsl.StreamInfo(name, "EEG", len(CHANNELS), 200.0, "float32", unique("nan"))
+    channels = info.desc().append_child("channels")
+    for label in CHANNELS:
+        channels.append_child("channel").append_child_value("label", label).append_child_value("unit", "uV")
+    outlet = pylsl.StreamOutlet(info)
+    scores = []
+    spec = EngineSpec("", {"name": name}, monitor=str(tmp_path), events=str(tmp_path / "events.tsv"))
+    engine = Engine(make_pipeline(), spec, on_scores=scores.append)
+    rows = np.full((40, len(CHANNELS)), np.nan, np.float32)
+    absurd = [np.nan, np.inf, -np.inf, 1e300, -1e300, 0.0, 1e15]
+    with running(engine) as failures:
+        wait_until(lambda: engine.source.connected or failures)
+        for k in range(30):
+            now = pylsl.local_clock()
+            stamps = now + np.arange(40) / 200 if k % 3 else np.resize(absurd, 40)
+            outlet.push_chunk(rows if k < 20 else np.zeros_like(rows), stamps.tolist())
+        wait_until(lambda: engine.tally.received == 1200 or failures)
+        wait_until(lambda: strict((tmp_path / "status").read_bytes()[12:].split(b"\0")[0].decode()) or True)
+    assert failures == []
+    assert len(scores) > 0
+    assert all(np.isfinite(chunk.data).all() and np.isfinite(chunk.times).all() for chunk in scores)
+    assert not scores[0].valid.any()
+    for line in (tmp_path / "log.jsonl").read_text().splitlines():
+        assert "\x1b" not in line
+        strict(line)
+
+
+def test_a_marker_of_any_bytes_is_a_text(wait_until: Wait) -> None:
+    name = unique("bytes")
+    outlet = pylsl.StreamOutlet(pylsl.StreamInfo(name, "Markers", 1, 0, "string", name))
+    source = MarkerSource({"name": name})
+    wait_until(lambda: source.read() == [] and source.connected)
+    text = b"\xff\xfe left \x1b[2J"
+    values, lengths = (ctypes.c_char_p * 1)(text), (ctypes.c_uint32 * 1)(len(text))
+    pylsl.lib.lib.lsl_push_sample_buf(outlet.obj, values, lengths)
+    heard: list[Any] = []
+    wait_until(lambda: heard.extend(source.read()) or heard)
+    assert [cue.text for cue in heard] == ["\ufffd\ufffd left \x1b[2J"]
+    source.close()
+
+
+HOSTILE = "bad\x1b]0;owned\x07\x1b[2J\u202e[/bold][link=x]:skull:"
+
+
+def test_the_list_of_streams_obeys_no_name(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    xml = with_field(with_field(described("x"), "name", HOSTILE), "hostname", "h\r\x1b[1A")
+    with HostileStream("x", xml, xml):
+        streams(wait=1.5)
+        table = capsys.readouterr().out
+        streams(wait=1.5, json=True)
+        found = strict(capsys.readouterr().out)["streams"]
+    assert table.replace("\n", "").isprintable()
+    assert r"bad\x1b]0;owned\x07\x1b[2J\u202e[/bold][link=x]:skull:" in table
+    assert HOSTILE in [stream["name"] for stream in found]
+
+
+def test_run_refuses_a_hostile_stream_in_one_line_and_with_exit_code_2(tmp_path: Path) -> None:
+    make_pipeline().save(tmp_path / "small.rtbci")
+    name = unique("cli")
+    xml = with_description(described(name, 2, 256.0), channel("\x1b[2J\x1b]0;owned\x07"))
+    command = ["run", str(tmp_path / "small.rtbci"), "--stream", f"name={name}", "--headless", "--wait", "20"]
+    with HostileStream(name, xml, xml):
+        done = subprocess.run(
+            [sys.executable, "-m", "rtbci.cli", *command], capture_output=True, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith(f"error: stream {name!r} lacks 4 of the 4 channels")
+    assert r"(it has 2: \x1b[2J\x1b]0;owned\x07, ch2)" in done.stderr
+    assert (done.stdout + done.stderr).replace("\n", "").isprintable()
+    assert len(done.stderr.splitlines()) == 1
