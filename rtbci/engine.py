@@ -235,6 +235,7 @@ class Engine:
         if old is not None and (_shape(old.info), old.speed) == (_shape(info), found.speed):
             # Whatever it calls itself now: its first stamp tells the guard how long it was away.
             old.info, old.hostname, old.clock = info, found.hostname, found.clock
+            old.guard.connected_anew()
             self._log("reconnected", stream=info.name, host=found.hostname)
             return
         config = self.pipeline.config

@@ -231,7 +231,9 @@ class GapGuard:
         return any(start < stamp < end and self._n - n <= self._n_too_late for start, end, n in self._lost)
 
     def _from_the_future(self, stamp: float) -> bool:
-        return self._arrived is not None and stamp > self._arrived - self._least_delay + self.AHEAD_S
+        if self._arrived is None or not math.isfinite(self._least_delay):
+            return False
+        return stamp > self._arrived - self._least_delay + self.AHEAD_S
 
     def _account(self, chunk: Chunk, n_missing: int, late_s: float) -> Iterator[Chunk | Gap]:
         assert self._last_row is not None
@@ -268,6 +270,10 @@ class GapGuard:
             chunk = Chunk(chunk.data, np.array(ordered), chunk.valid)
         self._last_time, self._last_row = last, chunk.data[-1:].copy()
         yield chunk
+
+    def connected_anew(self) -> None:
+        """The stream comes over another connection, whose delay may be another."""
+        self._least_delay = np.inf
 
     def go_on(self, until: float, since: float, speed: float) -> None:
         """A replay stood still, or has another speed: what was due at `until` is due at `since`, and all else after it.

@@ -194,3 +194,13 @@ def test_a_loss_within_samples_that_come_all_at_once_is_a_loss() -> None:
     arrivals = np.maximum(times + 0.01, np.where(times > times[5000], times[5000] + 30, 0))
     _, gaps = arriving(times, arrivals)
     assert [(g.n_missing, g.cause) for g in gaps] == [(1024, "samples lost")]
+
+
+def test_a_loss_is_a_loss_where_the_stream_comes_back_over_a_faster_connection() -> None:
+    stage, items = GapGuard(GapConfig(), SFREQ), []
+    for first, delay in ((0, 0.4), (3328, 0.01)):  # 3 s are missing
+        stage.connected_anew()
+        for at in range(first, first + 2560, 8):
+            times = 1e5 + np.arange(at, at + 8) / SFREQ
+            items += stage.process(Chunk(np.arange(at, at + 8, dtype=np.float32)[:, None], times), times[-1] + delay)
+    assert [(g.n_missing, g.cause) for g in items if isinstance(g, Gap)] == [(768, "samples lost")]
