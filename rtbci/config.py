@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -225,7 +226,7 @@ class PipelineConfig(Strict):
         return getattr(getattr(self.model, "network", self.model), size, 0)
 
     def _sizes_are_bounded(self) -> None:
-        """Before anything is built: what this config can make a machine hold (README, "The pipeline file")."""
+        """Before anything is built: what this config can make a machine hold (MEMORY_BYTES in pipeline_file.py)."""
         n = len(self.montage.channels if self.selection is None else self.selection.channels)
         block_s = self.scaling.block_s if isinstance(self.scaling, RunningScaling) else 0.0
         kept = {
@@ -285,6 +286,7 @@ def explain(error: Exception, model: type[BaseModel]) -> str:
     return f"{place + ': ' if place else ''}{message[0].lower()}{message[1:]}{got}{more}"
 
 
+@cache
 def _keys(model: type[BaseModel]) -> set[str]:
     """Every key of a model and of the models inside it."""
     schema = model.model_json_schema()

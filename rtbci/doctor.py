@@ -22,6 +22,7 @@ from rich.text import Text
 from rtbci.errors import StreamMismatch
 from rtbci.front import print_json
 from rtbci.lsl_config import users_own
+from rtbci.plain import one_line
 from rtbci.sinks.recorder import labrecorder, size_text
 from rtbci.terminal import Terminal
 
@@ -89,7 +90,7 @@ def doctor_report(json: bool) -> int:
 
 def _print(finding: Finding, console: Terminal) -> None:
     level = Text(f"{finding.level:8}", _STYLES[finding.level])
-    console.print(level + Text(f" {finding.name:12} {finding.text}"))
+    console.print(level + Text(f" {finding.name:12} {one_line(finding.text)}"))
     if finding.todo:
         console.print(f"{'':21} → {finding.todo}")
 

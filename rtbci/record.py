@@ -13,7 +13,7 @@ from rtbci.about import about
 from rtbci.errors import StreamNotFound
 from rtbci.plain import json_text, one_line
 from rtbci.sinks.recorder import Recorder, size_text
-from rtbci.sources.discovery import one_of, predicate
+from rtbci.sources.discovery import check_sizes, one_of, predicate
 
 _OTHERS_S = 1.2  # the first to answer need not be the only one
 _START_S = 10.0
@@ -23,7 +23,7 @@ _TAIL_S = 0.6  # LabRecorder fetches twice a second, and leaves behind what it h
 def record_streams(
     query: dict[str, str], out: Path, seconds: float | None, *, json: bool, wait_s: float | None = 60.0
 ) -> None:
-    """Record one stream to `out` until Ctrl-C, SIGTERM or `seconds`. Raises StreamNotFound, RecordingError."""
+    """Record one stream to `out` until Ctrl-C, SIGTERM or `seconds`. Raises StreamNotFound, StreamMismatch, RecordingError."""
     from rtbci.front import stopped_by_signal
 
     recorder = Recorder(out)
@@ -31,6 +31,7 @@ def record_streams(
         stream = find_stream(query, wait_s, asked)
         if stream is None:
             return
+        check_sizes(stream)
         recorder.start(stream.name(), [predicate(_identity(stream))])
         progress = _Progress(stream.name(), json)
         try:
@@ -51,7 +52,8 @@ def find_stream(query: dict[str, str], wait_s: float | None, asked: Any = lambda
     """The stream that a query means, waited for; None where the user gave up. Several are never chosen from by luck."""
     deadline = time.monotonic() + (wait_s if wait_s is not None else float("inf"))
     while not asked():
-        if pylsl.resolve_bypred(predicate(query), 1, 0.5):
+        # Peers that are named are asked half a second after the multicast.
+        if pylsl.resolve_bypred(predicate(query), 1, _OTHERS_S):
             found = pylsl.resolve_bypred(predicate(query), 64, _OTHERS_S)
             if found:
                 return found[0] if len(found) == 1 else one_of(found, query)
@@ -149,4 +151,6 @@ def recording_text(name: str, state: dict[str, Any]) -> str:
     minutes, seconds = divmod(int(state["seconds"]), 60)
     clock = f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}" if state["on"] else "starting"
     left = "" if state["hours_left"] is None else f", {state['hours_left']:.1f} h left"
-    return f"{one_line(name)[:40]}  {clock}  {size_text(state['size_bytes'])}  {size_text(state['free_bytes'])} free{left}"
+    return (
+        f"{one_line(name)[:40]}  {clock}  {size_text(state['size_bytes'])}  {size_text(state['free_bytes'])} free{left}"
+    )

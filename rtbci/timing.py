@@ -14,7 +14,6 @@ from rtbci.config import GapConfig
 from rtbci.repeats import Repeats
 from rtbci.types import Chunk, Gap, Samples, Times
 
-
 CLOCK_FORWARD = "the stream's clock went forward"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from rtbci.electrodes import MASKED, Mask
 from rtbci.montage import Montage
 from rtbci.pipeline import LivePipeline
+from rtbci.sinks.shapes import Number, fits
 
 Json = dict[str, Any]
 
@@ -53,6 +54,10 @@ def _listed(names: list[str]) -> str:
 
 
 def _measured(notes: Json, n: int) -> Json:
-    rows = notes.get("scores", {}).get("masked", [])
-    scores = {row["masked"]: row["held_out_auroc"] for row in rows}
-    return {"auroc": scores[n], "auroc_whole": scores[0]} if n and {0, n} <= scores.keys() else {}
+    # Notes are plain JSON of any shape: a stranger wrote them.
+    scores: Any = notes.get("scores")
+    rows: list[Json] = []
+    if fits(scores, {"masked": list}):
+        rows = [row for row in scores["masked"] if fits(row, {"masked": int, "held_out_auroc": Number(0, 1)})]
+    measured = {row["masked"]: row["held_out_auroc"] for row in rows}
+    return {"auroc": measured[n], "auroc_whole": measured[0]} if n and {0, n} <= measured.keys() else {}

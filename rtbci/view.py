@@ -11,7 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-_STYLES = {"running": "bold green", "waiting": "bold yellow", "paused": "bold yellow", "stale": "bold red", "lost": "bold red"}
+_STYLES = {
+    "running": "bold green",
+    "waiting": "bold yellow",
+    "paused": "bold yellow",
+    "stale": "bold red",
+    "lost": "bold red",
+}
 _NOTE_STYLES = {"onset": "bold red", "event": "red"} | dict.fromkeys(("lost", "stale", "gap", "warning"), "yellow")
 
 

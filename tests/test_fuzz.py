@@ -13,8 +13,8 @@ sys.path.insert(0, str(TOOLS))
 
 import fuzz  # noqa: E402
 from fuzz import mutated  # noqa: E402
-from fuzz_contract import Fault, Target, check, scratch  # noqa: E402
-from fuzz_targets import TARGETS  # noqa: E402
+from fuzzing.contract import Fault, Target, check, scratch  # noqa: E402
+from fuzzing.targets import TARGETS  # noqa: E402
 
 from rtbci.errors import ConfigError, RtbciError  # noqa: E402
 
@@ -99,6 +99,8 @@ def writing(data: bytes) -> None:
     ],
 )
 def test_a_promise_that_is_broken_is_noticed(run, says: str) -> None:
+    if (peak := Path("/proc/self/clear_refs")).exists():
+        peak.write_text("5")  # whatever was held before this test
     with pytest.raises(Fault) as fault:
         check(Target(run, lambda: [b""], limit_s=0.1 if run is endless else 2.0), b"x")
     assert says in str(fault.value)

@@ -142,7 +142,11 @@ def made_up(path: Path) -> Path:
         rng.integers(-(2**15), 2**15, (500, 1)),
         [["eyes open"], ["blink <&>"], ["übung"]],
     ]
-    kinds = [("amp", "EEG", "float32", 400.0), ("belt", "Respiration", "int16", 50.0), ("keys", "Markers", "string", 0.0)]
+    kinds = [
+        ("amp", "EEG", "float32", 400.0),
+        ("belt", "Respiration", "int16", 50.0),
+        ("keys", "Markers", "string", 0.0),
+    ]
     streams = [
         XdfStream(
             name, type, v, clock(t + 100), format, sfreq, f"{name}-id", described if name == "amp" else "",
@@ -208,7 +212,9 @@ def test_streams_on_clocks_that_were_never_compared_begin_together(shared_data: 
     assert "its clock was never compared with the others'" in warning
 
 
-def test_faults_of_a_channel_go_to_the_stream_that_has_it_and_markers_lose_nothing(tmp_path: Path, start: Start) -> None:
+def test_faults_of_a_channel_go_to_the_stream_that_has_it_and_markers_lose_nothing(
+    tmp_path: Path, start: Start
+) -> None:
     faults = Faults(bad_channels=(BadChannel(channel="Fp2", kind="flat", at=(2, 3)),), drop=0.5, drift_ppm=1000)
     path = made_up(tmp_path / "session.xdf")
     replay = Replay((path,), speed=0, all_streams=True, faults=faults, chunk=4)
@@ -229,8 +235,14 @@ def test_faults_of_a_channel_go_to_the_stream_that_has_it_and_markers_lose_nothi
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"files": ("a.edf", "b.xdf"), "all_streams": True}, "all streams of one XDF file are wanted, not a.edf, b.xdf"),
-        ({"faults": Faults(bad_channels=(BadChannel(channel="Cz", kind="flat", at=(0, 1)),))}, "there is no channel Cz"),
+        (
+            {"files": ("a.edf", "b.xdf"), "all_streams": True},
+            "all streams of one XDF file are wanted, not a.edf, b.xdf",
+        ),
+        (
+            {"faults": Faults(bad_channels=(BadChannel(channel="Cz", kind="flat", at=(0, 1)),))},
+            "there is no channel Cz",
+        ),
         ({"faults": Faults(bad_channels=(BadChannel(channel="3", kind="flat", at=(0, 1)),))}, "there is no channel 3"),
         ({"start_s": 100.0}, "holds no samples from 100 s on"),
     ],

@@ -81,7 +81,7 @@ def _mistake(text: str) -> int:
 
 
 def _again(target: Any, path: Path) -> int:
-    from fuzz_contract import Fault, check
+    from fuzzing.contract import Fault, check
 
     try:
         check(target, path.read_bytes())
@@ -141,7 +141,7 @@ def _targets() -> dict[str, Any]:
     path.write_text("[multicast]\nResolveScope = machine\n[lab]\nKnownPeers = {127.0.0.1}\n[log]\nlevel = -3\n")
     os.environ.setdefault("LSLAPICFG", str(path))
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    from fuzz_targets import TARGETS
+    from fuzzing.targets import TARGETS
 
     return TARGETS
 
@@ -155,7 +155,7 @@ def _instrumented_targets() -> dict[str, Any]:
 
 def _fuzz(name: str, asked: argparse.Namespace) -> int:
     import atheris
-    from fuzz_contract import SCRATCH, Fault, check
+    from fuzzing.contract import SCRATCH, Fault, check
 
     target = _instrumented_targets()[name]
     # Where a parser asks for more, it gets a MemoryError, and the machine lives on.

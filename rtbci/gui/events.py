@@ -13,6 +13,7 @@ from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 from rtbci.gui.axis import clock_text
 from rtbci.gui.book import Book, Entry
 from rtbci.gui.theme import Theme
+from rtbci.gui.words import tip
 from rtbci.sinks.events import write_events
 from rtbci.types import Event
 
@@ -75,7 +76,7 @@ class EventModel(QAbstractTableModel):
         """All of it, for the tool tip."""
         kind = "annotation" if entry.annotation else f"on {', '.join(entry.channels) or 'all channels'}"
         parts = [f"{entry.label}, {kind}", entry.verdict, entry.note]
-        return "\n".join(part for part in parts if part)
+        return tip("\n".join(part for part in parts if part))
 
     def _colour(self, entry: Entry) -> QColor:
         if entry.verdict == "rejected":

@@ -31,6 +31,7 @@ class Monitor(QWidget):
         self.trend = Trend(theme)
         self.corner = QWidget()
         self.chip = QLabel(self.signals)
+        self.chip.setTextFormat(Qt.TextFormat.PlainText)
         self.chip.setObjectName("chip")
         self.chip.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.chip.hide()

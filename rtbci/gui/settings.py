@@ -7,7 +7,7 @@ from typing import Any
 from PyQt6.QtCore import QByteArray, QSettings
 
 N_RECENT = 8
-MOST = 1e5  # of a number: seconds of a page, µV/mm
+RANGES = {"zoom": (0.7, 2.0), "page_s": (1.0, 3600.0), "per_mm": (0.0, 1e5)}
 
 
 class Settings:
@@ -27,7 +27,8 @@ class Settings:
             if isinstance(otherwise, bool):
                 return otherwise if value is None else str(value).lower() == "true"
             kept = otherwise if value is None else type(otherwise)(value)
-            return kept if not isinstance(kept, float) or 0 <= kept <= MOST else otherwise
+            low, high = RANGES.get(key, (-1e9, 1e9))
+            return kept if not isinstance(kept, float) or low <= kept <= high else otherwise
         except (TypeError, ValueError, OverflowError):
             return otherwise
 

@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
 
 from rtbci.gui.sparkline import Sparkline
 from rtbci.gui.theme import Theme
-from rtbci.gui.words import Fact, facts
+from rtbci.gui.words import Fact, facts, tip
 
 LINES = (
     "Stream",
@@ -34,6 +34,7 @@ class Value(QLabel):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("value")
+        self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.fact = Fact("")
 
@@ -47,7 +48,7 @@ class Value(QLabel):
             return
         wrong_changed = fact.wrong != self.fact.wrong
         self.fact = fact
-        self.setToolTip(fact.text)
+        self.setToolTip(tip(fact.text))
         self._elide()
         if wrong_changed:
             self.setProperty("wrong", "true" if fact.wrong else "false")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any, NamedTuple
 
 from rtbci.staleness import STALE_S
@@ -16,6 +17,11 @@ class Fact(NamedTuple):
 
     text: str
     wrong: bool = False
+
+
+def tip(text: str) -> str:
+    """A tool tip that says just that: Qt takes for HTML what looks like it, and a stream may bear any name."""
+    return f"<qt>{escape(text)}</qt>" if "<" in text else text
 
 
 def sentence(state: Json, dead_s: float = 0.0) -> Fact:

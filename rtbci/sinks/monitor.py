@@ -166,7 +166,7 @@ class MonitorWriter:
     """The engine's side: writing never waits for anybody."""
 
     KEEP_S = 120.0
-    RING_BYTES = 512 << 20  # of each ring, at the most
+    RING_BYTES = 256 << 20  # of each ring, at the most
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

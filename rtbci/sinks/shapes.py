@@ -20,7 +20,7 @@ class Number:
 NUMBER, RATE, PACE = Number(), Number(1e-3, 1e6), Number(0.0, 1e6)
 TEXTS = [str]
 
-# A type, a Number, [each], {key: of it}, {str: of any key}, or a tuple of what it may be.
+# A type, a Number, [each], {key: of it, "key?": of it, if it is there}, {str: of any key}, or a tuple of what it may be.
 _EVENT = {
     "time": NUMBER, "stamp": NUMBER, "onset": NUMBER, "duration": NUMBER, "label": str, "confidence": NUMBER,
     "channels": TEXTS,
@@ -34,7 +34,7 @@ LINES: dict[str, dict[str, Any]] = {
     "lost": {"reason": str},
     "refused": {"reason": str},
     "clock": {"by_s": NUMBER, "offset_s": NUMBER},
-    "cue": {"cue": str, "valid": bool},
+    "cue": {"cue": str, "valid": bool, "probabilities?": {str: NUMBER}},
     "annotation": {"label": str, "onset": NUMBER, "duration": NUMBER, "stamp": NUMBER},
     "review": {"label": str, "onset": NUMBER, "verdict": str, "note": str},
     "threshold": {"value": NUMBER},
@@ -54,13 +54,17 @@ _WITH_STREAM: dict[str, Any] = {
     "stream": _STREAM, "latency_ms": _PERCENTILES, "samples": _SAMPLES, "rate_hz": (NUMBER, _NONE), "recording_s": NUMBER,
     "staleness_s": NUMBER, "filter_delay_s": NUMBER, "device": str, "threshold": NUMBER, "smoothed": {str: Number(0, 1)},
 }  # fmt: skip
+_SPAN = Number(-1e8, 1e8)  # tenths of these seconds are the steps of a slider
 _REPLAY = {
-    "recorded_s": NUMBER, "start_s": NUMBER, "end_s": NUMBER, "speed": PACE, "paused": bool, "loop": bool, "move": NUMBER,
+    "recorded_s": _SPAN, "start_s": _SPAN, "end_s": _SPAN, "speed": PACE, "paused": bool, "loop": bool, "move": NUMBER,
 }  # fmt: skip
+_TRUST = {"level": str, "words": str, "masked": TEXTS, "inputs": Number(0), "auroc?": Number(0, 1)}
+_RECORDING = {"on?": bool, "alarm?": str, "size_bytes?": NUMBER, "free_bytes?": NUMBER}
 STATE: dict[str, Any] = {
     **_WITH_STREAM, "state": str, "pipeline": str, "classes": TEXTS, "query": {str: str}, "life": Number(0),
     "waiting_s": NUMBER, "wait_s": (NUMBER, _NONE), "silent_s": NUMBER, "probability": {str: Number(0, 1)}, "jitter_ms": NUMBER,
-    "clock_offset_s": NUMBER, "quality": {str: str}, "newest_stamp": NUMBER, "recording": (dict, _NONE), "trust": (dict, _NONE),
+    "clock_offset_s": NUMBER, "quality": {str: str}, "newest_stamp": NUMBER,
+    "recording": (_RECORDING, _NONE), "trust": (_TRUST, _NONE),
     "replay": (_REPLAY, _NONE),
 }  # fmt: skip
 LAYOUT: dict[str, Any] = {
@@ -83,8 +87,13 @@ def fits(value: object, shape: Any) -> bool:
             return False
         if str in shape:
             return all(fits(each, shape[str]) for each in value.values())
-        return all(key in value and fits(value[key], of) for key, of in shape.items())
+        return all(_has(value, key, of) for key, of in shape.items())
     return isinstance(value, shape)
+
+
+def _has(value: dict[str, Any], key: str, shape: Any) -> bool:
+    name = key.removesuffix("?")
+    return fits(value[name], shape) if name in value else name != key
 
 
 def is_line(value: object) -> TypeGuard[dict[str, Any]]:
@@ -92,8 +101,7 @@ def is_line(value: object) -> TypeGuard[dict[str, Any]]:
     if not fits(value, {"kind": str, "wall": Number(0, 1e11)}):
         return False
     assert isinstance(value, dict)
-    cue = value["kind"] != "cue" or fits(value.get("probabilities", {}), {str: NUMBER})
-    return cue and fits(value, LINES.get(value["kind"], {}))
+    return fits(value, LINES.get(value["kind"], {}))
 
 
 def state_in(value: object) -> dict[str, Any]:

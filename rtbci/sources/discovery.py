@@ -53,7 +53,8 @@ class FoundStream:
 
 def list_streams(timeout_s: float = 1.0) -> list[FoundStream]:
     """Every stream that answers within `timeout_s`."""
-    return sorted((FoundStream.of(s) for s in pylsl.resolve_streams(timeout_s)), key=lambda s: (s.name, s.uid))
+    answers = (s for s in pylsl.resolve_streams(timeout_s) if s.uid())  # liblsl gives none to what it cannot read
+    return sorted(map(FoundStream.of, answers), key=lambda s: (s.name, s.uid))
 
 
 def parse_query(text: str) -> dict[str, str]:

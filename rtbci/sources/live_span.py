@@ -80,7 +80,7 @@ def speed_of(stream: Stream) -> float:
         speed = float(stream["info"]["desc"][0]["replay"][0]["speed"][0])
     except (KeyError, IndexError, TypeError, ValueError):
         return 1.0
-    return speed if np.isfinite(speed) and speed > 0 else 1.0
+    return speed if speed in _SPEEDS else 1.0
 
 
 def _marks(stream: Stream) -> Iterator[dict[str, Any]]:

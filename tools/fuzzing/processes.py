@@ -1,0 +1,203 @@
+"""What other processes write: the monitor in shared memory, commands, the log, the dashboard's settings."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from functools import cache
+from multiprocessing import Pipe
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from fuzzing.contract import SCRATCH, scratch, target
+from fuzzing.streams import bundled, samples
+from rtbci import wire
+from rtbci.engine import Engine
+from rtbci.gui.book import Book
+from rtbci.gui.feed import Feed
+from rtbci.gui.marks import Marks
+from rtbci.gui.settings import Settings
+from rtbci.gui.words import facts, sentence
+from rtbci.hold import Hold
+from rtbci.sinks.events import EventLog, read_events
+from rtbci.sinks.journal import Journal
+from rtbci.sinks.layout import read_layout
+from rtbci.sinks.monitor import MonitorReader, MonitorWriter
+from rtbci.terminal import Terminal
+from rtbci.types import StreamInfo
+from rtbci.view import TerminalView
+from rtbci.view import describe as in_words
+
+
+def _monitor_seeds() -> list[bytes]:
+    folder = SCRATCH / "seed"
+    folder.mkdir(exist_ok=True)
+    writer = MonitorWriter(folder)
+    writer.open_rings(8.0, 2, 8.0, 2, 1.0, 1)
+    assert writer.rings is not None
+    writer.rings.signals.append(samples(np.arange(5.0)))
+    writer.status({"state": "running", "life": 1, "classes": ["a"], "stream": {"sfreq": 8.0, "speed": 1.0}})
+    writer.log("gap", start=1.0, end=2.0, n_missing=3, cause="x", filled=True)
+    writer.close()
+    layout = {
+        "channels": ["a", "b"], "units": ["uV", ""], "sfreq": 8.0, "inputs": ["a"], "model_sfreq": 8.0, "montage": ["a"],
+        "classes": ["a"], "labels": ["a"], "hop_s": 1.0, "speed": 1.0, "scaled": False, "weights": [],
+    }  # fmt: skip
+    files = [(folder / name).read_bytes()[:4000] for name in ("status", "log.jsonl", "signals-1")]
+    return [bytes([k]) + content for k, content in enumerate([*files, json.dumps(layout).encode()])]
+
+
+_MONITOR = ("status", "log.jsonl", "signals-1", "layout-1")
+
+
+@target(_monitor_seeds)
+def monitor(data: bytes) -> None:
+    """Shared memory of an engine: one of its files is hostile, the others are sound."""
+    folder = SCRATCH / "monitor"
+    if not folder.exists():
+        folder.mkdir()
+        writer = MonitorWriter(folder)
+        writer.open_rings(8.0, 2, 8.0, 2, 1.0, 1)
+        writer.status({"state": "running", "life": 1})
+        writer.close()
+    name = _MONITOR[data[0] % 4 if data else 0]
+    kept = (folder / name).read_bytes() if (folder / name).exists() else None
+    (folder / name).write_bytes(data[1:])
+    try:
+        reader = MonitorReader(folder)
+        assert isinstance(reader.status(), dict)
+        assert all(isinstance(line, dict) for line in reader.new_log())
+        read_layout(folder, 1)
+        if (rings := reader.rings(1)) is not None:
+            rings.signals.since(0)
+        feed = Feed(folder)
+        feed.poll()
+        feed.poll()
+    finally:
+        (folder / name).unlink()
+        if kept is not None:
+            (folder / name).write_bytes(kept)
+
+
+_STATE = {
+    "state": "running", "pipeline": "p", "classes": ["a"], "query": {"name": "x"}, "life": 1, "waiting_s": 0.0, "wait_s": 60.0,
+    "silent_s": 0.1, "probability": {"a": 0.5}, "latency_ms": {"p50": 1.0, "p99": 2.0, "max": 3.0}, "recording_s": 3.0,
+    "samples": {"received": 9, "filled": 0, "lost": 0, "gaps": 0, "reconnects": 0, "invalid_hops": 0}, "events": 0,
+    "stream": {"name": "s", "source_id": "i", "hostname": "h", "channels": 2, "sfreq": 256.0, "speed": 1.0}, "rate_hz": 255.9,
+    "staleness_s": 0.01, "jitter_ms": 0.1, "device": "cpu", "stage_us": {"filter": 3.0}, "threshold": 0.5,
+    "smoothed": {"a": 0.4}, "filter_delay_s": 0.1, "clock_offset_s": 0.0, "clock_age_s": 1.0, "quality": {"C3": "flat"},
+    "recording": {"on": True, "alarm": "", "size_bytes": 3, "free_bytes": 4}, "newest_stamp": 3.0,
+    "trust": {"level": "reduced", "bad": ["C3"], "masked": ["C3"], "inputs": 3, "words": "x", "auroc": 0.5, "auroc_whole": 0.6},
+    "replay": {"recorded_s": 1.0, "start_s": 0.0, "end_s": 9.0, "speed": 1.0, "paused": False, "loop": False, "move": 1},
+}  # fmt: skip
+
+
+@target(lambda: [json.dumps(_STATE).encode()], tree=True)
+def state(data: bytes) -> None:
+    """An engine's state on the terminal and in the panels of the dashboard."""
+    folder = SCRATCH / "state"
+    folder.mkdir(exist_ok=True)
+    content = struct.pack("<QI", 2, len(data)) + data
+    (folder / "status").write_bytes(content.ljust(1 << 16, b"\0"))
+    told = MonitorReader(folder).status()
+    terminal = Terminal(file=io.StringIO(), width=120)
+    terminal.print(TerminalView("fuzz").render(told))
+    assert terminal.file.getvalue().replace("\n", "").isprintable()  # type: ignore[attr-defined]
+    sentence(told, 0.0)
+    facts(told)
+
+
+_COMMANDS = (
+    {"do": "threshold", "value": 0.7},
+    {"do": "annotate", "label": "x", "onset": 1.0, "stamp": 2.0, "duration": 0.5},
+    {"do": "review", "label": "x", "onset": 1.0, "verdict": "confirmed", "note": "y"},
+    {"do": "recording", "state": {"on": True, "alarm": ""}},
+    {"do": "go"},
+    {"do": "replay", "say": "seek 3"},
+)
+
+
+@target(lambda: [json.dumps(c).encode() for c in _COMMANDS], tree=True)
+def command(data: bytes) -> None:
+    """What a dashboard asks of the engine: whatever it is, the engine goes on, and its state is plain JSON."""
+    theirs, ours = Pipe()
+    theirs.send_bytes(data)
+    what = wire.receive(ours)
+    engine: Any = object.__new__(Engine)
+    engine.hold, engine.recording, engine.outlets, engine.monitor, engine.stopping = Hold(), None, None, None, False
+    engine._event_log = EventLog(SCRATCH / "command.tsv")
+    engine.session = SimpleNamespace(live=_live())
+    engine.source = SimpleNamespace(replay=SimpleNamespace(say=lambda line: line.encode()))
+    engine.command(what)
+    json.dumps(engine.recording, allow_nan=False)
+    assert 0 <= _live().decision.threshold <= 1
+    engine._event_log.close(1.0)
+    read_events(SCRATCH / "command.tsv")
+
+
+@cache
+def _live() -> Any:
+    pipeline = bundled()
+    return pipeline.start(StreamInfo("fuzz", pipeline.sfreq, pipeline.channels))
+
+
+_LOG = (
+    {"kind": "onset", "wall": 1.0, "time": 12.0, "stamp": 1.0, "onset": 10.0, "duration": 2.0, "label": "a", "confidence": 1.0,
+     "channels": ["x"]},
+    {"kind": "gap", "wall": 1.0, "start": 1.0, "end": 2.0, "n_missing": 3, "cause": "x", "filled": True},
+    {"kind": "connected", "wall": 1.0, "stream": "s", "host": "h", "sfreq": 1.0, "channels": 3},
+    {"kind": "annotation", "wall": 1.0, "label": "x", "onset": 1.0, "duration": 1.0, "stamp": 1.0},
+    {"kind": "review", "wall": 1.0, "label": "x", "onset": 1.0, "verdict": "", "note": ""},
+    {"kind": "cue", "wall": 1.0, "cue": "x", "cue_stamp": 1.0, "valid": True, "probabilities": {"a": 0.5}},
+    {"kind": "threshold", "wall": 1.0, "value": 0.5}, {"kind": "lost", "wall": 1.0, "reason": "x"},
+)  # fmt: skip
+
+
+@target(lambda: [b"\n".join(json.dumps(line).encode() for line in _LOG), *(json.dumps(line).encode() for line in _LOG)])
+def log(data: bytes) -> None:
+    """An engine's log in the hands of the terminal, the journal and the dashboard's book."""
+    folder = SCRATCH / "log"
+    folder.mkdir(exist_ok=True)
+    (folder / "log.jsonl").write_bytes(data + b"\n")
+    lines = MonitorReader(folder).new_log()
+    view, book = TerminalView("fuzz"), Book(Marks())
+    for line in lines:
+        in_words(line)
+        view.note(line)
+        book.take(line, None)
+    (folder / "journal").unlink(missing_ok=True)
+    journal = Journal(folder / "journal")
+    journal.lines(lines)
+    journal.close()
+    for line in (folder / "journal").read_text().splitlines():
+        json.loads(line, parse_constant=_refuse)
+
+
+def _refuse(name: str) -> None:
+    raise AssertionError(f"{name} is no JSON")
+
+
+@target(lambda: [b"[General]\npage_s=10\nsweep=true\nper_mm=7\nmontage=a\nzoom=1\n[recent]\nstreams=a, b\n"])
+def preferences(data: bytes) -> None:
+    """The dashboard's settings file."""
+    (SCRATCH / "fuzz.ini").unlink(missing_ok=True)
+    kept = Settings(str(scratch("fuzz.ini", data)))
+    for key, otherwise in (
+        ("page_s", 10.0),
+        ("sweep", True),
+        ("per_mm", 0.0),
+        ("montage", ""),
+        ("zoom", 1.0),
+        ("n", 3),
+    ):
+        got = kept.get(key, otherwise)
+        assert type(got) is type(otherwise)
+        assert not isinstance(got, float) or np.isfinite(got)
+    assert kept.get("page_s", 10.0) > 0 < kept.get("zoom", 1.0)
+    assert all(isinstance(item, str) for item in kept.recent("streams"))
+    kept.geometry()
+    kept.remember("streams", "a")
+    kept.save()

@@ -1,0 +1,197 @@
+"""What a stream says of itself, its stamps, its markers, and a replay's remote control."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import threading
+from contextlib import suppress
+from dataclasses import asdict
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pylsl
+import pylsl.lib
+
+from fuzzing.contract import target
+from rtbci.cues import Cue, CueTagger, table
+from rtbci.demo import PIPELINE
+from rtbci.errors import ConfigError
+from rtbci.montage import canonical, match, microvolts
+from rtbci.pipeline import Pipeline, check_rate
+from rtbci.quality import Quality
+from rtbci.sources.discovery import FoundStream, describe
+from rtbci.timing import GapGuard
+from rtbci.transport import Place, Transport
+from rtbci.types import Chunk, Gap, StreamInfo
+
+
+class _Inlet:
+    """An inlet whose description is what it was given."""
+
+    def __init__(self, info: Any) -> None:
+        self._info = info
+
+    def info(self, timeout: float) -> Any:
+        return self._info
+
+
+class _Node:
+    """An element of a description, made of lines: its children are all the lines that are left."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+
+    def empty(self) -> bool:
+        return not self._lines
+
+    def child(self, name: str) -> _Node:
+        return self
+
+    def child_value(self, name: str) -> str:
+        return self._lines[0] if self._lines else ""
+
+    def next_sibling(self, name: str) -> _Node:
+        return _Node(self._lines[1:])
+
+
+@target(lambda: [b"4\n256\nFp1\nC3\nuV\n", b"2\nnan\nA1\n\x1b[2J"])
+def description(data: bytes) -> None:
+    """Whatever liblsl hands us of a stream: a count, a rate, texts."""
+    count, rate, *lines = [*data.decode("utf-8", "replace").split("\n"), "", ""]
+    with suppress(ValueError):
+        name = lines[0] if lines else ""
+        info = SimpleNamespace(
+            channel_count=lambda n=int(count[:6]): n, nominal_srate=lambda r=float(rate): r, desc=lambda: _Node(lines),
+            name=lambda: name, type=lambda: name, source_id=lambda: name,
+        )  # fmt: skip
+        _take_up(describe(_Inlet(info))[0])
+
+
+_from_xml = pylsl.lib.lib.lsl_streaminfo_from_xml
+_from_xml.restype = ctypes.c_void_p
+
+
+def _streams() -> list[bytes]:
+    """A replay of what the bundled pipeline wants, and a stream of another kind."""
+    fits = pylsl.StreamInfo("Amp", "EEG", len(bundled().channels), 256.0, "float32", "amp-1")
+    channels = fits.desc().append_child("channels")
+    for name in bundled().channels:
+        channels.append_child("channel").append_child_value("label", name).append_child_value("unit", "microvolts")
+    fits.desc().append_child("replay").append_child_value("speed", "2.0")
+    other = pylsl.StreamInfo("Marks", "Markers", 1, 0, "string", "marks-1")
+    for info in (fits, other):
+        info.reset_uid()  # without one it is none
+    return [info.as_xml().encode() for info in (fits, other)]
+
+
+_TAGS = (
+    b"<channel>", b"</channel>", b"<channels>", b"</channels>", b"<label>", b"</label>", b"<unit>", b"<desc>", b"</desc>",
+    b"<replay>", b"<speed>", b"<channel_count>", b"<nominal_srate>", b"<name>", b"<!DOCTYPE a [<!ENTITY b \"c\">]>", b"&b;",
+    b"&#0;", b"&#x1b;", b"<![CDATA[", b"]]>", b"<!--", b"-->", b"<?x ?>", b"nan", b"inf", b"-1", b"1e300", b"4294967297",
+)  # fmt: skip
+
+
+@target(_streams, words=_TAGS)
+def lsl_xml(data: bytes) -> None:
+    """A stream's XML, through liblsl itself."""
+    handle = _from_xml(ctypes.c_char_p(data.replace(b"\0", b"")))
+    if not handle:
+        return
+    found = pylsl.StreamInfo(handle=handle)
+    str(FoundStream.of(found))
+    _take_up(describe(_Inlet(found))[0])
+
+
+def _take_up(info: StreamInfo) -> None:
+    """As an engine would."""
+    pipeline = bundled()
+    check_rate(pipeline.config, info)
+    pipeline.preprocessor(info)
+
+
+@cache
+def bundled() -> Pipeline:
+    """The pipeline of the demonstration."""
+    return Pipeline.load(PIPELINE)
+
+
+@target(lambda: [b"EEG Fp1-Ref\tuV\nT3\tmV\nFP1-F7\tV\nFc5.\t\n", "Fp1–F7\tµV\nC3/A1\tμV".encode()])
+def labels(data: bytes) -> None:
+    """Channel names and units."""
+    lines = data.decode("utf-8", "replace").split("\n")
+    names, units = zip(*((line.partition("\t")[0], line.partition("\t")[2]) for line in lines), strict=True)
+    for name, unit in zip(names, units, strict=True):
+        canonical(name)
+        microvolts(unit)
+    info = StreamInfo("fuzz", 256.0, names, units)
+    Quality(info)
+    match(names, info)
+    match(("Fp1-F7", "T7", "C3"), info)
+
+
+@target(lambda: [np.arange(64).tobytes(), (np.arange(100) / 256).tobytes(), np.r_[0:1:0.01, 5:6:0.01].tobytes()])
+def stamps(data: bytes) -> None:
+    """Stamps of a stream at 256 Hz, in pieces: what comes out is in order, and counts every sample."""
+    times = np.frombuffer(data[: len(data) // 8 * 8])
+    guard = GapGuard(bundled().config.gaps, 256.0)
+    with np.errstate(all="ignore"):
+        pieces = [p for k in range(0, len(times), 7) for p in guard.process(samples(times[k : k + 7]))]
+    pieces += list(guard.flush())
+    out = np.concatenate([np.empty(0), *(p.times for p in pieces if isinstance(p, Chunk))])
+    gaps = [p for p in pieces if isinstance(p, Gap)]
+    assert np.isfinite(out).all() and (np.diff(out) > 0).all()
+    left_out = len(times) + sum(g.n_missing for g in gaps if g.filled) - len(out)
+    assert left_out == sum(g.n_extra for g in gaps) + guard._n_extra + _before_the_first(times)
+    json.dumps([asdict(g) for g in gaps], allow_nan=False)
+
+
+def _before_the_first(times: np.ndarray) -> int:
+    """Samples that come before any stamp that is a time."""
+    sane = np.flatnonzero(np.abs(times) <= GapGuard.LAST_S)
+    return int(sane[0]) if len(sane) else len(times)
+
+
+def samples(times: np.ndarray) -> Chunk:
+    """Silence on two channels, with these stamps."""
+    return Chunk(np.zeros((len(times), 2), np.float32), times)
+
+
+@target(lambda: [b"pause", b"seek +10", b"seek 3e2", b"speed 4", b"quit"])
+def control(data: bytes) -> None:
+    """A line of a control outlet, obeyed by a replay."""
+    transport = Transport(1.0, 0.0, 60.0, loop=True, stop=threading.Event())
+    transport.begin()
+    with suppress(ConfigError):
+        transport.obey(data.decode("utf-8", "replace"), may_quit=False)
+    transport.move(transport.halt())
+    assert not transport.stop.is_set()
+    Place.from_json(transport.place().to_json(), 1.0)
+
+
+def _places() -> list[bytes]:
+    return [Transport(1.0, 0.0, 60.0, loop=True, stop=threading.Event()).place().to_json().encode()]
+
+
+@target(_places, tree=True)
+def place(data: bytes) -> None:
+    """What a stream that says it is a replay tells of its place."""
+    with suppress(ValueError):
+        found = Place.from_json(data.decode("utf-8", "replace"), 1.0)
+        assert np.isfinite([found.at(2.0), found.at(1e9)]).all()
+
+
+@target(lambda: [b"left\nright", "rest\tx\x1b[31m\u202e".encode()])
+def cue(data: bytes) -> None:
+    """Texts of a marker stream, answered, tabled and published."""
+    config = SimpleNamespace(labels=(), offset_s=0.0, keep_s=1.0)
+    tagger = CueTagger(config, lambda windows: np.full((len(windows), 2), 0.5), 8, 100.0)  # type: ignore[arg-type]
+    texts = data.decode("utf-8", "replace").split("\n")
+    for k, text in enumerate(texts):
+        tagger.tell(Cue(k / 100, text))
+    answers = tagger.process(samples(np.arange(100) / 100)) + tagger.flush()
+    rows = table(answers, ("a", "b")).split("\n")
+    assert len(rows) == len(texts) + 2
+    assert all(row.count("\t") == 5 and row.replace("\t", " ").isprintable() for row in rows[:-1])
