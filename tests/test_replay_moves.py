@@ -51,6 +51,10 @@ class Live:
         self.engine = Engine(pipeline, EngineSpec("", {"name": name}), on_scores=self.got.append)
         self.engine._log = lambda kind, **what: self.log.append({"kind": kind, **what})  # type: ignore[method-assign]
         self._wait_until = wait_until
+        self._asked: list[dict[str, Any]] = []
+
+    def run(self) -> None:
+        self.engine.run(lambda: [self.engine.command(self._asked.pop(0)) for _ in list(self._asked)] and None)
 
     def await_received(self, seconds: float) -> None:
         self._wait_until(lambda: self.engine.tally.received >= seconds * SFREQ, 60)
@@ -59,7 +63,7 @@ class Live:
         """To the replay; returns the engine's state when it has followed."""
         self._wait_until(lambda: self.engine.state().get("replay"), 20)
         before = self.engine.state()["replay"]["move"]
-        self.engine.command({"do": "replay", "say": line})
+        self._asked.append({"do": "replay", "say": line})
         self._wait_until(lambda: self.engine.state()["replay"]["move"] > before, 10)
         return self.engine.state()
 
@@ -92,7 +96,7 @@ def played(name: str, *lines: str, **options: Any) -> Iterator[Playback]:
 def live(pipeline: Pipeline, name: str, wait_until: Wait) -> Iterator[Live]:
     """An engine in a thread of ours."""
     running = Live(pipeline, name, wait_until)
-    thread = threading.Thread(target=running.engine.run)
+    thread = threading.Thread(target=running.run)
     thread.start()
     try:
         yield running

@@ -48,7 +48,9 @@ LINES: dict[str, dict[str, Any]] = {
 }
 _NONE = type(None)
 _SAMPLES = {key: Number(0) for key in ("received", "filled", "lost", "gaps", "reconnects")}
-_PERCENTILES = dict.fromkeys(("p50", "p99", "max"), (NUMBER, _NONE))
+_PERCENTILES = tuple(
+    dict.fromkeys(("p50", "p99", "max"), shape) for shape in (NUMBER, _NONE)
+)  # before any answer, none
 _STREAM = {"name": str, "hostname": str, "channels": Number(0), "sfreq": RATE, "speed": PACE}
 _WITH_STREAM: dict[str, Any] = {
     "stream": _STREAM, "latency_ms": _PERCENTILES, "samples": _SAMPLES, "rate_hz": (NUMBER, _NONE), "recording_s": NUMBER,
@@ -64,7 +66,7 @@ STATE: dict[str, Any] = {
     **_WITH_STREAM, "state": str, "pipeline": str, "classes": TEXTS, "query": {str: str}, "life": Number(0),
     "waiting_s": NUMBER, "wait_s": (NUMBER, _NONE), "silent_s": NUMBER, "probability": {str: Number(0, 1)}, "jitter_ms": NUMBER,
     "clock_offset_s": NUMBER, "quality": {str: str}, "newest_stamp": NUMBER,
-    "recording": (_RECORDING, _NONE), "trust": (_TRUST, _NONE),
+    "recording": (_RECORDING, _NONE), "trust": _TRUST,
     "replay": (_REPLAY, _NONE),
 }  # fmt: skip
 LAYOUT: dict[str, Any] = {
