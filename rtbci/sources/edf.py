@@ -17,6 +17,7 @@ from rtbci.types import Samples, StreamInfo
 # The spellings of micro that files are written with: Greek mu, the micro sign, Shift-JIS mu, u.
 _MICROVOLTS = {"uV": 1.0, "\u00b5V": 1.0, "\u03bcV": 1.0, "\x83\xcaV": 1.0, "nV": 1e-3, "mV": 1e3, "V": 1e6}
 
+_MOST_SIGNALS = 9999  # four digits
 _FIELDS = {"label": 16, "transducer": 80, "unit": 8, "physical_min": 8, "physical_max": 8, "digital_min": 8}
 _FIELDS |= {"digital_max": 8, "prefilter": 80, "n_samples": 8, "reserved": 32}
 
@@ -123,6 +124,8 @@ def _read_header(path: Path) -> Header:
     with path.open("rb") as file:
         fixed = file.read(256).decode("latin-1")
         n_signals = _count(path, fixed[252:256], "number of signals")
+        if n_signals > _MOST_SIGNALS:
+            raise RecordingError(f"{path}: its header says {n_signals:g} signals; EDF has no more than {_MOST_SIGNALS}")
         n_bytes = 256 * (n_signals + 1)
         signal_part = file.read(n_bytes - 256).decode("latin-1") if n_signals > 0 else ""
     if len(fixed) + len(signal_part) < n_bytes or n_signals < 1:

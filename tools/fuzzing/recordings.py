@@ -39,17 +39,15 @@ def _events() -> bytes:
 @cache
 def _edf() -> bytes:
     """Two records of three channels."""
-    header = RECORDING.read_bytes()[: 256 * 24]
-    n, keep = 23, 3
-    widths = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)
+    whole = RECORDING.read_bytes()
+    n, keep = int(whole[252:256]), 3
     at, columns = 256, b""
-    for width in widths:
-        columns += header[at : at + keep * width]
+    for width in (16, 80, 8, 8, 8, 8, 8, 80, 8, 32):
+        columns += whole[at : at + keep * width]
         at += n * width
-    fixed = (
-        header[:184] + b"%-8d" % (256 * (keep + 1)) + header[192:236] + b"%-8d" % 2 + header[244:252] + b"%-4d" % keep
-    )
-    return fixed + columns + np.arange(2 * 3 * 256, dtype="<i2").tobytes()
+    sizes = b"%-8d" % (256 * (keep + 1)), b"%-8d" % 2, b"%-4d" % keep
+    fixed = whole[:184] + sizes[0] + whole[192:236] + sizes[1] + whole[244:252] + sizes[2]
+    return fixed + columns + np.arange(2 * keep * 256, dtype="<i2").tobytes()
 
 
 @target(lambda: [_edf()], limit_bytes=128 * MIB)
