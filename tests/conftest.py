@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
-# Before pylsl is imported anywhere; child processes inherit it through the environment.
+# Before pylsl is imported anywhere; child processes inherit it through the environment. Ports of its own: outlets beyond
+# the range, which all programs of a machine share by default, are not found.
 _folder = Path(tempfile.mkdtemp(prefix="rtbci-lsl-"))
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 (_folder / "lsl_api.cfg").write_text(
     f"""[ports]
 IPv6 = disable
+BasePort = {20000 + 128 * (os.getpid() % 64)}
+PortRange = 128
 [multicast]
 ResolveScope = machine
 AddressesOverride = {{}}

@@ -141,7 +141,9 @@ def _read_header(path: Path) -> Header:
         for name in ("physical_min", "physical_max", "digital_min", "digital_max", "n_samples")
     }
     record_s = _number(path, fixed[244:252], "data record duration")
-    if record_s <= 0 or not np.isfinite(record_s) or np.any(numbers["n_samples"] < 0) or not numbers["n_samples"].any():
+    samples = numbers["n_samples"]
+    whole = bool(np.all((samples >= 0) & (samples < 1e9) & (samples == np.floor(samples))))  # NaN is none of these
+    if record_s <= 0 or not np.isfinite(record_s) or not whole or not samples.any():
         raise RecordingError(f"{path}: its data records are {record_s:g} s long and hold no signal; nothing to read")
     gain, offset = _calibration(**{k: v for k, v in numbers.items() if k != "n_samples"})
     return Header(
@@ -153,7 +155,7 @@ def _read_header(path: Path) -> Header:
         units=columns["unit"],
         gain=gain,
         offset=offset,
-        samples=numbers["n_samples"].astype(np.int64),
+        samples=samples.astype(np.int64),
     )
 
 

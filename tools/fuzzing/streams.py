@@ -39,7 +39,7 @@ class _Inlet:
 
 
 class _Node:
-    """An element of a description, made of lines: its children are all the lines that are left."""
+    """An element of a description, made of lines, each a label, a tab and a unit: its siblings are those that are left."""
 
     def __init__(self, lines: list[str]) -> None:
         self._lines = lines
@@ -51,13 +51,20 @@ class _Node:
         return self
 
     def child_value(self, name: str) -> str:
-        return self._lines[0] if self._lines else ""
+        label, _, unit = (self._lines or [""])[0].partition("\t")
+        return unit if name == "unit" else label
 
     def next_sibling(self, name: str) -> _Node:
         return _Node(self._lines[1:])
 
 
-@target(lambda: [b"4\n256\nFp1\nC3\nuV\n", b"2\nnan\nA1\n\x1b[2J"])
+def _told() -> list[bytes]:
+    names = bundled().channels
+    lines = [f"{len(names)}", "256", *(f"{name}\tuV" for name in names)]
+    return ["\n".join(lines).encode(), b"2\nnan\nA1\n\x1b[2J"]
+
+
+@target(_told)
 def description(data: bytes) -> None:
     """Whatever liblsl hands us of a stream: a count, a rate, texts."""
     count, rate, *lines = [*data.decode("utf-8", "replace").split("\n"), "", ""]
@@ -118,7 +125,7 @@ def bundled() -> Pipeline:
     return Pipeline.load(PIPELINE)
 
 
-@target(lambda: [b"EEG Fp1-Ref\tuV\nT3\tmV\nFP1-F7\tV\nFc5.\t\n", "Fp1–F7\tµV\nC3/A1\tμV".encode()])
+@target(lambda: [b"EEG Fp1-Ref\tuV\nT3\tmV\nFP1-F7\tV\nFc5.\t\n", "Fp1–F7\tµV\nT3\nC3/A1\tμV".encode()])
 def labels(data: bytes) -> None:
     """Channel names and units."""
     lines = data.decode("utf-8", "replace").split("\n")
