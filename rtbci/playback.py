@@ -20,6 +20,7 @@ _NAP_S = 0.003
 _ASK_S = 0.02  # how soon a pause holds
 _LOOK_S = 0.1
 _TOGETHER_S = 2.0  # after one consumer has come, the others have this long
+_OTHERS_S = 0.5  # for consumers that acknowledge nothing, beside one that does
 _SETTLE_S = 1.0  # a consumer that has taken nothing for so long is not waited for at a move
 
 
@@ -138,6 +139,8 @@ class Playback:
     def _drain(self) -> None:
         """Until the consumers have it all: an outlet that goes away takes along what it has not yet sent."""
         await_taken([player.n_out for player in self.players], self.stop, GRACE_S, UNACKNOWLEDGED_GRACE_S)
+        if any(player.has_consumers for player in self.players):
+            self.stop.wait(_OTHERS_S)
 
     def _await_consumers(self) -> None:
         unpaced = not self.transport.speed

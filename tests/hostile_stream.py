@@ -13,8 +13,9 @@ from types import TracebackType
 
 import pylsl
 
-PORTS = range(16572, 16604)  # that liblsl asks each known peer on
-_SESSION = re.search(r"SessionID = (\S+)", Path(os.environ["LSLAPICFG"]).read_text())
+_SAID = dict(re.findall(r"(\w+) = (\S+)", Path(os.environ["LSLAPICFG"]).read_text()))
+_FIRST = int(_SAID.get("BasePort", 16572))
+PORTS = range(_FIRST, _FIRST + int(_SAID.get("PortRange", 32)))  # that liblsl asks each known peer on
 
 
 def described(name: str, n_channels: int = 2, sfreq: float = 256.0) -> str:
@@ -86,8 +87,7 @@ class HostileStream:
 
     def _is_meant(self, query: str) -> bool:
         """Only whoever looks for it by its name, or for all there is, in this test's session."""
-        assert _SESSION is not None
-        return f"session_id='{_SESSION[1]}'" in query and ("name=" not in query or f"name='{self.name}'" in query)
+        return f"session_id='{_SAID['SessionID']}'" in query and ("name=" not in query or f"name='{self.name}'" in query)
 
     def _tell(self) -> None:
         """LSL:fullinfo -> XML; all else is never answered."""

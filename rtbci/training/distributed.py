@@ -5,6 +5,7 @@ The gradients are those of one process with the whole batch. All processes read 
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ def joined(device: str) -> Iterator[None]:
     try:
         yield
     finally:
+        gc.collect()  # a learner left in a cycle would keep gloo's threads running into the interpreter's end, which aborts
         dist.destroy_process_group()
 
 

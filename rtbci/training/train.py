@@ -49,35 +49,38 @@ def train(
         pipeline.save(out)
         return pipeline
     with torch_threads(config.training.threads), distributed.joined(config.training.device):
-        data = Data.load(config, told)
-        plan = _plan(data)
-        fit = data.new_fit()
-        path = checkpoint_path(out)
-        if resume and path.exists():
-            load_checkpoint(path, fit, config)
-        finished = True
-        try:
-            run(
-                fit, data, told, after_epoch=lambda: save_checkpoint(path, fit, config) if distributed.leads() else None
-            )
-        except KeyboardInterrupt:
-            if not fit.epoch:
-                raise
-            finished = False
-        pipeline = pipeline_of(data, fit)
-        told("scoring held-out recordings", 0, 1, None)
-        scores = _held_out_scores(pipeline, data)
-        if data.pipeline_config.mask is not None and data.held_out:
-            scores["masked"] = masked_scores(pipeline, data, fit)
-        if finished and plan is not None:
-            scores["cross_validated"] = plan(told)
-        pipeline.notes = notes_of(data, fit, finished, scores)
-        if distributed.leads():
-            pipeline.save(out)
-            save_curves(fit.progress.rows, out)
-            trials.save_confusion(scores, out)
-            if finished:
-                path.unlink(missing_ok=True)
+        return _train(config, out, told, resume=resume)
+
+
+def _train(config: TrainConfig, out: Path, told: OnProgress, *, resume: bool) -> Pipeline:
+    """Its frame holds the learner, which must have gone before the processes part."""
+    data = Data.load(config, told)
+    plan = _plan(data)
+    fit = data.new_fit()
+    path = checkpoint_path(out)
+    if resume and path.exists():
+        load_checkpoint(path, fit, config)
+    finished = True
+    try:
+        run(fit, data, told, after_epoch=lambda: save_checkpoint(path, fit, config) if distributed.leads() else None)
+    except KeyboardInterrupt:
+        if not fit.epoch:
+            raise
+        finished = False
+    pipeline = pipeline_of(data, fit)
+    told("scoring held-out recordings", 0, 1, None)
+    scores = _held_out_scores(pipeline, data)
+    if data.pipeline_config.mask is not None and data.held_out:
+        scores["masked"] = masked_scores(pipeline, data, fit)
+    if finished and plan is not None:
+        scores["cross_validated"] = plan(told)
+    pipeline.notes = notes_of(data, fit, finished, scores)
+    if distributed.leads():
+        pipeline.save(out)
+        save_curves(fit.progress.rows, out)
+        trials.save_confusion(scores, out)
+        if finished:
+            path.unlink(missing_ok=True)
     return pipeline
 
 
