@@ -313,7 +313,7 @@ def dashboard() -> None:
 @app.command()
 def doctor(json: Json = False) -> None:
     """Check this machine for what rtbci needs, and say what to do about what is wrong."""
-    from rtbci.doctor import doctor_report
+    from rtbci.doctor.report import doctor_report
     from rtbci.lsl_config import quiet_lsl
 
     quiet_lsl()

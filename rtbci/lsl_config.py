@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,17 @@ def users_own() -> Path | None:
         return Path(path)
     places = (Path("lsl_api.cfg"), Path.home() / "lsl_api" / "lsl_api.cfg", Path("/etc/lsl_api/lsl_api.cfg"))
     return next((place for place in places if place.is_file()), None)
+
+
+def setting(key: str, default: str) -> str:
+    """What the user's configuration says of a key, whatever section it stands in; what liblsl does where it is silent."""
+    own = users_own()
+    try:
+        text = own.read_text() if own is not None else ""
+    except (OSError, UnicodeDecodeError):
+        return default
+    found = re.search(rf"^[ \t]*{key}[ \t]*=[ \t]*(.*?)[ \t]*$", text, re.MULTILINE | re.IGNORECASE)
+    return found[1] if found else default
 
 
 def quiet_lsl() -> None:

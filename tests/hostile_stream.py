@@ -87,7 +87,9 @@ class HostileStream:
 
     def _is_meant(self, query: str) -> bool:
         """Only whoever looks for it by its name, or for all there is, in this test's session."""
-        return f"session_id='{_SAID['SessionID']}'" in query and ("name=" not in query or f"name='{self.name}'" in query)
+        return f"session_id='{_SAID['SessionID']}'" in query and (
+            "name=" not in query or f"name='{self.name}'" in query
+        )
 
     def _tell(self) -> None:
         """LSL:fullinfo -> XML; all else is never answered."""

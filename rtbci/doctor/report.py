@@ -1,0 +1,42 @@
+"""`rtbci doctor`: what this machine has that rtbci needs, one line each, and what to do about what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+
+from rich.text import Text
+
+from rtbci.doctor import machine, network
+from rtbci.doctor.finding import Finding
+from rtbci.front import print_json
+from rtbci.plain import one_line
+from rtbci.terminal import Terminal
+
+_STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
+CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
+    network.check_liblsl, network.check_ports, network.check_multicast, network.check_discovery, network.check_streams,
+    machine.check_torch, machine.check_qt, machine.check_recorder, machine.check_disk,
+)  # fmt: skip
+
+
+def doctor_report(json: bool) -> int:
+    """Look at everything; 0 where nothing is a problem, else 1."""
+    console = Terminal(soft_wrap=True)
+    findings: list[Finding] = []
+    for check in CHECKS:
+        for finding in check():
+            findings.append(finding)
+            if not json:
+                _print(finding, console)
+    sick = sum(f.level == "problem" for f in findings)
+    if json:
+        print_json({"findings": [asdict(f) for f in findings], "problems": sick})
+    return int(sick > 0)
+
+
+def _print(finding: Finding, console: Terminal) -> None:
+    level = Text(f"{finding.level:8}", _STYLES[finding.level])
+    console.print(level + Text(f" {finding.name:12} {one_line(finding.text)}"))
+    if finding.todo:
+        console.print(f"{'':21} → {finding.todo}")
