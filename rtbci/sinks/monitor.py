@@ -14,9 +14,10 @@ import shutil
 import struct
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -24,19 +25,45 @@ from rtbci.plain import json_text
 from rtbci.sinks.shapes import is_line, state_in
 from rtbci.types import Chunk
 
+try:
+    import fcntl
+except ImportError:  # no POSIX system: what a killed process leaves lies in the folder for temporary files
+    fcntl = None  # type: ignore[assignment]
+
 _SLOT = 1 << 16
 _HEAD = struct.Struct("<QI")
 _RING_HEAD = 64  # bytes: magic, capacity, n_channels, n_written
 _MAGIC = 0x72746263_69303031
 _MOST_ROWS = 1 << 60
 _READ_BYTES = 4 << 20  # of the log, at once
+_PREFIX, _OWNER = "rtbci-monitor-", "owner"  # a file that is locked while the process lives that made the folder
+_NEW_S = 5.0
+_owned: dict[Path, BinaryIO] = {}
 
 
 def monitor_folder() -> Path:
     """A new folder for a monitor, in memory where the system has a place for that."""
     memory = Path("/dev/shm")
-    parent = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
-    return Path(tempfile.mkdtemp(prefix="rtbci-", dir=parent))
+    parent = memory if memory.is_dir() and os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
+    for other in parent.glob(f"{_PREFIX}*"):
+        _remove_ownerless(other)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    if fcntl is not None:
+        owner = open(folder / _OWNER, "wb")  # noqa: SIM115
+        fcntl.flock(owner, fcntl.LOCK_EX)
+        _owned[folder] = owner
+    return folder
+
+
+def _remove_ownerless(folder: Path) -> None:
+    """Where the process that made it was killed: nobody else frees that memory before the machine is started again."""
+    if fcntl is None:
+        return
+    with suppress(OSError), open(folder / _OWNER, "rb") as owner:
+        if time.time() - os.fstat(owner.fileno()).st_mtime < _NEW_S:
+            return  # its maker has it not yet in hand
+        fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Mapped:
@@ -256,3 +283,5 @@ def _parsed(line: bytes) -> object:
 def remove_monitor(folder: Path) -> None:
     """Take the folder away; who still has it mapped keeps what he has."""
     shutil.rmtree(folder, ignore_errors=True)
+    if owner := _owned.pop(folder, None):
+        owner.close()
