@@ -38,7 +38,7 @@ def demo(
         replay = _start_replay(name, seconds, speed)
         try:
             watch.follow(_until_all_is_heard(replay))
-            tell(summary(recording, seconds, watch.state, watch.log))
+            tell(summary(recording, seconds, watch.state, list(watch.log)))
             watch.linger()
         finally:
             watch.close()

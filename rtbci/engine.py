@@ -83,6 +83,8 @@ class Engine:
         self.furthest_s = 0.0  # seconds of the recording, before a replay was sent elsewhere
         self.staleness = Staleness()
         self.probability: list[float] = []
+        self._cue_trouble = ""
+        self.alarm = ""  # what is wrong with the disk at present
         self.recording: dict[str, Any] | None = None  # the recorder's state, as the front end tells it
         self._warm_up()
 
@@ -111,6 +113,10 @@ class Engine:
 
     def _turn(self) -> None:
         self._poll()
+        self._mind_disk()
+        if self.markers is not None and self.markers.trouble != self._cue_trouble:
+            self._cue_trouble = self.markers.trouble
+            self._log("warning", text=f"cues: {self._cue_trouble or 'are back'}")
         self._publish_status()
 
     def _mind_age(self) -> None:
@@ -122,6 +128,15 @@ class Engine:
             self._status_due = 0.0
             if self.outlets is not None:
                 self.outlets.marker({"label": "rtbci", "state": turn.kind, **about}, local_clock())
+
+    def _mind_disk(self) -> None:
+        """Tell when the event table cannot be written, and when it can again; the work goes on."""
+        if self._event_log is None:
+            return
+        self._event_log.tend()
+        if bool(self._event_log.trouble) != bool(self.alarm):
+            self._log("alarm", text=self._event_log.trouble or f"{self._event_log.path} is written again, and whole")
+        self.alarm = self._event_log.trouble
 
     def stop(self) -> None:
         self.stopping = True
@@ -136,6 +151,8 @@ class Engine:
         if self._event_log is not None:
             duration = self.session.next_index / self.session.info.sfreq if self.session else 0.0
             self._event_log.close(max(duration, self.furthest_s))
+            if self._event_log.trouble:
+                self._log("alarm", text=self._event_log.trouble)
             self._event_log = None
         if self.outlets is not None:
             self.outlets.close()
@@ -264,13 +281,18 @@ class Engine:
         """Samples that do not follow those before them go to rings of their own."""
         if self.monitor is None:
             return
-        self.life = self.monitor.open_rings(
-            session.info.sfreq, len(session.info.channels), self.pipeline.sfreq, self.pipeline.n_inputs,
-            self.pipeline.hop_s, len(self.pipeline.classes),
-        )  # fmt: skip
         begins_s = session.next_index / session.info.sfreq if session.away_since is None else None
         layout = layout_of(session.info, session.speed, self.pipeline, session.live.decision.labels, begins_s)
-        write_layout(self.monitor.folder, self.life, layout)
+        try:
+            self.life = self.monitor.open_rings(
+                session.info.sfreq, len(session.info.channels), self.pipeline.sfreq, self.pipeline.n_inputs,
+                self.pipeline.hop_s, len(self.pipeline.classes),
+            )  # fmt: skip
+            write_layout(self.monitor.folder, self.life, layout)
+        except OSError as error:
+            self._log(
+                "alarm", text=f"{self.monitor.folder}: {error.strerror}; a dashboard shows no signals, work goes on"
+            )
 
     def _samples(self, chunk: Chunk) -> None:
         assert self.session is not None

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,7 @@ class Watch:
         self._tell_due = 0.0
         self._about = about() if show == "json" else {}
         self._dashboard = DashboardProcess(engine, title) if show == "dashboard" else None
-        self.log: list[State] = []
+        self.log: deque[State] = deque(maxlen=4096)
         self.state: State = {}
 
     def follow(self, until: Callable[[State], bool] = lambda _: False) -> None:
@@ -125,7 +126,8 @@ class Watch:
         if self._pulse.stopped and not silent and self._engine.alive:
             new.append({"kind": "warning", "wall": time.time(), "text": "the engine does not answer"})
         if self._recording is not None:
-            new += [_alarm(text) for text in self._recording.look(self.state)]
+            alarms = self._recording.look(self.state)
+            new += [{"kind": "alarm", "wall": time.time(), "text": text} for text in alarms]
             self.state = self.state | {"recording": self._recording.state()}
             if time.monotonic() >= self._tell_due:
                 # By way of the engine, so that the dashboard sees it too.
@@ -137,6 +139,8 @@ class Watch:
         for line in new:
             self.log.append(line)
             self._view.note(line)
+            if line["kind"] == "alarm":
+                sys.stderr.write(f"\aALARM: {one_line(str(line.get('text')))}\n")
             if self._prints_lines and (text := describe(line)):
                 self._console.print(text, soft_wrap=True)
         word = self.state.get("state")
@@ -167,18 +171,13 @@ class Watch:
             yield lambda: live.update(self._view.render(self.state), refresh=True)
 
     def _raise_for_failure(self) -> None:
-        error = self._engine.error(self.log)
+        error = self._engine.error(list(self.log))
         if error is None:
             return
         self.close()
         if self._engine.process.exitcode == USER_MISTAKE:
             raise RtbciError(error)
         raise EngineFailed(error)
-
-
-def _alarm(text: str) -> State:
-    sys.stderr.write(f"\aALARM: {one_line(text)}\n")
-    return {"kind": "alarm", "wall": time.time(), "text": text}
 
 
 @contextmanager

@@ -90,6 +90,7 @@ def state_of(engine: Engine) -> dict[str, Any]:
         "latency_ms": engine.latency.summary(),
         "samples": asdict(engine.tally),
         "events": engine.n_events,
+        "alarm": engine.alarm,
     }
     if engine.hold.waiting is not None and engine.outlets is not None:
         state["arming"] = {"name": engine.hold.waiting.name, "source_id": engine.hold.waiting.source_id}

@@ -18,7 +18,9 @@ _STYLES = {
     "stale": "bold red",
     "lost": "bold red",
 }
-_NOTE_STYLES = {"onset": "bold red", "event": "red"} | dict.fromkeys(("lost", "stale", "gap", "warning"), "yellow")
+_NOTE_STYLES = {"onset": "bold red", "event": "red", "alarm": "bold red"} | dict.fromkeys(
+    ("lost", "stale", "gap", "warning"), "yellow"
+)
 
 
 class TerminalView:
@@ -69,6 +71,8 @@ class TerminalView:
             table.add_row("time", _clock(state["recording_s"]), "device", state["device"])
             if words := state.get("trust", {}).get("words"):
                 table.add_row("trust", Text(words, style="bold yellow"))
+        if words := state.get("alarm"):
+            table.add_row("alarm", Text(words, style="bold red"))
         return table
 
     def _bars(self, state: dict[str, Any]) -> RenderableType:

@@ -1,6 +1,8 @@
 """Cues: each is answered over the window behind it, however the samples are cut and whenever the cue is told."""
 
 import math
+import time
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -176,3 +178,35 @@ def test_markers_come_over_lsl_with_their_own_stamps(wait_until: Callable[..., N
     assert [cue.time for cue in found] == pytest.approx([sent, sent + 0.5], abs=1e-3)
     source.close()
     assert not source.connected
+
+
+def test_of_two_marker_streams_the_one_that_was_taken_is_taken_again_and_no_other_by_luck(
+    wait_until: Callable[..., None],
+) -> None:
+    import pylsl
+
+    from rtbci.sources.markers import MarkerSource
+
+    name = f"cues-{uuid.uuid4().hex[:8]}"
+
+    def outlet(source: str) -> pylsl.StreamOutlet:
+        return pylsl.StreamOutlet(pylsl.StreamInfo(name, "Markers", 1, 0, "string", f"{name}-{source}"))
+
+    def heard(text: str, sender: pylsl.StreamOutlet) -> bool:
+        sender.push_sample([text])
+        return text in [cue.text for cue in source.read()]
+
+    source = MarkerSource({"name": name})
+    mine = outlet("mine")
+    wait_until(lambda: heard("one", mine))
+    others = [outlet("second"), outlet("third")]
+    quiet_until = time.monotonic() + 3  # long enough to be known
+    wait_until(lambda: source.read() == [] and time.monotonic() > quiet_until)
+    assert source.connected
+    del mine
+    wait_until(lambda: source.read() == [] and "Choose one by source_id" in source.trouble, 20)
+    mine = outlet("mine")
+    wait_until(lambda: heard("two", mine), 20)
+    assert source.trouble == ""
+    assert others
+    source.close()

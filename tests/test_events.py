@@ -5,10 +5,12 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from disks import full
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rtbci.errors import RecordingError
+from rtbci.sinks import events
 from rtbci.sinks.events import COLUMNS, EventLog, read_events, write_events
 from rtbci.types import Event
 
@@ -59,6 +61,45 @@ def test_live_event_is_on_disk_before_the_log_is_closed(tmp_path: Path) -> None:
     log.close()
     with pytest.raises(ValueError, match="closed"):
         log.add(EVENTS[1])
+
+
+MANY = [Event(10.0 * n, 5.0, " ".join(["a label of some length"] * 20)) for n in range(40)]
+
+
+@pytest.mark.parametrize("n_before", [0, 1])
+def test_a_full_disk_loses_no_event_of_a_live_table(
+    n_before: int, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_RETRY_S", 0.0)
+    path = small_disk / "live.tsv"
+    log = EventLog(path) if n_before else None
+    for event in MANY[:n_before]:
+        assert log is not None
+        log.add(event)
+    with full(small_disk):
+        log = log or EventLog(path)
+        for event in MANY[n_before:]:
+            log.add(event)
+        assert f"{path}: cannot be written: No space left on device" in log.trouble
+        assert f"of {len(MANY)} events are not in it yet" in log.trouble
+        written = read_events(path) if n_before else ()
+        assert list(written) == MANY[: len(written)]  # no line is torn
+        assert n_before <= len(written) < len(MANY)
+    log.tend()
+    assert log.trouble == ""
+    assert list(read_events(path)) == MANY
+    log.close()
+
+
+def test_a_disk_that_is_full_at_the_end_leaves_the_table_that_was_there(small_disk: Path) -> None:
+    log = EventLog(small_disk / "live.tsv")
+    for event in MANY:
+        log.add(event)
+    with full(small_disk):
+        log.close(400.0)
+        assert "No space left on device; no event is missing in it" in log.trouble
+        assert list(read_events(small_disk / "live.tsv")) == MANY
+    assert [p.name for p in small_disk.iterdir()] == ["live.tsv"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 import json
-import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -46,16 +44,7 @@ def test_the_state_is_written_once_a_minute(tmp_path: Path) -> None:
     assert len(read(tmp_path / "log")) == 1
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "small"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True).returncode:
-        pytest.skip("may not mount a small disk")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
+@pytest.mark.parametrize("small_disk", ["64k"], indirect=True)
 def test_a_full_disk_raises_nothing_and_the_lost_lines_are_counted(
     small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

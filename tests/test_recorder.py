@@ -9,7 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ import pylsl
 import pytest
 import pyxdf
 from cutting import make_pipeline
+from disks import full
 
 import rtbci
 from rtbci.config import DecisionConfig
@@ -154,17 +155,6 @@ def test_a_file_is_closed_by_itself_when_the_process_that_began_it_is_killed(
     assert stream["footer"]["info"]["sample_count"] == [str(len(stream["time_stamps"]))]
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 1 MB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True).returncode:
-        pytest.skip("may not mount a small disk")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
 def test_a_disk_that_fills_is_said_aloud_and_the_file_is_closed_before(
     amp: str, small_disk: Path, wait_until: Wait
 ) -> None:
@@ -191,11 +181,9 @@ def test_a_disk_that_was_filled_at_once_leaves_what_was_written_readable(
     recorder = Recorder(small_disk, reserve_bytes=0)
     path = recorder.start(amp, [predicate({"name": amp})])
     wait_until(lambda: recorder.recorded_s > 2, 20)
-    with open(small_disk / "ballast", "wb", buffering=0) as ballast, suppress(OSError):
-        while ballast.write(bytes(4096)) == 4096:
-            pass
-    time.sleep(2)
-    recorder.stop()
+    with full(small_disk):
+        time.sleep(2)
+        recorder.stop()
     assert_whole(path, 100)
 
 
@@ -301,6 +289,27 @@ def test_tagging_the_recording_of_a_live_run_gives_the_live_events_again(
     tagged = rtbci.tag(pipeline, again).events
     assert len(live) > 0
     assert [(e.onset, e.duration, e.label) for e in tagged] == [(e.onset, e.duration, e.label) for e in live]
+
+
+def test_a_disk_that_is_full_delays_the_event_table_and_nothing_else(small_disk: Path, wait_until: Wait) -> None:
+    wavering(small_disk.parent / "drawn.rtbci")
+    name, table = f"night-{uuid.uuid4().hex[:8]}", small_disk / "live.tsv"
+    spec = EngineSpec(str(small_disk.parent / "drawn.rtbci"), {"name": name}, events=str(table))
+    with (
+        EngineProcess(spec) as engine,
+        process(run_replay, Replay([RECORDING], name=name, speed=8.0, wait_for_consumer=True)),
+    ):
+        status = engine.reader.status
+        with full(small_disk):
+            wait_until(lambda: "No space left on device" in status().get("alarm", ""), 30)
+            wait_until(lambda: status()["events"] > 5, 30)
+            assert not table.exists()
+        wait_until(lambda: status()["alarm"] == "", 30)
+        engine.stop()
+        log = engine.reader.new_log()
+    assert [line["text"].split(":")[0].split(" is")[0] for line in log if line["kind"] == "alarm"] == [str(table)] * 2
+    happened = [(line["onset"], line["duration"]) for line in log if line["kind"] == "event"]
+    assert [(e.onset, e.duration) for e in rtbci.sinks.events.read_events(table)] == happened
 
 
 def test_the_engine_killed_in_mid_run_loses_nothing_of_the_recording(tmp_path: Path, wait_until: Wait) -> None:

@@ -219,12 +219,18 @@ class Window(Hands):
     def _show_alarm(self, *, alive: bool) -> None:
         on = self.book.open if alive else []
         old = alive and self.feed is not None and is_old(self.feed.state)
-        self.alarm.set_ringing(bool(on) or old)
-        self.header.alarm = self._alarm_words(on) if on else ""
+        disk = self._disk_words() if alive else ""
+        self.alarm.set_ringing(bool(on) or old or bool(disk))
+        self.header.alarm = "   ".join(words for words in (self._alarm_words(on), disk) if words)
 
     def _alarm_words(self, on: list[Entry]) -> str:
         now = self.feed.state.get("recording_s", 0.0) if self.feed is not None else 0.0
         return "   ".join(f"{e.label.upper()} for {max(0.0, now - e.onset):.0f} s" for e in on)
+
+    def _disk_words(self) -> str:
+        """What is not written at present, of the event table or of the recording."""
+        state = self.feed.state if self.feed is not None else {}
+        return str(state.get("alarm") or (state.get("recording") or {}).get("alarm") or "")
 
     # -- how it looks -----------------------------------------------------------------------------------------
 

@@ -5,9 +5,11 @@ Columns after J. Dan et al., SzCORE, Epilepsia 2024: onset and duration in secon
 
 from __future__ import annotations
 
+import errno
 import io
 import math
 import os
+import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +23,7 @@ COLUMNS = ("onset", "duration", "eventType", "confidence", "channels", "dateTime
 NOT_AVAILABLE = "n/a"
 
 _SEIZURE, _BACKGROUND = "sz", "bckg"
+_RETRY_S = 5.0
 _MAX_BYTES = 64 * 2**20  # a table of a million events; beyond, the file is something else
 
 
@@ -61,30 +64,80 @@ def read_events(path: str | Path) -> tuple[Event, ...]:
 
 
 class EventLog:
-    """The table of a live session: each event is on disk when `add` returns; `close` makes it a finished table."""
+    """The table of a live session: each event is on disk when `add` returns; `close` makes it a finished table.
+
+    A disk that takes no more raises nothing: `trouble` says so, and what is not written follows once it takes it.
+    """
 
     def __init__(self, path: str | Path, start: datetime | None = None) -> None:
         self.path = Path(path)
         self.start = start
         self.events: list[Event] = []
-        replace_text(self.path, _line(COLUMNS))
-        self._file: io.TextIOWrapper | None = self.path.open("a", encoding="utf-8", newline="")
+        self.trouble = ""
+        self._n_written = 0
+        self._file: io.FileIO | None = None  # from the first time that the disk takes it
+        self._size = 0  # of the whole lines in it
+        self._retry_at = 0.0
+        self._closed = False
+        self._write()
 
     def add(self, event: Event) -> None:
         """Append one event that has ended; onset in seconds from the start of the session."""
-        if self._file is None:
+        if self._closed:
             raise ValueError(f"{self.path}: the event log is closed")
         self.events.append(event)
-        self._file.write(_line(_row(event, self.start, None)))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self._write()
+
+    def tend(self) -> None:
+        """Try again, a while after the disk took no more."""
+        if self.trouble and time.monotonic() >= self._retry_at:
+            self._write()
 
     def close(self, duration_s: float | None = None) -> None:
         """Rewrite the table with the recording's duration, now that it is known: as `write_events` would."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            write_events(self.path, self.events, self.start, duration_s)
+            self.trouble = ""
+        except OSError as error:
+            self._write()
+            self.trouble = self._words(error)
         if self._file is not None:
             self._file.close()
             self._file = None
-            write_events(self.path, self.events, self.start, duration_s)
+
+    def _write(self) -> None:
+        try:
+            if self._file is None:
+                replace_text(self.path, _line(COLUMNS))
+                self._file = open(self.path, "r+b", buffering=0)  # noqa: SIM115
+                self._size = self._file.seek(0, os.SEEK_END)
+            rows = (_line(_row(event, self.start, None)) for event in self.events[self._n_written :])
+            self._append("".join(rows).encode())
+        except OSError as error:
+            self.trouble, self._retry_at = self._words(error), time.monotonic() + _RETRY_S
+        else:
+            self._n_written, self.trouble = len(self.events), ""
+
+    def _append(self, lines: bytes) -> None:
+        """All of them, or the file is again as it was."""
+        assert self._file is not None
+        self._file.seek(self._size)
+        try:
+            if self._file.write(lines) != len(lines):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._file.truncate(self._size)
+            raise
+        self._size += len(lines)
+
+    def _words(self, error: OSError) -> str:
+        left = len(self.events) - self._n_written
+        kept = "no event is missing in it" if not left else f"{left} of {len(self.events)} events are not in it yet"
+        return f"{self.path}: cannot be written: {error.strerror}; {kept}"
 
     def __enter__(self) -> EventLog:
         return self

@@ -36,15 +36,19 @@ _RING_HEAD = 64  # bytes: magic, capacity, n_channels, n_written
 _MAGIC = 0x72746263_69303031
 _MOST_ROWS = 1 << 60
 _READ_BYTES = 4 << 20  # of the log, at once
+LOG_BYTES = 8 << 20  # of it are kept, and as much of what was before
+_LOG, _OLD = "log.jsonl", ".old"
 _PREFIX, _OWNER = "rtbci-monitor-", "owner"  # a file that is locked while the process lives that made the folder
 _NEW_S = 5.0
+_LEAST_BYTES = 16 << 20  # of shared memory; containers are often given 64 MB
 _owned: dict[Path, BinaryIO] = {}
 
 
 def monitor_folder() -> Path:
     """A new folder for a monitor, in memory where the system has a place for that."""
     memory = Path("/dev/shm")
-    parent = memory if memory.is_dir() and os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _LEAST_BYTES
+    parent = memory if roomy else Path(tempfile.gettempdir())
     for other in parent.glob(f"{_PREFIX}*"):
         _remove_ownerless(other)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
@@ -74,7 +78,7 @@ class _Mapped:
         if size:
             beside = path.with_suffix(".part")
             with open(beside, "w+b") as file:
-                file.truncate(size)
+                _reserve(file, size)
                 self.memory = mmap.mmap(file.fileno(), size)
             self._unborn: tuple[Path, Path] | None = (beside, path)
         else:
@@ -85,6 +89,18 @@ class _Mapped:
     def publish(self) -> None:
         assert self._unborn is not None
         os.replace(*self._unborn)
+
+
+def _reserve(file: BinaryIO, size: int) -> None:
+    """Raises OSError where there is no room: who writes to a mapped page that cannot be had is killed by the system."""
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            file.truncate(size)
+    except OSError:
+        Path(file.name).unlink()
+        raise
 
 
 class Slot:
@@ -198,31 +214,42 @@ class MonitorWriter:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._slot = Slot(folder / "status", create=True)
-        self._log = open(folder / "log.jsonl", "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+        self._path = folder / _LOG
+        self._log = open(self._path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
         self._life = 0
         self.rings: Rings | None = None
 
     def open_rings(
         self, sfreq: float, n_channels: int, model_sfreq: float, n_inputs: int, hop_s: float, n_classes: int
     ) -> int:
-        """New rings for a stream that begins; returns their number, which the status names as `life`."""
+        """New rings for a stream that begins; returns their number, which the status names as `life`.
+
+        They are shorter where memory is scarce. Raises OSError where there is no room at all; then there are no rings.
+        """
         self._life += 1
+        self.rings = None
         for old in self.folder.glob(f"*-{self._life - 2}"):
             old.unlink(missing_ok=True)
         rows = {"signals": (sfreq, n_channels), "model": (model_sfreq, n_inputs), "scores": (1 / hop_s, n_classes)}
-        made = {
-            name: SharedRing(self.folder / f"{name}-{self._life}", _capacity(self.KEEP_S * rate, n), n)
-            for name, (rate, n) in rows.items()
-        }
-        self.rings = Rings(**made)
+        for keep_s in (self.KEEP_S, self.KEEP_S / 4, self.KEEP_S / 16):
+            sizes = {name: (_capacity(keep_s * rate, n), n) for name, (rate, n) in rows.items()}
+            free = shutil.disk_usage(self.folder).free - _LEAST_BYTES // 2
+            if sum(_ring_bytes(*size) for size in sizes.values()) < free or keep_s == self.KEEP_S / 16:
+                break
+        self.rings = Rings(**{n: SharedRing(self.folder / f"{n}-{self._life}", *size) for n, size in sizes.items()})
         return self._life
 
     def status(self, state: dict[str, Any]) -> None:
         self._slot.write(state)
 
     def log(self, kind: str, **what: Any) -> None:
-        """One line of what happened, with the wall clock."""
-        self._log.write(json_text({"kind": kind, "wall": time.time(), **what}) + "\n")
+        """One line of what happened, with the wall clock; lost where memory is full. Weeks of lines are not kept."""
+        with suppress(OSError):
+            if self._log.tell() > LOG_BYTES:
+                self._log.close()
+                os.replace(self._path, self._path.with_suffix(_OLD))
+                self._log = open(self._path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+            self._log.write(json_text({"kind": kind, "wall": time.time(), **what}) + "\n")
 
     def close(self) -> None:
         self._log.close()
@@ -242,7 +269,7 @@ class MonitorReader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._slot: Slot | None = None
-        self._log_at = 0
+        self._log_at, self._log_number = 0, 0  # bytes read, of the file with this inode
 
     def status(self) -> dict[str, Any]:
         """The newest state; {} before the engine has written one."""
@@ -254,9 +281,20 @@ class MonitorReader:
 
     def new_log(self) -> list[dict[str, Any]]:
         """Whole lines that were written since the last call."""
-        path = self.folder / "log.jsonl"
-        if not path.exists():
-            return []
+        path = self.folder / _LOG
+        with suppress(OSError):
+            now, old = path.stat(), path.with_suffix(_OLD)
+            if self._log_number not in (0, now.st_ino) or self._log_at > now.st_size:
+                before = self._log_at
+                lines = self._lines(old) if old.exists() and old.stat().st_ino == self._log_number else []
+                if self._log_at > before:
+                    return lines
+                self._log_at = 0
+            self._log_number = now.st_ino
+            return self._lines(path)
+        return []
+
+    def _lines(self, path: Path) -> list[dict[str, Any]]:
         with open(path, "rb") as file:
             file.seek(self._log_at)
             content = file.read(_READ_BYTES)

@@ -60,11 +60,15 @@ def _review(what: dict[str, Any], events: EventLog | None, log: Callable[..., No
     verdict = verdict if verdict in VERDICTS else ""
     if events is not None:
         path = review_path(events.path)
-        new = not path.exists()
-        with path.open("a", encoding="utf-8", newline="") as file:
-            if new:
-                file.write("\t".join(REVIEW_COLUMNS) + "\n")
-            file.write(f"{onset!r}\t{label}\t{verdict or 'n/a'}\t{note or 'n/a'}\n")
+        try:
+            new = not path.exists()
+            with path.open("a", encoding="utf-8", newline="") as file:
+                if new:
+                    file.write("\t".join(REVIEW_COLUMNS) + "\n")
+                file.write(f"{onset!r}\t{label}\t{verdict or 'n/a'}\t{note or 'n/a'}\n")
+        except OSError as error:
+            log("alarm", text=f"{path}: the verdict on {label} at {onset:.1f} s is not written: {error.strerror}")
+            return
     log("review", label=label, onset=onset, verdict=verdict, note=note)
 
 

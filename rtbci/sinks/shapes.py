@@ -44,6 +44,7 @@ LINES: dict[str, dict[str, Any]] = {
     "stale": {"age_s": NUMBER, "seconds": NUMBER},
     "caught_up": {"age_s": NUMBER, "seconds": NUMBER},
     "stalled": {"seconds": NUMBER},
+    "alarm": {"text": str},
     "error": {"text": str},
 }
 _NONE = type(None)
@@ -66,7 +67,7 @@ STATE: dict[str, Any] = {
     **_WITH_STREAM, "state": str, "pipeline": str, "classes": TEXTS, "query": {str: str}, "life": Number(0),
     "waiting_s": NUMBER, "wait_s": (NUMBER, _NONE), "silent_s": NUMBER, "probability": {str: Number(0, 1)}, "jitter_ms": NUMBER,
     "clock_offset_s": NUMBER, "quality": {str: str}, "newest_stamp": NUMBER,
-    "recording": (_RECORDING, _NONE), "trust": _TRUST,
+    "alarm": str, "recording": (_RECORDING, _NONE), "trust": _TRUST,
     "replay": (_REPLAY, _NONE),
 }  # fmt: skip
 LAYOUT: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pylsl
@@ -9,25 +10,29 @@ from pylsl.util import LostError
 from pylsl.util import TimeoutError as NotYet
 
 from rtbci.cues import Cue
+from rtbci.errors import StreamNotFound
 from rtbci.sources.clock import Clock
-from rtbci.sources.discovery import matches, one_of, predicate
+from rtbci.sources.discovery import Search
 from rtbci.sources.texts import pull_texts
 
 MAX_FIELDS, MAX_RATE = 64, 1000.0  # channels and Hz of markers; liblsl makes room at once for all that a stream says
+_RIVALS_EVERY_S = 1.0
 
 
 class MarkerSource:
     """The markers of one stream that a query finds, whenever it comes; when it is lost, it is looked for again."""
 
     def __init__(self, query: dict[str, str]) -> None:
-        self.query = query
-        self._resolver: Any = pylsl.ContinuousResolver(pred=predicate(query), forget_after=1.5)
+        self._search = Search(query)
+        self._stream: Any = None  # the newest that was taken
         self._inlet: Any = None
         self._clock = Clock()
+        self._rivals_due = 0.0
         self.connected = False
+        self.trouble = ""  # why a stream that was lost is not taken up again
 
     def read(self) -> list[Cue]:
-        """What came since; waits for nothing. Raises StreamNotFound where several sources answer."""
+        """What came since; waits for nothing. Raises StreamNotFound where several sources answer before one was taken."""
         if self._inlet is None and not self._find():
             return []
         try:
@@ -37,17 +42,28 @@ class MarkerSource:
             self._clock.look(self._inlet)
         except LostError:
             self._inlet, self.connected = None, False
+            self._search.lose(self._stream)
             return []
+        if time.monotonic() > self._rivals_due:
+            self._rivals_due = time.monotonic() + _RIVALS_EVERY_S
+            self._search.note_rivals(self._stream)
         offset_s = self._clock.offset_s
         return [Cue(stamp + offset_s, text) for text, stamp in texts]
 
     def _find(self) -> bool:
-        found = self._resolver.results() if self._resolver is not None else []
-        found = [s for s in found if matches(s, self.query)]
-        found = [s for s in found if s.channel_count() <= MAX_FIELDS and 0 <= s.nominal_srate() <= MAX_RATE]
-        if not found:
+        try:
+            stream = self._search.choose()
+        except StreamNotFound as error:
+            if self._stream is None:
+                raise
+            self.trouble = str(error)
             return False
-        stream = found[0] if len(found) == 1 else one_of(found, self.query)
+        if stream is None:
+            return False
+        if stream.channel_count() > MAX_FIELDS or not 0 <= stream.nominal_srate() <= MAX_RATE:
+            self._search.refuse(stream)
+            return False
+        self._stream, self.trouble = stream, ""
         self._inlet, self._clock = pylsl.StreamInlet(stream, recover=False), Clock()
         return True
 
@@ -65,4 +81,5 @@ class MarkerSource:
         """Let go of the stream and stop looking for others."""
         if self._inlet is not None:
             self._inlet.close_stream()
-        self._inlet, self._resolver, self.connected = None, None, False
+        self._search.close()
+        self._inlet, self.connected = None, False
