@@ -200,13 +200,13 @@ class GapGuard:
         if late.min() > limit:
             if self._from_the_future(float(window[0])):
                 yield Gap(self._last_time, float(window[0]), 0, CLOCK_FORWARD, filled=True)
-                self._move(float(late.min()))
+                self._set_clock(float(late.min()))
             else:
                 yield from self._account(chunk, round(float(late.min()) / self._period), float(late.min()))
         elif late.max() < -limit:
             yield Gap(self._last_time, float(window[0]), 0, "the stream's clock went back", filled=True)
             self._least_delay = np.inf
-            self._move(float(late.max()))
+            self._set_clock(float(late.max()))
         else:
             # Late once and back again: jitter, larger than was thought.
             self.jitter_s = abs(float(late[0])) / 6 * (1 + 1e-9)
@@ -247,7 +247,13 @@ class GapGuard:
         self._move(late_s, n_missing)
         self._lost.append((start + self._period / 2, end - self._period / 2, self._n))
 
-    def _move(self, late_s: float, n_missing: int = 0) -> None:
+    def _set_clock(self, late_s: float) -> None:
+        """Stamps are off by `late_s` from now on; those of before say nothing of loss any more."""
+        self._offset += late_s
+        self._least = self._least_before = np.inf
+        self._look_in = self._n_look
+
+    def _move(self, late_s: float, n_missing: int) -> None:
         """What was late by `late_s` is on time from now on."""
         self._offset += late_s - n_missing * self._period
         self._least -= late_s

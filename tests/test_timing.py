@@ -94,6 +94,15 @@ def test_a_clock_that_goes_back_loses_nothing_and_is_told() -> None:
     assert np.all(np.diff(out.times) > 0)
 
 
+@pytest.mark.parametrize("n_before", range(1000, 1000 + 130))
+def test_a_clock_may_go_back_at_any_sample_between_two_looks(n_before: int) -> None:
+    times = stamps(2000)
+    times[n_before:] -= 6.5
+    out, gaps = guard(times)
+    assert [(g.n_missing, g.cause) for g in gaps] == [(0, "the stream's clock went back")]
+    assert len(out) == len(times)
+
+
 def test_stamps_that_stand_still_do_not_stop_the_stream() -> None:
     times = stamps()
     times[5000:5100] = times[5000]

@@ -122,11 +122,13 @@ def soak(recording: Path, pipeline: str, hours: float, seed: int, console: Conso
     # Apart, on the whole recording: a break moves hops against samples, and so the level that the scores settle at.
     steady = Told(console, "offline, without faults", hours)
     drift = offline(replace(replay, faults=Faults()), Pipeline.load(pipeline), steady).drift()
+    ours, theirs = ([_span(e) for e in events] for events in (course.events, wanted.events))
+    unlike = next((f"; live {a}, offline {b}" for a, b in zip(ours, theirs, strict=False) if a != b), "")
     figures = {
         "every sample sent was received": f"{samples['received']} of {sent}",
         "processed and declared lost make the whole": f"{astray} of {n_all} samples astray, {wanted.gaps} gaps, "
         f"{samples['extra']} samples twice or too late",
-        "events are those of the offline answer": f"{len(course.events)} live, {len(wanted.events)} offline",
+        "events are those of the offline answer": f"{len(course.events)} live, {len(wanted.events)} offline{unlike}",
         "memory is flat": f"{grown:+.1f} MB from the second quarter to the last, {max(course.rss_mb):.0f} MB at most",
         "file handles are flat": f"{opened:+d}, {max(course.files)} at most",
         "latency is at the end as at the start": f"p99 {first:.2f} ms, then {last:.2f} ms",
@@ -135,7 +137,7 @@ def soak(recording: Path, pipeline: str, hours: float, seed: int, console: Conso
     kept = [
         samples["received"] == sent,
         astray <= ACCOUNTED_S * SFREQ * max(1.0, hours),
-        [_span(e) for e in course.events] == [_span(e) for e in wanted.events],
+        ours == theirs,
         grown < FLAT_MB,
         opened <= FLAT_FILES,
         last < 2 * first + 1,
