@@ -135,7 +135,7 @@ class Engine:
             return
         self._event_log.tend()
         if bool(self._event_log.trouble) != bool(self.alarm):
-            self._log("alarm", text=self._event_log.trouble or f"{self._event_log.path} is written again, and whole")
+            self._log("alarm", text=self._event_log.trouble or "the event table is written again, and whole")
         self.alarm = self._event_log.trouble
 
     def stop(self) -> None:

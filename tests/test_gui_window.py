@@ -103,6 +103,21 @@ def test_the_alarm_rings_while_what_is_shown_is_old(visit):
         assert here.window.alarm.ringing == rings
 
 
+def test_what_is_not_written_rings_and_reddens_the_top_line_until_it_is(visit):
+    here = visit()
+    here.play(2)
+    full, stopped = "the event table is not written: No space left on device", "recording stopped: only 60 MB are free"
+    for alarm, recording, words in (
+        ("", None, ""),
+        (full, None, full),
+        (full, {"on": False, "alarm": stopped}, f"{full}   {stopped}"),
+        ("", {"on": True, "alarm": ""}, ""),
+    ):
+        here.look(alarm=alarm, recording=recording)
+        assert here.window.header.alarm == words
+        assert here.window.alarm.ringing == bool(words)
+
+
 # -- keys ---------------------------------------------------------------------------------------------------------
 
 

@@ -123,6 +123,16 @@ class Stage:
         trust = {"level": "none", "masked": list(known), "inputs": 18, "words": words}
         self.run(13, valid=False, quality=known, trust=trust)
 
+    def full_disk(self) -> None:
+        alarm = "recording stopped: only 60 MB are free in /data; amp-1_20261121-2200.xdf is closed"
+        recording = {"on": False, "alarm": alarm, "size_bytes": 4.1e9, "free_bytes": 6e7}
+        left = "2 of 5 events are not in it yet"
+        self.run(
+            13,
+            recording=recording,
+            alarm=f"the event table is not written: No space left on device; {left} (/data/night.tsv)",
+        )
+
     def lost(self) -> None:
         self.run(13)
         assert self.window.feed is not None and self.window.feed.clock is not None
@@ -187,6 +197,8 @@ SHOTS = {
     "after-dark": Shot(Stage.afterwards),
     "after-light-4k": Shot(Stage.afterwards, size=(3840, 2160), light=True),
     "alarm-dark-4k": Shot(Stage.seizure, size=(3840, 2160), chosen=FEW),
+    "full-disk": Shot(Stage.full_disk),
+    "full-disk-small": Shot(Stage.full_disk, size=(640, 480), light=True),
     "lost-dark": Shot(Stage.lost),
     "lost-light": Shot(Stage.lost, light=True),
     "bad-channels": Shot(Stage.bad_channels, channels=32),

@@ -230,7 +230,8 @@ class Window(Hands):
     def _disk_words(self) -> str:
         """What is not written at present, of the event table or of the recording."""
         state = self.feed.state if self.feed is not None else {}
-        return str(state.get("alarm") or (state.get("recording") or {}).get("alarm") or "")
+        words = (state.get("alarm"), (state.get("recording") or {}).get("alarm"))
+        return "   ".join(str(each) for each in words if each)
 
     # -- how it looks -----------------------------------------------------------------------------------------
 

@@ -129,8 +129,8 @@ def _clock(state: Json) -> Fact:
 def _recording(recording: Json | None) -> Fact:
     if not recording:
         return Fact("off")
-    if alarm := str(recording.get("alarm", "")):
-        return Fact(alarm, True)
+    if recording.get("alarm"):  # the header has the words
+        return Fact("in trouble" if recording.get("on") else "not recording", True)
     free = recording.get("free_bytes", 0)
     return Fact(
         f"{_size(recording.get('size_bytes', 0))} · {_size(free)} free", free < 2**30 or not recording.get("on")

@@ -137,7 +137,7 @@ class EventLog:
     def _words(self, error: OSError) -> str:
         left = len(self.events) - self._n_written
         kept = "no event is missing in it" if not left else f"{left} of {len(self.events)} events are not in it yet"
-        return f"{self.path}: cannot be written: {error.strerror}; {kept}"
+        return f"the event table is not written: {error.strerror}; {kept} ({self.path})"
 
     def __enter__(self) -> EventLog:
         return self
