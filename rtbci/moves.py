@@ -30,7 +30,7 @@ def follow(engine: Engine, moved: Moved) -> None:
     if place.seek or not moved.exact:
         _elsewhere(engine, session, place)
     elif place.paused:
-        engine._log("pause", recorded_s=place.recorded_s)
+        engine.publisher.log("pause", recorded_s=place.recorded_s)
     else:
         _go_on(engine, session, place)
 
@@ -38,22 +38,22 @@ def follow(engine: Engine, moved: Moved) -> None:
 def _go_on(engine: Engine, session: Session, place: Place) -> None:
     until, speed = place.stamp - place.stalled_s, place.speed or 1.0
     session.guard.go_on(until, place.stamp, speed)
-    if engine.outlets is not None and session.begun:
-        engine.outlets.span("move", place.stamp, until=until, speed=speed)
-    engine._log("move", until=until, since=place.stamp, speed=place.speed, recorded_s=place.recorded_s)
+    if session.begun:
+        engine.publisher.span("move", place.stamp, until=until, speed=speed)
+    engine.publisher.log("move", until=until, since=place.stamp, speed=place.speed, recorded_s=place.recorded_s)
 
 
 def _elsewhere(engine: Engine, session: Session, place: Place) -> None:
     """As if the stream had ended, and another had begun."""
     info, was_s = session.info, session.next_index / session.info.sfreq
     for piece in session.guard.flush():
-        engine._piece(piece)
-    engine._decided(session.live.decision.flush(), local_clock())
-    engine._end_span()
+        engine.take(piece)
+    engine.publisher.decided(session.live.decision.flush(), local_clock())
+    engine.end_span()
     session.begun, session.away_since = False, None
     session.live.reset()
     session.guard = GapGuard(engine.pipeline.config.gaps, info.sfreq, place.speed or 1)
     engine.furthest_s = max(engine.furthest_s, was_s)
     session.next_index = round(place.recorded_s * info.sfreq)
-    engine._open_rings(session)
-    engine._log("seek", **{"from": round(was_s, 3), "to": round(session.next_index / info.sfreq, 3)})
+    engine.publisher.open_rings(session)
+    engine.publisher.log("seek", **{"from": round(was_s, 3), "to": round(session.next_index / info.sfreq, 3)})

@@ -82,19 +82,19 @@ def state_of(engine: Engine) -> dict[str, Any]:
         "pipeline": engine.pipeline.name,
         "classes": list(engine.pipeline.classes),
         "query": engine.spec.query,
-        "life": engine.life,
+        "life": engine.publisher.life,
         "waiting_s": round(time.monotonic() - engine.began, 1) if session is None else 0.0,
         "wait_s": engine.spec.wait_s,
         "silent_s": round(engine.source.silent_s, 2),
         "probability": dict(zip(engine.pipeline.classes, engine.probability, strict=False)),
         "latency_ms": engine.latency.summary(),
         "samples": asdict(engine.tally),
-        "events": engine.n_events,
-        "alarm": engine.alarm,
+        "events": engine.publisher.n_events,
+        "alarm": engine.publisher.alarm,
     }
-    if engine.hold.waiting is not None and engine.outlets is not None:
+    if engine.hold.waiting is not None and engine.publisher.outlets is not None:
         state["arming"] = {"name": engine.hold.waiting.name, "source_id": engine.hold.waiting.source_id}
-        state["outlets"] = engine.outlets.source_ids
+        state["outlets"] = engine.publisher.outlets.source_ids
     if session is None:
         return state
     clock_age_s = session.clock.age_s

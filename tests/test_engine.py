@@ -90,7 +90,7 @@ def test_a_replay_over_lsl_gives_the_answer_of_the_file(
     live = read_events(tmp_path / "live.tsv")
     assert [(e.onset, e.duration, e.label) for e in live] == [(e.onset, e.duration, e.label) for e in wanted.events]
     assert len(live) > 0
-    assert [d.time for d in engine.detections if not d.closed] == list(wanted.confirmed)
+    assert [d.time for d in engine.publisher.detections if not d.closed] == list(wanted.confirmed)
     assert (engine.tally.filled, engine.tally.lost) == (0, 0)
 
 

@@ -49,7 +49,7 @@ class Live:
         self.got: list[Chunk] = []
         self.log: list[dict[str, Any]] = []
         self.engine = Engine(pipeline, EngineSpec("", {"name": name}), on_scores=self.got.append)
-        self.engine._log = lambda kind, **what: self.log.append({"kind": kind, **what})  # type: ignore[method-assign]
+        self.engine.publisher.log = lambda kind, **what: self.log.append({"kind": kind, **what})  # type: ignore[method-assign]
         self._wait_until = wait_until
         self._asked: list[dict[str, Any]] = []
 
@@ -72,7 +72,7 @@ class Live:
 
     @property
     def events(self) -> list[tuple[float, float, str]]:
-        return [(d.event.onset, d.event.duration, d.event.label) for d in self.engine.detections if d.closed]
+        return [(d.event.onset, d.event.duration, d.event.label) for d in self.engine.publisher.detections if d.closed]
 
 
 @contextmanager
@@ -142,7 +142,7 @@ def test_a_replay_that_is_paused_and_changes_its_speed_gives_the_answer_of_the_f
     np.testing.assert_array_equal(scores.valid, wanted.scores.valid)
     assert running.events == spans(wanted.events)
     assert len(running.events) > 3
-    assert [d.time for d in running.engine.detections if not d.closed] == list(wanted.confirmed)
+    assert [d.time for d in running.engine.publisher.detections if not d.closed] == list(wanted.confirmed)
     assert (running.engine.tally.gaps, running.engine.tally.received) == (0, recording.n_samples)
     assert not {"gap", "stale", "lost"} & set(running.kinds())
     assert latency["p99"] < 1000

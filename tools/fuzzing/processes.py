@@ -22,6 +22,7 @@ from rtbci.gui.marks import Marks
 from rtbci.gui.settings import Settings
 from rtbci.gui.words import facts, sentence
 from rtbci.hold import Hold
+from rtbci.publisher import Publisher
 from rtbci.sinks.events import EventLog, read_events
 from rtbci.sinks.journal import Journal
 from rtbci.sinks.layout import read_layout
@@ -127,14 +128,15 @@ def command(data: bytes) -> None:
     theirs.send_bytes(data)
     what = wire.receive(ours)
     engine: Any = object.__new__(Engine)
-    engine.hold, engine.recording, engine.outlets, engine.monitor, engine.stopping = Hold(), None, None, None, False
-    engine._event_log = EventLog(SCRATCH / "command.tsv")
+    engine.hold, engine.recording, engine.stopping = Hold(), None, False
+    engine.publisher = Publisher(bundled())
+    engine.publisher.table = EventLog(SCRATCH / "command.tsv")
     engine.session = SimpleNamespace(live=_live())
     engine.source = SimpleNamespace(replay=SimpleNamespace(say=lambda line: line.encode()))
     engine.command(what)
     json.dumps(engine.recording, allow_nan=False)
     assert 0 <= _live().decision.threshold <= 1
-    engine._event_log.close(1.0)
+    engine.publisher.finish(1.0)
     read_events(SCRATCH / "command.tsv")
 
 
