@@ -32,12 +32,9 @@ def design(config: FilterConfig, sfreq: float) -> npt.NDArray[np.float64]:
 class Sos:
     """Stage: a cascade of second-order sections, started as if the first sample had lasted forever."""
 
-    SHORT = 32  # samples; up to here one matrix product is ahead of sosfilt, whose call alone takes 30 µs
-
     def __init__(self, sos: npt.NDArray[np.float64]) -> None:
         self.sos = np.ascontiguousarray(sos, np.float64)
         self._rest_state = signal.sosfilt_zi(self.sos)[:, :, None] if len(self.sos) else None
-        self._lifted: dict[int, npt.NDArray[np.float64]] = {}
         self.reset()
 
     def reset(self) -> None:
@@ -49,24 +46,8 @@ class Sos:
         if self._zi is None:
             # So that an electrode's offset does not ring.
             self._zi = self._rest_state * chunk.data[0].astype(np.float64)
-        if len(chunk) > self.SHORT:
-            data, self._zi = signal.sosfilt(self.sos, chunk.data, axis=0, zi=self._zi)
-            return Chunk(data, chunk.times, chunk.valid)
-        n_states, shape = 2 * len(self.sos), self._zi.shape
-        result = self._lift(len(chunk)) @ np.concatenate([self._zi.reshape(n_states, -1), chunk.data])
-        self._zi = result[:n_states].reshape(shape)
-        return Chunk(result[n_states:], chunk.times, chunk.valid)
-
-    def _lift(self, n: int) -> npt.NDArray[np.float64]:
-        """The linear map from (state, n samples) to (state after them, n filtered samples): sosfilt of each unit vector."""
-        if n not in self._lifted:
-            n_states = 2 * len(self.sos)
-            unit = np.eye(n_states + n)
-            filtered, state = signal.sosfilt(
-                self.sos, unit[n_states:], axis=0, zi=unit[:n_states].reshape(len(self.sos), 2, -1)
-            )
-            self._lifted[n] = np.concatenate([state.reshape(n_states, -1), filtered])
-        return self._lifted[n]
+        data, self._zi = signal.sosfilt(self.sos, chunk.data, axis=0, zi=self._zi)
+        return Chunk(data, chunk.times, chunk.valid)
 
 
 class Resampler:

@@ -132,6 +132,6 @@ def test_the_live_answer_with_bad_channels_is_that_of_a_file_with_them(wait_unti
         engine.stop()
         thread.join(10)
     scores = Chunk.join(got)
-    np.testing.assert_allclose(scores.data, wanted.data, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(scores.data, wanted.data)
     np.testing.assert_array_equal(scores.valid, wanted.valid)
     assert level == "reduced"

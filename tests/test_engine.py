@@ -85,7 +85,7 @@ def test_a_replay_over_lsl_gives_the_answer_of_the_file(
         wait_until(lambda: engine.tally.received == recording.n_samples, 60)
         wait_until(lambda: sum(map(len, got)) == len(wanted.scores), 10)
     scores = Chunk.join(got)
-    np.testing.assert_allclose(scores.data, wanted.scores.data, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(scores.data, wanted.scores.data)
     np.testing.assert_array_equal(scores.valid, wanted.scores.valid)
     live = read_events(tmp_path / "live.tsv")
     assert [(e.onset, e.duration, e.label) for e in live] == [(e.onset, e.duration, e.label) for e in wanted.events]

@@ -1,4 +1,8 @@
-"""The network's step in numpy, for short pieces on a CPU: torch spends more on a call than eight samples take.
+"""The network's step in numpy, for a CPU: torch spends more on a call than eight samples take.
+
+However the samples are cut, each answer comes of the same operations on arrays of the same shape, to the last bit: a
+product or a convolution of many rows at once is summed in another order than of one, by BLAS as by torch, and a
+probability at its threshold would then fall to one side or the other with the cut.
 
 One stream; the buffers belong to the object, so each thread needs its own. All exact rewritings of an LSTM step:
 sigmoid(x) = (tanh(x / 2) + 1) / 2 makes one tanh serve all four gates, with the halves folded into the weights;
@@ -13,11 +17,12 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor, nn
 
-from rtbci.models.conv_lstm import ConvLSTM
+from rtbci.models.conv_lstm import ConvLSTM, SpatialConvLSTM
 from rtbci.models.lstm import LSTMTagger
 from rtbci.models.network import Network
 
 F32: TypeAlias = npt.NDArray[np.float32]
+Recurrent: TypeAlias = LSTMTagger | ConvLSTM | SpatialConvLSTM
 
 MAX_STEPS = 64  # of the LSTM: the length of the buffers; a longer piece is cut
 MAX_HOP_VALUES = 100_000
@@ -25,9 +30,9 @@ MAX_HOP_VALUES = 100_000
 
 def has_numpy_step(network: Network) -> bool:
     """Whether `NumpyStep` can run it, in buffers of a sane size: on a wide or long hop it is not ahead anyhow."""
-    if not isinstance(network, LSTMTagger | ConvLSTM) or not network.causal:
+    if not isinstance(network, Recurrent) or not network.causal:
         return False
-    seen = network.kernel if isinstance(network, ConvLSTM) else network.hop
+    seen = network.hop if isinstance(network, LSTMTagger) else network.kernel
     return seen * network.n_channels <= MAX_HOP_VALUES
 
 
@@ -35,11 +40,12 @@ class NumpyStep:
     """x (time, channels) -> logits (time // hop, n_classes); the state is the network's, in arrays."""
 
     def __init__(self, network: Network) -> None:
-        assert isinstance(network, LSTMTagger | ConvLSTM)
+        assert isinstance(network, Recurrent)
         assert network.causal
         self.shapes = network.state_shapes()
         self.conv = _Conv(network) if isinstance(network, ConvLSTM) else None
-        self.stride = 1 if self.conv else network.hop  # LSTM steps per logit
+        self.neighbours = _Neighbours(network) if isinstance(network, SpatialConvLSTM) else None
+        self.stride = network.hop if isinstance(network, LSTMTagger) else 1  # LSTM steps per logit
         max_steps = max(MAX_STEPS // self.stride, 1) * self.stride
         self.max_samples = max_steps // self.stride * network.hop
         self.layers = [_Layer(layer, max_steps, doubled=i > 0) for i, layer in enumerate(_lstms(network))]
@@ -65,11 +71,13 @@ class NumpyStep:
         if self.conv:
             x, context = self.conv(x, state[0])  # (time // hop, filters)
             new.append(context)
+        elif self.neighbours:
+            x = self.neighbours(x)
         for layer in self.layers:
             at = len(new)
             x, h, c = layer(x, state[at], state[at + 1])  # (steps, units), twice the hidden state
             new += (h, c)
-        logits = np.dot(x[self.stride - 1 :: self.stride], self.dense)
+        logits = _by_row(x[self.stride - 1 :: self.stride], self.dense)
         logits += self.bias
         return logits, tuple(new)
 
@@ -101,7 +109,7 @@ class _Layer:
     def __call__(self, x: F32, h: F32, c: F32) -> tuple[F32, F32, F32]:
         n_steps = len(x)
         projected = self.projected[:n_steps]
-        np.dot(x, self.kernel, projected)
+        _by_row(x, self.kernel, projected)
         np.add(projected, self.bias, projected)
         cell = self.gates[4]
         cell[:] = c[0]
@@ -146,13 +154,35 @@ class _Conv:
         end = self.n_context + len(x)
         self.buffer[: self.n_context] = context[0]
         self.buffer[self.n_context : end] = x
-        z = np.dot(self.windows[: len(x) // self.hop], self.kernel)
+        z = _by_row(self.windows[: len(x) // self.hop], self.kernel)
         z += self.bias
         np.maximum(z, 0, out=z)  # (time // hop, filters)
         return z, self.buffer[None, end - self.n_context : end].copy()
 
 
-def _lstms(network: LSTMTagger | ConvLSTM) -> list[nn.LSTM]:
+class _Neighbours:
+    """A convolution (relu) over neighbouring channels, each step for itself: (steps, channels) -> (steps, width)."""
+
+    def __init__(self, network: SpatialConvLSTM) -> None:
+        self.n_seen = network.kernel
+        self.kernel = _array(network.conv.weight.T)
+        self.bias = _array(network.conv.bias)
+
+    def __call__(self, x: F32) -> F32:
+        seen = np.ascontiguousarray(np.lib.stride_tricks.sliding_window_view(x, self.n_seen, axis=1))
+        z: F32 = np.matmul(seen, self.kernel)  # (steps, channels - kernel + 1, filters), one product a step
+        z += self.bias
+        np.maximum(z, 0, out=z)
+        return z.reshape(len(x), -1)
+
+
+def _by_row(x: F32, kernel: F32, out: F32 | None = None) -> F32:
+    """x @ kernel, one product a row."""
+    product: F32 = np.matmul(x[:, None], kernel, out=None if out is None else out[:, None])
+    return product[:, 0]
+
+
+def _lstms(network: Recurrent) -> list[nn.LSTM]:
     return [layer for layer in network.lstm.layers if isinstance(layer, nn.LSTM)]
 
 

@@ -15,8 +15,6 @@ from rtbci.models.numpy_step import F32, NumpyStep, has_numpy_step
 StepState: TypeAlias = tuple[Any, ...]
 """The network's state in the back end's own arrays: to be handed back to the same back end, and not written to."""
 
-LONG = 48  # steps of the LSTM, from which on torch's fused loop is ahead of numpy's calls
-
 
 class Step(Protocol):
     """x float32 (time, channels), state -> logits float32 (time // hop, n_classes), state."""
@@ -44,28 +42,32 @@ class TorchStep:
         return logits[0].float().cpu().numpy(), state
 
 
-class CpuStep:
-    """Short pieces by numpy, long ones by torch; one state, of numpy arrays, for both."""
+class HopByHop:
+    """A step that is given one hop at a time, so that the cut cannot change a bit of the answer: see numpy_step."""
 
-    def __init__(self, network: Network) -> None:
-        self.short = NumpyStep(network)
-        self.long = TorchStep(network)
-        self.long_samples = LONG * (network.hop if self.short.conv else 1)
+    def __init__(self, step: Step, hop: int) -> None:
+        self.step, self.hop = step, hop
 
     def initial_state(self) -> StepState:
-        return self.short.initial_state()
+        return self.step.initial_state()
 
     def __call__(self, x: F32, state: StepState) -> tuple[F32, StepState]:
-        if len(x) < self.long_samples:
-            return self.short(x, state)
-        logits, new = self.long(x, tuple(map(torch.from_numpy, state)))
-        return logits, tuple(tensor.numpy() for tensor in new)
+        if len(x) <= self.hop:
+            return self.step(x, state)
+        parts = []
+        for start in range(0, len(x), self.hop):
+            logits, state = self.step(x[start : start + self.hop], state)
+            parts.append(logits)
+        return np.concatenate(parts), state
 
 
 def make_step(network: Network, device: torch.device | str = "cpu") -> Step:
-    """The fastest step for this tagger on this device, with its weights as they are now."""
-    if torch.device(device).type == "cpu" and has_numpy_step(network):
-        return CpuStep(network)
+    """The step for this tagger on this device, with its weights as they are now.
+
+    On a CPU no cut of the samples changes a bit of the answer; on a GPU it may change the last ones.
+    """
+    if torch.device(device).type == "cpu" and network.causal:
+        return NumpyStep(network) if has_numpy_step(network) else HopByHop(TorchStep(network), network.hop)
     return TorchStep(network, device)
 
 

@@ -90,14 +90,19 @@ class Judge:
         self._device = device
 
     def __call__(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        import torch
-
-        with torch.inference_mode():
-            logits, _ = self._network(torch.from_numpy(windows).to(self._device))
-        scores = probabilities(logits.float().cpu().numpy(), self._activation)
+        # On a CPU one by one: torch sums many in another order than one, and no cut may change a bit of the answer.
+        batches = windows[:, None] if self._device == "cpu" else windows[None]
+        scores = probabilities(np.concatenate([self._logits(batch) for batch in batches]), self._activation)
         if self._network.per_sample:
             scores = scores[:, -self._hop :].mean(axis=1, keepdims=True)
         return scores
+
+    def _logits(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        import torch
+
+        with torch.inference_mode():
+            logits: torch.Tensor = self._network(torch.tensor(batch, device=self._device))[0]
+            return logits.float().cpu().numpy()
 
 
 class WindowTagger:
@@ -106,7 +111,7 @@ class WindowTagger:
     Of a network with an answer for each sample, the answer of a hop is the mean over the newest hop's samples.
     """
 
-    BATCH = 32  # windows of one call of the network, at the most
+    BATCH = 32  # windows of one call, at the most
 
     def __init__(
         self, network: Any, n_channels: int, n_classes: int, window: int, hop: int, activation: Activation, device: str,
