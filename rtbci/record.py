@@ -13,10 +13,11 @@ from rtbci.about import about
 from rtbci.errors import StreamNotFound
 from rtbci.plain import json_text, one_line
 from rtbci.sinks.recorder import Recorder, size_text
-from rtbci.sources.discovery import check_sizes, one_of, predicate
+from rtbci.sources.discovery import check_sizes, matches, one_of, predicate
 
 _OTHERS_S = 1.2  # the first to answer need not be the only one
 _START_S = 10.0
+_SILENT_S = 2.0  # without an answer to liblsl's questions, of which there are two a second
 _TAIL_S = 0.6  # LabRecorder fetches twice a second, and leaves behind what it has not fetched
 
 
@@ -33,16 +34,16 @@ def record_streams(
             return
         check_sizes(stream)
         recorder.start(stream.name(), [predicate(_identity(stream))])
-        progress = _Progress(stream.name(), json)
+        presence, progress = _Presence(stream), _Progress(stream.name(), json)
         try:
             while not asked() and (seconds is None or recorder.recorded_s < seconds + _TAIL_S):
-                for alarm in recorder.tend():
+                for alarm in recorder.tend() + presence.look():
                     sys.stderr.write(f"\nALARM: {one_line(alarm)}\n")
-                progress.show(recorder.state())
+                progress.show(recorder.state() | {"stream_answers": presence.answers})
                 time.sleep(0.1)
         finally:
             closed = recorder.stop()
-        progress.show(recorder.state(), last=True)
+        progress.show(recorder.state() | {"stream_answers": presence.answers}, last=True)
     if not closed:
         sys.stderr.write("\nLabRecorder is still closing its file, and will do so by itself\n")
     sys.stderr.writelines(f"\n{path}: {size_text(path.stat().st_size)}\n" for path in recorder.files)
@@ -54,7 +55,7 @@ def find_stream(query: dict[str, str], wait_s: float | None, asked: Any = lambda
     while not asked():
         # Peers that are named are asked half a second after the multicast.
         if pylsl.resolve_bypred(predicate(query), 1, _OTHERS_S):
-            found = pylsl.resolve_bypred(predicate(query), 64, _OTHERS_S)
+            found = [s for s in pylsl.resolve_bypred(predicate(query), 64, _OTHERS_S) if matches(s, query)]
             if found:
                 return found[0] if len(found) == 1 else one_of(found, query)
         if time.monotonic() > deadline:
@@ -69,6 +70,31 @@ def _identity(stream: Any) -> dict[str, str]:
     if not stream.source_id():
         return {"uid": stream.uid()}
     return {"source_id": stream.source_id(), "name": stream.name(), "hostname": stream.hostname()}
+
+
+class _Presence:
+    """Whether the recorded stream is there: of one that goes away LabRecorder says nothing, and waits."""
+
+    def __init__(self, stream: Any) -> None:
+        self._name, self._identity = stream.name(), _identity(stream)
+        self._resolver = pylsl.ContinuousResolver(pred=predicate(self._identity), forget_after=_SILENT_S)
+        self._due = time.monotonic() + _SILENT_S
+        self.answers = True
+
+    def look(self) -> list[str]:
+        """What is to be shouted."""
+        now = time.monotonic()
+        if now < self._due:
+            return []
+        self._due = now + 0.5
+        before, self.answers = self.answers, any(matches(s, self._identity) for s in self._resolver.results())
+        if self.answers == before:
+            return []
+        if self.answers:
+            return [f"{self._name} answers again"]
+        if "uid" in self._identity:
+            return [f"{self._name} does not answer any more; without a source id it cannot return to this recording"]
+        return [f"{self._name} does not answer any more; when it is back, the recording goes on"]
 
 
 class LiveRecording:

@@ -210,3 +210,31 @@ def test_of_two_marker_streams_the_one_that_was_taken_is_taken_again_and_no_othe
     assert source.trouble == ""
     assert others
     source.close()
+
+
+def test_a_marker_stream_whose_clock_does_not_answer_is_told_of(
+    wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pylsl
+
+    from rtbci.sources import markers
+
+    class Mute(markers.Clock):
+        known = False
+        answers = False
+
+        def look(self, inlet: object) -> None:
+            self.known = self.answers
+
+    monkeypatch.setattr(markers, "Clock", Mute)
+    monkeypatch.setattr(markers, "_CLOCK_WAIT_S", 0.2)
+    name = f"cues-{uuid.uuid4().hex[:8]}"
+    outlet = pylsl.StreamOutlet(pylsl.StreamInfo(name, "Markers", 1, 0, "string", name))
+    source = markers.MarkerSource({"name": name})
+    wait_until(lambda: source.read() == [] and "so its markers have no time" in source.trouble)
+    assert not source.connected
+    Mute.answers = True
+    wait_until(lambda: source.read() == [] and source.connected)
+    assert source.trouble == ""
+    assert outlet
+    source.close()

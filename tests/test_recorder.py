@@ -207,12 +207,42 @@ def test_two_streams_that_match_are_not_chosen_from(amp: str, wait_until: Wait) 
             find_stream({"name": amp}, 20.0)
 
 
-def test_rtbci_record_ends_cleanly_on_sigterm_with_its_file_closed(amp: str, tmp_path: Path, wait_until: Wait) -> None:
+def rtbci_record(name: str, folder: Path) -> "subprocess.Popen[str]":
     code = (
         "from pathlib import Path; from rtbci.record import record_streams;"
-        f"record_streams({{'name': {amp!r}}}, Path({str(tmp_path)!r}), None, json=True)"
+        f"record_streams({{'name': {name!r}}}, Path({str(folder)!r}), None, json=True)"
     )
-    command = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_rtbci_record_tells_of_a_stream_that_goes_and_takes_it_up_again(tmp_path: Path, wait_until: Wait) -> None:
+    name = f"amp-{uuid.uuid4().hex[:8]}"
+    path, size = tmp_path, 0
+
+    def grown() -> bool:
+        return any(p.stat().st_size > size + 10_000 for p in path.glob("*.xdf"))
+
+    def answers(command: "subprocess.Popen[str]") -> bool:
+        assert command.stdout is not None
+        return bool(json.loads(command.stdout.readline())["stream_answers"])
+
+    with process(amplifier, name, name):
+        command = rtbci_record(name, tmp_path)
+        wait_until(grown, 30)
+    wait_until(lambda: not answers(command), 10)
+    size = max(p.stat().st_size for p in path.glob("*.xdf"))
+    with process(amplifier, name, name):
+        wait_until(lambda: answers(command), 30)
+        wait_until(grown, 30)
+        command.send_signal(signal.SIGTERM)
+        _, err = command.communicate(timeout=10)
+    assert command.returncode == 0
+    assert f"ALARM: {name} does not answer any more; when it is back, the recording goes on" in err
+    assert f"ALARM: {name} answers again" in err
+
+
+def test_rtbci_record_ends_cleanly_on_sigterm_with_its_file_closed(amp: str, tmp_path: Path, wait_until: Wait) -> None:
+    command = rtbci_record(amp, tmp_path)
     wait_until(lambda: any(p.stat().st_size > 10_000 for p in tmp_path.glob("*.xdf")), 30)
     command.send_signal(signal.SIGTERM)
     began = time.monotonic()

@@ -3,8 +3,9 @@ import pytest
 import torch
 
 import rtbci.models
+from rtbci.models.device import resolve_device
 from rtbci.models.numpy_step import NumpyStep, has_numpy_step
-from rtbci.models.step import HopByHop, TorchStep, faster_device, make_step
+from rtbci.models.step import HopByHop, TorchStep, make_step
 
 NETWORKS = [
     ("lstm_tagger", {"n_channels": 4, "units": (8, 6, 7), "n_classes": 2}),
@@ -138,7 +139,7 @@ def test_every_tagger_has_a_step(kind, sizes, step):
 
 @pytest.mark.parametrize("kind", ["conv_lstm", "small_lstm"])
 def test_the_faster_device_is_one_that_is_there(kind):
-    device = faster_device(rtbci.models.build(kind, n_channels=3))
+    device = resolve_device(rtbci.models.build(kind, n_channels=3), "auto")
     assert device == "cpu" or torch.cuda.is_available()
 
 

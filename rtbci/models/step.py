@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from time import perf_counter
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -69,23 +68,3 @@ def make_step(network: Network, device: torch.device | str = "cpu") -> Step:
     if torch.device(device).type == "cpu" and network.causal:
         return NumpyStep(network) if has_numpy_step(network) else HopByHop(TorchStep(network), network.hop)
     return TorchStep(network, device)
-
-
-def faster_device(network: Network, n_hops: int = 8) -> str:
-    """Either "cpu" or "cuda": whichever answers a short piece (or one epoch) sooner on this machine."""
-    if not torch.cuda.is_available():
-        return "cpu"
-    return min(("cpu", "cuda"), key=lambda device: call_s(network, device, n_hops))
-
-
-def call_s(network: Network, device: str, n_hops: int = 8, n_calls: int = 50) -> float:
-    """Median seconds of one answer: a piece of n_hops for a tagger, a window for an epoch network."""
-    step = make_step(network, device) if network.window is None else TorchStep(network, device)
-    x = np.zeros((network.window or n_hops * network.hop, network.n_channels), np.float32)
-    state = step.initial_state()
-    times = []
-    for _ in range(n_calls):
-        start = perf_counter()
-        step(x, state)
-        times.append(perf_counter() - start)
-    return float(np.median(times))

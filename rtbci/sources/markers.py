@@ -17,6 +17,7 @@ from rtbci.sources.texts import pull_texts
 
 MAX_FIELDS, MAX_RATE = 64, 1000.0  # channels and Hz of markers; liblsl makes room at once for all that a stream says
 _RIVALS_EVERY_S = 1.0
+_CLOCK_WAIT_S = 6.0  # liblsl measures a host's clock within 5 s
 
 
 class MarkerSource:
@@ -27,9 +28,10 @@ class MarkerSource:
         self._stream: Any = None  # the newest that was taken
         self._inlet: Any = None
         self._clock = Clock()
+        self._found_at = 0.0
         self._rivals_due = 0.0
         self.connected = False
-        self.trouble = ""  # why a stream that was lost is not taken up again
+        self.trouble = ""  # why a stream is not taken up
 
     def read(self) -> list[Cue]:
         """What came since; waits for nothing. Raises StreamNotFound where several sources answer before one was taken."""
@@ -65,6 +67,7 @@ class MarkerSource:
             return False
         self._stream, self.trouble = stream, ""
         self._inlet, self._clock = pylsl.StreamInlet(stream, recover=False), Clock()
+        self._found_at = time.monotonic()
         return True
 
     def _open(self) -> bool:
@@ -75,6 +78,11 @@ class MarkerSource:
         except NotYet:
             return False
         self.connected = self._clock.known
+        if self.connected:
+            self.trouble = ""
+        elif time.monotonic() - self._found_at > _CLOCK_WAIT_S:
+            host = self._stream.hostname()
+            self.trouble = f"the clock of {host} does not answer, so its markers have no time; does UDP pass to it?"
         return self.connected
 
     def close(self) -> None:
