@@ -63,11 +63,14 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def _source() -> Path:
-    """The folder that rtbci was installed from (PEP 610), else the one it lies in."""
+    """The checkout that rtbci lies in, else the folder that it was installed from (PEP 610)."""
+    here = Path(__file__).parents[1]
+    if (here / ".git").exists():
+        return here
     try:
         origin = json.loads(distribution("rtbci").read_text("direct_url.json") or "{}").get("url", "")
     except PackageNotFoundError:
         origin = ""
     if origin.startswith("file://"):
         return Path(unquote(urlparse(origin).path))
-    return Path(__file__).parent
+    return here
