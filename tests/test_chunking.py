@@ -40,8 +40,8 @@ PIPELINES = {
     "sliding_window": lambda: make_pipeline(
         "stacked_lstm", sizes={"units": (8,), "window": 128, "n_classes": 1}, window_hop=16
     ),
-    "channel_lstm": lambda: make_pipeline("channel_lstm", sizes={"window": 64, "n_classes": 1}, window_hop=8),
-    "small_lstm": lambda: make_pipeline("small_lstm", sizes={"window": 50, "n_classes": 1}, window_hop=5),
+    "channel_lstm": lambda: make_pipeline("channel_lstm", sizes={"window": 64, "n_classes": 1}, window_hop=32),
+    "small_lstm": lambda: make_pipeline("small_lstm", sizes={"window": 50, "n_classes": 1}, window_hop=25),
     "msfbcnn": lambda: make_pipeline("msfbcnn", sizes={"window": 256, "n_classes": 1}, window_hop=32),
     "covariance": lambda: make_pipeline("covariance", sizes={"window": 64, "n_classes": 1}, window_hop=16),
     "answers_for_each_sample": lambda: make_pipeline(

@@ -296,7 +296,7 @@ def test_tagging_the_recording_of_a_live_run_gives_the_live_events_again(
     name = f"night-{uuid.uuid4().hex[:8]}"
     spec = EngineSpec(str(path), {"name": name}, events=str(tmp_path / "live.tsv"), hold=True)
     # The recorder is the first consumer: the engine joins a stream that is under way.
-    replay = Replay([RECORDING], name=name, speed=4.0, wait_for_consumer=True, faults=faults)
+    replay = Replay([RECORDING], name=name, speed=8.0, wait_for_consumer=True, faults=faults)
     with EngineProcess(spec) as engine, process(run_replay, replay) as sender:
         recording = LiveRecording(tmp_path, engine)
         alarms = follow(
