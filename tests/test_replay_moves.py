@@ -13,7 +13,6 @@ import numpy as np
 import pylsl
 import pytest
 from cutting import make_pipeline
-from promises import SHOWN_S
 from xdf_kit import XdfStream, write_xdf
 
 import rtbci
@@ -148,8 +147,6 @@ def test_a_replay_that_is_paused_and_changes_its_speed_gives_the_answer_of_the_f
     assert not {"gap", "lost"} & set(running.kinds())
     during = running.kinds()[running.kinds().index("pause") :]
     assert "stale" not in during[: during.index("move")]
-    if SHOWN_S <= 1.0:  # a machine that has nothing else to do
-        assert "stale" not in running.kinds()
     assert latency["p99"] < 1000
     again = rtbci.open_recording(beside.write(tmp_path / "live.xdf"))
     np.testing.assert_allclose(again.times(), recording.times(), rtol=0, atol=1e-3)
