@@ -52,7 +52,7 @@ def hop_by_hop(network):
 
 @pytest.mark.parametrize("make", [NumpyStep, TorchStep, hop_by_hop])
 def test_a_step_is_the_network_however_its_samples_are_cut(network, make):
-    n_hops = 300
+    n_hops = 120
     x = signal(network, n_hops)
     whole = network(torch.tensor(x)[None])[0][0].detach().numpy()
     for seed in range(5):
