@@ -40,7 +40,7 @@ class TerminalView:
         """The whole view for the newest state."""
         happened = Group(*self._happened) if self._happened else Text("nothing yet", style="dim")
         return Panel(
-            Group(self._facts(state), Text(), self._bars(state), Text(), happened),
+            Group(self._facts(state), *_doubts(state), Text(), self._bars(state), Text(), happened),
             title=Text(self._title),
             title_align="left",
         )
@@ -69,10 +69,6 @@ class TerminalView:
                 "filters", f"{state['filter_delay_s'] * 1e3:.0f} ms group delay",
             )  # fmt: skip
             table.add_row("time", _clock(state["recording_s"]), "device", state["device"])
-            if words := state.get("trust", {}).get("words"):
-                table.add_row("trust", Text(words, style="bold yellow"))
-        if words := state.get("alarm"):
-            table.add_row("alarm", Text(words, style="bold red"))
         return table
 
     def _bars(self, state: dict[str, Any]) -> RenderableType:
@@ -91,6 +87,12 @@ class TerminalView:
         for value in self._trace:
             trace.append(_BLOCKS[min(8, int(value * 8.999))], style="red" if value >= threshold else "green")
         return Group(table, trace)
+
+
+def _doubts(state: dict[str, Any]) -> list[Text]:
+    """Whole sentences, on lines of their own: in the table's columns they would crowd out all else."""
+    said = (("trust", state.get("trust", {}).get("words"), "bold yellow"), ("alarm", state.get("alarm"), "bold red"))
+    return [Text(f"{name}  {words}", style=style) for name, words, style in said if words]
 
 
 def _bar(value: float, width: int) -> Text:
