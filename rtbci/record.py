@@ -13,7 +13,7 @@ from rtbci.about import about
 from rtbci.errors import StreamNotFound
 from rtbci.plain import json_text, one_line
 from rtbci.sinks.recorder import Recorder, size_text
-from rtbci.sources.discovery import check_sizes, matches, one_of, predicate
+from rtbci.sources.discovery import Search, check_sizes, matches, one_of, predicate
 
 _OTHERS_S = 1.2  # the first to answer need not be the only one
 _START_S = 10.0
@@ -77,7 +77,7 @@ class _Presence:
 
     def __init__(self, stream: Any) -> None:
         self._name, self._identity = stream.name(), _identity(stream)
-        self._resolver = pylsl.ContinuousResolver(pred=predicate(self._identity), forget_after=_SILENT_S)
+        self._search = Search(self._identity, _SILENT_S)
         self._due = time.monotonic() + _SILENT_S
         self.answers = True
 
@@ -87,7 +87,7 @@ class _Presence:
         if now < self._due:
             return []
         self._due = now + 0.5
-        before, self.answers = self.answers, any(matches(s, self._identity) for s in self._resolver.results())
+        before, self.answers = self.answers, bool(self._search.answering())
         if self.answers == before:
             return []
         if self.answers:

@@ -70,7 +70,7 @@ def damaged(n_samples: int) -> Chunk:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_does_not_depend_on_the_cutting(name: str) -> None:
-    whole = damaged(5000) if name in ("montage", "average", "electrodes") else eeg(3000)
+    whole = damaged(5000) if name in ("montage", "average", "electrodes") else eeg(5000)
     wanted = STAGES[name]().process(whole)
     for seed in SEEDS:
         assert_same(through(STAGES[name](), cut(whole, seed)), wanted)

@@ -130,7 +130,7 @@ def test_a_cable_that_is_out_is_shown_within_a_second_and_forgotten_two_after_it
     assert 4.5 < max(line["age_s"] for line in failure.log("caught_up")) < 5 + BACK_S
 
 
-@pytest.mark.parametrize("seconds", [8])
+@pytest.mark.parametrize("seconds", [5, 8])
 def test_a_network_that_drops_packets_is_not_left_to_tcp(bench: Bench, seconds: int, wait_until: Wait) -> None:
     """TCP waits as long again as it has waited: after 8 s some 5 s more, after 10 min two minutes."""
     failure = Failure(bench, wait_until)

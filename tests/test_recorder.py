@@ -217,10 +217,10 @@ def rtbci_record(name: str, folder: Path) -> "subprocess.Popen[str]":
 
 def test_rtbci_record_tells_of_a_stream_that_goes_and_takes_it_up_again(tmp_path: Path, wait_until: Wait) -> None:
     name = f"amp-{uuid.uuid4().hex[:8]}"
-    path, size = tmp_path, 0
+    size = 0
 
     def grown() -> bool:
-        return any(p.stat().st_size > size + 10_000 for p in path.glob("*.xdf"))
+        return any(p.stat().st_size > size + 10_000 for p in tmp_path.glob("*.xdf"))
 
     def answers(command: "subprocess.Popen[str]") -> bool:
         assert command.stdout is not None
@@ -230,7 +230,7 @@ def test_rtbci_record_tells_of_a_stream_that_goes_and_takes_it_up_again(tmp_path
         command = rtbci_record(name, tmp_path)
         wait_until(grown, 30)
     wait_until(lambda: not answers(command), 10)
-    size = max(p.stat().st_size for p in path.glob("*.xdf"))
+    size = max(p.stat().st_size for p in tmp_path.glob("*.xdf"))
     with process(amplifier, name, name):
         wait_until(lambda: answers(command), 30)
         wait_until(grown, 30)

@@ -11,7 +11,8 @@ and the loop carries 2h, which saves the last halving of each gate, with that ha
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ from rtbci.models.network import Network
 
 F32: TypeAlias = npt.NDArray[np.float32]
 Recurrent: TypeAlias = LSTMTagger | ConvLSTM | SpatialConvLSTM
+S = TypeVar("S")  # a network's state
 
 MAX_STEPS = 64  # of the LSTM: the length of the buffers; a longer piece is cut
 MAX_HOP_VALUES = 100_000
@@ -34,6 +36,17 @@ def has_numpy_step(network: Network) -> bool:
         return False
     seen = network.hop if isinstance(network, LSTMTagger) else network.kernel
     return seen * network.n_channels <= MAX_HOP_VALUES
+
+
+def in_pieces(step: Callable[[F32, S], tuple[F32, S]], x: F32, state: S, n_samples: int) -> tuple[F32, S]:
+    """step on pieces of n_samples, and on what is left, one after the other."""
+    if len(x) <= n_samples:
+        return step(x, state)
+    parts = []
+    for start in range(0, len(x), n_samples):
+        logits, state = step(x[start : start + n_samples], state)
+        parts.append(logits)
+    return np.concatenate(parts), state
 
 
 class NumpyStep:
@@ -56,13 +69,7 @@ class NumpyStep:
         return tuple(np.zeros((1, *shape), np.float32) for shape in self.shapes)
 
     def __call__(self, x: F32, state: tuple[F32, ...]) -> tuple[F32, tuple[F32, ...]]:
-        if len(x) <= self.max_samples:
-            return self._piece(x, state)
-        parts = []
-        for start in range(0, len(x), self.max_samples):
-            logits, state = self._piece(x[start : start + self.max_samples], state)
-            parts.append(logits)
-        return np.concatenate(parts), state
+        return in_pieces(self._piece, x, state, self.max_samples)
 
     def _piece(self, x: F32, state: tuple[F32, ...]) -> tuple[F32, tuple[F32, ...]]:
         if not len(x):

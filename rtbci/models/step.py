@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from rtbci.models.network import Network
-from rtbci.models.numpy_step import F32, NumpyStep, has_numpy_step
+from rtbci.models.numpy_step import F32, NumpyStep, has_numpy_step, in_pieces
 
 StepState: TypeAlias = tuple[Any, ...]
 """The network's state in the back end's own arrays: to be handed back to the same back end, and not written to."""
@@ -51,13 +51,7 @@ class HopByHop:
         return self.step.initial_state()
 
     def __call__(self, x: F32, state: StepState) -> tuple[F32, StepState]:
-        if len(x) <= self.hop:
-            return self.step(x, state)
-        parts = []
-        for start in range(0, len(x), self.hop):
-            logits, state = self.step(x[start : start + self.hop], state)
-            parts.append(logits)
-        return np.concatenate(parts), state
+        return in_pieces(self.step, x, state, self.hop)
 
 
 def make_step(network: Network, device: torch.device | str = "cpu") -> Step:

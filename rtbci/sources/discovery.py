@@ -162,9 +162,9 @@ class Search:
     GRAVE_S = 1.3  # so long after a loss, what still answers is alive
     SETTLE_S = 0.7  # liblsl asks in waves: first by multicast, then each known peer
 
-    def __init__(self, query: dict[str, str]) -> None:
+    def __init__(self, query: dict[str, str], forget_s: float = FORGET_S) -> None:
         self.query = query
-        self._resolver: Any = pylsl.ContinuousResolver(pred=predicate(query), forget_after=self.FORGET_S)
+        self._resolver: Any = pylsl.ContinuousResolver(pred=predicate(query), forget_after=forget_s)
         self._refused: set[str] = set()
         self._rivals: set[tuple[str, str]] = set()
         self._lost: Any = None
@@ -172,7 +172,7 @@ class Search:
         self._found_since = 0.0
 
     def answering(self) -> list[Any]:
-        """The streams that match and have answered within FORGET_S."""
+        """The streams that match and have answered of late."""
         return [s for s in self._resolver.results() if s.uid() not in self._refused and matches(s, self.query)]
 
     def choose(self) -> Any:
