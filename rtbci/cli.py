@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from rtbci.errors import EngineFailed, RtbciError
-from rtbci.plain import one_line
+from rtbci.text import one_line
 
 
 class Commands(TyperGroup):
@@ -61,8 +61,8 @@ def demo(
     from rich.console import Console
 
     from rtbci import demo as play
-    from rtbci.front import print_json
     from rtbci.lsl_config import on_this_machine
+    from rtbci.provenance import print_json
 
     with on_this_machine():
         tell = print_json if json else lambda result: play.print_summary(result, Console())
@@ -94,8 +94,8 @@ def streams(
 
     from rich.table import Table
 
-    from rtbci.front import print_json
     from rtbci.lsl_config import quiet_lsl
+    from rtbci.provenance import print_json
 
     quiet_lsl()
     from rtbci.sources.discovery import list_streams
@@ -135,7 +135,7 @@ def run(
     json: Annotated[bool, typer.Option("--json", help="Print one line of state a second, as JSON.")] = False,
 ) -> None:
     """Run a pipeline on a live LSL stream; publish probabilities and events. Ctrl-C or SIGTERM ends it."""
-    from rtbci.demo import bundled
+    from rtbci.bundled import bundled
     from rtbci.live import run_live
 
     run_live(
@@ -261,7 +261,7 @@ def tag(
     json: Json = False,
 ) -> None:
     """Tag recordings offline, with the very stages of the live path, as fast as it goes."""
-    from rtbci.demo import bundled
+    from rtbci.bundled import bundled
     from rtbci.evaluation.report import tag_files
 
     tag_files(bundled(pipeline), recordings, out, device=device, json=json)
@@ -278,7 +278,7 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Score a pipeline against annotated recordings: SzCORE by event and by sample, false alarms, detection delay."""
-    from rtbci.demo import bundled
+    from rtbci.bundled import bundled
     from rtbci.evaluation.report import evaluate_files
 
     evaluate_files(bundled(pipeline), recordings, label or [], device=device, json=json)
@@ -291,7 +291,7 @@ def inspect(
     json: Json = False,
 ) -> None:
     """Say what a pipeline file or a recording is."""
-    from rtbci.demo import bundled
+    from rtbci.bundled import bundled
     from rtbci.inspection import inspect_file
 
     inspect_file(Path(bundled(file)), sfreq, json=json)
@@ -368,7 +368,7 @@ def bench_tag(
 ) -> None:
     """Tag a long 23-channel 256 Hz recording: times real time, on one core, and the memory that took."""
     from rtbci.bench.tagging import tagging_report
-    from rtbci.demo import bundled
+    from rtbci.bundled import bundled
 
     tagging_report(hours, bundled(pipeline), json=json)
 

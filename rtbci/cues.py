@@ -10,7 +10,7 @@ import numpy as np
 
 from rtbci.config import CueConfig
 from rtbci.models.tagger import Judge
-from rtbci.plain import one_line
+from rtbci.text import one_line
 from rtbci.types import Chunk
 
 

@@ -6,13 +6,12 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from rtbci.bundled import PIPELINE, RECORDING
 from rtbci.engine import EngineSpec
 from rtbci.evaluation.scoring import Scored, detection_delays, is_seizure, overlaps
 from rtbci.front import Watch
@@ -21,8 +20,6 @@ from rtbci.session import EngineProcess
 from rtbci.sources.recording import Recording, open_recording
 from rtbci.types import Event
 
-RECORDING = Path(str(files("rtbci") / "data" / "chb01_03_demo.edf"))
-PIPELINE = Path(str(files("rtbci") / "data" / "seizure_demo.rtbci"))
 QUIET_S = 2.0  # without a new sample after the replay has ended, nothing more is on the way
 
 
@@ -118,8 +115,3 @@ def print_summary(result: dict[str, Any], console: Console) -> None:
     ):
         table.add_row(f"[bold]{name}[/bold]", value)
     console.print(table)
-
-
-def bundled(path: str) -> str:
-    """The word `demo` stands for the bundled pipeline, unless a file bears that name."""
-    return str(PIPELINE) if path == "demo" and not Path(path).exists() else path

@@ -10,22 +10,22 @@ from typing import Any
 import numpy as np
 from pylsl import local_clock
 
+from rtbci.config import Number
 from rtbci.electrodes import Electrodes
 from rtbci.errors import StreamMismatch, StreamNotFound
 from rtbci.hold import Hold
 from rtbci.moves import follow
 from rtbci.pipeline import Pipeline, check_rate
-from rtbci.plain import one_line
 from rtbci.publisher import Publisher
 from rtbci.quality import Quality
 from rtbci.sinks.notes import take_note
-from rtbci.sinks.shapes import Number
 from rtbci.sources.control import Moved
 from rtbci.sources.discovery import predicate
 from rtbci.sources.lsl import ClockJumped, Connected, Item, Lost, LslSource
 from rtbci.sources.markers import MarkerSource
 from rtbci.staleness import Staleness
 from rtbci.status import Latency, Session, Tally, state_of
+from rtbci.text import one_line
 from rtbci.timing import GapGuard
 from rtbci.types import Chunk, Gap, StreamInfo
 

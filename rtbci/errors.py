@@ -1,6 +1,6 @@
 """The mistakes a user can make, each said in one clear line; everything else is a bug and keeps its traceback."""
 
-from rtbci.plain import one_line
+from rtbci.text import one_line
 
 
 class RtbciError(Exception):

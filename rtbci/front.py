@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from rich.live import Live
 
-from rtbci.about import about
 from rtbci.dashboard import DashboardProcess
 from rtbci.errors import EngineFailed, RtbciError
-from rtbci.plain import json_text, one_line
+from rtbci.provenance import about
 from rtbci.session import USER_MISTAKE, EngineProcess
 from rtbci.sinks.journal import Journal
 from rtbci.terminal import Terminal
+from rtbci.text import json_text, one_line
 from rtbci.view import TerminalView, describe
 
 if TYPE_CHECKING:
@@ -197,8 +197,3 @@ def stopped_by_signal(then: Callable[[], None] = lambda: None) -> Iterator[Calla
     finally:
         for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler)
-
-
-def print_json(value: dict[str, Any]) -> None:
-    """The one JSON object of a command, with the machine, versions and commit."""
-    print(json_text(value | about(), indent=1))

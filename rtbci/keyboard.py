@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from rtbci.errors import ConfigError
-from rtbci.plain import one_line
+from rtbci.text import one_line
 from rtbci.transport import Transport
 
 try:

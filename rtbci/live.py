@@ -13,12 +13,12 @@ from rtbci.front import Watch, stopped_by_signal
 from rtbci.lsl_config import quiet_lsl
 from rtbci.montage import microvolts
 from rtbci.pipeline_file import read_config
-from rtbci.plain import one_line
 from rtbci.record import LiveRecording
 from rtbci.session import EngineProcess
 from rtbci.sinks.journal import Journal
 from rtbci.sinks.recorder import Recorder
 from rtbci.sources.discovery import parse_query
+from rtbci.text import one_line
 
 
 def run_live(

@@ -9,11 +9,11 @@ from typing import Any
 
 import pylsl
 
-from rtbci.about import about
 from rtbci.errors import StreamNotFound
-from rtbci.plain import json_text, one_line
+from rtbci.provenance import about
 from rtbci.sinks.recorder import Recorder, size_text
 from rtbci.sources.discovery import Search, check_sizes, matches, one_of, predicate
+from rtbci.text import json_text, one_line
 
 _OTHERS_S = 1.2  # the first to answer need not be the only one
 _START_S = 10.0

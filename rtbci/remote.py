@@ -20,8 +20,8 @@ from pylsl.util import TimeoutError as NotYet
 
 from rtbci.errors import ConfigError
 from rtbci.flow import Flow
-from rtbci.plain import one_line
 from rtbci.sources.texts import pull_texts
+from rtbci.text import one_line
 from rtbci.transport import Place, Transport
 
 HEARD_S = 2.0

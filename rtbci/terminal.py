@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from rtbci.plain import plain
+from rtbci.text import plain
 
 
 class Terminal(Console):

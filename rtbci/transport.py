@@ -10,8 +10,8 @@ from typing import overload
 
 import pylsl
 
+from rtbci.config import Number, fits
 from rtbci.errors import ConfigError
-from rtbci.sinks.shapes import Number, fits
 from rtbci.types import Times
 
 LEAD_S = 0.1  # from a move to the first sample after it: consumers hear of it before

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from rtbci.config import Number, fits
 from rtbci.electrodes import MASKED, Mask
 from rtbci.montage import Montage
 from rtbci.pipeline import LivePipeline
-from rtbci.sinks.shapes import Number, fits
 
 Json = dict[str, Any]
 

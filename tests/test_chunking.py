@@ -125,7 +125,7 @@ def test_the_gap_guard_does_not_depend_on_the_cutting() -> None:
 
 
 def test_the_bundled_pipeline_does_not_depend_on_the_cutting_of_real_eeg() -> None:
-    from rtbci.demo import PIPELINE, RECORDING
+    from rtbci.bundled import PIPELINE, RECORDING
 
     if not PIPELINE.exists():
         pytest.skip("the bundled pipeline has not been built")
@@ -146,7 +146,7 @@ def test_the_bundled_pipeline_does_not_depend_on_the_cutting_of_real_eeg() -> No
 
 
 def test_tagging_a_recording_equals_its_samples_pushed_one_by_one() -> None:
-    from rtbci.demo import PIPELINE, RECORDING
+    from rtbci.bundled import PIPELINE, RECORDING
 
     if not PIPELINE.exists():
         pytest.skip("the bundled pipeline has not been built")

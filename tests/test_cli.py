@@ -13,7 +13,7 @@ import pytest
 from cutting import make_pipeline
 
 import rtbci
-from rtbci.demo import RECORDING
+from rtbci.bundled import RECORDING
 
 Wait = Callable[..., None]
 

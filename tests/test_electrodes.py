@@ -8,8 +8,8 @@ from cutting import INFO, PAIRS, SFREQ, eeg, make_pipeline
 from test_engine import Wait, replaying, unique
 
 import rtbci
+from rtbci.bundled import RECORDING
 from rtbci.config import MaskConfig, MontageConfig, NoScaling
-from rtbci.demo import RECORDING
 from rtbci.electrodes import Electrodes
 from rtbci.engine import Engine, EngineSpec
 from rtbci.faults import BadChannel, Faults

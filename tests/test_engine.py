@@ -15,8 +15,8 @@ import pytest
 from cutting import make_pipeline
 
 import rtbci
+from rtbci.bundled import PIPELINE, RECORDING
 from rtbci.config import DecisionConfig
-from rtbci.demo import PIPELINE, RECORDING
 from rtbci.engine import Engine, EngineSpec
 from rtbci.errors import StreamMismatch, StreamNotFound
 from rtbci.faults import Faults

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from rtbci.demo import PIPELINE, RECORDING
+from rtbci.bundled import PIPELINE, RECORDING
 from rtbci.engine import EngineSpec
 from rtbci.gui.app import dashboard_main
 from rtbci.replay import Replay, run_replay

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from rtbci.demo import RECORDING
+from rtbci.bundled import RECORDING
 
 Wait = Callable[..., None]
 REPLAY = (sys.executable, "-c", "from rtbci.cli import main; main()", "replay", str(RECORDING))

@@ -12,7 +12,7 @@ from cutting import make_pipeline
 from network import Network, network
 from promises import BACK_S, SHOWN_S
 
-from rtbci.demo import RECORDING
+from rtbci.bundled import RECORDING
 
 SFREQ = 256.0
 RTBCI = [sys.executable, "-m", "rtbci.cli"]

@@ -56,7 +56,7 @@ def test_the_commands_on_the_bundled_files_work_as_pasted(name: str, tmp_path: P
 
 
 def test_the_python_example_works_as_pasted(tmp_path: Path) -> None:
-    from rtbci.demo import PIPELINE, RECORDING
+    from rtbci.bundled import PIPELINE, RECORDING
 
     example = next(block for block in blocks() if "import rtbci" in block)
     (tmp_path / "my.rtbci").write_bytes(PIPELINE.read_bytes())

@@ -20,8 +20,8 @@ from cutting import make_pipeline
 from disks import full
 
 import rtbci
+from rtbci.bundled import PIPELINE, RECORDING
 from rtbci.config import DecisionConfig
-from rtbci.demo import PIPELINE, RECORDING
 from rtbci.engine import EngineSpec
 from rtbci.errors import RecordingError, StreamNotFound
 from rtbci.faults import Faults

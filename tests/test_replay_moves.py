@@ -16,8 +16,8 @@ from cutting import make_pipeline
 from xdf_kit import XdfStream, write_xdf
 
 import rtbci
+from rtbci.bundled import RECORDING
 from rtbci.config import DecisionConfig
-from rtbci.demo import RECORDING
 from rtbci.engine import Engine, EngineSpec
 from rtbci.pipeline import Pipeline
 from rtbci.playback import Playback

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from rtbci.bench.soak import seeded_faults, soak
 from rtbci.bench.tagging import write_noise
-from rtbci.demo import PIPELINE
+from rtbci.bundled import PIPELINE
 
 
 def test_a_short_soak_accounts_for_every_sample_and_gives_the_offline_events(tmp_path: Path) -> None:

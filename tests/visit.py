@@ -16,7 +16,7 @@ from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication, QInputDialog
 
-from rtbci.demo import PIPELINE, RECORDING
+from rtbci.bundled import PIPELINE, RECORDING
 from rtbci.gui.app import OwnEngine
 from rtbci.gui.pickers import Picker
 from rtbci.gui.settings import Settings

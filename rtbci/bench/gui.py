@@ -50,7 +50,7 @@ def gui_report(*, json: bool, **sizes: Any) -> None:
     """Measure and print."""
     from rich.console import Console
 
-    from rtbci.front import print_json
+    from rtbci.provenance import print_json
 
     result = bench_gui(**sizes)
     if json:

@@ -14,8 +14,8 @@ import numpy as np
 from rich.console import Console
 
 from rtbci.config import FilterConfig, MontageConfig, PipelineConfig
-from rtbci.front import print_json
 from rtbci.lsl_config import on_this_machine
+from rtbci.provenance import print_json
 
 ROUNDS = 2
 SKIP = 20  # chunks at the start of each round, while everything is still cold

@@ -17,12 +17,12 @@ import psutil
 from rich.console import Console
 
 from rtbci.bench.tagging import SFREQ, write_noise
-from rtbci.demo import PIPELINE
+from rtbci.bundled import PIPELINE
 from rtbci.engine import EngineSpec
 from rtbci.faults import BadChannel, Faults
-from rtbci.front import print_json
 from rtbci.lsl_config import on_this_machine
 from rtbci.pipeline import Pipeline
+from rtbci.provenance import print_json
 from rtbci.replay import RECONNECT_S, Replay, cut
 from rtbci.session import EngineProcess, one_thread_each
 from rtbci.sources.recording import open_recording

@@ -117,7 +117,7 @@ def step_report(*, json: bool, **sizes: Any) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from rtbci.front import print_json
+    from rtbci.provenance import print_json
 
     result = bench_step(**sizes)
     if json:

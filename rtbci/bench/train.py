@@ -124,7 +124,7 @@ def train_report(*, json: bool, **sizes: Any) -> None:
     """Measure and print."""
     from rich.console import Console
 
-    from rtbci.front import print_json
+    from rtbci.provenance import print_json
 
     result = bench_train(**sizes)
     if json:

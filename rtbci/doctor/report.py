@@ -9,9 +9,9 @@ from rich.text import Text
 
 from rtbci.doctor import machine, network
 from rtbci.doctor.finding import Finding
-from rtbci.front import print_json
-from rtbci.plain import one_line
+from rtbci.provenance import print_json
 from rtbci.terminal import Terminal
+from rtbci.text import one_line
 
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from PyQt6.QtCore import QRect, QSize, Qt
 from PyQt6.QtGui import QPainter, QPaintEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
@@ -11,21 +9,9 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 from rtbci.gui.feed import Clock
 from rtbci.gui.theme import Theme
 from rtbci.gui.timeline import Timeline
+from rtbci.text import clock_text, wall_text
 
 STEPS_S = (1, 2, 5, 10, 20, 30, 60)
-
-
-def clock_text(seconds: float) -> str:
-    """h:mm:ss of a recording."""
-    sign = "-" if seconds < 0 else ""
-    minutes, rest = divmod(abs(seconds) + 1e-6, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{sign}{hours:d}:{minutes:02d}:{int(rest):02d}"
-
-
-def wall_text(wall: float) -> str:
-    """hh:mm:ss of a place's own time."""
-    return datetime.fromtimestamp(wall + 1e-6).strftime("%H:%M:%S")
 
 
 class Axis(QWidget):

@@ -10,11 +10,11 @@ from PyQt6.QtCore import QAbstractTableModel, QModelIndex, Qt, pyqtSignal
 from PyQt6.QtGui import QColor
 from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
-from rtbci.gui.axis import clock_text
 from rtbci.gui.book import Book, Entry
 from rtbci.gui.theme import Theme
 from rtbci.gui.words import tip
 from rtbci.sinks.events import write_events
+from rtbci.text import clock_text
 from rtbci.types import Event
 
 COLUMNS = ("Onset", "Length", "Peak", "What", "")

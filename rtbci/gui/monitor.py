@@ -6,7 +6,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QGridLayout, QLabel, QWidget
 
-from rtbci.gui.axis import Axis, clock_text, wall_text
+from rtbci.gui.axis import Axis
 from rtbci.gui.feed import Clock, Feed
 from rtbci.gui.labels import Labels
 from rtbci.gui.marks import Marks
@@ -15,6 +15,7 @@ from rtbci.gui.strip import Legend, Strip
 from rtbci.gui.theme import Theme
 from rtbci.gui.timeline import Timeline
 from rtbci.gui.trend import Trend
+from rtbci.text import clock_text, wall_text
 
 
 class Monitor(QWidget):

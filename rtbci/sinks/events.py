@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from rtbci.errors import RecordingError
-from rtbci.plain import plain
+from rtbci.text import plain
 from rtbci.types import Event
 
 COLUMNS = ("onset", "duration", "eventType", "confidence", "channels", "dateTime", "recordingDuration")

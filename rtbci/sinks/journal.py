@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-from rtbci.plain import json_text
+from rtbci.text import json_text
 
 MAX_BYTES = 10_000_000
 KEEP = 9  # old files: FILE.1 is the youngest

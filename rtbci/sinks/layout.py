@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rtbci.sinks.shapes import LAYOUT, fits
+from rtbci.config import fits
+from rtbci.sinks.shapes import LAYOUT
 from rtbci.types import StreamInfo
 
 if TYPE_CHECKING:

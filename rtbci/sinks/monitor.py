@@ -21,8 +21,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from rtbci.plain import json_text
 from rtbci.sinks.shapes import is_line, state_in
+from rtbci.text import json_text
 from rtbci.types import Chunk
 
 try:

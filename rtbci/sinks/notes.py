@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rtbci.plain import one_line
 from rtbci.sinks.events import EventLog
 from rtbci.sinks.outlets import Outlets
+from rtbci.text import one_line
 from rtbci.types import Event
 
 VERDICTS = ("", "confirmed", "rejected")

@@ -8,7 +8,7 @@ from typing import Any
 import pylsl
 
 from rtbci.decisions import Detection
-from rtbci.plain import json_text
+from rtbci.text import json_text
 from rtbci.types import Chunk, StreamInfo
 
 GRACE_S = 0.2  # an outlet that goes away takes along what it has not yet sent

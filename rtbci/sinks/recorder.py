@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from rtbci.errors import RecordingError
-from rtbci.plain import file_name
+from rtbci.text import file_name
 
 RESERVE_BYTES = 64 << 20  # left free, so that the file can be closed and the machine goes on
 STALLED_S = 15.0

@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeGuard
 
-LARGEST = 1e15  # of a number: beyond, arithmetic and the clock's words fail
-
-
-class Number:
-    """A finite number."""
-
-    def __init__(self, least: float = -LARGEST, most: float = LARGEST) -> None:
-        self.least, self.most = least, most
-
-    def __contains__(self, value: object) -> bool:
-        return isinstance(value, int | float) and self.least <= value <= self.most
-
+from rtbci.config import Number, fits
 
 NUMBER, RATE, PACE = Number(), Number(1e-3, 1e6), Number(0.0, 1e6)
 TEXTS = [str]
@@ -75,28 +64,6 @@ LAYOUT: dict[str, Any] = {
     "classes": TEXTS, "labels": TEXTS, "hop_s": Number(1e-6, 1e6), "speed": PACE, "scaled": bool, "weights": [NUMBER],
     "begins_s": (NUMBER, _NONE),
 }  # fmt: skip
-
-
-def fits(value: object, shape: Any) -> bool:
-    """Whether a value has a shape; keys that a shape does not name may be there."""
-    if isinstance(shape, tuple):
-        return any(fits(value, one) for one in shape)
-    if isinstance(shape, Number):
-        return value in shape
-    if isinstance(shape, list):
-        return isinstance(value, list) and all(fits(each, shape[0]) for each in value)
-    if isinstance(shape, dict):
-        if not isinstance(value, dict):
-            return False
-        if str in shape:
-            return all(fits(each, shape[str]) for each in value.values())
-        return all(_has(value, key, of) for key, of in shape.items())
-    return isinstance(value, shape)
-
-
-def _has(value: dict[str, Any], key: str, shape: Any) -> bool:
-    name = key.removesuffix("?")
-    return fits(value[name], shape) if name in value else name != key
 
 
 def is_line(value: object) -> TypeGuard[dict[str, Any]]:

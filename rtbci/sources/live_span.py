@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from rtbci.config import Number
 from rtbci.pace import Pace
-from rtbci.sinks.shapes import Number
 from rtbci.types import Event, Flags, Times
 
 Stream = Mapping[str, Any]

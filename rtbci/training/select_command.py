@@ -10,13 +10,12 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from rtbci.about import about
 from rtbci.errors import ConfigError
-from rtbci.front import print_json
 from rtbci.models.config import SelectionConfig
 from rtbci.pipeline import Pipeline
-from rtbci.plain import file_name
+from rtbci.provenance import about, print_json
 from rtbci.terminal import Terminal
+from rtbci.text import file_name
 from rtbci.training.comparison import Bench, Score, scores_of_all, scores_with
 from rtbci.training.config import TrainConfig, read_train_config
 from rtbci.training.data import OnProgress

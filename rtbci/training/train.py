@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rtbci import about
+from rtbci import provenance
 from rtbci.errors import ConfigError
 from rtbci.models import from_config
 from rtbci.pipeline import Pipeline
@@ -180,6 +180,6 @@ def notes_of(data: Data, fit: Fit, finished: bool, scores: dict[str, Any]) -> di
             "best": asdict(progress.rows[progress.best_epoch - 1]),
         },
         "scores": scores,
-        "commit": about.commit(),
-        "versions": about.versions(),
+        "commit": provenance.commit(),
+        "versions": provenance.versions(),
     }

@@ -13,8 +13,8 @@ import numpy as np
 import safetensors.torch
 
 from fuzzing.contract import scratch, target
+from rtbci.bundled import PIPELINE
 from rtbci.config import PipelineConfig, parse, read_toml
-from rtbci.demo import PIPELINE
 from rtbci.inspection import inspect_file, pipeline_facts
 from rtbci.models import from_config
 from rtbci.pipeline import Pipeline

@@ -9,8 +9,8 @@ from functools import cache
 import numpy as np
 
 from fuzzing.contract import MIB, SCRATCH, scratch, target
+from rtbci.bundled import RECORDING
 from rtbci.datasets.chbmit import read_seizures, read_summary
-from rtbci.demo import RECORDING
 from rtbci.errors import DatasetError
 from rtbci.inspection import recording_facts
 from rtbci.sinks.events import EventLog, read_events, write_events

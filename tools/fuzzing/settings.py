@@ -12,8 +12,8 @@ import typer
 
 from fuzzing.contract import scratch, target
 from rtbci import cli
+from rtbci.bundled import PIPELINE
 from rtbci.config import override, parse, read_toml
-from rtbci.demo import PIPELINE
 from rtbci.errors import StreamNotFound
 from rtbci.fault_options import faults_from_options
 from rtbci.inspection import inspect_file

@@ -16,8 +16,8 @@ import pylsl
 import pylsl.lib
 
 from fuzzing.contract import target
+from rtbci.bundled import PIPELINE
 from rtbci.cues import Cue, CueTagger, table
-from rtbci.demo import PIPELINE
 from rtbci.errors import ConfigError
 from rtbci.montage import canonical, match, microvolts
 from rtbci.pipeline import Pipeline, check_rate

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from datetime import datetime
 from typing import Any
 
 LONGEST = 1500  # characters of a line that anybody reads
@@ -42,3 +43,16 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def clock_text(seconds: float) -> str:
+    """h:mm:ss of a recording."""
+    sign = "-" if seconds < 0 else ""
+    minutes, rest = divmod(abs(seconds) + 1e-6, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{sign}{hours:d}:{minutes:02d}:{int(rest):02d}"
+
+
+def wall_text(wall: float) -> str:
+    """hh:mm:ss of a place's own time."""
+    return datetime.fromtimestamp(wall + 1e-6).strftime("%H:%M:%S")

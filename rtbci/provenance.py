@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+from rtbci.text import json_text
+
 PACKAGES = ("rtbci", "torch", "numpy", "scipy", "pylsl", "mne", "PyQt6", "pyqtgraph")
 
 
@@ -74,3 +76,8 @@ def _source() -> Path:
     if origin.startswith("file://"):
         return Path(unquote(urlparse(origin).path))
     return here
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """The one JSON object of a command, with the machine, versions and commit."""
+    print(json_text(value | about(), indent=1))
