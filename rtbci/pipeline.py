@@ -131,8 +131,7 @@ class Pipeline:
         Raises StreamMismatch where the stream does not fit, NotCausal where the network must see the future and
         `offline` is False. device: "cpu", "cuda", or "auto" (the faster of both, measured).
         """
-        from rtbci.models.device import resolve_device
-        from rtbci.models.step import make_step
+        from rtbci.models.step import make_step, resolve_device
 
         network, config = self.network, self.config
         if not self.causal and not offline:

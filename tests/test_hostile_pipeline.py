@@ -299,7 +299,7 @@ import sys
 from pathlib import Path
 import numpy as np
 import safetensors.torch, scipy.signal, torch
-import rtbci.models.zoo, rtbci.models.selection, rtbci.models.step, rtbci.filters
+import rtbci.models.zoo, rtbci.models.gumbel_selector, rtbci.models.step, rtbci.filters
 from rtbci.pipeline import Pipeline
 from rtbci.types import Chunk, StreamInfo
 

@@ -15,7 +15,7 @@ import rtbci
 from rtbci.config import MontageConfig, SelectionConfig
 from rtbci.errors import ConfigError, StreamMismatch
 from rtbci.models import build
-from rtbci.models.selection import SelectionNet
+from rtbci.models.gumbel_selector import SelectionNet
 from rtbci.training import rivals, select_command
 from rtbci.training.command import summary
 from rtbci.training.comparison import ALL, ANEW, BACKWARD, GUMBEL, INFORMATION, RANDOM, Bench, Score, narrowed

@@ -3,9 +3,8 @@ import pytest
 import torch
 
 import rtbci.models
-from rtbci.models.device import resolve_device
 from rtbci.models.numpy_step import NumpyStep, has_numpy_step
-from rtbci.models.step import HopByHop, TorchStep, make_step
+from rtbci.models.step import HopByHop, TorchStep, make_step, resolve_device
 
 NETWORKS = [
     ("lstm_tagger", {"n_channels": 4, "units": (8, 6, 7), "n_classes": 2}),

@@ -19,9 +19,9 @@ import numpy as np
 import torch
 
 import rtbci.models
-from rtbci.models.keras_weights import Layer, layers_of, load_keras
+from rtbci.models.gumbel_selector import ElectrodeSelector, SelectionNet
 from rtbci.models.network import Network, count_parameters
-from rtbci.models.selection import ElectrodeSelector, SelectionNet
+from tools.keras_weights import Layer, layers_of, load_keras
 
 TOLERANCE = 1e-5
 

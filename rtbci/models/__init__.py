@@ -20,7 +20,7 @@ def build(kind: str, **sizes: Any) -> Network:
 
 def from_config(config: ModelConfig) -> Network:
     """The same from its config, whose n_channels must be known by now."""
-    from rtbci.models.selection import SelectionNet
+    from rtbci.models.gumbel_selector import SelectionNet
     from rtbci.models.zoo import CLASSES
 
     config = model_config(**config.model_dump())  # model_copy(update=…) does not check what it is given

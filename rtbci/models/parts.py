@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from rtbci.models.covariance import Whitening
+from rtbci.models.gumbel_selector import ElectrodeSelector
 from rtbci.models.network import Network, State
-from rtbci.models.selection import ElectrodeSelector
 
 
 def divisible(network: nn.Module) -> bool:

@@ -14,8 +14,8 @@ from rtbci.errors import ConfigError
 from rtbci.evaluation.intervals import wilson
 from rtbci.models import config as models
 from rtbci.models import from_config
+from rtbci.models.gumbel_selector import SelectionNet
 from rtbci.models.network import Network
-from rtbci.models.selection import SelectionNet
 from rtbci.pipeline import Pipeline
 from rtbci.training import rivals
 from rtbci.training.config import TrainConfig

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rtbci.models.gumbel_selector import ElectrodeSelector, Resolution, SelectionNet, tau_at, temperature_at
 from rtbci.models.network import Network
-from rtbci.models.selection import ElectrodeSelector, Resolution, SelectionNet, tau_at, temperature_at
 from rtbci.training.config import SearchConfig
 from rtbci.training.lanes import Batch
 from rtbci.training.loop import step
