@@ -17,7 +17,7 @@ from rtbci.gui.timeline import Timeline
 from rtbci.gui.trend import Bins
 from rtbci.gui.words import facts, sentence
 from rtbci.montage import DOUBLE_BANANA
-from rtbci.sources.scalp import ELECTRODES
+from rtbci.simulation.scalp import ELECTRODES
 
 
 def flat(values: list[float]) -> np.ndarray:

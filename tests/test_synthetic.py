@@ -5,8 +5,8 @@ import pytest
 from scipy import signal
 
 from rtbci.montage import DOUBLE_BANANA, match
-from rtbci.sources.scalp import ELECTRODES, POSITIONS, at, field
-from rtbci.sources.synthetic import synthesise
+from rtbci.simulation.eeg import synthesise
+from rtbci.simulation.scalp import ELECTRODES, POSITIONS, at, field
 
 
 @pytest.mark.parametrize("n", [1, 97, 2048, 10_000])

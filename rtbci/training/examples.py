@@ -13,8 +13,8 @@ from rtbci.config import PipelineConfig
 from rtbci.datasets import open_dataset
 from rtbci.errors import ConfigError, RecordingError
 from rtbci.pipeline import Pipeline
+from rtbci.simulation.eeg import synthesise
 from rtbci.sources.recording import Recording, open_recording
-from rtbci.sources.synthetic import synthesise
 from rtbci.training.config import (
     BACKGROUND,
     UNKNOWN,

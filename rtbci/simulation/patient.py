@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbci.sources.scalp import ELECTRODES, Array, at, field, somewhere
+from rtbci.simulation.scalp import ELECTRODES, Array, at, field, somewhere
 
 # What tense muscles give at each electrode: temporal left and right, frontal. (n_muscles, 19)
 MUSCLES = np.stack([field(at("T7"), 0.45), field(at("T8"), 0.45), field(at("Fp1", "Fp2"), 0.5)])

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from rtbci.sources.scalp import ELECTRODES, Array
+from rtbci.simulation.scalp import ELECTRODES, Array
 
 _TAU = 2 * np.pi
 _N = len(ELECTRODES)

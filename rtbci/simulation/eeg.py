@@ -11,11 +11,11 @@ from typing import Literal
 
 import numpy as np
 
-from rtbci.sources.discharges import Tension, Wave
-from rtbci.sources.patient import MUSCLES, Patient, draw_patient
+from rtbci.simulation.patient import MUSCLES, Patient, draw_patient
+from rtbci.simulation.scalp import ELECTRODES, Array
+from rtbci.simulation.scenario import artefacts, mimics, seizure, sleep
+from rtbci.simulation.waveforms import Tension, Wave
 from rtbci.sources.recording import Recording
-from rtbci.sources.scalp import ELECTRODES, Array
-from rtbci.sources.script import artefacts, mimics, seizure, sleep
 from rtbci.types import Event, Samples, StreamInfo
 
 BLOCK_S = 8.0  # samples are made in whole blocks, so that the cutting cannot change a bit of them

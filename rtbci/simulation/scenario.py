@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from rtbci.sources.discharges import Bump, Pop, Rhythm, Sharp, Tension, Wave
-from rtbci.sources.patient import MUSCLES, Patient
-from rtbci.sources.scalp import ELECTRODES, Array, at, distance, field, somewhere
+from rtbci.simulation.patient import MUSCLES, Patient
+from rtbci.simulation.scalp import ELECTRODES, Array, at, distance, field, somewhere
+from rtbci.simulation.waveforms import Bump, Pop, Rhythm, Sharp, Tension, Wave
 
 _N = len(ELECTRODES)
 
