@@ -11,22 +11,22 @@ import numpy as np
 from pylsl import local_clock
 
 from rtbci.config import Number
-from rtbci.electrodes import Electrodes
 from rtbci.errors import StreamMismatch, StreamNotFound
 from rtbci.hold import Hold
 from rtbci.moves import follow
 from rtbci.pipeline import Pipeline, check_rate
 from rtbci.publisher import Publisher
-from rtbci.quality import Quality
 from rtbci.sinks.notes import take_note
 from rtbci.sources.control import Moved
 from rtbci.sources.discovery import predicate
 from rtbci.sources.lsl import ClockJumped, Connected, Item, Lost, LslSource
 from rtbci.sources.markers import MarkerSource
+from rtbci.stages.bad_channels import Electrodes
+from rtbci.stages.channel_quality import Quality
+from rtbci.stages.gap_guard import GapGuard
 from rtbci.staleness import Staleness
 from rtbci.status import Latency, Session, Tally, state_of
 from rtbci.text import one_line
-from rtbci.timing import GapGuard
 from rtbci.types import Chunk, Gap, StreamInfo
 
 STATUS_EVERY_S = 0.1

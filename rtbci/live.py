@@ -11,13 +11,13 @@ from rtbci.engine import EngineSpec
 from rtbci.errors import ConfigError
 from rtbci.front import Watch, stopped_by_signal
 from rtbci.lsl_config import quiet_lsl
-from rtbci.montage import microvolts
 from rtbci.pipeline_file import read_config
 from rtbci.record import LiveRecording
 from rtbci.session import EngineProcess
 from rtbci.sinks.journal import Journal
 from rtbci.sinks.recorder import Recorder
 from rtbci.sources.discovery import parse_query
+from rtbci.stages.montage import microvolts
 from rtbci.text import one_line
 
 

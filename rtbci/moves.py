@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from pylsl import local_clock
 
 from rtbci.sources.control import Moved
+from rtbci.stages.gap_guard import GapGuard
 from rtbci.status import Session
-from rtbci.timing import GapGuard
 from rtbci.transport import Place
 
 if TYPE_CHECKING:

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from rtbci import filters
-from rtbci.buffer import Framer
 from rtbci.channels import Pick
 from rtbci.config import (
     MAX_SFREQ,
@@ -22,12 +20,14 @@ from rtbci.config import (
     PipelineConfig,
     RunningScaling,
 )
-from rtbci.cues import Answer, Cue, CueTagger
-from rtbci.decisions import Decision, Detection
-from rtbci.electrodes import Electrodes, Mask
 from rtbci.errors import NotCausal, StreamMismatch
-from rtbci.models.tagger import Judge, Tagger, WholeTagger, WindowTagger
-from rtbci.montage import Montage
+from rtbci.stages import filters
+from rtbci.stages.bad_channels import Electrodes, Mask
+from rtbci.stages.buffers import Framer
+from rtbci.stages.cues import Answer, Cue, CueTagger
+from rtbci.stages.decision import Decision, Detection
+from rtbci.stages.montage import Montage
+from rtbci.stages.network import Judge, Tagger, WholeTagger, WindowTagger
 from rtbci.types import Chunk, Stage, StreamInfo
 
 if TYPE_CHECKING:

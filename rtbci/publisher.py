@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from pylsl import local_clock
 
-from rtbci.cues import Answer
-from rtbci.decisions import Detection
 from rtbci.pipeline import Pipeline
 from rtbci.sinks.events import EventLog
 from rtbci.sinks.layout import layout_of, write_layout
 from rtbci.sinks.monitor import MonitorWriter
 from rtbci.sinks.outlets import Outlets
+from rtbci.stages.cues import Answer
+from rtbci.stages.decision import Detection
+from rtbci.stages.gap_guard import CLOCK_FORWARD
 from rtbci.staleness import Turn
 from rtbci.status import Session
-from rtbci.timing import CLOCK_FORWARD
 from rtbci.types import Chunk, Event, Gap, StreamInfo
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from pylsl import local_clock
 
 from rtbci.pipeline import LivePipeline
-from rtbci.quality import Quality
 from rtbci.sources.clock import Clock
-from rtbci.timing import GapGuard
+from rtbci.stages.channel_quality import Quality
+from rtbci.stages.gap_guard import GapGuard
 from rtbci.trust import trust_of
 from rtbci.types import StreamInfo
 

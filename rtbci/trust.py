@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from rtbci.config import Number, fits
-from rtbci.electrodes import MASKED, Mask
-from rtbci.montage import Montage
 from rtbci.pipeline import LivePipeline
+from rtbci.stages.bad_channels import MASKED, Mask
+from rtbci.stages.montage import Montage
 
 Json = dict[str, Any]
 

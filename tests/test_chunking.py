@@ -7,13 +7,13 @@ import pytest
 from cutting import CONSTANT, INFO, PAIRS, SFREQ, assert_same, cut, eeg, make_pipeline, singles, through
 
 import rtbci
-from rtbci import filters
-from rtbci.buffer import Framer
 from rtbci.channels import Pick
 from rtbci.config import FilterConfig, GapConfig, MaskConfig, MontageConfig, RunningScaling
-from rtbci.electrodes import Electrodes
-from rtbci.montage import Montage
-from rtbci.timing import GapGuard
+from rtbci.stages import filters
+from rtbci.stages.bad_channels import Electrodes
+from rtbci.stages.buffers import Framer
+from rtbci.stages.gap_guard import GapGuard
+from rtbci.stages.montage import Montage
 from rtbci.types import Chunk, Gap, Stage
 
 SEEDS = range(30)

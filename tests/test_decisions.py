@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rtbci.config import DecisionConfig
-from rtbci.decisions import Decision
+from rtbci.stages.decision import Decision
 from rtbci.types import Chunk
 
 HOP_S = 0.5

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from rtbci.evaluation.tagging import tag
-from rtbci.montage import DOUBLE_BANANA
 from rtbci.pipeline import Pipeline
 from rtbci.sources.recording import open_recording
+from rtbci.stages.montage import DOUBLE_BANANA
 
 DATA = Path(str(files("rtbci"))) / "data"
 RECORDING, PIPELINE = DATA / "chb01_03_demo.edf", DATA / "seizure_demo.rtbci"

@@ -10,11 +10,11 @@ from test_engine import Wait, replaying, unique
 import rtbci
 from rtbci.bundled import RECORDING
 from rtbci.config import MaskConfig, MontageConfig, NoScaling
-from rtbci.electrodes import Electrodes
 from rtbci.engine import Engine, EngineSpec
 from rtbci.faults import BadChannel, Faults
 from rtbci.pipeline import Pipeline
-from rtbci.quality import AGREE, BLOCK_S
+from rtbci.stages.bad_channels import Electrodes
+from rtbci.stages.channel_quality import AGREE, BLOCK_S
 from rtbci.trust import trust_of
 from rtbci.types import Chunk
 

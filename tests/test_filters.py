@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from rtbci import filters
 from rtbci.config import FilterConfig, RunningScaling
 from rtbci.errors import StreamMismatch
+from rtbci.stages import filters
 from rtbci.types import Chunk
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from rtbci.config import GapConfig
 from rtbci.sources.recording import Recording, open_recording
-from rtbci.timing import GapGuard
+from rtbci.stages.gap_guard import GapGuard
 from rtbci.types import Chunk, Gap
 
 

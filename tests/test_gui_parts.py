@@ -16,8 +16,8 @@ from rtbci.gui.settings import Settings
 from rtbci.gui.timeline import Timeline
 from rtbci.gui.trend import Bins
 from rtbci.gui.words import facts, sentence
-from rtbci.montage import DOUBLE_BANANA
 from rtbci.simulation.scalp import ELECTRODES
+from rtbci.stages.montage import DOUBLE_BANANA
 
 
 def flat(values: list[float]) -> np.ndarray:

@@ -18,9 +18,9 @@ from cutting import INFO, eeg, make_pipeline
 from rtbci.config import MaskConfig, PipelineConfig, parse
 from rtbci.errors import ConfigError, PipelineFileError
 from rtbci.models import from_config
-from rtbci.models.tagger import scored
 from rtbci.pipeline import Pipeline
 from rtbci.pipeline_file import MAX_HEADER, MEMORY_BYTES
+from rtbci.stages.network import scored
 from rtbci.trust import _measured, trust_of
 
 GIB = 1 << 30
@@ -299,7 +299,7 @@ import sys
 from pathlib import Path
 import numpy as np
 import safetensors.torch, scipy.signal, torch
-import rtbci.models.zoo, rtbci.models.gumbel_selector, rtbci.models.step, rtbci.filters
+import rtbci.models.zoo, rtbci.models.gumbel_selector, rtbci.models.step, rtbci.stages.filters
 from rtbci.pipeline import Pipeline
 from rtbci.types import Chunk, StreamInfo
 

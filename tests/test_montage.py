@@ -4,7 +4,7 @@ from cutting import INFO, eeg
 
 from rtbci.config import MontageConfig
 from rtbci.errors import StreamMismatch
-from rtbci.montage import DOUBLE_BANANA, Montage, canonical, microvolts
+from rtbci.stages.montage import DOUBLE_BANANA, Montage, canonical, microvolts
 from rtbci.types import Chunk, StreamInfo
 
 

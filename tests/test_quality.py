@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rtbci.quality import Quality
+from rtbci.stages.channel_quality import Quality
 from rtbci.types import Chunk, StreamInfo
 
 SFREQ = 256.0

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from rtbci.montage import DOUBLE_BANANA, match
 from rtbci.simulation.eeg import synthesise
 from rtbci.simulation.scalp import ELECTRODES, POSITIONS, at, field
+from rtbci.stages.montage import DOUBLE_BANANA, match
 
 
 @pytest.mark.parametrize("n", [1, 97, 2048, 10_000])

@@ -26,7 +26,7 @@ from rtbci.provenance import print_json
 from rtbci.replay import RECONNECT_S, Replay, cut
 from rtbci.session import EngineProcess, one_thread_each
 from rtbci.sources.recording import open_recording
-from rtbci.timing import GapGuard
+from rtbci.stages.gap_guard import GapGuard
 from rtbci.types import Chunk, Event, Gap, Times
 
 QUIET_S = 5.0

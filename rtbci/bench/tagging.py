@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from rtbci.montage import DOUBLE_BANANA
 from rtbci.provenance import print_json
+from rtbci.stages.montage import DOUBLE_BANANA
 
 SFREQ = 256
 EXTRA = ("P7-T7", "T7-FT9", "FT9-FT10", "FT10-T8", "T8-P8")  # the rest of a CHB-MIT montage: 23 in all

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rtbci.errors import DatasetError, StreamMismatch
-from rtbci.montage import match
 from rtbci.sources.recording import Recording
+from rtbci.stages.montage import match
 from rtbci.types import Samples
 
 Group = Literal["recording", "subject", "trial"]

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from rtbci.cues import Answer, table
-from rtbci.decisions import Detection
 from rtbci.pipeline import LivePipeline, Pipeline
 from rtbci.sinks.events import write_events
 from rtbci.sources.recording import Recording
-from rtbci.timing import GapGuard
+from rtbci.stages.cues import Answer, table
+from rtbci.stages.decision import Detection
+from rtbci.stages.gap_guard import GapGuard
 from rtbci.types import Chunk, Event, Gap
 
 PIECE_S = 30.0

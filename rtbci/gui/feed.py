@@ -11,10 +11,10 @@ import numpy as np
 from pylsl import local_clock
 
 from rtbci.gui.history import History
-from rtbci.montage import microvolts
 from rtbci.pace import Move, Pace
 from rtbci.sinks.layout import Layout, read_layout
 from rtbci.sinks.monitor import MonitorReader, Rings, SharedRing
+from rtbci.stages.montage import microvolts
 from rtbci.types import Times
 
 STATUS_EVERY_S = 0.1

@@ -19,7 +19,7 @@ from rtbci.gui.rows import AS_RECORDED
 from rtbci.gui.settings import Settings
 from rtbci.gui.sidebar import Sidebar
 from rtbci.gui.timeline import Timeline
-from rtbci.montage import derivation
+from rtbci.stages.montage import derivation
 
 LABELS = ("seizure", "spike", "artefact", "movement", "eyes closed", "medication")
 

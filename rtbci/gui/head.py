@@ -11,8 +11,8 @@ from PyQt6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from rtbci.gui.positions import POSITIONS
 from rtbci.gui.theme import Theme
-from rtbci.montage import derivation
 from rtbci.sinks.layout import Layout
+from rtbci.stages.montage import derivation
 
 TEXT_IN_DOT = 0.95
 SMALLEST_TEXT = 7.5  # pixels; smaller names are told by the hovering hand alone

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtbci.errors import StreamMismatch
-from rtbci.montage import DOUBLE_BANANA, Derivation, derivation, electrode, match
+from rtbci.stages.montage import DOUBLE_BANANA, Derivation, derivation, electrode, match
 from rtbci.types import Samples, StreamInfo
 
 AS_RECORDED, BANANA, AVERAGE = "As recorded", "Double banana", "Common average"

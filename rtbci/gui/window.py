@@ -26,7 +26,7 @@ from rtbci.gui.settings import Settings
 from rtbci.gui.sidebar import Sidebar
 from rtbci.gui.timeline import Timeline
 from rtbci.gui.words import Fact, is_old, sentence
-from rtbci.montage import canonical
+from rtbci.stages.montage import canonical
 from rtbci.view import describe
 
 FRAME_MS = 16

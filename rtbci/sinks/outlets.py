@@ -7,7 +7,7 @@ from typing import Any
 
 import pylsl
 
-from rtbci.decisions import Detection
+from rtbci.stages.decision import Detection
 from rtbci.text import json_text
 from rtbci.types import Chunk, StreamInfo
 

@@ -9,11 +9,11 @@ import pylsl
 from pylsl.util import LostError
 from pylsl.util import TimeoutError as NotYet
 
-from rtbci.cues import Cue
 from rtbci.errors import StreamNotFound
 from rtbci.sources.clock import Clock
 from rtbci.sources.discovery import Search
 from rtbci.sources.texts import pull_texts
+from rtbci.stages.cues import Cue
 
 MAX_FIELDS, MAX_RATE = 64, 1000.0  # channels and Hz of markers; liblsl makes room at once for all that a stream says
 _RIVALS_EVERY_S = 1.0

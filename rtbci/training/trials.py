@@ -11,8 +11,8 @@ import torch
 
 from rtbci.errors import ConfigError
 from rtbci.evaluation.trials import Answers, draw_confusion, report
-from rtbci.models.tagger import probabilities
 from rtbci.pipeline import Pipeline
+from rtbci.stages.network import probabilities
 from rtbci.training.data import Data, OnProgress
 from rtbci.training.examples import Example
 

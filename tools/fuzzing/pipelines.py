@@ -19,7 +19,7 @@ from rtbci.inspection import inspect_file, pipeline_facts
 from rtbci.models import from_config
 from rtbci.pipeline import Pipeline
 from rtbci.pipeline_file import MEMORY_BYTES, read_config
-from rtbci.quality import Quality
+from rtbci.stages.channel_quality import Quality
 from rtbci.trust import trust_of
 from rtbci.types import Chunk, StreamInfo
 

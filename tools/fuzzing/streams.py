@@ -17,13 +17,13 @@ import pylsl.lib
 
 from fuzzing.contract import target
 from rtbci.bundled import PIPELINE
-from rtbci.cues import Cue, CueTagger, table
 from rtbci.errors import ConfigError
-from rtbci.montage import canonical, match, microvolts
 from rtbci.pipeline import Pipeline, check_rate
-from rtbci.quality import Quality
 from rtbci.sources.discovery import FoundStream, describe
-from rtbci.timing import GapGuard
+from rtbci.stages.channel_quality import Quality
+from rtbci.stages.cues import Cue, CueTagger, table
+from rtbci.stages.gap_guard import GapGuard
+from rtbci.stages.montage import canonical, match, microvolts
 from rtbci.transport import Place, Transport
 from rtbci.types import Chunk, Gap, StreamInfo
 

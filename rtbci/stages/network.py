@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from rtbci.buffer import Ring
 from rtbci.config import MAX_ANSWER_VALUES, MAX_WINDOW_VALUES
+from rtbci.stages.buffers import Ring
 from rtbci.types import Chunk, Flags, Times
 
 if TYPE_CHECKING:

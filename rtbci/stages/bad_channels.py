@@ -7,8 +7,8 @@ from collections import deque
 import numpy as np
 import numpy.typing as npt
 
-from rtbci.montage import Montage, microvolts
-from rtbci.quality import WORDS, Quality
+from rtbci.stages.channel_quality import WORDS, Quality
+from rtbci.stages.montage import Montage, microvolts
 from rtbci.types import Chunk, Flags, StreamInfo
 
 MASKED = tuple(word for word in WORDS if word not in ("", "mains"))  # what is left of mains is the filters' business

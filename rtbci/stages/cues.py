@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtbci.config import CueConfig
-from rtbci.models.tagger import Judge
+from rtbci.stages.network import Judge
 from rtbci.text import one_line
 from rtbci.types import Chunk
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtbci.config import GapConfig
-from rtbci.repeats import Repeats
+from rtbci.stages.duplicates import Repeats
 from rtbci.types import Chunk, Gap, Samples, Times
 
 CLOCK_FORWARD = "the stream's clock went forward"
