@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from rtbci.errors import RtbciError as RtbciError
     from rtbci.evaluation.tagging import Tagged as Tagged
     from rtbci.evaluation.tagging import tag as tag
-    from rtbci.pipeline import LivePipeline as LivePipeline
-    from rtbci.pipeline import Pipeline as Pipeline
+    from rtbci.pipeline.pipeline import LivePipeline as LivePipeline
+    from rtbci.pipeline.pipeline import Pipeline as Pipeline
     from rtbci.sources.recording import Recording as Recording
     from rtbci.sources.recording import open_recording as open_recording
     from rtbci.types import Chunk as Chunk
@@ -25,8 +25,8 @@ _HOME = {
     "Gap": "rtbci.types",
     "StreamInfo": "rtbci.types",
     "RtbciError": "rtbci.errors",
-    "Pipeline": "rtbci.pipeline",
-    "LivePipeline": "rtbci.pipeline",
+    "Pipeline": "rtbci.pipeline.pipeline",
+    "LivePipeline": "rtbci.pipeline.pipeline",
     "Recording": "rtbci.sources.recording",
     "open_recording": "rtbci.sources.recording",
     "tag": "rtbci.evaluation.tagging",

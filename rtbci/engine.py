@@ -14,7 +14,7 @@ from rtbci.config import Number
 from rtbci.errors import StreamMismatch, StreamNotFound
 from rtbci.hold import Hold
 from rtbci.moves import follow
-from rtbci.pipeline import Pipeline, check_rate
+from rtbci.pipeline.pipeline import Pipeline, check_rate
 from rtbci.publisher import Publisher
 from rtbci.sinks.notes import take_note
 from rtbci.sources.control import Moved

@@ -11,7 +11,7 @@ from rtbci.engine import EngineSpec
 from rtbci.errors import ConfigError
 from rtbci.front import Watch, stopped_by_signal
 from rtbci.lsl_config import quiet_lsl
-from rtbci.pipeline_file import read_config
+from rtbci.pipeline.file import read_config
 from rtbci.record import LiveRecording
 from rtbci.session import EngineProcess
 from rtbci.sinks.journal import Journal

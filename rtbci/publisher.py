@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from pylsl import local_clock
 
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.sinks.events import EventLog
 from rtbci.sinks.layout import layout_of, write_layout
 from rtbci.sinks.monitor import MonitorWriter

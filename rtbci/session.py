@@ -28,7 +28,7 @@ def engine_main(spec: EngineSpec, commands: Connection) -> None:
     import torch
 
     from rtbci.engine import Engine
-    from rtbci.pipeline import Pipeline
+    from rtbci.pipeline.pipeline import Pipeline
 
     watchful_lsl()
     torch.set_num_threads(1)

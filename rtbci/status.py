@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pylsl import local_clock
 
-from rtbci.pipeline import LivePipeline
+from rtbci.pipeline.pipeline import LivePipeline
 from rtbci.sources.clock import Clock
 from rtbci.stages.channel_quality import Quality
 from rtbci.stages.gap_guard import GapGuard

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rtbci.config import Number, fits
-from rtbci.pipeline import LivePipeline
+from rtbci.pipeline.pipeline import LivePipeline
 from rtbci.stages.bad_channels import MASKED, Mask
 from rtbci.stages.montage import Montage
 

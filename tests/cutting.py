@@ -4,17 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rtbci.config import (
-    ConstantScaling,
-    DecisionConfig,
-    FilterConfig,
-    MontageConfig,
-    PipelineConfig,
-    RunningScaling,
-    SelectionConfig,
-)
 from rtbci.models import build
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.config import PipelineConfig, SelectionConfig
+from rtbci.pipeline.pipeline import Pipeline
+from rtbci.stages.decision import DecisionConfig
+from rtbci.stages.filters import FilterConfig
+from rtbci.stages.montage import MontageConfig
+from rtbci.stages.scaling import ConstantScaling, RunningScaling
 from rtbci.types import Chunk, Stage, StreamInfo
 
 SFREQ = 200.0

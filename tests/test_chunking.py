@@ -7,13 +7,13 @@ import pytest
 from cutting import CONSTANT, INFO, PAIRS, SFREQ, assert_same, cut, eeg, make_pipeline, singles, through
 
 import rtbci
-from rtbci.channels import Pick
-from rtbci.config import FilterConfig, GapConfig, MaskConfig, MontageConfig, RunningScaling
-from rtbci.stages import filters
-from rtbci.stages.bad_channels import Electrodes
+from rtbci.stages import filters, scaling
+from rtbci.stages.bad_channels import Electrodes, MaskConfig
 from rtbci.stages.buffers import Framer
-from rtbci.stages.gap_guard import GapGuard
-from rtbci.stages.montage import Montage
+from rtbci.stages.filters import FilterConfig
+from rtbci.stages.gap_guard import GapConfig, GapGuard
+from rtbci.stages.montage import Montage, MontageConfig, Pick
+from rtbci.stages.scaling import RunningScaling
 from rtbci.types import Chunk, Gap, Stage
 
 SEEDS = range(30)
@@ -27,8 +27,8 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "resampled_200_128": lambda: filters.Resampler(200, 128),
     "resampled_up": lambda: filters.Resampler(200, 256),
     "odd_rate": lambda: filters.Resampler(173.61, 128),
-    "constant": lambda: filters.Constant(CONSTANT.model_copy(update={"center_uv": (1.0,) * 5, "scale_uv": (9.0,) * 5})),
-    "running": lambda: filters.Running(RunningScaling(start_uv=20.0), SFREQ),
+    "constant": lambda: scaling.Constant(CONSTANT.model_copy(update={"center_uv": (1.0,) * 5, "scale_uv": (9.0,) * 5})),
+    "running": lambda: scaling.Running(RunningScaling(start_uv=20.0), SFREQ),
     "pick": lambda: Pick((3, 1)),
     "framer": lambda: Framer(16, 5),
 }

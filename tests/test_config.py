@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 from cutting import make_pipeline
 
-from rtbci.config import PipelineConfig, override, parse, read_toml
+from rtbci.config import override, parse, read_toml
 from rtbci.errors import ConfigError
+from rtbci.pipeline.config import PipelineConfig
 
 
 def values() -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from rtbci.datasets import bci2_iv
 from rtbci.models.config import CONFIGS
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.config import TrainConfig, read_train_config
 from rtbci.training.train import train
 from rtbci.types import Chunk, StreamInfo

@@ -13,12 +13,13 @@ import torch
 from cutting import INFO, SFREQ, cut, eeg, make_pipeline, singles
 
 import rtbci
-from rtbci.config import CueConfig, PipelineConfig, parse
+from rtbci.config import parse
 from rtbci.errors import ConfigError
 from rtbci.evaluation.tagging import write_tagged
-from rtbci.pipeline import LivePipeline, Pipeline
+from rtbci.pipeline.config import PipelineConfig
+from rtbci.pipeline.pipeline import LivePipeline, Pipeline
 from rtbci.sources.recording import Recording
-from rtbci.stages.cues import Answer, Cue, table
+from rtbci.stages.cues import Answer, Cue, CueConfig, table
 from rtbci.types import Chunk, Event
 
 CUES = [Cue(2.0, "left"), Cue(4.0031, "right"), Cue(4.5, "left"), Cue(11.2, "right")]

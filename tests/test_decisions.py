@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from rtbci.config import DecisionConfig
-from rtbci.stages.decision import Decision
+from rtbci.stages.decision import Decision, DecisionConfig
 from rtbci.types import Chunk
 
 HOP_S = 0.5

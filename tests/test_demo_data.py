@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from rtbci.evaluation.tagging import tag
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.sources.recording import open_recording
 from rtbci.stages.montage import DOUBLE_BANANA
 

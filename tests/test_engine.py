@@ -16,15 +16,15 @@ from cutting import make_pipeline
 
 import rtbci
 from rtbci.bundled import PIPELINE, RECORDING
-from rtbci.config import DecisionConfig
 from rtbci.engine import Engine, EngineSpec
 from rtbci.errors import StreamMismatch, StreamNotFound
 from rtbci.faults import Faults
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.replay import Replay, run_replay
 from rtbci.session import EngineProcess
 from rtbci.sinks.events import read_events
 from rtbci.sources.discovery import parse_query
+from rtbci.stages.decision import DecisionConfig
 from rtbci.types import Chunk
 
 Wait = Callable[..., None]

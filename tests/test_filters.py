@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from rtbci.config import FilterConfig, RunningScaling
 from rtbci.errors import StreamMismatch
-from rtbci.stages import filters
+from rtbci.stages import filters, scaling
+from rtbci.stages.filters import FilterConfig
+from rtbci.stages.scaling import RunningScaling
 from rtbci.types import Chunk
 
 
@@ -88,7 +89,7 @@ def test_running_scaling_follows_the_amplitude_and_forgets_with_its_time_constan
     config = RunningScaling(start_uv=10, time_constant_s=30, start_weight_s=0)
     rng = np.random.default_rng(0)
     x = np.concatenate([rng.normal(0, 50, (6000, 4)), rng.normal(0, 5, (3000, 4))])
-    stage = filters.Running(config, 100)
+    stage = scaling.Running(config, 100)
     stage.process(Chunk(x[:6000], np.arange(6000) / 100))
     assert stage.scale_uv == pytest.approx(50, rel=0.05)
     stage.process(Chunk(x[6000:], np.arange(3000) / 100))
@@ -99,13 +100,13 @@ def test_running_scaling_follows_the_amplitude_and_forgets_with_its_time_constan
 def test_one_dead_channel_does_not_move_the_running_scaling() -> None:
     x = np.random.default_rng(0).normal(0, 50, (3000, 5))
     x[:, 2] = 0
-    stage = filters.Running(RunningScaling(start_uv=50), 100)
+    stage = scaling.Running(RunningScaling(start_uv=50), 100)
     stage.process(Chunk(x, np.arange(3000) / 100))
     assert stage.scale_uv == pytest.approx(48, rel=0.1)
 
 
 def test_invalid_stretches_teach_the_running_scaling_nothing() -> None:
-    stage = filters.Running(RunningScaling(start_uv=50), 100)
+    stage = scaling.Running(RunningScaling(start_uv=50), 100)
     stage.process(Chunk(np.full((1000, 3), 9000.0), np.arange(1000) / 100, np.zeros(1000, bool)))
     assert stage.scale_uv == pytest.approx(50)
 

@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rtbci.config import GapConfig
 from rtbci.sources.recording import Recording, open_recording
-from rtbci.stages.gap_guard import GapGuard
+from rtbci.stages.gap_guard import GapConfig, GapGuard
 from rtbci.types import Chunk, Gap
 
 

@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from rtbci.config import PipelineConfig, parse
+from rtbci.config import parse
 from rtbci.errors import ConfigError, RecordingError, RtbciError, StreamMismatch, StreamNotFound
 from rtbci.faults import Faults
+from rtbci.pipeline.config import PipelineConfig
 from rtbci.sinks.events import read_events
 from rtbci.sources.discovery import MAX_CHANNELS, describe, parse_query, predicate
 from rtbci.sources.inlet import Inlet
@@ -160,7 +161,7 @@ def test_ten_thousand_channels_are_refused_before_they_are_opened() -> None:
 def test_a_rate_that_is_none_is_refused(sfreq: float) -> None:
     from cutting import CHANNELS, make_pipeline
 
-    from rtbci.pipeline import check_rate
+    from rtbci.pipeline.pipeline import check_rate
 
     pipeline = make_pipeline()
     with pytest.raises(RtbciError):

@@ -15,11 +15,13 @@ import safetensors.torch
 import torch
 from cutting import INFO, eeg, make_pipeline
 
-from rtbci.config import MaskConfig, PipelineConfig, parse
+from rtbci.config import parse
 from rtbci.errors import ConfigError, PipelineFileError
 from rtbci.models import from_config
-from rtbci.pipeline import Pipeline
-from rtbci.pipeline_file import MAX_HEADER, MEMORY_BYTES
+from rtbci.pipeline.config import PipelineConfig
+from rtbci.pipeline.file import MAX_HEADER, MEMORY_BYTES
+from rtbci.pipeline.pipeline import Pipeline
+from rtbci.stages.bad_channels import MaskConfig
 from rtbci.stages.network import scored
 from rtbci.trust import _measured, trust_of
 

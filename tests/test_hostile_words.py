@@ -16,14 +16,13 @@ from rich.table import Table
 from rich.text import Text
 
 from rtbci import wire
-from rtbci.config import GapConfig
 from rtbci.errors import ConfigError, RtbciError
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.sinks.events import read_events, write_events
 from rtbci.sinks.monitor import MonitorReader, MonitorWriter, Slot
 from rtbci.sinks.shapes import is_line, state_in
 from rtbci.sources.live_span import live_span
-from rtbci.stages.gap_guard import GapGuard
+from rtbci.stages.gap_guard import GapConfig, GapGuard
 from rtbci.stages.montage import match
 from rtbci.terminal import Terminal
 from rtbci.text import LONGEST, file_name, json_text, one_line, plain

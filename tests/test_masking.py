@@ -4,9 +4,9 @@ import pytest
 import torch
 from test_training import config_of, folder
 
-from rtbci.config import MaskConfig
 from rtbci.errors import ConfigError
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.pipeline import Pipeline
+from rtbci.stages.bad_channels import MaskConfig
 from rtbci.training.data import with_mask
 from rtbci.training.lanes import Batch
 from rtbci.training.train import train, without_channels

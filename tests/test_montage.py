@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 from cutting import INFO, eeg
 
-from rtbci.config import MontageConfig
 from rtbci.errors import StreamMismatch
-from rtbci.stages.montage import DOUBLE_BANANA, Montage, canonical, microvolts
+from rtbci.stages.montage import DOUBLE_BANANA, Montage, MontageConfig, canonical, microvolts
 from rtbci.types import Chunk, StreamInfo
 
 

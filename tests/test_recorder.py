@@ -21,17 +21,17 @@ from disks import full
 
 import rtbci
 from rtbci.bundled import PIPELINE, RECORDING
-from rtbci.config import DecisionConfig
 from rtbci.engine import EngineSpec
 from rtbci.errors import RecordingError, StreamNotFound
 from rtbci.faults import Faults
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.record import LiveRecording, find_stream
 from rtbci.replay import Replay, run_replay
 from rtbci.session import EngineProcess
 from rtbci.sinks.recorder import Recorder, new_path
 from rtbci.sources.discovery import predicate
 from rtbci.sources.xdf import open_xdf
+from rtbci.stages.decision import DecisionConfig
 
 SFREQ = 250.0
 N_CHANNELS = 4

@@ -17,11 +17,11 @@ from xdf_kit import XdfStream, write_xdf
 
 import rtbci
 from rtbci.bundled import RECORDING
-from rtbci.config import DecisionConfig
 from rtbci.engine import Engine, EngineSpec
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.playback import Playback
 from rtbci.replay import Replay
+from rtbci.stages.decision import DecisionConfig
 from rtbci.types import Chunk
 
 Wait = Callable[..., None]

@@ -12,10 +12,11 @@ import torch
 from cutting import CHANNELS, CONSTANT, INFO, PAIRS, assert_same, cut, eeg, make_pipeline, through
 
 import rtbci
-from rtbci.config import MontageConfig, SelectionConfig
 from rtbci.errors import ConfigError, StreamMismatch
 from rtbci.models import build
 from rtbci.models.gumbel_selector import SelectionNet
+from rtbci.pipeline.config import SelectionConfig
+from rtbci.stages.montage import MontageConfig
 from rtbci.training import rivals, select_command
 from rtbci.training.command import summary
 from rtbci.training.comparison import ALL, ANEW, BACKWARD, GUMBEL, INFORMATION, RANDOM, Bench, Score, narrowed

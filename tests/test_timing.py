@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from rtbci.config import GapConfig
-from rtbci.stages.gap_guard import GapGuard
+from rtbci.stages.gap_guard import GapConfig, GapGuard
 from rtbci.types import Chunk, Gap
 
 SFREQ = 256.0

@@ -13,7 +13,7 @@ from rtbci.config import parse
 from rtbci.errors import ConfigError, RecordingError
 from rtbci.evaluation.tagging import tag
 from rtbci.models import build
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.simulation.eeg import synthesise
 from rtbci.sources.recording import open_recording
 from rtbci.training import train as training

@@ -13,7 +13,7 @@ from rtbci.errors import ConfigError, DatasetError
 from rtbci.evaluation.epochs import answer_epochs, is_epochs, tag_epochs
 from rtbci.evaluation.intervals import bootstrap, wilson
 from rtbci.evaluation.trials import Answers, report, told
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.config import TrainConfig, read_train_config
 from rtbci.training.data import Data
 from rtbci.training.examples import make_example

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from rtbci.config import FilterConfig, MontageConfig, PipelineConfig
 from rtbci.lsl_config import on_this_machine
+from rtbci.pipeline.config import PipelineConfig
 from rtbci.provenance import print_json
+from rtbci.stages.filters import FilterConfig
+from rtbci.stages.montage import MontageConfig
 
 ROUNDS = 2
 SKIP = 20  # chunks at the start of each round, while everything is still cold
@@ -52,7 +54,7 @@ def make_pipeline(n_channels: int, sfreq: float) -> Any:
 
     from rtbci.models import build
     from rtbci.models.config import LSTMTaggerConfig
-    from rtbci.pipeline import Pipeline
+    from rtbci.pipeline.pipeline import Pipeline
 
     torch.manual_seed(0)
     model = LSTMTaggerConfig(n_channels=n_channels, units=(64, 64))
@@ -134,7 +136,7 @@ def end_to_end(name: str, pipeline: str, answer: Connection) -> None:
     from pylsl import local_clock
 
     from rtbci.engine import Engine, EngineSpec
-    from rtbci.pipeline import Pipeline
+    from rtbci.pipeline.pipeline import Pipeline
     from rtbci.sinks.monitor import monitor_folder, remove_monitor
 
     torch.set_num_threads(1)

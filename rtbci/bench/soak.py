@@ -21,7 +21,7 @@ from rtbci.bundled import PIPELINE
 from rtbci.engine import EngineSpec
 from rtbci.faults import BadChannel, Faults
 from rtbci.lsl_config import on_this_machine
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.provenance import print_json
 from rtbci.replay import RECONNECT_S, Replay, cut
 from rtbci.session import EngineProcess, one_thread_each

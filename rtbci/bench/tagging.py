@@ -84,7 +84,7 @@ def measure(recording_path: str, pipeline_path: str, answer: Connection) -> None
     import torch
 
     from rtbci.evaluation.tagging import PIECE_S, tag
-    from rtbci.pipeline import Pipeline
+    from rtbci.pipeline.pipeline import Pipeline
     from rtbci.sources.recording import open_recording
 
     torch.set_num_threads(1)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rtbci.config import PipelineConfig
 from rtbci.datasets.bci2_iv import Epochs, as_recording, read_epochs
 from rtbci.errors import DatasetError
 from rtbci.evaluation.trials import decided
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.config import PipelineConfig
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.sinks.events import replace_text
 from rtbci.types import Chunk, Samples
 

@@ -14,7 +14,7 @@ from rtbci.errors import ConfigError, RecordingError
 from rtbci.evaluation.epochs import is_epochs, tag_epochs
 from rtbci.evaluation.scoring import Scored, is_seizure, score
 from rtbci.evaluation.tagging import Tagged, tag, write_tagged
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.provenance import print_json
 from rtbci.sources.recording import Recording, open_recording
 from rtbci.terminal import Terminal

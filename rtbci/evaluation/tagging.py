@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rtbci.pipeline import LivePipeline, Pipeline
+from rtbci.pipeline.pipeline import LivePipeline, Pipeline
 from rtbci.sinks.events import write_events
 from rtbci.sources.recording import Recording
 from rtbci.stages.cues import Answer, table

@@ -13,7 +13,7 @@ from rtbci.sinks.shapes import LAYOUT
 from rtbci.types import StreamInfo
 
 if TYPE_CHECKING:
-    from rtbci.pipeline import Pipeline
+    from rtbci.pipeline.pipeline import Pipeline
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from collections import deque
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import NonNegativeInt
 
+from rtbci.config import Strict
 from rtbci.stages.channel_quality import WORDS, Quality
 from rtbci.stages.montage import Montage, microvolts
 from rtbci.types import Chunk, Flags, StreamInfo
@@ -103,3 +105,13 @@ class Mask:
 
 
 _MASKED = np.array([WORDS.index(word) for word in MASKED])
+
+
+class MaskConfig(Strict):
+    """A channel that goes bad (flat, saturated, noise) is masked as training's channel dropout masked it.
+
+    Training sets this; `most` is the largest number of channels that its dropout took away at once, in all but 1 % of
+    draws. Where more are masked the answer is marked invalid.
+    """
+
+    most: NonNegativeInt

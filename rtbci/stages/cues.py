@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
-from rtbci.config import CueConfig
+from rtbci.config import Names, Strict
 from rtbci.stages.network import Judge
 from rtbci.text import one_line
 from rtbci.types import Chunk
@@ -117,3 +119,14 @@ def table(answers: list[Answer] | tuple[Answer, ...], classes: tuple[str, ...]) 
         shown = [f"{value:.6f}" for value in p] or ["n/a"] * len(classes)
         rows.append("\t".join((f"{answer.cue.time:.4f}", text, str(answer.valid).lower(), likeliest or "n/a", *shown)))
     return "\n".join(rows) + "\n"
+
+
+class CueConfig(Strict):
+    """Answers at cues, beside those of the sliding window: over the network's window, `offset_s` behind each marker.
+
+    labels: texts of markers that are cues; all of them where none is named. keep_s: how late a marker may come.
+    """
+
+    labels: Names = ()
+    offset_s: Annotated[float, Field(ge=-60, le=60)] = 0.0
+    keep_s: Annotated[float, Field(ge=0, le=60)] = 5.0

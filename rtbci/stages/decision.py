@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import model_validator
 
-from rtbci.config import DecisionConfig
+from rtbci.config import Names, Probability, Seconds, Strict
 from rtbci.types import Chunk, Event
 
 QUIET_LABELS = {"background", "bckg", "rest", "non-seizure", "nonseizure", "normal"}
@@ -158,3 +159,20 @@ class _Track:
     def _event(self) -> Event:
         assert self._onset is not None
         return Event(self._onset, self._end - self._onset, self._label, self._peak)
+
+
+class DecisionConfig(Strict):
+    """From probability to events: an exponential average, two thresholds, a shortest duration, a longest lull."""
+
+    labels: Names = ()
+    smoothing_s: Seconds = 1.0
+    threshold: Probability = 0.5
+    release: Probability | None = None
+    min_duration_s: Seconds = 2.0
+    merge_s: Seconds = 2.0
+
+    @model_validator(mode="after")
+    def _release_is_below(self) -> DecisionConfig:
+        if self.release is not None and self.release > self.threshold:
+            raise ValueError(f"release {self.release} is above threshold {self.threshold}")
+        return self

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field, PositiveFloat, model_validator
 from scipy import signal
 
-from rtbci.config import ConstantScaling, FilterConfig, RunningScaling
+from rtbci.config import MAX_SFREQ, Strict
 from rtbci.errors import StreamMismatch
 from rtbci.types import Chunk
 
-MAD_TO_SD = 1.4826  # of a normal distribution
+MAX_NOTCHES = 64
 
 
 def design(config: FilterConfig, sfreq: float) -> npt.NDArray[np.float64]:
@@ -106,76 +108,6 @@ class Resampler:
         return flags
 
 
-class Constant:
-    """Stage: (x - center) / scale by constants learned in training, clipped."""
-
-    def __init__(self, config: ConstantScaling) -> None:
-        self._center = np.array(config.center_uv, np.float32)
-        self._scale = np.array(config.scale_uv, np.float32)
-        self._clip = config.clip
-
-    def reset(self) -> None:
-        """Nothing is kept."""
-
-    def process(self, chunk: Chunk) -> Chunk:
-        data = (chunk.data - self._center) / self._scale
-        return Chunk(np.clip(data, -self._clip, self._clip, out=data), chunk.times, chunk.valid)
-
-
-class Running:
-    """Stage: x / running robust amplitude of the montage (see RunningScaling), clipped."""
-
-    def __init__(self, config: RunningScaling, sfreq: float) -> None:
-        if config.start_uv is None:
-            raise ValueError("a running scaling needs start_uv, which training learns")
-        self._config = config
-        self._block = max(1, round(config.block_s * sfreq))
-        self._weight = 1 - np.exp(-config.block_s / config.time_constant_s)
-        self._start_blocks = config.start_weight_s / config.block_s
-        self.reset()
-
-    def reset(self) -> None:
-        assert self._config.start_uv is not None
-        self._log_uv = float(np.log(self._config.start_uv))
-        self._n_blocks = 0
-        self._held: list[Chunk] = []  # the block that is not whole yet
-        self._n_held = 0
-
-    @property
-    def scale_uv(self) -> float:
-        return float(np.exp(self._log_uv))
-
-    def process(self, chunk: Chunk) -> Chunk:
-        out = np.empty_like(chunk.data)
-        done = 0
-        while done < len(chunk):
-            part = slice(done, min(len(chunk), done + self._block - self._n_held))
-            np.multiply(chunk.data[part], np.float32(1 / self.scale_uv), out=out[part])
-            self._hold(chunk, part)
-            done = part.stop
-        clip = np.float32(self._config.clip)
-        return Chunk(np.clip(out, -clip, clip, out=out), chunk.times, chunk.valid)
-
-    def _hold(self, chunk: Chunk, part: slice) -> None:
-        self._held.append(Chunk(chunk.data[part].copy(), chunk.times[part], chunk.valid[part]))
-        self._n_held += part.stop - part.start
-        if self._n_held == self._block:
-            block = Chunk.join(self._held)
-            self._held, self._n_held = [], 0
-            if block.valid.mean() > 0.5:
-                self._learn(amplitude(block.data[block.valid]))
-
-    def _learn(self, uv: float) -> None:
-        weight = max(self._weight, 1 / (self._n_blocks + 1 + self._start_blocks))
-        self._log_uv += weight * (np.log(max(uv, self._config.floor_uv)) - self._log_uv)
-        self._n_blocks += 1
-
-
-def amplitude(data: npt.NDArray[np.float32]) -> float:
-    """Robust amplitude of a montage: the median over channels of 1.4826 · median |x|. data: (n_samples, n_channels)."""
-    return float(np.median(MAD_TO_SD * np.median(np.abs(data), axis=0)))
-
-
 def group_delay_s(
     sos: npt.NDArray[np.float64], sfreq: float, freqs_hz: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
@@ -188,3 +120,20 @@ def group_delay_s(
     below, above = np.split(response, 2)
     delay: npt.NDArray[np.float64] = -np.angle(above / below) / (2 * np.pi * 2 * step)
     return delay
+
+
+class FilterConfig(Strict):
+    """Causal filters at the pipeline's rate. A Butterworth band-pass of `order` on each side; None leaves a side open."""
+
+    low_hz: PositiveFloat | None = None
+    high_hz: PositiveFloat | None = None
+    order: Annotated[int, Field(ge=1, le=12)] = 4
+    notch_hz: Annotated[tuple[Annotated[float, Field(ge=1, le=MAX_SFREQ)], ...], Field(max_length=8)] = ()
+    notch_q: Annotated[float, Field(ge=0.5, le=1000)] = 30.0
+    notch_harmonics: Annotated[int, Field(ge=1, le=50)] = 1
+
+    @model_validator(mode="after")
+    def _few_notches(self) -> FilterConfig:
+        if len(self.notch_hz) * self.notch_harmonics > MAX_NOTCHES:
+            raise ValueError(f"notch_hz and notch_harmonics make more than {MAX_NOTCHES} notches")
+        return self

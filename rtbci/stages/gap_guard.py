@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Generator, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
-from rtbci.config import GapConfig
+from rtbci.config import Seconds, Strict
 from rtbci.stages.duplicates import Repeats
 from rtbci.types import Chunk, Gap, Samples, Times
 
@@ -303,3 +304,10 @@ class GapGuard:
         self._least_delay, self._arrived = np.inf, None
         self._period, self._slew = period, self.MAX_DRIFT * period
         self._repeats.go_on(period, put)
+
+
+class GapConfig(Strict):
+    """What to do where samples are missing: fill a short stretch, start afresh after a long one."""
+
+    max_fill_s: Annotated[float, Field(ge=0, le=10)] = 0.2
+    warmup_s: Seconds = 2.0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
-from rtbci.config import MontageConfig, nearest
+from rtbci.config import Names, Strict, nearest
 from rtbci.errors import StreamMismatch
 from rtbci.types import Chunk, Flags, StreamInfo
 
@@ -230,3 +232,23 @@ class Montage:
             valid = valid & bounded.all(axis=1)
         self._held = data[-1].copy()
         return data, valid
+
+
+class Pick:
+    """Stage: some of the channels, by index, in that order."""
+
+    def __init__(self, indices: tuple[int, ...]) -> None:
+        self._indices = np.array(indices, int)
+
+    def reset(self) -> None:
+        """Nothing is kept."""
+
+    def process(self, chunk: Chunk) -> Chunk:
+        return Chunk(chunk.data[:, self._indices], chunk.times, chunk.valid)
+
+
+class MontageConfig(Strict):
+    """Which channels, by canonical name: an electrode ("Fz") or a bipolar pair ("Fp1-F7")."""
+
+    channels: Annotated[Names, Field(min_length=1)]
+    reference: Literal["as_recorded", "average"] = "as_recorded"

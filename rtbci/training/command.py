@@ -8,7 +8,7 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from rtbci.evaluation import trials
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.provenance import print_json
 from rtbci.terminal import Terminal
 from rtbci.training import distributed

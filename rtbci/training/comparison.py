@@ -9,14 +9,15 @@ from functools import partial
 import numpy as np
 import torch
 
-from rtbci.config import ConstantScaling, PipelineConfig, RunningScaling, SelectionConfig
 from rtbci.errors import ConfigError
 from rtbci.evaluation.intervals import wilson
 from rtbci.models import config as models
 from rtbci.models import from_config
 from rtbci.models.gumbel_selector import SelectionNet
 from rtbci.models.network import Network
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.config import PipelineConfig, SelectionConfig
+from rtbci.pipeline.pipeline import Pipeline
+from rtbci.stages.scaling import ConstantScaling, RunningScaling
 from rtbci.training import rivals
 from rtbci.training.config import TrainConfig
 from rtbci.training.data import Data, OnProgress

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from rtbci.config import Name, PipelineConfig, Strict, nearest, override, parse, read_toml
+from rtbci.config import Name, Strict, nearest, override, parse, read_toml
 from rtbci.errors import ConfigError
+from rtbci.pipeline.config import PipelineConfig
 
 BACKGROUND, UNKNOWN = "background", "unknown"
 

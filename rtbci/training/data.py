@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from scipy.stats import binom
 
-from rtbci.config import MaskConfig, PipelineConfig
 from rtbci.models import from_config
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.config import PipelineConfig
+from rtbci.pipeline.pipeline import Pipeline
+from rtbci.stages.bad_channels import MaskConfig
 from rtbci.training.augment import Augment
 from rtbci.training.config import AugmentConfig, TrainConfig
 from rtbci.training.curves import Row

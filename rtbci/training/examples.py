@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rtbci.config import PipelineConfig
 from rtbci.datasets import open_dataset
 from rtbci.errors import ConfigError, RecordingError
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.config import PipelineConfig
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.simulation.eeg import synthesise
 from rtbci.sources.recording import Recording, open_recording
 from rtbci.training.config import (

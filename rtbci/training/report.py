@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rtbci.evaluation.tagging import Tagged, tag
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.config import BACKGROUND
 from rtbci.training.examples import Source, Stretch, label_steps
 from rtbci.training.loop import mean_auroc

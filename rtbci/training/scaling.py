@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from rtbci.config import ConstantScaling, NoScaling, PipelineConfig, RunningScaling
 from rtbci.models import from_config
-from rtbci.pipeline import Pipeline
-from rtbci.stages.filters import MAD_TO_SD, amplitude
+from rtbci.pipeline.config import PipelineConfig
+from rtbci.pipeline.pipeline import Pipeline
+from rtbci.stages.scaling import MAD_TO_SD, ConstantScaling, NoScaling, RunningScaling, amplitude
 from rtbci.training.examples import Source, preprocess
 
 _MAX_SAMPLES = 20_000  # of one recording: enough for a median

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from rtbci.errors import ConfigError
 from rtbci.models.config import SelectionConfig
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.provenance import about, print_json
 from rtbci.terminal import Terminal
 from rtbci.text import file_name

@@ -15,7 +15,7 @@ import torch
 from rtbci import provenance
 from rtbci.errors import ConfigError
 from rtbci.models import from_config
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training import distributed, trials
 from rtbci.training.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
 from rtbci.training.config import TrainConfig

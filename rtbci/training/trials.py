@@ -11,7 +11,7 @@ import torch
 
 from rtbci.errors import ConfigError
 from rtbci.evaluation.trials import Answers, draw_confusion, report
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.network import probabilities
 from rtbci.training.data import Data, OnProgress
 from rtbci.training.examples import Example

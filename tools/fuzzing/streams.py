@@ -18,7 +18,7 @@ import pylsl.lib
 from fuzzing.contract import target
 from rtbci.bundled import PIPELINE
 from rtbci.errors import ConfigError
-from rtbci.pipeline import Pipeline, check_rate
+from rtbci.pipeline.pipeline import Pipeline, check_rate
 from rtbci.sources.discovery import FoundStream, describe
 from rtbci.stages.channel_quality import Quality
 from rtbci.stages.cues import Cue, CueTagger, table

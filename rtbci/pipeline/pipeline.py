@@ -10,24 +10,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from rtbci.channels import Pick
-from rtbci.config import (
-    MAX_SFREQ,
-    MAX_VALUES_S,
-    MAX_WINDOW_VALUES,
-    ConstantScaling,
-    NoScaling,
-    PipelineConfig,
-    RunningScaling,
-)
+from rtbci.config import MAX_SFREQ, MAX_VALUES_S, MAX_WINDOW_VALUES
 from rtbci.errors import NotCausal, StreamMismatch
-from rtbci.stages import filters
+from rtbci.pipeline.config import PipelineConfig
+from rtbci.stages import filters, scaling
 from rtbci.stages.bad_channels import Electrodes, Mask
 from rtbci.stages.buffers import Framer
 from rtbci.stages.cues import Answer, Cue, CueTagger
 from rtbci.stages.decision import Decision, Detection
-from rtbci.stages.montage import Montage
+from rtbci.stages.montage import Montage, Pick
 from rtbci.stages.network import Judge, Tagger, WholeTagger, WindowTagger
+from rtbci.stages.scaling import ConstantScaling, NoScaling, RunningScaling
 from rtbci.types import Chunk, Stage, StreamInfo
 
 if TYPE_CHECKING:
@@ -48,13 +41,13 @@ class Pipeline:
     @classmethod
     def load(cls, path: str | Path) -> Pipeline:
         """Read a pipeline file. Raises PipelineFileError for one that is damaged, hostile or newer."""
-        from rtbci.pipeline_file import read
+        from rtbci.pipeline.file import read
 
         return cls(*read(Path(path)))
 
     def save(self, path: str | Path) -> None:
         """Write the one file, beside and renamed: a crash leaves the old or the new."""
-        from rtbci.pipeline_file import write
+        from rtbci.pipeline.file import write
 
         write(Path(path), self.config, self.network, self.notes)
 
@@ -116,9 +109,9 @@ class Pipeline:
         if config.selection is not None and montage.channels != config.selection.channels:
             stages.append(("select", Pick(tuple(montage.channels.index(c) for c in config.selection.channels))))
         if isinstance(config.scaling, ConstantScaling):
-            stages.append(("scale", filters.Constant(config.scaling)))
+            stages.append(("scale", scaling.Constant(config.scaling)))
         elif isinstance(config.scaling, RunningScaling):
-            stages.append(("scale", filters.Running(config.scaling, config.sfreq)))
+            stages.append(("scale", scaling.Running(config.scaling, config.sfreq)))
         else:
             assert isinstance(config.scaling, NoScaling)
         if config.mask is not None and electrodes is not None:

@@ -16,8 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
-from rtbci.config import ConstantScaling, PipelineConfig, RunningScaling, nearest, parse
+from rtbci.config import nearest, parse
 from rtbci.errors import ConfigError, PipelineFileError
+from rtbci.pipeline.config import PipelineConfig
+from rtbci.stages.scaling import ConstantScaling, RunningScaling
 
 if TYPE_CHECKING:
     from rtbci.models.network import Network

@@ -1,0 +1,121 @@
+"""All that turns a stream into probabilities and events, save the weights: strict, frozen models, JSON in the file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, model_validator
+
+from rtbci.config import (
+    MAX_ANSWER_VALUES,
+    MAX_CHANNELS,
+    MAX_SFREQ,
+    MAX_WINDOW_VALUES,
+    Name,
+    Names,
+    Probability,
+    Strict,
+    nearest,
+)
+from rtbci.models.config import ModelConfig
+from rtbci.stages.bad_channels import MaskConfig
+from rtbci.stages.cues import CueConfig
+from rtbci.stages.decision import DecisionConfig
+from rtbci.stages.filters import FilterConfig
+from rtbci.stages.gap_guard import GapConfig
+from rtbci.stages.montage import MontageConfig
+from rtbci.stages.scaling import ConstantScaling, NoScaling, RunningScaling, ScalingConfig
+
+Row = Annotated[tuple[Probability, ...], Field(max_length=MAX_CHANNELS)]
+
+
+class SelectionConfig(Strict):
+    """Electrodes that a Gumbel-softmax selector chose out of the montage, and its probabilities."""
+
+    channels: Annotated[Names, Field(min_length=1)]
+    probabilities: Annotated[tuple[Row, ...], Field(max_length=MAX_CHANNELS)] = ()
+
+
+class PipelineConfig(Strict):
+    """All that turns a stream into probabilities and events, save the weights."""
+
+    name: Name
+    sfreq: Annotated[PositiveFloat, Field(ge=0.1, le=MAX_SFREQ)]
+    classes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=1000)] = ("seizure",)
+    activation: Literal["sigmoid", "softmax"] = "sigmoid"
+    montage: MontageConfig
+    filters: FilterConfig = FilterConfig()
+    selection: SelectionConfig | None = None
+    scaling: ScalingConfig = NoScaling()
+    mask: MaskConfig | None = None
+    model: ModelConfig
+    window_hop: NonNegativeInt = 0
+    cues: CueConfig | None = None
+    decision: DecisionConfig = DecisionConfig()
+    gaps: GapConfig = GapConfig()
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> PipelineConfig:
+        nyquist = self.sfreq / 2
+        for key in ("low_hz", "high_hz"):
+            edge = getattr(self.filters, key)
+            if edge is not None and edge >= 0.9999 * nyquist:
+                raise ValueError(f"filters.{key} = {edge:g} Hz is not below half of sfreq = {self.sfreq:g} Hz")
+            if edge is not None and edge < 1e-6 * self.sfreq:
+                raise ValueError(f"filters.{key} = {edge:g} Hz is less than a millionth of sfreq = {self.sfreq:g} Hz")
+        low, high = self.filters.low_hz, self.filters.high_hz
+        if low is not None and high is not None and low >= high:
+            raise ValueError(f"filters.low_hz = {low:g} Hz is not below filters.high_hz = {high:g} Hz")
+        if self.selection is not None:
+            _require_known(self.selection.channels, self.montage.channels, "selection.channels")
+        _require_known(self.decision.labels, self.classes, "decision.labels")
+        self._sizes_agree()
+        self._sizes_are_bounded()
+        return self
+
+    def _sizes_agree(self) -> None:
+        chosen = self.montage.channels if self.selection is None else self.selection.channels
+        if self.model.n_channels not in (None, len(chosen)):
+            raise ValueError(f"model.n_channels = {self.model.n_channels}, but there are {len(chosen)} channels")
+        # conv_pool_lstm answers for each sample of its window at once.
+        if self.model.kind != "conv_pool_lstm" and self.model.n_classes not in (None, len(self.classes)):
+            raise ValueError(f"model.n_classes = {self.model.n_classes}, but there are {len(self.classes)} classes")
+        if isinstance(self.scaling, ConstantScaling):
+            for key in ("center_uv", "scale_uv"):
+                if (n := len(getattr(self.scaling, key))) not in (0, len(chosen)):
+                    raise ValueError(f"scaling.{key} has {n} values for {len(chosen)} channels")
+        if self.cues is not None and not self._network("window") and self.model.kind != "selection":
+            raise ValueError(
+                f"cues: a {self.model.kind} answers at every hop; only a network of windows answers at cues"
+            )
+
+    def _network(self, size: str) -> int:
+        """A size of the network, of that behind a selector where there is one; 0 where it has no such size."""
+        return getattr(getattr(self.model, "network", self.model), size, 0)
+
+    def _sizes_are_bounded(self) -> None:
+        """Before anything is built: what this config can make a machine hold (MEMORY_BYTES in pipeline_file.py)."""
+        n = len(self.montage.channels if self.selection is None else self.selection.channels)
+        block_s = self.scaling.block_s if isinstance(self.scaling, RunningScaling) else 0.0
+        kept = {
+            "model.window": self._network("window"),
+            "model.hop": self._network("hop"),
+            "window_hop": self.window_hop,
+            "scaling.block_s": round(block_s * self.sfreq),
+            "cues.keep_s": round(self.cues.keep_s * self.sfreq) if self.cues is not None else 0,
+        }
+        for key, samples in kept.items():
+            if samples * n > MAX_WINDOW_VALUES:
+                raise ValueError(f"{key} = {samples} samples of {n} channels are more than {MAX_WINDOW_VALUES} values")
+        if (values := self.model.values(n)) > MAX_ANSWER_VALUES:
+            raise ValueError(
+                f"model: a {self.model.kind} of these sizes holds {values} values to give one answer; "
+                f"at most {MAX_ANSWER_VALUES}"
+            )
+
+
+def _require_known(names: tuple[str, ...], known: tuple[str, ...], where: str) -> None:
+    for name in names:
+        if name not in known:
+            some = ", ".join(known[:40]) + (" …" if len(known) > 40 else "")
+            raise ValueError(f"{where}: {name!r} is not among {some}{nearest(name, known)}")
