@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from rtbci.evaluation.tagging import tag as tag
     from rtbci.pipeline.pipeline import LivePipeline as LivePipeline
     from rtbci.pipeline.pipeline import Pipeline as Pipeline
-    from rtbci.sources.recording import Recording as Recording
-    from rtbci.sources.recording import open_recording as open_recording
+    from rtbci.recordings.open import open_recording as open_recording
+    from rtbci.recordings.recording import Recording as Recording
     from rtbci.types import Chunk as Chunk
     from rtbci.types import Event as Event
     from rtbci.types import Gap as Gap
@@ -27,8 +27,8 @@ _HOME = {
     "RtbciError": "rtbci.errors",
     "Pipeline": "rtbci.pipeline.pipeline",
     "LivePipeline": "rtbci.pipeline.pipeline",
-    "Recording": "rtbci.sources.recording",
-    "open_recording": "rtbci.sources.recording",
+    "Recording": "rtbci.recordings.recording",
+    "open_recording": "rtbci.recordings.open",
     "tag": "rtbci.evaluation.tagging",
     "Tagged": "rtbci.evaluation.tagging",
 }

@@ -15,9 +15,10 @@ from rtbci.bundled import PIPELINE, RECORDING
 from rtbci.engine import EngineSpec
 from rtbci.evaluation.scoring import Scored, detection_delays, is_seizure, overlaps
 from rtbci.front import Watch
+from rtbci.recordings.open import open_recording
+from rtbci.recordings.recording import Recording
 from rtbci.replay import Replay, run_replay
 from rtbci.session import EngineProcess
-from rtbci.sources.recording import Recording, open_recording
 from rtbci.types import Event
 
 QUIET_S = 2.0  # without a new sample after the replay has ended, nothing more is on the way

@@ -106,7 +106,7 @@ def _n_parameters(pipeline: Pipeline) -> int:
 
 def recording_facts(path: Path) -> dict[str, Any]:
     """Format, rate, length, channels as named and as understood, annotations, and what was odd about it."""
-    from rtbci.sources.recording import open_recording
+    from rtbci.recordings.open import open_recording
 
     recording = open_recording(path)
     labels: dict[str, int] = {}

@@ -12,7 +12,7 @@ import numpy as np
 from pylsl import local_clock
 
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.sinks.events import EventLog
+from rtbci.recordings.event_table import EventLog
 from rtbci.sinks.layout import layout_of, write_layout
 from rtbci.sinks.monitor import MonitorWriter
 from rtbci.sinks.outlets import Outlets

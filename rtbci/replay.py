@@ -24,7 +24,8 @@ from rtbci.faults import Faults
 from rtbci.lsl_config import quiet_lsl
 from rtbci.playback import Playback, Progress
 from rtbci.player import RECONNECT_S, Player
-from rtbci.sources.recording import Recording, open_recording
+from rtbci.recordings.open import open_recording
+from rtbci.recordings.recording import Recording
 from rtbci.tracks import Track, as_recorded, cut, in_a_row, source_id
 from rtbci.transport import Transport
 
@@ -101,7 +102,7 @@ class Replay:
         return (in_a_row(recordings, self.name, self.start_s, self.duration_s),)
 
     def _every_stream(self) -> tuple[Track, ...]:
-        from rtbci.sources.xdf import open_every_stream
+        from rtbci.recordings.xdf import open_every_stream
 
         if len(self.files) != 1 or Path(self.files[0]).suffix.lower() not in (".xdf", ".xdfz"):
             raise RecordingError(f"all streams of one XDF file are wanted, not {', '.join(map(str, self.files))}")

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from rtbci.faults import Packet, Values
-from rtbci.sources.recording import Recording
-from rtbci.sources.xdf import XdfStream
+from rtbci.recordings.recording import Recording
+from rtbci.recordings.xdf import XdfStream
 from rtbci.types import StreamInfo, Times
 
 _READ_S = 10.0  # read from disk at once

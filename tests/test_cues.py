@@ -18,7 +18,7 @@ from rtbci.errors import ConfigError
 from rtbci.evaluation.tagging import write_tagged
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.pipeline import LivePipeline, Pipeline
-from rtbci.sources.recording import Recording
+from rtbci.recordings.recording import Recording
 from rtbci.stages.cues import Answer, Cue, CueConfig, table
 from rtbci.types import Chunk, Event
 

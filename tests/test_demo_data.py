@@ -7,7 +7,7 @@ import numpy as np
 
 from rtbci.evaluation.tagging import tag
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.sources.recording import open_recording
+from rtbci.recordings.open import open_recording
 from rtbci.stages.montage import DOUBLE_BANANA
 
 DATA = Path(str(files("rtbci"))) / "data"

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtbci.errors import RecordingError
-from rtbci.sinks import events
-from rtbci.sinks.events import COLUMNS, EventLog, read_events, write_events
+from rtbci.recordings import event_table
+from rtbci.recordings.event_table import COLUMNS, EventLog, read_events, write_events
 from rtbci.types import Event
 
 START = datetime(2024, 2, 29, 23, 59, 58)
@@ -70,7 +70,7 @@ MANY = [Event(10.0 * n, 5.0, " ".join(["a label of some length"] * 20)) for n in
 def test_a_full_disk_loses_no_event_of_a_live_table(
     n_before: int, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "_RETRY_S", 0.0)
+    monkeypatch.setattr(event_table, "_RETRY_S", 0.0)
     path = small_disk / "live.tsv"
     log = EventLog(path) if n_before else None
     for event in MANY[:n_before]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rtbci.sources.recording import Recording, open_recording
+from rtbci.recordings.open import open_recording
+from rtbci.recordings.recording import Recording
 from rtbci.stages.gap_guard import GapConfig, GapGuard
 from rtbci.types import Chunk, Gap
 

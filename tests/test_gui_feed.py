@@ -15,7 +15,7 @@ from rtbci.gui.book import Book
 from rtbci.gui.events import export
 from rtbci.gui.feed import Clock, Feed
 from rtbci.gui.marks import Mark, Marks
-from rtbci.sinks.events import read_events
+from rtbci.recordings.event_table import read_events
 from rtbci.sinks.layout import read_layout
 
 

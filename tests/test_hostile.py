@@ -17,10 +17,10 @@ from rtbci.config import parse
 from rtbci.errors import ConfigError, RecordingError, RtbciError, StreamMismatch, StreamNotFound
 from rtbci.faults import Faults
 from rtbci.pipeline.config import PipelineConfig
-from rtbci.sinks.events import read_events
+from rtbci.recordings.event_table import read_events
+from rtbci.recordings.open import open_recording
 from rtbci.sources.discovery import MAX_CHANNELS, describe, parse_query, predicate
 from rtbci.sources.inlet import Inlet
-from rtbci.sources.recording import open_recording
 from rtbci.types import StreamInfo
 
 few = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

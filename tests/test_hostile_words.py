@@ -18,10 +18,10 @@ from rich.text import Text
 from rtbci import wire
 from rtbci.errors import ConfigError, RtbciError
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.sinks.events import read_events, write_events
+from rtbci.recordings.engine_marks import live_span
+from rtbci.recordings.event_table import read_events, write_events
 from rtbci.sinks.monitor import MonitorReader, MonitorWriter, Slot
 from rtbci.sinks.shapes import is_line, state_in
-from rtbci.sources.live_span import live_span
 from rtbci.stages.gap_guard import GapConfig, GapGuard
 from rtbci.stages.montage import match
 from rtbci.terminal import Terminal

@@ -1,6 +1,6 @@
 """What a person adds: annotations in the table and on the outlet, verdicts beside the table, all of it in the log."""
 
-from rtbci.sinks.events import EventLog, read_events
+from rtbci.recordings.event_table import EventLog, read_events
 from rtbci.sinks.notes import review_path, take_note
 from rtbci.types import Event
 

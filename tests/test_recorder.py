@@ -26,11 +26,11 @@ from rtbci.errors import RecordingError, StreamNotFound
 from rtbci.faults import Faults
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.record import LiveRecording, find_stream
+from rtbci.recordings.xdf import open_xdf
 from rtbci.replay import Replay, run_replay
 from rtbci.session import EngineProcess
 from rtbci.sinks.recorder import Recorder, new_path
 from rtbci.sources.discovery import predicate
-from rtbci.sources.xdf import open_xdf
 from rtbci.stages.decision import DecisionConfig
 
 SFREQ = 250.0

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from rtbci.errors import RecordingError
-from rtbci.sinks.events import write_events
-from rtbci.sources.recording import Recording, open_recording
+from rtbci.recordings.event_table import write_events
+from rtbci.recordings.open import open_recording
+from rtbci.recordings.recording import Recording
 from rtbci.types import Chunk, Event
 
 SEIZURE = "chbmit/chb01_03_Seizure.edf"

@@ -17,8 +17,8 @@ from pylsl.util import LostError
 
 from rtbci.errors import RecordingError
 from rtbci.faults import BadChannel, Faults, Packet
+from rtbci.recordings.open import open_recording
 from rtbci.replay import Replay, run_replay
-from rtbci.sources.recording import open_recording
 from rtbci.types import Chunk
 
 SEIZURE = "chbmit/chb01_03_Seizure.edf"

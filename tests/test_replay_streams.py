@@ -17,8 +17,8 @@ from xdf_kit import XdfStream, write_xdf
 
 from rtbci.errors import RecordingError
 from rtbci.faults import BadChannel, Faults
+from rtbci.recordings.open import open_recording
 from rtbci.replay import Replay, run_replay
-from rtbci.sources.recording import open_recording
 
 Start = Callable[[Replay], multiprocessing.process.BaseProcess]
 SEIZURE = "chbmit/chb01_03_Seizure.edf"

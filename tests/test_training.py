@@ -14,8 +14,8 @@ from rtbci.errors import ConfigError, RecordingError
 from rtbci.evaluation.tagging import tag
 from rtbci.models import build
 from rtbci.pipeline.pipeline import Pipeline
+from rtbci.recordings.open import open_recording
 from rtbci.simulation.eeg import synthesise
-from rtbci.sources.recording import open_recording
 from rtbci.training import train as training
 from rtbci.training.augment import mirrored
 from rtbci.training.checkpoint import checkpoint_path

@@ -23,9 +23,9 @@ from rtbci.faults import BadChannel, Faults
 from rtbci.lsl_config import on_this_machine
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.provenance import print_json
+from rtbci.recordings.open import open_recording
 from rtbci.replay import RECONNECT_S, Replay, cut
 from rtbci.session import EngineProcess, one_thread_each
-from rtbci.sources.recording import open_recording
 from rtbci.stages.gap_guard import GapGuard
 from rtbci.types import Chunk, Event, Gap, Times
 

@@ -85,7 +85,7 @@ def measure(recording_path: str, pipeline_path: str, answer: Connection) -> None
 
     from rtbci.evaluation.tagging import PIECE_S, tag
     from rtbci.pipeline.pipeline import Pipeline
-    from rtbci.sources.recording import open_recording
+    from rtbci.recordings.open import open_recording
 
     torch.set_num_threads(1)
     pipeline, recording = Pipeline.load(pipeline_path), open_recording(recording_path)

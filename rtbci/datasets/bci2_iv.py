@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from rtbci.datasets.dataset import Dataset, Member, unfit
 from rtbci.errors import DatasetError
-from rtbci.sources.recording import Recording
+from rtbci.recordings.recording import Recording
 from rtbci.types import Event, Samples, StreamInfo
 
 PUBLISHED = "set IV (self-paced 1s) is published at https://www.bbci.de/competition/ii/"

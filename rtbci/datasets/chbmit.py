@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rtbci.datasets.dataset import Dataset, Member, unfit
 from rtbci.errors import DatasetError
-from rtbci.sources.recording import open_recording
+from rtbci.recordings.open import open_recording
 from rtbci.types import Event
 
 PUBLISHED = "the database is published at https://physionet.org/content/chbmit/"

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtbci.errors import DatasetError, StreamMismatch
-from rtbci.sources.recording import Recording
+from rtbci.recordings.recording import Recording
 from rtbci.stages.montage import match
 from rtbci.types import Samples
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from rtbci.datasets.dataset import Dataset, Member, unfit
 from rtbci.errors import DatasetError
-from rtbci.sources.recording import Recording, open_recording
+from rtbci.recordings.open import open_recording
+from rtbci.recordings.recording import Recording
 
 PUBLISHED = "the database is published at https://physionet.org/content/eegmmidb/"
 CITATION = "EEG Motor Movement/Imagery Dataset; G. Schalk et al., IEEE TBME 51(6), 2004; PhysioNet"

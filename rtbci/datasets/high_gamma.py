@@ -13,7 +13,8 @@ import numpy as np
 
 from rtbci.datasets.dataset import Dataset, Member, unfit
 from rtbci.errors import DatasetError
-from rtbci.sources.recording import Recording, open_recording
+from rtbci.recordings.open import open_recording
+from rtbci.recordings.recording import Recording
 from rtbci.types import Event, Samples, StreamInfo
 
 PUBLISHED = "the dataset is published at https://gin.g-node.org/robintibor/high-gamma-dataset"

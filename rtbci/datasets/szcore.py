@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from rtbci.datasets.dataset import Dataset, Member, unfit
-from rtbci.sources.recording import FORMATS, open_recording
+from rtbci.recordings.open import open_recording
+from rtbci.recordings.recording import FORMATS
 
 PUBLISHED = "the layout is described at https://bids.neuroimaging.io and https://eslweb.epfl.ch/epilepsybenchmarks"
 _SUBJECT = re.compile(r"sub-([A-Za-z0-9]+)")

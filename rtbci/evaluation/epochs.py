@@ -11,7 +11,7 @@ from rtbci.errors import DatasetError
 from rtbci.evaluation.trials import decided
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.sinks.events import replace_text
+from rtbci.recordings.event_table import replace_text
 from rtbci.types import Chunk, Samples
 
 

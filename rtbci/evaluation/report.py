@@ -16,7 +16,8 @@ from rtbci.evaluation.scoring import Scored, is_seizure, score
 from rtbci.evaluation.tagging import Tagged, tag, write_tagged
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.provenance import print_json
-from rtbci.sources.recording import Recording, open_recording
+from rtbci.recordings.open import open_recording
+from rtbci.recordings.recording import Recording
 from rtbci.terminal import Terminal
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from rtbci.pipeline.pipeline import LivePipeline, Pipeline
-from rtbci.sinks.events import write_events
-from rtbci.sources.recording import Recording
+from rtbci.recordings.event_table import write_events
+from rtbci.recordings.recording import Recording
 from rtbci.stages.cues import Answer, table
 from rtbci.stages.decision import Detection
 from rtbci.stages.gap_guard import GapGuard

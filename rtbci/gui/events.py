@@ -13,7 +13,7 @@ from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 from rtbci.gui.book import Book, Entry
 from rtbci.gui.theme import Theme
 from rtbci.gui.words import tip
-from rtbci.sinks.events import write_events
+from rtbci.recordings.event_table import write_events
 from rtbci.text import clock_text
 from rtbci.types import Event
 

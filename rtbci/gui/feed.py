@@ -11,7 +11,7 @@ import numpy as np
 from pylsl import local_clock
 
 from rtbci.gui.history import History
-from rtbci.pace import Move, Pace
+from rtbci.recordings.replay_clock import Move, Pace
 from rtbci.sinks.layout import Layout, read_layout
 from rtbci.sinks.monitor import MonitorReader, Rings, SharedRing
 from rtbci.stages.montage import microvolts

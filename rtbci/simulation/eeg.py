@@ -11,11 +11,11 @@ from typing import Literal
 
 import numpy as np
 
+from rtbci.recordings.recording import Recording
 from rtbci.simulation.patient import MUSCLES, Patient, draw_patient
 from rtbci.simulation.scalp import ELECTRODES, Array
 from rtbci.simulation.scenario import artefacts, mimics, seizure, sleep
 from rtbci.simulation.waveforms import Tension, Wave
-from rtbci.sources.recording import Recording
 from rtbci.types import Event, Samples, StreamInfo
 
 BLOCK_S = 8.0  # samples are made in whole blocks, so that the cutting cannot change a bit of them

@@ -42,7 +42,7 @@ class Outlets:
         return [outlet.get_info().source_id() for outlet in (self._probability, self._events)]
 
     def span(self, state: str, stamp: float, **about: float) -> None:
-        """What of the stream the engine saw, for those who read a recording of both (rtbci/sources/live_span.py):
+        """What of the stream the engine saw, for those who read a recording of both (rtbci/recordings/engine_marks.py):
 
         "begin" with its first sample (speed: seconds of the recording a second of its stamps), "gap" (start, end: stamps of
         the samples around it), "move" (until: where the stamps' clock was when a replay came to stand; speed: from `stamp`

@@ -13,8 +13,9 @@ from rtbci.datasets import open_dataset
 from rtbci.errors import ConfigError, RecordingError
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.pipeline import Pipeline
+from rtbci.recordings.open import open_recording
+from rtbci.recordings.recording import Recording
 from rtbci.simulation.eeg import synthesise
-from rtbci.sources.recording import Recording, open_recording
 from rtbci.training.config import (
     BACKGROUND,
     UNKNOWN,

@@ -23,7 +23,7 @@ from rtbci.gui.settings import Settings
 from rtbci.gui.words import facts, sentence
 from rtbci.hold import Hold
 from rtbci.publisher import Publisher
-from rtbci.sinks.events import EventLog, read_events
+from rtbci.recordings.event_table import EventLog, read_events
 from rtbci.sinks.journal import Journal
 from rtbci.sinks.layout import read_layout
 from rtbci.sinks.monitor import MonitorReader, MonitorWriter

@@ -13,9 +13,9 @@ from rtbci.bundled import RECORDING
 from rtbci.datasets.chbmit import read_seizures, read_summary
 from rtbci.errors import DatasetError
 from rtbci.inspection import recording_facts
-from rtbci.sinks.events import EventLog, read_events, write_events
-from rtbci.sources.edf import _read_header, _Records, _records_held
-from rtbci.sources.recording import open_recording
+from rtbci.recordings.edf import _read_header, _Records, _records_held
+from rtbci.recordings.event_table import EventLog, read_events, write_events
+from rtbci.recordings.open import open_recording
 from rtbci.types import Event
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rtbci.errors import RecordingError
-from rtbci.sources.mne_files import events_of, quietly
-from rtbci.sources.recording import Recording
+from rtbci.recordings.mne_reader import events_of, quietly
+from rtbci.recordings.recording import Recording
 from rtbci.types import Samples, StreamInfo
 
 # The spellings of micro that files are written with: Greek mu, the micro sign, Shift-JIS mu, u.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rtbci.config import Number
-from rtbci.pace import Pace
+from rtbci.recordings.replay_clock import Pace
 from rtbci.types import Event, Flags, Times
 
 Stream = Mapping[str, Any]

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from rtbci.errors import RecordingError
-from rtbci.pace import Pace
-from rtbci.sources.live_span import is_ours, live_span, notes, pace_of
-from rtbci.sources.recording import Recording
+from rtbci.recordings.engine_marks import is_ours, live_span, notes, pace_of
+from rtbci.recordings.recording import Recording
+from rtbci.recordings.replay_clock import Pace
 from rtbci.types import Event, Samples, StreamInfo, Times
 
 _TO_MICROVOLTS = {"microvolts": 1.0, "microvolt": 1.0, "uv": 1.0, "µv": 1.0, "\u03bcv": 1.0}

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtbci.errors import RecordingError
-from rtbci.sources.recording import Recording
+from rtbci.recordings.recording import Recording
 from rtbci.types import Event, Samples, StreamInfo
 
 if TYPE_CHECKING:
