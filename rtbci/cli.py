@@ -61,7 +61,7 @@ def demo(
     from rich.console import Console
 
     from rtbci import demo as play
-    from rtbci.lsl_config import on_this_machine
+    from rtbci.lsl.config import on_this_machine
     from rtbci.provenance import print_json
 
     with on_this_machine():
@@ -94,11 +94,11 @@ def streams(
 
     from rich.table import Table
 
-    from rtbci.lsl_config import quiet_lsl
+    from rtbci.lsl.config import quiet_lsl
     from rtbci.provenance import print_json
 
     quiet_lsl()
-    from rtbci.sources.discovery import list_streams
+    from rtbci.lsl.discovery import list_streams
     from rtbci.terminal import Terminal
 
     found = list_streams(wait)
@@ -302,7 +302,7 @@ def dashboard() -> None:
     """Open the dashboard empty, with pickers for stream and pipeline."""
     from rtbci.dashboard import open_empty
     from rtbci.errors import ConfigError
-    from rtbci.lsl_config import quiet_lsl
+    from rtbci.lsl.config import quiet_lsl
 
     if not _display():
         raise ConfigError("there is no display to open a window on; `rtbci run … --headless` is the terminal view")
@@ -314,7 +314,7 @@ def dashboard() -> None:
 def doctor(json: Json = False) -> None:
     """Check this machine for what rtbci needs, and say what to do about what is wrong."""
     from rtbci.doctor.report import doctor_report
-    from rtbci.lsl_config import quiet_lsl
+    from rtbci.lsl.config import quiet_lsl
 
     quiet_lsl()
     raise typer.Exit(doctor_report(json))
@@ -331,11 +331,11 @@ def record(
     json: Annotated[bool, typer.Option("--json", help="Print one line of state a second, as JSON.")] = False,
 ) -> None:
     """Record an LSL stream to XDF, by LabRecorder in a process of its own. Ctrl-C or SIGTERM ends it."""
-    from rtbci.lsl_config import quiet_lsl
+    from rtbci.lsl.config import quiet_lsl
 
     quiet_lsl()
+    from rtbci.lsl.discovery import parse_query
     from rtbci.record import record_streams
-    from rtbci.sources.discovery import parse_query
 
     record_streams(parse_query(stream), out, seconds, json=json, wait_s=wait or None)
 

@@ -13,14 +13,14 @@ from pylsl import local_clock
 from rtbci.config import Number
 from rtbci.errors import StreamMismatch, StreamNotFound
 from rtbci.hold import Hold
+from rtbci.lsl.discovery import predicate
+from rtbci.lsl.marker_source import MarkerSource
+from rtbci.lsl.replay_link import Moved
+from rtbci.lsl.source import ClockJumped, Connected, Item, Lost, LslSource
 from rtbci.moves import follow
 from rtbci.pipeline.pipeline import Pipeline, check_rate
 from rtbci.publisher import Publisher
 from rtbci.sinks.notes import take_note
-from rtbci.sources.control import Moved
-from rtbci.sources.discovery import predicate
-from rtbci.sources.lsl import ClockJumped, Connected, Item, Lost, LslSource
-from rtbci.sources.markers import MarkerSource
 from rtbci.stages.bad_channels import Electrodes
 from rtbci.stages.channel_quality import Quality
 from rtbci.stages.gap_guard import GapGuard

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from pylsl import local_clock
 
-from rtbci.sources.control import Moved
+from rtbci.lsl.replay_link import Moved
+from rtbci.lsl.replay_protocol import Place
 from rtbci.stages.gap_guard import GapGuard
 from rtbci.status import Session
-from rtbci.transport import Place
 
 if TYPE_CHECKING:
     from rtbci.engine import Engine

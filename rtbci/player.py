@@ -10,8 +10,8 @@ import pylsl
 
 from rtbci.faults import Faults, Packet
 from rtbci.flow import Flow
+from rtbci.lsl.replay_protocol import position_id
 from rtbci.recordings.recording import Recording
-from rtbci.remote import position_id
 from rtbci.tracks import Track, cut
 from rtbci.transport import Transport
 

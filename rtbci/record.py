@@ -7,15 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pylsl
-
-from rtbci.errors import StreamNotFound
+from rtbci.lsl.discovery import Search, _identity, check_sizes, find_stream, predicate
+from rtbci.lsl.recorder import Recorder, size_text
 from rtbci.provenance import about
-from rtbci.sinks.recorder import Recorder, size_text
-from rtbci.sources.discovery import Search, check_sizes, matches, one_of, predicate
 from rtbci.text import json_text, one_line
 
-_OTHERS_S = 1.2  # the first to answer need not be the only one
 _START_S = 10.0
 _SILENT_S = 2.0  # without an answer to liblsl's questions, of which there are two a second
 _TAIL_S = 0.6  # LabRecorder fetches twice a second, and leaves behind what it has not fetched
@@ -47,29 +43,6 @@ def record_streams(
     if not closed:
         sys.stderr.write("\nLabRecorder is still closing its file, and will do so by itself\n")
     sys.stderr.writelines(f"\n{path}: {size_text(path.stat().st_size)}\n" for path in recorder.files)
-
-
-def find_stream(query: dict[str, str], wait_s: float | None, asked: Any = lambda: False) -> Any:
-    """The stream that a query means, waited for; None where the user gave up. Several are never chosen from by luck."""
-    deadline = time.monotonic() + (wait_s if wait_s is not None else float("inf"))
-    while not asked():
-        # Peers that are named are asked half a second after the multicast.
-        if pylsl.resolve_bypred(predicate(query), 1, _OTHERS_S):
-            found = [s for s in pylsl.resolve_bypred(predicate(query), 64, _OTHERS_S) if matches(s, query)]
-            if found:
-                return found[0] if len(found) == 1 else one_of(found, query)
-        if time.monotonic() > deadline:
-            raise StreamNotFound(
-                f"no stream with {predicate(query)} within {wait_s:g} s; `rtbci streams` lists what is on the network"
-            )
-    return None
-
-
-def _identity(stream: Any) -> dict[str, str]:
-    """What stays when the stream comes back; its uid, where it bears no source id."""
-    if not stream.source_id():
-        return {"uid": stream.uid()}
-    return {"source_id": stream.source_id(), "name": stream.name(), "hostname": stream.hostname()}
 
 
 class _Presence:

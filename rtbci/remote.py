@@ -20,9 +20,10 @@ from pylsl.util import TimeoutError as NotYet
 
 from rtbci.errors import ConfigError
 from rtbci.flow import Flow
-from rtbci.sources.texts import pull_texts
+from rtbci.lsl.inlet import pull_texts
+from rtbci.lsl.replay_protocol import Place, position_id
 from rtbci.text import one_line
-from rtbci.transport import Place, Transport
+from rtbci.transport import Transport
 
 HEARD_S = 2.0
 TELL_EVERY_S = 0.25
@@ -120,8 +121,3 @@ class Remote:
             self._transport.obey(line, may_quit=False)
         except ConfigError as error:
             sys.stderr.write(f"a control outlet: {one_line(str(error))}\n")
-
-
-def position_id(source_id: str) -> str:
-    """The source id of a replay's position, by that of its first stream."""
-    return f"{source_id}-position"

@@ -21,7 +21,7 @@ from types import FrameType
 
 from rtbci.errors import RecordingError
 from rtbci.faults import Faults
-from rtbci.lsl_config import quiet_lsl
+from rtbci.lsl.config import quiet_lsl
 from rtbci.playback import Playback, Progress
 from rtbci.player import RECONNECT_S, Player
 from rtbci.recordings.open import open_recording

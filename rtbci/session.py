@@ -17,7 +17,7 @@ from typing import Any
 from rtbci import wire
 from rtbci.engine import EngineSpec
 from rtbci.errors import RtbciError
-from rtbci.lsl_config import watchful_lsl
+from rtbci.lsl.config import watchful_lsl
 from rtbci.sinks.monitor import MonitorReader, MonitorWriter, monitor_folder, remove_monitor
 
 USER_MISTAKE = 2

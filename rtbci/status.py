@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pylsl import local_clock
 
+from rtbci.lsl.clock import Clock
 from rtbci.pipeline.pipeline import LivePipeline
-from rtbci.sources.clock import Clock
 from rtbci.stages.channel_quality import Quality
 from rtbci.stages.gap_guard import GapGuard
 from rtbci.trust import trust_of

@@ -6,7 +6,7 @@ import uuid
 import pylsl
 import pytest
 
-from rtbci.sources.clock import Clock, measured
+from rtbci.lsl.clock import Clock, measured
 
 
 def test_the_clock_of_this_machine_is_known_without_waiting() -> None:

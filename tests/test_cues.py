@@ -163,7 +163,7 @@ def test_a_second_stream_of_the_same_pipeline_has_cues_of_its_own() -> None:
 def test_markers_come_over_lsl_with_their_own_stamps(wait_until: Callable[..., None]) -> None:
     import pylsl
 
-    from rtbci.sources.markers import MarkerSource
+    from rtbci.lsl.marker_source import MarkerSource
 
     source = MarkerSource({"name": "cues-of-a-test"})
     assert source.read() == []
@@ -186,7 +186,7 @@ def test_of_two_marker_streams_the_one_that_was_taken_is_taken_again_and_no_othe
 ) -> None:
     import pylsl
 
-    from rtbci.sources.markers import MarkerSource
+    from rtbci.lsl.marker_source import MarkerSource
 
     name = f"cues-{uuid.uuid4().hex[:8]}"
 
@@ -218,20 +218,20 @@ def test_a_marker_stream_whose_clock_does_not_answer_is_told_of(
 ) -> None:
     import pylsl
 
-    from rtbci.sources import markers
+    from rtbci.lsl import marker_source
 
-    class Mute(markers.Clock):
+    class Mute(marker_source.Clock):
         known = False
         answers = False
 
         def look(self, inlet: object) -> None:
             self.known = self.answers
 
-    monkeypatch.setattr(markers, "Clock", Mute)
-    monkeypatch.setattr(markers, "_CLOCK_WAIT_S", 0.2)
+    monkeypatch.setattr(marker_source, "Clock", Mute)
+    monkeypatch.setattr(marker_source, "_CLOCK_WAIT_S", 0.2)
     name = f"cues-{uuid.uuid4().hex[:8]}"
     outlet = pylsl.StreamOutlet(pylsl.StreamInfo(name, "Markers", 1, 0, "string", name))
-    source = markers.MarkerSource({"name": name})
+    source = marker_source.MarkerSource({"name": name})
     wait_until(lambda: source.read() == [] and "so its markers have no time" in source.trouble)
     assert not source.connected
     Mute.answers = True

@@ -8,8 +8,8 @@ import pylsl
 import pytest
 
 from rtbci.errors import StreamNotFound
-from rtbci.sources import discovery
-from rtbci.sources.discovery import Search
+from rtbci.lsl import discovery
+from rtbci.lsl.discovery import Search
 
 
 @dataclass

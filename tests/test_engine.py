@@ -19,11 +19,11 @@ from rtbci.bundled import PIPELINE, RECORDING
 from rtbci.engine import Engine, EngineSpec
 from rtbci.errors import StreamMismatch, StreamNotFound
 from rtbci.faults import Faults
+from rtbci.lsl.discovery import parse_query
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.event_table import read_events
 from rtbci.replay import Replay, run_replay
 from rtbci.session import EngineProcess
-from rtbci.sources.discovery import parse_query
 from rtbci.stages.decision import DecisionConfig
 from rtbci.types import Chunk
 

@@ -13,7 +13,7 @@ from rtbci.gui import pickers
 from rtbci.gui.app import OwnEngine, has_display
 from rtbci.gui.pickers import Picker
 from rtbci.gui.settings import Settings
-from rtbci.sources.discovery import FoundStream
+from rtbci.lsl.discovery import FoundStream
 
 STREAMS = [
     FoundStream("amplifier", "EEG", 32, 500.0, "float32", "lab", "acti-1", "u1"),

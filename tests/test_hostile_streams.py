@@ -22,8 +22,8 @@ from hostile_stream import HostileStream, described, with_field
 
 from rtbci.cli import streams
 from rtbci.engine import Engine, EngineSpec
-from rtbci.sources.lsl import LslSource, Refused
-from rtbci.sources.markers import MarkerSource
+from rtbci.lsl.marker_source import MarkerSource
+from rtbci.lsl.source import LslSource, Refused
 from rtbci.types import StreamInfo
 
 Wait = Callable[..., None]

@@ -12,9 +12,9 @@ import pylsl
 import pytest
 from pylsl.util import TimeoutError as NotYet
 
-from rtbci.sources import clock
-from rtbci.sources.inlet import Inlet
-from rtbci.sources.lsl import Connected, LslSource
+from rtbci.lsl import clock
+from rtbci.lsl.inlet import Inlet
+from rtbci.lsl.source import Connected, LslSource
 from rtbci.types import Chunk
 
 Wait = Callable[..., None]

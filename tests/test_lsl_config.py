@@ -5,7 +5,7 @@ from pathlib import Path
 import pylsl
 import pytest
 
-from rtbci.lsl_config import watchful_lsl
+from rtbci.lsl.config import watchful_lsl
 
 
 @pytest.fixture

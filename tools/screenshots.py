@@ -23,7 +23,7 @@ from rtbci.gui.pickers import Picker
 from rtbci.gui.settings import Settings
 from rtbci.gui.theme import LIGHT
 from rtbci.gui.window import Window
-from rtbci.sources.discovery import FoundStream
+from rtbci.lsl.discovery import FoundStream
 
 FPS = 30
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from rtbci.lsl_config import on_this_machine
+from rtbci.lsl.config import on_this_machine
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.provenance import print_json
 from rtbci.stages.filters import FilterConfig
@@ -115,7 +115,7 @@ def transport(name: str, _pipeline: str, answer: Connection) -> None:
     """The engine's inlet and nothing behind it."""
     from pylsl import local_clock
 
-    from rtbci.sources.lsl import LslSource
+    from rtbci.lsl.source import LslSource
     from rtbci.types import Chunk
 
     source = LslSource({"name": name}, accept=lambda _: None)

@@ -20,7 +20,7 @@ from rtbci.bench.tagging import SFREQ, write_noise
 from rtbci.bundled import PIPELINE
 from rtbci.engine import EngineSpec
 from rtbci.faults import BadChannel, Faults
-from rtbci.lsl_config import on_this_machine
+from rtbci.lsl.config import on_this_machine
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.provenance import print_json
 from rtbci.recordings.open import open_recording

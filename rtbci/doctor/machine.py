@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from rtbci.doctor.finding import Finding
-from rtbci.sinks.recorder import labrecorder, size_text
+from rtbci.lsl.recorder import labrecorder, size_text
 
 LOW_DISK_BYTES = 5 << 30
 FULL_DISK_BYTES = 256 << 20

@@ -16,7 +16,7 @@ import psutil
 
 from rtbci.doctor.finding import Finding
 from rtbci.errors import StreamMismatch
-from rtbci.lsl_config import setting, users_own
+from rtbci.lsl.config import setting, users_own
 
 FOUND_WITHIN_S = 2.0
 CLOCK_WITHIN_S = 3.0
@@ -150,7 +150,7 @@ def check_discovery() -> Iterable[Finding]:
 
 
 def _has_sane_sizes(stream: Any) -> bool:
-    from rtbci.sources.discovery import check_sizes
+    from rtbci.lsl.discovery import check_sizes
 
     try:
         check_sizes(stream)
@@ -184,7 +184,7 @@ def _clocks(found: Sequence[Any]) -> list[tuple[float, float]]:
     """(offset, uncertainty) of each stream's host, s; all are asked at once; (nan, inf) for one that does not answer."""
     import pylsl
 
-    from rtbci.sources.clock import measured
+    from rtbci.lsl.clock import measured
 
     inlets = [pylsl.StreamInlet(info, recover=False) for info in found]
     clocks = dict.fromkeys(range(len(inlets)), (np.nan, np.inf))

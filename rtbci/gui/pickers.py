@@ -21,7 +21,7 @@ from PyQt6.QtWidgets import (
 )
 
 from rtbci.gui.settings import Settings
-from rtbci.sources.discovery import FoundStream, list_streams
+from rtbci.lsl.discovery import FoundStream, list_streams
 
 _ITEM = Qt.ItemDataRole.UserRole
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rtbci.lsl.outlets import Outlets
 from rtbci.recordings.event_table import EventLog
-from rtbci.sinks.outlets import Outlets
 from rtbci.text import one_line
 from rtbci.types import Event
 

@@ -17,7 +17,7 @@ from rtbci.config import override, parse, read_toml
 from rtbci.errors import StreamNotFound
 from rtbci.fault_options import faults_from_options
 from rtbci.inspection import inspect_file
-from rtbci.sources.discovery import parse_query, predicate
+from rtbci.lsl.discovery import parse_query, predicate
 from rtbci.training.config import TrainConfig, read_train_config
 
 ROOT = Path(__file__).resolve().parents[2]

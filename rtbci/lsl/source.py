@@ -10,10 +10,10 @@ import pylsl
 from pylsl.util import LostError
 
 from rtbci.errors import StreamMismatch, StreamNotFound
-from rtbci.sources.clock import Clock
-from rtbci.sources.control import Ack, Moved, ReplayLink
-from rtbci.sources.discovery import Search
-from rtbci.sources.inlet import Inlet
+from rtbci.lsl.clock import Clock
+from rtbci.lsl.discovery import Search
+from rtbci.lsl.inlet import Inlet
+from rtbci.lsl.replay_link import Ack, Moved, ReplayLink
 from rtbci.types import Chunk, StreamInfo
 
 

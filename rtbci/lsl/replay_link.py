@@ -10,8 +10,8 @@ import pylsl
 from pylsl.util import LostError
 from pylsl.util import TimeoutError as NotYet
 
-from rtbci.sources.texts import pull_texts
-from rtbci.transport import Place
+from rtbci.lsl.inlet import pull_texts
+from rtbci.lsl.replay_protocol import Place
 from rtbci.types import StreamInfo
 
 

@@ -10,9 +10,9 @@ from pylsl.util import LostError
 from pylsl.util import TimeoutError as NotYet
 
 from rtbci.errors import StreamNotFound
-from rtbci.sources.clock import Clock
-from rtbci.sources.discovery import Search
-from rtbci.sources.texts import pull_texts
+from rtbci.lsl.clock import Clock
+from rtbci.lsl.discovery import Search
+from rtbci.lsl.inlet import pull_texts
 from rtbci.stages.cues import Cue
 
 MAX_FIELDS, MAX_RATE = 64, 1000.0  # channels and Hz of markers; liblsl makes room at once for all that a stream says

@@ -10,8 +10,8 @@ import pylsl
 from pylsl.util import TimeoutError as NotYet
 
 from rtbci.errors import StreamMismatch
-from rtbci.sources.clock import Clock
-from rtbci.sources.discovery import check_sizes, describe
+from rtbci.lsl.clock import Clock
+from rtbci.lsl.discovery import check_sizes, describe
 from rtbci.types import StreamInfo, Times
 
 _DTYPES = {
@@ -116,3 +116,13 @@ class Inlet:
 
     def close(self) -> None:
         self._lsl.close_stream()
+
+
+def pull_texts(inlet: Any, max_samples: int = 1024) -> list[tuple[str, float]]:
+    """(text of the first channel, stamp) of what is there; waits for nothing. Raises pylsl's LostError.
+
+    Bytes that are no UTF-8 are replaced; numbers are told as texts.
+    """
+    rows, stamps = inlet.pull_chunk(timeout=0.0, max_samples=max_samples, as_numpy=True)
+    first = [row[0].decode("utf-8", "replace") if isinstance(row[0], bytes) else str(row[0]) for row in rows]
+    return list(zip(first, stamps.tolist(), strict=True))

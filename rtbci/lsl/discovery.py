@@ -20,6 +20,7 @@ QUERY_KEYS = ("name", "type", "source_id", "hostname", "uid")
 _FORMATS = {
     getattr(pylsl, f"cf_{name}"): name for name in ("float32", "double64", "string", "int8", "int16", "int32", "int64")
 }
+_OTHERS_S = 1.2  # the first to answer need not be the only one
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,3 +215,26 @@ class Search:
 
     def close(self) -> None:
         self._resolver = None
+
+
+def find_stream(query: dict[str, str], wait_s: float | None, asked: Any = lambda: False) -> Any:
+    """The stream that a query means, waited for; None where the user gave up. Several are never chosen from by luck."""
+    deadline = time.monotonic() + (wait_s if wait_s is not None else float("inf"))
+    while not asked():
+        # Peers that are named are asked half a second after the multicast.
+        if pylsl.resolve_bypred(predicate(query), 1, _OTHERS_S):
+            found = [s for s in pylsl.resolve_bypred(predicate(query), 64, _OTHERS_S) if matches(s, query)]
+            if found:
+                return found[0] if len(found) == 1 else one_of(found, query)
+        if time.monotonic() > deadline:
+            raise StreamNotFound(
+                f"no stream with {predicate(query)} within {wait_s:g} s; `rtbci streams` lists what is on the network"
+            )
+    return None
+
+
+def _identity(stream: Any) -> dict[str, str]:
+    """What stays when the stream comes back; its uid, where it bears no source id."""
+    if not stream.source_id():
+        return {"uid": stream.uid()}
+    return {"source_id": stream.source_id(), "name": stream.name(), "hostname": stream.hostname()}

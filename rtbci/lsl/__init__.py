@@ -1,0 +1,1 @@
+"""All that touches the network: inlets, outlets, clocks, discovery, the recorder."""

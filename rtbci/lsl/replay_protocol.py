@@ -1,0 +1,65 @@
+"""What a replay and its consumer say to each other over LSL: where it is, and what it may be told."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from rtbci.config import Number, fits
+
+SPEEDS = (0.01, 1000.0)
+LIMIT_S = 1e9  # no recording lasts 30 years
+GRAMMAR = "pause, resume, toggle, seek SECONDS (+10 and -10: from here), speed TIMES (0: as fast as it is taken), quit"
+_SECONDS = Number(-LIMIT_S, LIMIT_S)
+_PLACE = {
+    "id": int, "recorded_s": _SECONDS, "start_s": _SECONDS, "end_s": _SECONDS, "speed": Number(0, LIMIT_S), "paused": bool,
+    "loop": bool, "seek": bool, "stalled_s": _SECONDS,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a replay is: what it announces, stamped with the moment on the stamps' clock from which on it holds.
+
+    id: one more with each move. recorded_s: seconds of the recording; start_s, end_s: of what is played. seek: this move
+    went elsewhere. stalled_s: for how long the stamps' clock ran while the recording stood still. Both say something of a
+    move alone, and are not told again between moves.
+    """
+
+    id: int
+    recorded_s: float
+    start_s: float
+    end_s: float
+    speed: float
+    paused: bool
+    loop: bool = False
+    seek: bool = False
+    stalled_s: float = 0.0
+    stamp: float = 0.0
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str, stamp: float) -> Place:
+        """Raises ValueError for anything that no replay says."""
+        try:
+            said = json.loads(text)
+        except RecursionError:
+            said = None
+        if not fits(said, _PLACE) or said.keys() != cls.__dataclass_fields__.keys():
+            raise ValueError("not the place of a replay")
+        return cls(**said | {"stamp": stamp})
+
+    def at(self, stamp: float) -> float:
+        """Seconds of the recording that are due at a later moment of the stamps' clock, if nothing moves until then."""
+        on = 0.0 if self.paused else max(0.0, stamp - self.stamp) * self.speed
+        length = self.end_s - self.start_s
+        if self.loop and length > 0:
+            return self.start_s + (self.recorded_s - self.start_s + on) % length
+        return min(self.recorded_s + on, self.end_s)
+
+
+def position_id(source_id: str) -> str:
+    """The source id of a replay's position, by that of its first stream."""
+    return f"{source_id}-position"

@@ -1,1 +1,0 @@
-"""Where samples come from: an LSL inlet, a recording, the synthetic generator."""
