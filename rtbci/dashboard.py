@@ -6,7 +6,7 @@ import multiprocessing
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from rtbci import wire
+from rtbci.monitor import command_pipe
 from rtbci.session import EngineProcess
 
 
@@ -40,7 +40,7 @@ class DashboardProcess:
         """Hand the commands that have come on to the engine."""
         try:
             while self._commands.poll():
-                self._engine.command(**wire.receive(self._commands))
+                self._engine.command(**command_pipe.receive(self._commands))
         except (EOFError, OSError):
             return
 

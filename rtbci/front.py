@@ -15,12 +15,13 @@ from rich.live import Live
 
 from rtbci.dashboard import DashboardProcess
 from rtbci.errors import EngineFailed, RtbciError
+from rtbci.monitor.describe import describe
 from rtbci.provenance import about
 from rtbci.session import USER_MISTAKE, EngineProcess
 from rtbci.sinks.journal import Journal
 from rtbci.terminal import Terminal
 from rtbci.text import json_text, one_line
-from rtbci.view import TerminalView, describe
+from rtbci.view import TerminalView
 
 if TYPE_CHECKING:
     from rtbci.record import LiveRecording

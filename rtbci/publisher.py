@@ -12,10 +12,10 @@ import numpy as np
 from pylsl import local_clock
 
 from rtbci.lsl.outlets import Outlets
+from rtbci.monitor.layout import layout_of, write_layout
+from rtbci.monitor.shared_memory import MonitorWriter
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.event_table import EventLog
-from rtbci.sinks.layout import layout_of, write_layout
-from rtbci.sinks.monitor import MonitorWriter
 from rtbci.stages.cues import Answer
 from rtbci.stages.decision import Detection
 from rtbci.stages.gap_guard import CLOCK_FORWARD

@@ -14,11 +14,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from rtbci import wire
 from rtbci.engine import EngineSpec
 from rtbci.errors import RtbciError
 from rtbci.lsl.config import watchful_lsl
-from rtbci.sinks.monitor import MonitorReader, MonitorWriter, monitor_folder, remove_monitor
+from rtbci.monitor import command_pipe
+from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter, monitor_folder, remove_monitor
 
 USER_MISTAKE = 2
 
@@ -52,7 +52,7 @@ def engine_main(spec: EngineSpec, commands: Connection) -> None:
 def _obey(engine: Any, commands: Connection) -> None:
     try:
         while commands.poll():
-            engine.command(wire.receive(commands))
+            engine.command(command_pipe.receive(commands))
     except (EOFError, OSError):
         engine.stop()
 
@@ -86,7 +86,7 @@ class EngineProcess:
     def command(self, **what: Any) -> None:
         """Send a command; an engine that has ended takes none."""
         try:
-            wire.send(self._commands, what)
+            command_pipe.send(self._commands, what)
         except (BrokenPipeError, OSError):
             return
 

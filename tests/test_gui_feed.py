@@ -15,8 +15,8 @@ from rtbci.gui.book import Book
 from rtbci.gui.events import export
 from rtbci.gui.feed import Clock, Feed
 from rtbci.gui.marks import Mark, Marks
+from rtbci.monitor.layout import read_layout
 from rtbci.recordings.event_table import read_events
-from rtbci.sinks.layout import read_layout
 
 
 @pytest.fixture

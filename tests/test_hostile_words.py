@@ -15,13 +15,13 @@ from cutting import make_pipeline
 from rich.table import Table
 from rich.text import Text
 
-from rtbci import wire
 from rtbci.errors import ConfigError, RtbciError
+from rtbci.monitor import command_pipe
+from rtbci.monitor.messages import is_line, state_in
+from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter, Slot
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.engine_marks import live_span
 from rtbci.recordings.event_table import read_events, write_events
-from rtbci.sinks.monitor import MonitorReader, MonitorWriter, Slot
-from rtbci.sinks.shapes import is_line, state_in
 from rtbci.stages.gap_guard import GapConfig, GapGuard
 from rtbci.stages.montage import match
 from rtbci.terminal import Terminal
@@ -74,7 +74,7 @@ def test_the_view_of_a_hostile_stream_is_text() -> None:
 
 
 def test_no_command_draws_on_a_console_that_obeys() -> None:
-    package = Path(wire.__file__).parent
+    package = Path(command_pipe.__file__).parent
     # These show figures of their own, and no word of anybody else.
     own = {"terminal.py", "demo.py", *(path.name for path in (package / "bench").iterdir())}
     users = {path.name for path in package.rglob("*.py") if " Console(" in path.read_text("utf-8")}
@@ -116,12 +116,12 @@ class Runs:
 def test_what_another_process_sends_is_a_command_or_none_and_never_runs(sent: bytes) -> None:
     theirs, ours = multiprocessing.Pipe()
     theirs.send_bytes(sent)
-    assert wire.receive(ours) == {}
-    wire.send(theirs, {"do": "threshold", "value": 0.5})
-    assert wire.receive(ours) == {"do": "threshold", "value": 0.5}
+    assert command_pipe.receive(ours) == {}
+    command_pipe.send(theirs, {"do": "threshold", "value": 0.5})
+    assert command_pipe.receive(ours) == {"do": "threshold", "value": 0.5}
     theirs.close()
     with pytest.raises(EOFError):
-        wire.receive(ours)
+        command_pipe.receive(ours)
 
 
 def test_a_state_that_is_too_large_loses_its_largest_part_alone(tmp_path: Path) -> None:

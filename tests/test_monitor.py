@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from disks import full
 
-from rtbci.sinks import monitor
-from rtbci.sinks.monitor import MonitorReader, MonitorWriter, monitor_folder, remove_monitor
+from rtbci.monitor import shared_memory
+from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter, monitor_folder, remove_monitor
 
 pytest.importorskip("fcntl", reason="needs the file locks of a POSIX system")
 
@@ -36,8 +36,8 @@ def test_a_folder_goes_when_its_process_was_killed_and_not_before() -> None:
 
 
 def test_weeks_of_log_are_read_whole_and_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(monitor, "LOG_BYTES", 2000)
-    monkeypatch.setattr(monitor, "_READ_BYTES", 500)
+    monkeypatch.setattr(shared_memory, "LOG_BYTES", 2000)
+    monkeypatch.setattr(shared_memory, "_READ_BYTES", 500)
     writer, reader = MonitorWriter(tmp_path), MonitorReader(tmp_path)
     heard: list[int] = []
     for n in range(400):
@@ -67,7 +67,7 @@ def test_memory_that_is_scarce_shortens_the_rings_and_none_kills_nobody(small_di
 
 
 def test_rings_take_what_memory_there_is(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(monitor, "_LEAST_BYTES", 1 << 17)
+    monkeypatch.setattr(shared_memory, "_LEAST_BYTES", 1 << 17)
     writer = MonitorWriter(small_disk)
     writer.open_rings(256.0, 10, 256.0, 10, 0.03125, 1)  # 120 s take 3 MB
     assert writer.rings is not None

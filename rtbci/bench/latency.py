@@ -136,8 +136,8 @@ def end_to_end(name: str, pipeline: str, answer: Connection) -> None:
     from pylsl import local_clock
 
     from rtbci.engine import Engine, EngineSpec
+    from rtbci.monitor.shared_memory import monitor_folder, remove_monitor
     from rtbci.pipeline.pipeline import Pipeline
-    from rtbci.sinks.monitor import monitor_folder, remove_monitor
 
     torch.set_num_threads(1)
     folder = monitor_folder()

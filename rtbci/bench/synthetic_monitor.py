@@ -9,9 +9,9 @@ import numpy as np
 from pylsl import local_clock
 
 from rtbci.gui.positions import POSITIONS
+from rtbci.monitor.layout import Layout, write_layout
+from rtbci.monitor.shared_memory import MonitorWriter
 from rtbci.simulation.scalp import ELECTRODES
-from rtbci.sinks.layout import Layout, write_layout
-from rtbci.sinks.monitor import MonitorWriter
 from rtbci.stages.montage import DOUBLE_BANANA
 from rtbci.types import Chunk, Samples, Times
 

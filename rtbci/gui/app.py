@@ -14,11 +14,11 @@ from typing import Any
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication, QDialog
 
-from rtbci import wire
 from rtbci.gui.feed import Feed
 from rtbci.gui.pickers import Picker
 from rtbci.gui.settings import Settings
 from rtbci.gui.window import Window
+from rtbci.monitor import command_pipe
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -40,7 +40,7 @@ def dashboard_main(folder: str, commands: Connection | None, title: str) -> None
     def send(what: dict[str, Any]) -> None:
         try:
             assert commands is not None
-            wire.send(commands, what)
+            command_pipe.send(commands, what)
         except (BrokenPipeError, OSError):
             return  # the engine has ended, and the header says so
 

@@ -11,9 +11,9 @@ import numpy as np
 from pylsl import local_clock
 
 from rtbci.gui.history import History
+from rtbci.monitor.layout import Layout, read_layout
+from rtbci.monitor.shared_memory import MonitorReader, Rings, SharedRing
 from rtbci.recordings.replay_clock import Move, Pace
-from rtbci.sinks.layout import Layout, read_layout
-from rtbci.sinks.monitor import MonitorReader, Rings, SharedRing
 from rtbci.stages.montage import microvolts
 from rtbci.types import Times
 

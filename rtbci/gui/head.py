@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from rtbci.gui.positions import POSITIONS
 from rtbci.gui.theme import Theme
-from rtbci.sinks.layout import Layout
+from rtbci.monitor.layout import Layout
 from rtbci.stages.montage import derivation
 
 TEXT_IN_DOT = 0.95

@@ -23,7 +23,7 @@ from rtbci.gui.events import EventTable
 from rtbci.gui.head import Head, caption
 from rtbci.gui.state import StatePanel
 from rtbci.gui.theme import Theme
-from rtbci.sinks.layout import Layout
+from rtbci.monitor.layout import Layout
 
 LOG_LINES = 1000
 

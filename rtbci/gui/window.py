@@ -26,8 +26,8 @@ from rtbci.gui.settings import Settings
 from rtbci.gui.sidebar import Sidebar
 from rtbci.gui.timeline import Timeline
 from rtbci.gui.words import Fact, is_old, sentence
+from rtbci.monitor.describe import describe
 from rtbci.stages.montage import canonical
-from rtbci.view import describe
 
 FRAME_MS = 16
 SLOW_EVERY = 6  # frames between two looks at the state

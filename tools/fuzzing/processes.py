@@ -14,7 +14,6 @@ import numpy as np
 
 from fuzzing.contract import SCRATCH, scratch, target
 from fuzzing.streams import bundled, samples
-from rtbci import wire
 from rtbci.engine import Engine
 from rtbci.gui.book import Book
 from rtbci.gui.feed import Feed
@@ -22,15 +21,16 @@ from rtbci.gui.marks import Marks
 from rtbci.gui.settings import Settings
 from rtbci.gui.words import facts, sentence
 from rtbci.hold import Hold
+from rtbci.monitor import command_pipe
+from rtbci.monitor.describe import describe as in_words
+from rtbci.monitor.layout import read_layout
+from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter
 from rtbci.publisher import Publisher
 from rtbci.recordings.event_table import EventLog, read_events
 from rtbci.sinks.journal import Journal
-from rtbci.sinks.layout import read_layout
-from rtbci.sinks.monitor import MonitorReader, MonitorWriter
 from rtbci.terminal import Terminal
 from rtbci.types import StreamInfo
 from rtbci.view import TerminalView
-from rtbci.view import describe as in_words
 
 
 def _monitor_seeds() -> list[bytes]:
@@ -126,7 +126,7 @@ def command(data: bytes) -> None:
     """What a dashboard asks of the engine: whatever it is, the engine goes on, and its state is plain JSON."""
     theirs, ours = Pipe()
     theirs.send_bytes(data)
-    what = wire.receive(ours)
+    what = command_pipe.receive(ours)
     engine: Any = object.__new__(Engine)
     engine.hold, engine.recording, engine.stopping = Hold(), None, False
     engine.publisher = Publisher(bundled())

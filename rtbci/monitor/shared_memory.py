@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from rtbci.sinks.shapes import is_line, state_in
+from rtbci.monitor.messages import is_line, state_in
 from rtbci.text import json_text
 from rtbci.types import Chunk
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtbci.config import fits
-from rtbci.sinks.shapes import LAYOUT
+from rtbci.monitor.messages import LAYOUT
 from rtbci.types import StreamInfo
 
 if TYPE_CHECKING:
