@@ -6,8 +6,8 @@ import multiprocessing
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from rtbci.engine.process import EngineProcess
 from rtbci.monitor import command_pipe
-from rtbci.session import EngineProcess
 
 
 def _main(folder: str, commands: Connection, title: str) -> None:

@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from rtbci.bundled import PIPELINE, RECORDING
-from rtbci.engine import EngineSpec
+from rtbci.engine.process import EngineProcess
+from rtbci.engine.session import EngineSpec
 from rtbci.evaluation.scoring import Scored, detection_delays, is_seizure, overlaps
 from rtbci.front import Watch
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
 from rtbci.replay import Replay, run_replay
-from rtbci.session import EngineProcess
 from rtbci.types import Event
 
 QUIET_S = 2.0  # without a new sample after the replay has ended, nothing more is on the way

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 from rich.live import Live
 
 from rtbci.dashboard import DashboardProcess
+from rtbci.engine.process import USER_MISTAKE, EngineProcess
 from rtbci.errors import EngineFailed, RtbciError
 from rtbci.monitor.describe import describe
 from rtbci.provenance import about
-from rtbci.session import USER_MISTAKE, EngineProcess
 from rtbci.sinks.journal import Journal
 from rtbci.terminal import Terminal
 from rtbci.text import json_text, one_line
 from rtbci.view import TerminalView
 
 if TYPE_CHECKING:
-    from rtbci.record import LiveRecording
+    from rtbci.engine.recording import LiveRecording
 
 State = dict[str, Any]
 

@@ -7,15 +7,15 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from rtbci.engine import EngineSpec
+from rtbci.engine.process import EngineProcess
+from rtbci.engine.recording import LiveRecording
+from rtbci.engine.session import EngineSpec
 from rtbci.errors import ConfigError
 from rtbci.front import Watch, stopped_by_signal
 from rtbci.lsl.config import quiet_lsl
 from rtbci.lsl.discovery import parse_query
 from rtbci.lsl.recorder import Recorder
 from rtbci.pipeline.file import read_config
-from rtbci.record import LiveRecording
-from rtbci.session import EngineProcess
 from rtbci.sinks.journal import Journal
 from rtbci.stages.montage import microvolts
 from rtbci.text import one_line

@@ -7,14 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from rtbci.engine.recording import _TAIL_S
 from rtbci.lsl.discovery import Search, _identity, check_sizes, find_stream, predicate
 from rtbci.lsl.recorder import Recorder, size_text
 from rtbci.provenance import about
 from rtbci.text import json_text, one_line
 
-_START_S = 10.0
 _SILENT_S = 2.0  # without an answer to liblsl's questions, of which there are two a second
-_TAIL_S = 0.6  # LabRecorder fetches twice a second, and leaves behind what it has not fetched
 
 
 def record_streams(
@@ -68,61 +67,6 @@ class _Presence:
         if "uid" in self._identity:
             return [f"{self._name} does not answer any more; without a source id it cannot return to this recording"]
         return [f"{self._name} does not answer any more; when it is back, the recording goes on"]
-
-
-class LiveRecording:
-    """The recorder beside an engine, in the process that started both, so that neither falls with the other.
-
-    The engine, held (EngineSpec.hold), names its stream and waits in state "arming"; the recorder starts on the stream
-    and on the engine's outlets; then the engine is told to go, and its first sample is in the file.
-    """
-
-    def __init__(self, folder: Path, engine: Any) -> None:
-        self.recorder = Recorder(folder)
-        self._engine = engine
-        self._armed: dict[str, Any] | None = None  # the stream that the file is about
-        self._armed_at = 0.0
-        self._alarm = ""
-
-    def look(self, state: dict[str, Any]) -> list[str]:
-        """Follow the engine's state, about ten times a second; returns new alarms."""
-        alarms = self.recorder.tend()
-        if state.get("state") == "arming":
-            alarms += self._arm(state)
-        if alarms:
-            self._alarm = alarms[-1]
-        elif self.recorder.started and "no samples" not in self._alarm:
-            self._alarm = ""
-        return alarms
-
-    def state(self) -> dict[str, Any]:
-        """The recorder's state, for the views and `--json`; `alarm` is empty while all is well."""
-        return self.recorder.state() | {"alarm": self._alarm}
-
-    def stop(self) -> None:
-        """After the engine has ended: wait for the last samples. LabRecorder may need 6 s more to close its file."""
-        if self.recorder.alive:
-            time.sleep(_TAIL_S)
-        self.recorder.stop(wait_s=0.1)
-
-    def _arm(self, state: dict[str, Any]) -> list[str]:
-        stream = state["arming"]
-        if stream != self._armed:
-            self._armed, self._armed_at = stream, time.monotonic()
-            self.recorder.start(stream["name"], predicates(stream, state["outlets"]))
-        if self.recorder.started:
-            self._engine.command(do="go")
-        elif time.monotonic() - self._armed_at > _START_S:
-            self._engine.command(do="go")
-            return [f"the recorder has not started within {_START_S:g} s; the engine goes on without"]
-        return []
-
-
-def predicates(stream: dict[str, Any], outlets: list[str]) -> list[str]:
-    """What to record: the stream, its annotations where it has some, and the engine's outlets by their source ids."""
-    own = {key: stream[key] for key in ("name", "source_id", "hostname") if stream.get(key)}
-    notes = predicate({"name": f"{stream['name']}-annotations", "type": "Markers"})
-    return [f"({predicate(own)}) or ({notes})", *(predicate({"source_id": outlet}) for outlet in outlets)]
 
 
 class _Progress:

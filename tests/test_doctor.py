@@ -16,7 +16,7 @@ from network import Network
 from network import network as a_network
 
 from rtbci.doctor import machine, network
-from rtbci.lsl import config
+from rtbci.lsl import config as lsl_config
 
 
 def test_a_machine_on_which_streams_are_found_has_no_problem_with_lsl() -> None:
@@ -30,7 +30,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A configuration of liblsl of which the doctor alone is told."""
     path = tmp_path / "lsl_api.cfg"
     path.write_text("[log]\nlevel = -3\n")
-    monkeypatch.setattr(config, "users_own", lambda: path)
+    monkeypatch.setattr(lsl_config, "users_own", lambda: path)
     return path
 
 

@@ -9,14 +9,15 @@ from test_engine import Wait, replaying, unique
 
 import rtbci
 from rtbci.bundled import RECORDING
-from rtbci.engine import Engine, EngineSpec
+from rtbci.engine.engine import Engine
+from rtbci.engine.session import EngineSpec
+from rtbci.engine.trust import trust_of
 from rtbci.faults import BadChannel, Faults
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.bad_channels import Electrodes, MaskConfig
 from rtbci.stages.channel_quality import AGREE, BLOCK_S
 from rtbci.stages.montage import MontageConfig
 from rtbci.stages.scaling import NoScaling
-from rtbci.trust import trust_of
 from rtbci.types import Chunk
 
 VERDICT = round(AGREE * BLOCK_S * SFREQ)  # samples of the stream

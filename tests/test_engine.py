@@ -16,14 +16,15 @@ from cutting import make_pipeline
 
 import rtbci
 from rtbci.bundled import PIPELINE, RECORDING
-from rtbci.engine import Engine, EngineSpec
+from rtbci.engine.engine import Engine
+from rtbci.engine.process import EngineProcess
+from rtbci.engine.session import EngineSpec
 from rtbci.errors import StreamMismatch, StreamNotFound
 from rtbci.faults import Faults
 from rtbci.lsl.discovery import parse_query
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.event_table import read_events
 from rtbci.replay import Replay, run_replay
-from rtbci.session import EngineProcess
 from rtbci.stages.decision import DecisionConfig
 from rtbci.types import Chunk
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from rtbci.bundled import PIPELINE, RECORDING
-from rtbci.engine import EngineSpec
+from rtbci.engine.process import EngineProcess
+from rtbci.engine.session import EngineSpec
 from rtbci.gui.app import dashboard_main
 from rtbci.replay import Replay, run_replay
-from rtbci.session import EngineProcess
 
 SPAWN = multiprocessing.get_context("spawn")
 

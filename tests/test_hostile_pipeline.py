@@ -16,6 +16,7 @@ import torch
 from cutting import INFO, eeg, make_pipeline
 
 from rtbci.config import parse
+from rtbci.engine.trust import _measured, trust_of
 from rtbci.errors import ConfigError, PipelineFileError
 from rtbci.models import from_config
 from rtbci.pipeline.config import PipelineConfig
@@ -23,7 +24,6 @@ from rtbci.pipeline.file import MAX_HEADER, MEMORY_BYTES
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.bad_channels import MaskConfig
 from rtbci.stages.network import scored
-from rtbci.trust import _measured, trust_of
 
 GIB = 1 << 30
 

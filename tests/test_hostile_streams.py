@@ -21,7 +21,8 @@ from cutting import CHANNELS, make_pipeline
 from hostile_stream import HostileStream, described, with_field
 
 from rtbci.cli import streams
-from rtbci.engine import Engine, EngineSpec
+from rtbci.engine.engine import Engine
+from rtbci.engine.session import EngineSpec
 from rtbci.lsl.marker_source import MarkerSource
 from rtbci.lsl.source import LslSource, Refused
 from rtbci.types import StreamInfo

@@ -1,7 +1,7 @@
 """What a person adds: annotations in the table and on the outlet, verdicts beside the table, all of it in the log."""
 
+from rtbci.engine.notes import review_path, take_note
 from rtbci.recordings.event_table import EventLog, read_events
-from rtbci.sinks.notes import review_path, take_note
 from rtbci.types import Event
 
 

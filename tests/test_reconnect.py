@@ -18,8 +18,8 @@ import pytest
 from cutting import CHANNELS, make_pipeline
 from promises import BACK_S, SHOWN_S
 
-from rtbci.engine import EngineSpec
-from rtbci.session import EngineProcess
+from rtbci.engine.process import EngineProcess
+from rtbci.engine.session import EngineSpec
 
 SFREQ = 200.0
 

@@ -21,16 +21,16 @@ from disks import full
 
 import rtbci
 from rtbci.bundled import PIPELINE, RECORDING
-from rtbci.engine import EngineSpec
+from rtbci.engine.process import EngineProcess
+from rtbci.engine.recording import LiveRecording
+from rtbci.engine.session import EngineSpec
 from rtbci.errors import RecordingError, StreamNotFound
 from rtbci.faults import Faults
 from rtbci.lsl.discovery import find_stream, predicate
 from rtbci.lsl.recorder import Recorder, new_path
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.record import LiveRecording
 from rtbci.recordings.xdf import open_xdf
 from rtbci.replay import Replay, run_replay
-from rtbci.session import EngineProcess
 from rtbci.stages.decision import DecisionConfig
 
 SFREQ = 250.0

@@ -17,7 +17,8 @@ from xdf_kit import XdfStream, write_xdf
 
 import rtbci
 from rtbci.bundled import RECORDING
-from rtbci.engine import Engine, EngineSpec
+from rtbci.engine.engine import Engine
+from rtbci.engine.session import EngineSpec
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.playback import Playback
 from rtbci.replay import Replay

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rtbci.staleness import STALE_S, Staleness
+from rtbci.engine.staleness import STALE_S, Staleness
 
 CHUNK_S = 0.05
 

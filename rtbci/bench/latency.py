@@ -135,7 +135,8 @@ def end_to_end(name: str, pipeline: str, answer: Connection) -> None:
     import torch
     from pylsl import local_clock
 
-    from rtbci.engine import Engine, EngineSpec
+    from rtbci.engine.engine import Engine
+    from rtbci.engine.session import EngineSpec
     from rtbci.monitor.shared_memory import monitor_folder, remove_monitor
     from rtbci.pipeline.pipeline import Pipeline
 

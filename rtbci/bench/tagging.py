@@ -61,7 +61,7 @@ def _edf_header(labels: tuple[str, ...], n_records: int) -> bytes:
 
 
 def _in_own_process(target: Any, *arguments: str) -> dict[str, Any]:
-    from rtbci.session import one_thread_each
+    from rtbci.engine.process import one_thread_each
 
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)

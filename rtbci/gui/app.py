@@ -98,8 +98,8 @@ class OwnEngine(Window):
 
     def start_engine(self, query: dict[str, str], pipeline: str, events: str = "") -> None:
         """Watch this stream through this pipeline, in place of what was."""
-        from rtbci.engine import EngineSpec
-        from rtbci.session import EngineProcess
+        from rtbci.engine.process import EngineProcess
+        from rtbci.engine.session import EngineSpec
 
         self.stop_engine()
         self.settings.remember("pipelines", pipeline)

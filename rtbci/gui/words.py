@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any, NamedTuple
 
-from rtbci.staleness import STALE_S
+from rtbci.engine.staleness import STALE_S
 
 Json = dict[str, Any]
 RATE_TOLERANCE = 0.05

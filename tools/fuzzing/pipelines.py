@@ -15,13 +15,13 @@ import safetensors.torch
 from fuzzing.contract import scratch, target
 from rtbci.bundled import PIPELINE
 from rtbci.config import parse, read_toml
+from rtbci.engine.trust import trust_of
 from rtbci.inspection import inspect_file, pipeline_facts
 from rtbci.models import from_config
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.file import MEMORY_BYTES, read_config
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.channel_quality import Quality
-from rtbci.trust import trust_of
 from rtbci.types import Chunk, StreamInfo
 
 ROOT = Path(__file__).resolve().parents[2]

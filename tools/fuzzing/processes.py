@@ -14,18 +14,18 @@ import numpy as np
 
 from fuzzing.contract import SCRATCH, scratch, target
 from fuzzing.streams import bundled, samples
-from rtbci.engine import Engine
+from rtbci.engine.engine import Engine
+from rtbci.engine.publisher import Publisher
+from rtbci.engine.start_gate import Hold
 from rtbci.gui.book import Book
 from rtbci.gui.feed import Feed
 from rtbci.gui.marks import Marks
 from rtbci.gui.settings import Settings
 from rtbci.gui.words import facts, sentence
-from rtbci.hold import Hold
 from rtbci.monitor import command_pipe
 from rtbci.monitor.describe import describe as in_words
 from rtbci.monitor.layout import read_layout
 from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter
-from rtbci.publisher import Publisher
 from rtbci.recordings.event_table import EventLog, read_events
 from rtbci.sinks.journal import Journal
 from rtbci.terminal import Terminal

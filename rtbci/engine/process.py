@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from rtbci.engine import EngineSpec
+from rtbci.engine.session import EngineSpec
 from rtbci.errors import RtbciError
 from rtbci.lsl.config import watchful_lsl
 from rtbci.monitor import command_pipe
@@ -27,7 +27,7 @@ def engine_main(spec: EngineSpec, commands: Connection) -> None:
     """The engine's process: until a command, SIGTERM, or the death of the process that started it."""
     import torch
 
-    from rtbci.engine import Engine
+    from rtbci.engine.engine import Engine
     from rtbci.pipeline.pipeline import Pipeline
 
     watchful_lsl()

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from pylsl import local_clock
 
+from rtbci.engine.session import Session
 from rtbci.lsl.replay_link import Moved
 from rtbci.lsl.replay_protocol import Place
 from rtbci.stages.gap_guard import GapGuard
-from rtbci.status import Session
 
 if TYPE_CHECKING:
-    from rtbci.engine import Engine
+    from rtbci.engine.engine import Engine
 
 
 def follow(engine: Engine, moved: Moved) -> None:

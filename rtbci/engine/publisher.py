@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from pylsl import local_clock
 
+from rtbci.engine.session import Session
+from rtbci.engine.staleness import Turn
 from rtbci.lsl.outlets import Outlets
 from rtbci.monitor.layout import layout_of, write_layout
 from rtbci.monitor.shared_memory import MonitorWriter
@@ -19,8 +21,6 @@ from rtbci.recordings.event_table import EventLog
 from rtbci.stages.cues import Answer
 from rtbci.stages.decision import Detection
 from rtbci.stages.gap_guard import CLOCK_FORWARD
-from rtbci.staleness import Turn
-from rtbci.status import Session
 from rtbci.types import Chunk, Event, Gap, StreamInfo
 
 

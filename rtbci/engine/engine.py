@@ -4,48 +4,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from pylsl import local_clock
 
 from rtbci.config import Number
+from rtbci.engine.moves import follow
+from rtbci.engine.notes import take_note
+from rtbci.engine.publisher import Publisher
+from rtbci.engine.session import EngineSpec, Latency, Session, Tally
+from rtbci.engine.staleness import Staleness
+from rtbci.engine.start_gate import Hold
+from rtbci.engine.status import state_of
 from rtbci.errors import StreamMismatch, StreamNotFound
-from rtbci.hold import Hold
 from rtbci.lsl.discovery import predicate
 from rtbci.lsl.marker_source import MarkerSource
 from rtbci.lsl.replay_link import Moved
 from rtbci.lsl.source import ClockJumped, Connected, Item, Lost, LslSource
-from rtbci.moves import follow
 from rtbci.pipeline.pipeline import Pipeline, check_rate
-from rtbci.publisher import Publisher
-from rtbci.sinks.notes import take_note
 from rtbci.stages.bad_channels import Electrodes
 from rtbci.stages.channel_quality import Quality
 from rtbci.stages.gap_guard import GapGuard
-from rtbci.staleness import Staleness
-from rtbci.status import Latency, Session, Tally, state_of
 from rtbci.text import one_line
 from rtbci.types import Chunk, Gap, StreamInfo
 
 STATUS_EVERY_S = 0.1
 STALLED_S = 1.0  # a turn of the loop that takes longer is told
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSpec:
-    """What an engine is to do; it crosses into the engine's process. wait_s: how long the first stream may take."""
-
-    pipeline: str
-    query: dict[str, str]
-    monitor: str = ""
-    events: str = ""
-    device: str = "cpu"
-    wait_s: float | None = None
-    unit: str = ""
-    cues: dict[str, str] = field(default_factory=dict)  # the marker stream whose cues are answered
-    hold: bool = False  # name the stream and wait for {"do": "go"}, so that a recorder starts before the first sample
 
 
 class Engine:

@@ -1,0 +1,1 @@
+"""The live loop, in a process of its own."""
