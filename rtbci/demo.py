@@ -18,7 +18,7 @@ from rtbci.evaluation.scoring import Scored, detection_delays, is_seizure, overl
 from rtbci.front import Watch
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
-from rtbci.replay import Replay, run_replay
+from rtbci.replay.replay import Replay, run_replay
 from rtbci.types import Event
 
 QUIET_S = 2.0  # without a new sample after the replay has ended, nothing more is on the way

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 from rtbci.errors import ConfigError
+from rtbci.replay.transport import Transport
 from rtbci.text import one_line
-from rtbci.transport import Transport
 
 try:
     import select

@@ -64,9 +64,9 @@ def run_live(
 def replay_files(files: list[Path], *, faults: dict[str, Any], lines: bool = False, **options: Any) -> None:
     """Stream recordings until their end, Ctrl-C or SIGTERM. faults: as on the command line; lines: obey standard input."""
     quiet_lsl()
-    from rtbci.fault_options import faults_from_options
     from rtbci.keyboard import at_hand
-    from rtbci.replay import Replay
+    from rtbci.replay.faults import faults_from_options
+    from rtbci.replay.replay import Replay
 
     replay = Replay(files, faults=faults_from_options(**faults), **options)
     stop = threading.Event()

@@ -12,8 +12,8 @@ from rtbci.bundled import RECORDING
 from rtbci.engine.engine import Engine
 from rtbci.engine.session import EngineSpec
 from rtbci.engine.trust import trust_of
-from rtbci.faults import BadChannel, Faults
 from rtbci.pipeline.pipeline import Pipeline
+from rtbci.replay.faults import BadChannel, Faults
 from rtbci.stages.bad_channels import Electrodes, MaskConfig
 from rtbci.stages.channel_quality import AGREE, BLOCK_S
 from rtbci.stages.montage import MontageConfig

@@ -20,11 +20,11 @@ from rtbci.engine.engine import Engine
 from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
 from rtbci.errors import StreamMismatch, StreamNotFound
-from rtbci.faults import Faults
 from rtbci.lsl.discovery import parse_query
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.event_table import read_events
-from rtbci.replay import Replay, run_replay
+from rtbci.replay.faults import Faults
+from rtbci.replay.replay import Replay, run_replay
 from rtbci.stages.decision import DecisionConfig
 from rtbci.types import Chunk
 

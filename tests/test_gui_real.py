@@ -19,7 +19,7 @@ from rtbci.bundled import PIPELINE, RECORDING
 from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
 from rtbci.gui.app import dashboard_main
-from rtbci.replay import Replay, run_replay
+from rtbci.replay.replay import Replay, run_replay
 
 SPAWN = multiprocessing.get_context("spawn")
 

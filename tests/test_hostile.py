@@ -15,12 +15,12 @@ from pydantic import ValidationError
 
 from rtbci.config import parse
 from rtbci.errors import ConfigError, RecordingError, RtbciError, StreamMismatch, StreamNotFound
-from rtbci.faults import Faults
 from rtbci.lsl.discovery import MAX_CHANNELS, describe, parse_query, predicate
 from rtbci.lsl.inlet import Inlet
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.recordings.event_table import read_events
 from rtbci.recordings.open import open_recording
+from rtbci.replay.faults import Faults
 from rtbci.types import StreamInfo
 
 few = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

@@ -25,12 +25,12 @@ from rtbci.engine.process import EngineProcess
 from rtbci.engine.recording import LiveRecording
 from rtbci.engine.session import EngineSpec
 from rtbci.errors import RecordingError, StreamNotFound
-from rtbci.faults import Faults
 from rtbci.lsl.discovery import find_stream, predicate
 from rtbci.lsl.recorder import Recorder, new_path
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.xdf import open_xdf
-from rtbci.replay import Replay, run_replay
+from rtbci.replay.faults import Faults
+from rtbci.replay.replay import Replay, run_replay
 from rtbci.stages.decision import DecisionConfig
 
 SFREQ = 250.0

@@ -16,9 +16,9 @@ from pydantic import ValidationError
 from pylsl.util import LostError
 
 from rtbci.errors import RecordingError
-from rtbci.faults import BadChannel, Faults, Packet
 from rtbci.recordings.open import open_recording
-from rtbci.replay import Replay, run_replay
+from rtbci.replay.faults import BadChannel, Faults, Packet
+from rtbci.replay.replay import Replay, run_replay
 from rtbci.types import Chunk
 
 SEIZURE = "chbmit/chb01_03_Seizure.edf"

@@ -20,8 +20,8 @@ from rtbci.bundled import RECORDING
 from rtbci.engine.engine import Engine
 from rtbci.engine.session import EngineSpec
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.playback import Playback
-from rtbci.replay import Replay
+from rtbci.replay.playback import Playback
+from rtbci.replay.replay import Replay
 from rtbci.stages.decision import DecisionConfig
 from rtbci.types import Chunk
 

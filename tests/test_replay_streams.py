@@ -16,9 +16,9 @@ from pylsl.util import LostError
 from xdf_kit import XdfStream, write_xdf
 
 from rtbci.errors import RecordingError
-from rtbci.faults import BadChannel, Faults
 from rtbci.recordings.open import open_recording
-from rtbci.replay import Replay, run_replay
+from rtbci.replay.faults import BadChannel, Faults
+from rtbci.replay.replay import Replay, run_replay
 
 Start = Callable[[Replay], multiprocessing.process.BaseProcess]
 SEIZURE = "chbmit/chb01_03_Seizure.edf"

@@ -20,7 +20,7 @@ from rtbci.bundled import PIPELINE, RECORDING
 from rtbci.gui.app import OwnEngine
 from rtbci.gui.pickers import Picker
 from rtbci.gui.settings import Settings
-from rtbci.replay import Replay, run_replay
+from rtbci.replay.replay import Replay, run_replay
 
 
 def until(condition: Callable[[], Any], timeout_s: float, what: str) -> None:

@@ -20,12 +20,12 @@ from rtbci.bench.tagging import SFREQ, write_noise
 from rtbci.bundled import PIPELINE
 from rtbci.engine.process import EngineProcess, one_thread_each
 from rtbci.engine.session import EngineSpec
-from rtbci.faults import BadChannel, Faults
 from rtbci.lsl.config import on_this_machine
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.provenance import print_json
 from rtbci.recordings.open import open_recording
-from rtbci.replay import RECONNECT_S, Replay, cut
+from rtbci.replay.faults import BadChannel, Faults
+from rtbci.replay.replay import RECONNECT_S, Replay, cut
 from rtbci.stages.gap_guard import GapGuard
 from rtbci.types import Chunk, Event, Gap, Times
 

@@ -38,7 +38,7 @@ class Commands:
         self._do(do="review", label=label, onset=onset, verdict=verdict, note=note)
 
     def replay(self, line: str) -> None:
-        """A line of rtbci/transport.py's grammar, for the replay that the engine reads."""
+        """A line of rtbci/replay/transport.py's grammar, for the replay that the engine reads."""
         self._do(do="replay", say=line)
 
     def _send_threshold(self) -> None:

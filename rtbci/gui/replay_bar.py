@@ -26,7 +26,7 @@ def speed_text(speed: float) -> str:
 
 
 class ReplayBar(QFrame):
-    """Shows what the replay says; `said` is a line for it (rtbci/transport.py)."""
+    """Shows what the replay says; `said` is a line for it (rtbci/replay/transport.py)."""
 
     said = pyqtSignal(str)
 

@@ -1,4 +1,4 @@
-"""A replay, as its consumer sees it: where it is, what it did, and a hand on it (rtbci/remote.py is the other side)."""
+"""A replay, as its consumer sees it: where it is, what it did, what it is told (rtbci/replay/remote_control.py answers)."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ from rtbci import cli
 from rtbci.bundled import PIPELINE
 from rtbci.config import override, parse, read_toml
 from rtbci.errors import StreamNotFound
-from rtbci.fault_options import faults_from_options
 from rtbci.inspection import inspect_file
 from rtbci.lsl.discovery import parse_query, predicate
+from rtbci.replay.faults import faults_from_options
 from rtbci.training.config import TrainConfig, read_train_config
 
 ROOT = Path(__file__).resolve().parents[2]

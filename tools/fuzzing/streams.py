@@ -21,11 +21,11 @@ from rtbci.errors import ConfigError
 from rtbci.lsl.discovery import FoundStream, describe
 from rtbci.lsl.replay_protocol import Place
 from rtbci.pipeline.pipeline import Pipeline, check_rate
+from rtbci.replay.transport import Transport
 from rtbci.stages.channel_quality import Quality
 from rtbci.stages.cues import Cue, CueTagger, table
 from rtbci.stages.gap_guard import GapGuard
 from rtbci.stages.montage import canonical, match, microvolts
-from rtbci.transport import Transport
 from rtbci.types import Chunk, Gap, StreamInfo
 
 

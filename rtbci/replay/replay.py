@@ -20,14 +20,14 @@ from pathlib import Path
 from types import FrameType
 
 from rtbci.errors import RecordingError
-from rtbci.faults import Faults
 from rtbci.lsl.config import quiet_lsl
-from rtbci.playback import Playback, Progress
-from rtbci.player import RECONNECT_S, Player
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
-from rtbci.tracks import Track, as_recorded, cut, in_a_row, source_id
-from rtbci.transport import Transport
+from rtbci.replay.faults import Faults
+from rtbci.replay.playback import Playback, Progress
+from rtbci.replay.player import RECONNECT_S, Player
+from rtbci.replay.tracks import Track, as_recorded, cut, in_a_row, source_id
+from rtbci.replay.transport import Transport
 
 __all__ = ["RECONNECT_S", "Replay", "cut", "run_replay"]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from rtbci.faults import Packet, Values
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.xdf import XdfStream
+from rtbci.replay.faults import Packet, Values
 from rtbci.types import StreamInfo, Times
 
 _READ_S = 10.0  # read from disk at once

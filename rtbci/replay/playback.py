@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pylsl
 
-from rtbci.faults import Packet
-from rtbci.flow import GRACE_S, POLL_S, UNACKNOWLEDGED_GRACE_S, await_taken
-from rtbci.player import Player
-from rtbci.remote import Remote
-from rtbci.transport import Transport
+from rtbci.replay.backpressure import GRACE_S, POLL_S, UNACKNOWLEDGED_GRACE_S, await_taken
+from rtbci.replay.faults import Packet
+from rtbci.replay.player import Player
+from rtbci.replay.remote_control import Remote
+from rtbci.replay.transport import Transport
 
 Progress = Callable[[float, float | None], None]  # stream seconds sent, and in all (None: without end)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pylsl
 
-from rtbci.faults import Faults, Packet
-from rtbci.flow import Flow
 from rtbci.lsl.replay_protocol import position_id
 from rtbci.recordings.recording import Recording
-from rtbci.tracks import Track, cut
-from rtbci.transport import Transport
+from rtbci.replay.backpressure import Flow
+from rtbci.replay.faults import Faults, Packet
+from rtbci.replay.tracks import Track, cut
+from rtbci.replay.transport import Transport
 
 RECONNECT_S = 1.0
 FLUSH_S = 0.02  # what was pushed last leaves the outlet

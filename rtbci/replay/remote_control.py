@@ -19,11 +19,11 @@ from pylsl.util import LostError
 from pylsl.util import TimeoutError as NotYet
 
 from rtbci.errors import ConfigError
-from rtbci.flow import Flow
 from rtbci.lsl.inlet import pull_texts
 from rtbci.lsl.replay_protocol import Place, position_id
+from rtbci.replay.backpressure import Flow
+from rtbci.replay.transport import Transport
 from rtbci.text import one_line
-from rtbci.transport import Transport
 
 HEARD_S = 2.0
 TELL_EVERY_S = 0.25
