@@ -19,7 +19,7 @@ Wait = Callable[..., None]
 
 
 def rtbci_command(*arguments: str | Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rtbci.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "rtbci.cli.app", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
 
 
@@ -137,7 +137,7 @@ def test_a_signal_ends_run_and_replay_cleanly_with_the_table_finished(
 ) -> None:
     name = f"signal-{os.getpid()}-{number}"
     table = tmp_path / "live.tsv"
-    start = [sys.executable, "-m", "rtbci.cli"]
+    start = [sys.executable, "-m", "rtbci.cli.app"]
     replay = subprocess.Popen(
         [*start, "replay", RECORDING, "--name", name, "--loop", "--wait"], stderr=subprocess.PIPE, text=True
     )

@@ -84,14 +84,14 @@ def test_only_the_lead_writes_and_the_result_is_that_of_one_process(tmp_path: Pa
     (root / "train.toml").write_text(CONFIG.replace("\n[pipeline.extra]\n", ""))
     settings = ("--set", "training.epochs=3", "--json")
     out = torchrun(
-        "--no-python", sys.executable, "-m", "rtbci.cli", "train", root / "train.toml", "--out", tmp_path / "two.rtbci",
+        "--no-python", sys.executable, "-m", "rtbci.cli.app", "train", root / "train.toml", "--out", tmp_path / "two.rtbci",
         *settings, cwd=tmp_path,
     )  # fmt: skip
     two = json.loads(out)  # the lead alone speaks
     alone = [
         sys.executable,
         "-m",
-        "rtbci.cli",
+        "rtbci.cli.app",
         "train",
         root / "train.toml",
         "--out",

@@ -4,13 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from rtbci import front
+from rtbci.cli import watch
 
 
 def test_a_state_that_is_not_renewed_is_called_stale_whatever_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(front, "time", SimpleNamespace(monotonic=lambda: now))
-    pulse = front._Pulse()
+    monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: now))
+    pulse = watch._Pulse()
     running = {"state": "running", "staleness_s": 0.02, "silent_s": 0.01}
     assert pulse.read({}) == {}
     now += 60  # an engine that loads is not one that hangs

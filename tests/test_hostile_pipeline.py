@@ -248,7 +248,7 @@ def test_a_scaling_that_was_never_learned_is_refused(tmp_path: Path, members: di
 def test_inspect_tells_notes_of_any_shape(
     tmp_path: Path, members: dict[str, bytes], notes: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from rtbci.inspection import inspect_file
+    from rtbci.cli.inspect import inspect_file
 
     about = json.loads(members["pipeline.json"]) | {"notes": notes}
     path = zipped(tmp_path / "x.rtbci", members | {"pipeline.json": json.dumps(about).encode()})

@@ -20,7 +20,7 @@ import pytest
 from cutting import CHANNELS, make_pipeline
 from hostile_stream import HostileStream, described, with_field
 
-from rtbci.cli import streams
+from rtbci.cli.app import streams
 from rtbci.engine.engine import Engine
 from rtbci.engine.session import EngineSpec
 from rtbci.lsl.marker_source import MarkerSource
@@ -209,7 +209,7 @@ def test_run_refuses_a_hostile_stream_in_one_line_and_with_exit_code_2(tmp_path:
     command = ["run", str(tmp_path / "small.rtbci"), "--stream", f"name={name}", "--headless", "--wait", "20"]
     with HostileStream(name, xml, xml):
         done = subprocess.run(
-            [sys.executable, "-m", "rtbci.cli", *command], capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, "-m", "rtbci.cli.app", *command], capture_output=True, text=True, timeout=60, check=False
         )
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith(f"error: stream {name!r} lacks 4 of the 4 channels")

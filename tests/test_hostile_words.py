@@ -15,6 +15,8 @@ from cutting import make_pipeline
 from rich.table import Table
 from rich.text import Text
 
+from rtbci.cli.terminal import Terminal
+from rtbci.cli.terminal_view import TerminalView
 from rtbci.errors import ConfigError, RtbciError
 from rtbci.monitor import command_pipe
 from rtbci.monitor.messages import is_line, state_in
@@ -24,10 +26,8 @@ from rtbci.recordings.engine_marks import live_span
 from rtbci.recordings.event_table import read_events, write_events
 from rtbci.stages.gap_guard import GapConfig, GapGuard
 from rtbci.stages.montage import match
-from rtbci.terminal import Terminal
 from rtbci.text import LONGEST, file_name, json_text, one_line, plain
 from rtbci.types import Chunk, Event, StreamInfo
-from rtbci.view import TerminalView
 
 HOSTILE = "a\x1b]0;owned\x07\x1b[2J\r\n\u202e\ud800\x9b\u2028[/b]:skull:"
 SHOWN = r"a\x1b]0;owned\x07\x1b[2J \u202e\ud800\x9b [/b]:skull:"

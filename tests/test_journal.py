@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rtbci.sinks import journal
-from rtbci.sinks.journal import Journal
+from rtbci.cli import journal
+from rtbci.cli.journal import Journal
 
 
 def read(path: Path) -> list[dict[str, object]]:

@@ -15,7 +15,7 @@ from promises import BACK_S, SHOWN_S
 from rtbci.bundled import RECORDING
 
 SFREQ = 256.0
-RTBCI = [sys.executable, "-m", "rtbci.cli"]
+RTBCI = [sys.executable, "-m", "rtbci.cli.app"]
 
 Wait = Callable[..., None]
 

@@ -32,11 +32,11 @@ def test_the_two_commands_are_there() -> None:
 def test_every_option_that_is_shown_exists(command: list[str]) -> None:
     import inspect
 
-    from rtbci import cli
+    from rtbci.cli import app
 
     known = {
         c.callback.__name__.rstrip("_"): c.callback
-        for c in (*cli.app.registered_commands, *cli.bench.registered_commands)
+        for c in (*app.app.registered_commands, *app.bench.registered_commands)
         if c.callback
     }
     name = f"bench_{command[2]}" if command[1] == "bench" else command[1]
@@ -50,7 +50,7 @@ def test_the_commands_on_the_bundled_files_work_as_pasted(name: str, tmp_path: P
     command = next(c for c in commands() if c[1] == name)
     arguments = [str(README.parent / word) if word.endswith(".edf") else word for word in command[1:]]
     done = subprocess.run(
-        [sys.executable, "-m", "rtbci.cli", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "rtbci.cli.app", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
 

@@ -12,18 +12,19 @@ import torch
 from cutting import CHANNELS, CONSTANT, INFO, PAIRS, assert_same, cut, eeg, make_pipeline, through
 
 import rtbci
+from rtbci.cli import select
+from rtbci.cli.select import select_from_file
+from rtbci.cli.train import summary
 from rtbci.errors import ConfigError, StreamMismatch
 from rtbci.models import build
 from rtbci.models.gumbel_selector import SelectionNet
 from rtbci.pipeline.config import SelectionConfig
 from rtbci.stages.montage import MontageConfig
-from rtbci.training import rivals, select_command
-from rtbci.training.command import summary
+from rtbci.training import rivals
 from rtbci.training.comparison import ALL, ANEW, BACKWARD, GUMBEL, INFORMATION, RANDOM, Bench, Score, narrowed
 from rtbci.training.config import SearchConfig, read_train_config
 from rtbci.training.losses import masked_cross_entropy
 from rtbci.training.pieces import Pieces
-from rtbci.training.select_command import select_from_file
 from rtbci.training.selection import Selected, evaluate, fit, search, select, sum_of_squares
 from rtbci.training.train import train
 from rtbci.types import Chunk, StreamInfo
@@ -309,7 +310,7 @@ def test_ctrl_c_keeps_what_is_finished(folder: Path, tmp_path: Path, monkeypatch
             raise KeyboardInterrupt
         return [Score(GUMBEL, k, (0.5,), 63)], []
 
-    monkeypatch.setattr(select_command, "scores_with", second_is_cut_short)
+    monkeypatch.setattr(select, "scores_with", second_is_cut_short)
     with pytest.raises(KeyboardInterrupt):
         select_from_file(folder / "select.toml", [1, 2], tmp_path, ["selection.epochs=5"], True)
     rows = json.loads((tmp_path / "chosen_selection.json").read_text())["rows"]

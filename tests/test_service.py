@@ -23,7 +23,7 @@ def test_the_unit_is_understood_by_systemd(tmp_path: Path) -> None:
 def test_the_options_of_the_unit_are_those_of_rtbci_run() -> None:
     from typer.main import get_command
 
-    from rtbci.cli import app
+    from rtbci.cli.app import app
 
     text = UNIT.read_text().replace("\\\n", " ")
     (command,) = [line for line in text.splitlines() if line.startswith("ExecStart=")]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from rtbci.cli.train import summary, train_from_file
 from rtbci.config import parse
 from rtbci.errors import ConfigError, RecordingError
 from rtbci.evaluation.tagging import tag
@@ -19,7 +20,6 @@ from rtbci.simulation.eeg import synthesise
 from rtbci.training import train as training
 from rtbci.training.augment import mirrored
 from rtbci.training.checkpoint import checkpoint_path
-from rtbci.training.command import summary, train_from_file
 from rtbci.training.config import TrainConfig, TrainingConfig, read_train_config
 from rtbci.training.data import Data
 from rtbci.training.examples import Example, Source, Stretch, label_steps, make_example

@@ -14,7 +14,7 @@ from pathlib import Path
 import edfio
 import numpy as np
 
-from rtbci.training.command import train_from_file
+from rtbci.cli.train import train_from_file
 
 HOME = Path(__file__).parent.parent
 OUT = HOME / "rtbci" / "data"

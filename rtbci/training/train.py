@@ -43,7 +43,7 @@ def train(
         raise ConfigError(f"{out}: its folder does not exist; make it first")
     told = progress or (lambda *_: None)
     if config.pipeline.model.kind == "selection":
-        from rtbci.training.select_command import train_selection
+        from rtbci.training.electrode_selection.pipeline import train_selection
 
         pipeline = train_selection(config, told)
         pipeline.save(out)

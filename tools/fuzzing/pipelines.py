@@ -14,9 +14,9 @@ import safetensors.torch
 
 from fuzzing.contract import scratch, target
 from rtbci.bundled import PIPELINE
+from rtbci.cli.inspect import inspect_file, pipeline_facts
 from rtbci.config import parse, read_toml
 from rtbci.engine.trust import trust_of
-from rtbci.inspection import inspect_file, pipeline_facts
 from rtbci.models import from_config
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.file import MEMORY_BYTES, read_config

@@ -14,6 +14,9 @@ import numpy as np
 
 from fuzzing.contract import SCRATCH, scratch, target
 from fuzzing.streams import bundled, samples
+from rtbci.cli.journal import Journal
+from rtbci.cli.terminal import Terminal
+from rtbci.cli.terminal_view import TerminalView
 from rtbci.engine.engine import Engine
 from rtbci.engine.publisher import Publisher
 from rtbci.engine.start_gate import Hold
@@ -27,10 +30,7 @@ from rtbci.monitor.describe import describe as in_words
 from rtbci.monitor.layout import read_layout
 from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter
 from rtbci.recordings.event_table import EventLog, read_events
-from rtbci.sinks.journal import Journal
-from rtbci.terminal import Terminal
 from rtbci.types import StreamInfo
-from rtbci.view import TerminalView
 
 
 def _monitor_seeds() -> list[bytes]:

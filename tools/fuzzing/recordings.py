@@ -10,9 +10,9 @@ import numpy as np
 
 from fuzzing.contract import MIB, SCRATCH, scratch, target
 from rtbci.bundled import RECORDING
+from rtbci.cli.inspect import recording_facts
 from rtbci.datasets.chbmit import read_seizures, read_summary
 from rtbci.errors import DatasetError
-from rtbci.inspection import recording_facts
 from rtbci.recordings.edf import _read_header, _Records, _records_held
 from rtbci.recordings.event_table import EventLog, read_events, write_events
 from rtbci.recordings.open import open_recording

@@ -11,11 +11,11 @@ from typing import Any
 import typer
 
 from fuzzing.contract import scratch, target
-from rtbci import cli
 from rtbci.bundled import PIPELINE
+from rtbci.cli import app
+from rtbci.cli.inspect import inspect_file
 from rtbci.config import override, parse, read_toml
 from rtbci.errors import StreamNotFound
-from rtbci.inspection import inspect_file
 from rtbci.lsl.discovery import parse_query, predicate
 from rtbci.replay.faults import faults_from_options
 from rtbci.training.config import TrainConfig, read_train_config
@@ -61,7 +61,7 @@ _ARGUMENTS = (
 def arguments(data: bytes) -> None:
     """A command line: parsed, and what can be judged before any work."""
     words = [w.decode("utf-8", "surrogateescape") for w in data.split(b"\n")]
-    root = typer.main.get_command(cli.app)
+    root = typer.main.get_command(app.app)
     with suppress(typer.TyperException, typer.Exit, typer.Abort), redirect_stdout(io.StringIO()):
         above = root.make_context("rtbci", list(words))
         name, command, rest = root.resolve_command(above, words)  # type: ignore[attr-defined]

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-import threading
 from pathlib import Path
-from typing import Any
 
+from rtbci.cli.journal import Journal
+from rtbci.cli.watch import Watch
 from rtbci.engine.process import EngineProcess
 from rtbci.engine.recording import LiveRecording
 from rtbci.engine.session import EngineSpec
 from rtbci.errors import ConfigError
-from rtbci.front import Watch, stopped_by_signal
 from rtbci.lsl.config import quiet_lsl
 from rtbci.lsl.discovery import parse_query
 from rtbci.lsl.recorder import Recorder
 from rtbci.pipeline.file import read_config
-from rtbci.sinks.journal import Journal
 from rtbci.stages.montage import microvolts
-from rtbci.text import one_line
 
 
 def run_live(
@@ -59,29 +55,3 @@ def run_live(
             watch.follow(lambda state: seconds is not None and state.get("recording_s", 0.0) >= seconds)
         finally:
             watch.close()
-
-
-def replay_files(files: list[Path], *, faults: dict[str, Any], lines: bool = False, **options: Any) -> None:
-    """Stream recordings until their end, Ctrl-C or SIGTERM. faults: as on the command line; lines: obey standard input."""
-    quiet_lsl()
-    from rtbci.keyboard import at_hand
-    from rtbci.replay.faults import faults_from_options
-    from rtbci.replay.replay import Replay
-
-    replay = Replay(files, faults=faults_from_options(**faults), **options)
-    stop = threading.Event()
-    playback = replay.playback(stop)
-    try:
-        tracks = [player.track for player in playback.players]
-        warned = [f"{r.path.name}: {text}" for track in tracks for r in track.recordings for text in r.warnings]
-        for text in dict.fromkeys(warned):
-            sys.stderr.write(f"warning: {one_line(text)}\n")
-        for track in tracks:
-            sys.stderr.write(f"streaming {one_line(str(track))}\n")
-        speed = f"{replay.speed:g} times real time" if replay.speed else "as fast as it is taken"
-        sys.stderr.write(f"{speed}; Ctrl-C ends it\n")
-        with stopped_by_signal(stop.set), at_hand(playback.transport, lines=lines):
-            sent = playback.play()
-    finally:
-        playback.close()
-    sys.stderr.write(f"{sent} samples sent\n")

@@ -7,10 +7,10 @@ from dataclasses import asdict
 
 from rich.text import Text
 
+from rtbci.cli.terminal import Terminal
 from rtbci.doctor import machine, network
 from rtbci.doctor.finding import Finding
 from rtbci.provenance import print_json
-from rtbci.terminal import Terminal
 from rtbci.text import one_line
 
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -13,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from rich.live import Live
 
-from rtbci.dashboard import DashboardProcess
+from rtbci.cli.dashboard_process import DashboardProcess
+from rtbci.cli.journal import Journal
+from rtbci.cli.signals import stopped_by_signal
+from rtbci.cli.terminal import Terminal
+from rtbci.cli.terminal_view import TerminalView
 from rtbci.engine.process import USER_MISTAKE, EngineProcess
 from rtbci.errors import EngineFailed, RtbciError
 from rtbci.monitor.describe import describe
 from rtbci.provenance import about
-from rtbci.sinks.journal import Journal
-from rtbci.terminal import Terminal
 from rtbci.text import json_text, one_line
-from rtbci.view import TerminalView
 
 if TYPE_CHECKING:
     from rtbci.engine.recording import LiveRecording
@@ -179,22 +178,3 @@ class Watch:
         if self._engine.process.exitcode == USER_MISTAKE:
             raise RtbciError(error)
         raise EngineFailed(error)
-
-
-@contextmanager
-def stopped_by_signal(then: Callable[[], None] = lambda: None) -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM set a flag (and call `then`) instead of tearing work in the middle; the flag is yielded."""
-    asked = []
-
-    def stop(*_: object) -> None:
-        asked.append(True)
-        # From a thread: the signal may have come while this one holds a lock that `then` needs.
-        threading.Thread(target=then).start()
-
-    signals = [signal.SIGINT, signal.SIGTERM]
-    before = [signal.signal(number, stop) for number in signals]
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from rtbci.bundled import PIPELINE, RECORDING
+from rtbci.cli.watch import Watch
 from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
 from rtbci.evaluation.scoring import Scored, detection_delays, is_seizure, overlaps
-from rtbci.front import Watch
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
 from rtbci.replay.replay import Replay, run_replay

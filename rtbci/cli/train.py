@@ -7,10 +7,10 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from rtbci.cli.terminal import Terminal
 from rtbci.evaluation import trials
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.provenance import print_json
-from rtbci.terminal import Terminal
 from rtbci.training import distributed
 from rtbci.training.checkpoint import checkpoint_path
 from rtbci.training.config import read_train_config

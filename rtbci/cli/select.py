@@ -10,16 +10,14 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from rtbci.cli.terminal import Terminal
 from rtbci.errors import ConfigError
-from rtbci.models.config import SelectionConfig
-from rtbci.pipeline.pipeline import Pipeline
 from rtbci.provenance import about, print_json
-from rtbci.terminal import Terminal
 from rtbci.text import file_name
 from rtbci.training.comparison import Bench, Score, scores_of_all, scores_with
 from rtbci.training.config import TrainConfig, read_train_config
 from rtbci.training.data import OnProgress
-from rtbci.training.selection import Selected
+from rtbci.training.electrode_selection.pipeline import pipeline_of
 from rtbci.training.selection_report import NOTE, described, row_of, write_report
 from rtbci.training.threads import torch_threads
 
@@ -61,43 +59,6 @@ def compare(config: TrainConfig, ks: list[int], out: Path, told: OnProgress) -> 
             written = [str(p) for p in write_report(out, name, report)]
         report["files"] += written
     return report
-
-
-def train_selection(config: TrainConfig, told: OnProgress = lambda *_: None) -> Pipeline:
-    """For a config whose model is a `selection`: its n_select electrodes, and the pipeline that they make."""
-    assert isinstance(config.pipeline.model, SelectionConfig)
-    k = config.pipeline.model.n_select
-    with torch_threads(config.training.threads):
-        bench = Bench.load(config, told)
-        chosen = bench.select(bench.final_fold(), k, lambda done, n: told("selecting electrodes", done, n, None))
-        return pipeline_of(bench, chosen, [])
-
-
-def pipeline_of(bench: Bench, chosen: Selected, scores: list[Score]) -> Pipeline:
-    """With its notes: how it was chosen, on what, and how such choices did on recordings that they never saw."""
-    pipeline = bench.pipeline(chosen)
-    pipeline.notes = {
-        "trained_on": [
-            {
-                "recording": e.source.name,
-                "source": e.source.origin,
-                "licence": e.source.licence,
-                "held_out": g in bench.final_fold().held_out,
-            }
-            for g, e in enumerate(bench.examples)
-        ],
-        "training": {
-            **bench.config.training.model_dump(mode="json"),
-            "finished": True,
-            "epochs_run": len(chosen.epochs),
-            "best_epoch": len(chosen.epochs),
-        },
-        "selection": described(chosen, bench.channels),
-        "search": bench.config.selection.model_dump(mode="json"),
-        "scores": {"selection": [row_of(score) for score in scores], "note": NOTE},
-        **{key: value for key, value in about().items() if key != "machine"},
-    }
-    return pipeline
 
 
 def _check(config: TrainConfig, ks: list[int], out: Path) -> None:

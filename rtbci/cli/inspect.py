@@ -9,10 +9,10 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from rtbci.cli.terminal import Terminal
 from rtbci.pipeline.pipeline import Pipeline, check_rate
 from rtbci.provenance import print_json
 from rtbci.stages.montage import canonical
-from rtbci.terminal import Terminal
 from rtbci.types import StreamInfo
 
 

@@ -20,7 +20,7 @@ def record_streams(
     query: dict[str, str], out: Path, seconds: float | None, *, json: bool, wait_s: float | None = 60.0
 ) -> None:
     """Record one stream to `out` until Ctrl-C, SIGTERM or `seconds`. Raises StreamNotFound, StreamMismatch, RecordingError."""
-    from rtbci.front import stopped_by_signal
+    from rtbci.cli.signals import stopped_by_signal
 
     recorder = Recorder(out)
     with stopped_by_signal() as asked:

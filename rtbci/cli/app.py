@@ -60,7 +60,7 @@ def demo(
     """Replay a real seizure over LSL, tag it live with the bundled pipeline, and say how well that went."""
     from rich.console import Console
 
-    from rtbci import demo as play
+    from rtbci.cli import demo as play
     from rtbci.lsl.config import on_this_machine
     from rtbci.provenance import print_json
 
@@ -98,8 +98,8 @@ def streams(
     from rtbci.provenance import print_json
 
     quiet_lsl()
+    from rtbci.cli.terminal import Terminal
     from rtbci.lsl.discovery import list_streams
-    from rtbci.terminal import Terminal
 
     found = list_streams(wait)
     if json:
@@ -136,7 +136,7 @@ def run(
 ) -> None:
     """Run a pipeline on a live LSL stream; publish probabilities and events. Ctrl-C or SIGTERM ends it."""
     from rtbci.bundled import bundled
-    from rtbci.live import run_live
+    from rtbci.cli.run import run_live
 
     run_live(
         bundled(pipeline), stream, show="json" if json else _show(headless, json=False), events=events,
@@ -204,7 +204,7 @@ def replay(
     On a terminal: space pauses, the arrows go 10 s or a minute back and on, + and - change the speed, q ends. The faults'
     seconds count from the start of what is played.
     """
-    from rtbci.live import replay_files
+    from rtbci.cli.replay import replay_files
 
     replay_files(
         recordings, name=name, speed=speed, loop=loop, start_s=start, duration_s=seconds, chunk=chunk,
@@ -228,7 +228,7 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a pipeline from recordings and their annotations."""
-    from rtbci.training.command import train_from_file
+    from rtbci.cli.train import train_from_file
 
     train_from_file(config, out, set_ or [], resume=resume, json=json)
 
@@ -244,8 +244,8 @@ def select(
     json: Json = False,
 ) -> None:
     """Learn which few electrodes are enough, beside the baselines: all, mutual information, elimination, random sets."""
+    from rtbci.cli.select import select_from_file
     from rtbci.errors import ConfigError
-    from rtbci.training.select_command import select_from_file
 
     if not all(part.strip().isdigit() for part in k.split(",")):
         raise ConfigError(f"--k wants numbers with commas, as 1,2,4,8, got {k!r}")
@@ -262,7 +262,7 @@ def tag(
 ) -> None:
     """Tag recordings offline, with the very stages of the live path, as fast as it goes."""
     from rtbci.bundled import bundled
-    from rtbci.evaluation.report import tag_files
+    from rtbci.cli.tag import tag_files
 
     tag_files(bundled(pipeline), recordings, out, device=device, json=json)
 
@@ -279,7 +279,7 @@ def evaluate(
 ) -> None:
     """Score a pipeline against annotated recordings: SzCORE by event and by sample, false alarms, detection delay."""
     from rtbci.bundled import bundled
-    from rtbci.evaluation.report import evaluate_files
+    from rtbci.cli.evaluate import evaluate_files
 
     evaluate_files(bundled(pipeline), recordings, label or [], device=device, json=json)
 
@@ -292,7 +292,7 @@ def inspect(
 ) -> None:
     """Say what a pipeline file or a recording is."""
     from rtbci.bundled import bundled
-    from rtbci.inspection import inspect_file
+    from rtbci.cli.inspect import inspect_file
 
     inspect_file(Path(bundled(file)), sfreq, json=json)
 
@@ -300,7 +300,7 @@ def inspect(
 @app.command()
 def dashboard() -> None:
     """Open the dashboard empty, with pickers for stream and pipeline."""
-    from rtbci.dashboard import open_empty
+    from rtbci.cli.dashboard_process import open_empty
     from rtbci.errors import ConfigError
     from rtbci.lsl.config import quiet_lsl
 
@@ -313,7 +313,7 @@ def dashboard() -> None:
 @app.command()
 def doctor(json: Json = False) -> None:
     """Check this machine for what rtbci needs, and say what to do about what is wrong."""
-    from rtbci.doctor.report import doctor_report
+    from rtbci.cli.doctor import doctor_report
     from rtbci.lsl.config import quiet_lsl
 
     quiet_lsl()
@@ -334,8 +334,8 @@ def record(
     from rtbci.lsl.config import quiet_lsl
 
     quiet_lsl()
+    from rtbci.cli.record import record_streams
     from rtbci.lsl.discovery import parse_query
-    from rtbci.record import record_streams
 
     record_streams(parse_query(stream), out, seconds, json=json, wait_s=wait or None)
 

@@ -1,0 +1,5 @@
+"""`python -m rtbci.cli` is `rtbci`."""
+
+from rtbci.cli.app import main
+
+main()

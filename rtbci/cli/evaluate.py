@@ -1,0 +1,56 @@
+"""`rtbci evaluate`: recordings scored against their annotations, for a person or as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rtbci.cli.tag import _progress
+from rtbci.cli.terminal import Terminal
+from rtbci.errors import RecordingError
+from rtbci.evaluation.scoring import Scored, is_seizure, score
+from rtbci.evaluation.tagging import tag
+from rtbci.pipeline.pipeline import Pipeline
+from rtbci.provenance import print_json
+from rtbci.recordings.open import open_recording
+
+
+def evaluate_files(pipeline_path: str, paths: list[Path], labels: list[str], *, device: str, json: bool) -> None:
+    """Score a pipeline on annotated recordings. Raises RecordingError where none is annotated at all."""
+    pipeline = Pipeline.load(pipeline_path)
+    opened = [open_recording(path) for path in paths]
+    if not any(recording.annotations for recording in opened):
+        raise RecordingError(
+            f"none of the {len(opened)} recordings has an annotation, in the file or in NAME_events.tsv beside it"
+        )
+    scored: list[Scored] = []
+    with _progress(opened, json) as advance:
+        for recording in opened:
+            result = tag(pipeline, recording, device=device, progress=advance)
+            truth = tuple(e for e in recording.annotations if (e.label in labels if labels else is_seizure(e.label)))
+            found = tuple(e for e in result.events if labels or is_seizure(e.label))
+            scored.append(Scored(truth, found, result.confirmed[: len(found)], recording.duration_s))
+    figures = score(scored) | {"recordings": len(opened), "hours": sum(s.duration_s for s in scored) / 3600}
+    if json:
+        return print_json(figures | {"pipeline": pipeline.name})
+    _print_figures(figures)
+
+
+def _print_figures(figures: dict[str, Any]) -> None:
+    console = Terminal()
+    for name in ("event", "sample"):
+        f = figures[name]
+        console.print(
+            f"by {name:6}  sensitivity {_said(f['sensitivity'])}  precision {_said(f['precision'])}  "
+            f"F1 {_said(f['f1'])}  false alarms a day {_said(f['false_alarms_per_24h'], '.1f')}"
+        )
+    delay = figures["detection_delay_s"]
+    console.print(f"detection delay  p50 {_said(delay['p50'], '.1f')} s  p90 {_said(delay['p90'], '.1f')} s")
+    scorer = figures["scorer"]
+    console.print(
+        f"{figures['recordings']} recordings, {figures['hours']:.2f} h; scored by {scorer['name']} {scorer['version']} (SzCORE)"
+    )
+
+
+def _said(value: float | None, form: str = ".3f") -> str:
+    return "–" if value is None else format(value, form)

@@ -1,0 +1,1 @@
+"""Learning which few electrodes are enough, beside the baselines."""
