@@ -8,11 +8,11 @@ from typing import Any
 import gui_kit  # noqa: F401
 import pytest
 
-from rtbci.bench.gui import bench_gui
-from rtbci.gui import pickers
-from rtbci.gui.app import OwnEngine, has_display
-from rtbci.gui.pickers import Picker
-from rtbci.gui.settings import Settings
+from rtbci.bench.dashboard import bench_gui
+from rtbci.dashboard import stream_picker
+from rtbci.dashboard.app import OwnEngine, has_display
+from rtbci.dashboard.settings import Settings
+from rtbci.dashboard.stream_picker import Picker
 from rtbci.lsl.discovery import FoundStream
 
 STREAMS = [
@@ -33,7 +33,7 @@ def settings(tmp_path: Path, qapp: Any) -> Settings:
 
 
 def test_the_picker_offers_streams_of_samples_and_pipelines_that_are_there(qtbot, settings, monkeypatch, tmp_path):
-    monkeypatch.setattr(pickers, "list_streams", lambda timeout_s: STREAMS)
+    monkeypatch.setattr(stream_picker, "list_streams", lambda timeout_s: STREAMS)
     picker = Picker(settings)
     qtbot.addWidget(picker)
     qtbot.waitUntil(lambda: picker.streams.count() == 2, timeout=5000)
@@ -48,7 +48,7 @@ def test_the_picker_offers_streams_of_samples_and_pipelines_that_are_there(qtbot
 
 
 def test_without_a_stream_the_picker_says_what_to_do(qtbot, settings, monkeypatch):
-    monkeypatch.setattr(pickers, "list_streams", lambda timeout_s: [])
+    monkeypatch.setattr(stream_picker, "list_streams", lambda timeout_s: [])
     picker = Picker(settings)
     qtbot.addWidget(picker)
     qtbot.waitUntil(lambda: "rtbci replay" in picker._hint.text(), timeout=5000)

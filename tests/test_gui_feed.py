@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from rtbci.bench.synthetic_monitor import HOP_S, SyntheticMonitor
-from rtbci.gui.book import Book
-from rtbci.gui.events import export
-from rtbci.gui.feed import Clock, Feed
-from rtbci.gui.marks import Mark, Marks
+from rtbci.dashboard.model.clock import Clock
+from rtbci.dashboard.model.event_log import Book
+from rtbci.dashboard.model.feed import Feed
+from rtbci.dashboard.model.time_marks import Mark, Marks
+from rtbci.dashboard.panels.events import export
 from rtbci.monitor.layout import read_layout
 from rtbci.recordings.event_table import read_events
 

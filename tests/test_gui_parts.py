@@ -8,14 +8,14 @@ import pytest
 from PyQt6.QtGui import QColor
 
 from rtbci.bench.synthetic_monitor import SyntheticMonitor
-from rtbci.gui.columns import spans
-from rtbci.gui.history import History
-from rtbci.gui.raster import Raster
-from rtbci.gui.rows import AS_RECORDED, AVERAGE, BANANA, rows
-from rtbci.gui.settings import Settings
-from rtbci.gui.timeline import Timeline
-from rtbci.gui.trend import Bins
-from rtbci.gui.words import facts, sentence
+from rtbci.dashboard.model.column_extents import spans
+from rtbci.dashboard.model.display_montage import AS_RECORDED, AVERAGE, BANANA, rows
+from rtbci.dashboard.model.history import History
+from rtbci.dashboard.model.state_text import facts, sentence
+from rtbci.dashboard.model.timeline import Timeline
+from rtbci.dashboard.plots.raster import Raster
+from rtbci.dashboard.plots.trend import Bins
+from rtbci.dashboard.settings import Settings
 from rtbci.simulation.scalp import ELECTRODES
 from rtbci.stages.montage import DOUBLE_BANANA
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from rtbci.bundled import PIPELINE, RECORDING
+from rtbci.dashboard.app import dashboard_main
 from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
-from rtbci.gui.app import dashboard_main
 from rtbci.replay.replay import Replay, run_replay
 
 SPAWN = multiprocessing.get_context("spawn")

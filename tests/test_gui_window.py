@@ -13,8 +13,8 @@ from gui_kit import Visit, pixels
 from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtWidgets import QInputDialog, QLabel
 
-from rtbci.gui.keys import KEYS, KeysDialog
-from rtbci.gui.words import Fact
+from rtbci.dashboard.model.state_text import Fact
+from rtbci.dashboard.shortcuts import KEYS, KeysDialog
 
 Key, Ctrl, Shift = Qt.Key, Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 

@@ -12,7 +12,7 @@ import torch
 from cutting import CHANNELS, CONSTANT, INFO, PAIRS, assert_same, cut, eeg, make_pipeline, through
 
 import rtbci
-from rtbci.cli import select
+from rtbci.cli import select as select_command
 from rtbci.cli.select import select_from_file
 from rtbci.cli.train import summary
 from rtbci.errors import ConfigError, StreamMismatch
@@ -310,7 +310,7 @@ def test_ctrl_c_keeps_what_is_finished(folder: Path, tmp_path: Path, monkeypatch
             raise KeyboardInterrupt
         return [Score(GUMBEL, k, (0.5,), 63)], []
 
-    monkeypatch.setattr(select, "scores_with", second_is_cut_short)
+    monkeypatch.setattr(select_command, "scores_with", second_is_cut_short)
     with pytest.raises(KeyboardInterrupt):
         select_from_file(folder / "select.toml", [1, 2], tmp_path, ["selection.epochs=5"], True)
     rows = json.loads((tmp_path / "chosen_selection.json").read_text())["rows"]

@@ -17,9 +17,9 @@ from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication, QInputDialog
 
 from rtbci.bundled import PIPELINE, RECORDING
-from rtbci.gui.app import OwnEngine
-from rtbci.gui.pickers import Picker
-from rtbci.gui.settings import Settings
+from rtbci.dashboard.app import OwnEngine
+from rtbci.dashboard.settings import Settings
+from rtbci.dashboard.stream_picker import Picker
 from rtbci.replay.replay import Replay, run_replay
 
 

@@ -17,12 +17,12 @@ from pylsl import local_clock
 from PyQt6.QtWidgets import QApplication, QDialog
 
 from rtbci.bench.synthetic_monitor import SyntheticMonitor
-from rtbci.gui import keys
-from rtbci.gui.feed import Feed
-from rtbci.gui.pickers import Picker
-from rtbci.gui.settings import Settings
-from rtbci.gui.theme import LIGHT
-from rtbci.gui.window import Window
+from rtbci.dashboard import shortcuts
+from rtbci.dashboard.model.feed import Feed
+from rtbci.dashboard.settings import Settings
+from rtbci.dashboard.stream_picker import Picker
+from rtbci.dashboard.theme import LIGHT
+from rtbci.dashboard.window import Window
 from rtbci.lsl.discovery import FoundStream
 
 FPS = 30
@@ -212,7 +212,7 @@ SHOTS = {
     "butterfly": Shot(Stage.butterfly),
     "model": Shot(Stage.model, chosen=FEW),
     "scroll": Shot(Stage.scrolling),
-    "keys": Shot(Stage.keys, dialog=keys.KeysDialog),
+    "keys": Shot(Stage.keys, dialog=shortcuts.KeysDialog),
     "picker": Shot(Stage.picker, dialog=Picker),
     "picker-light": Shot(Stage.picker, dialog=Picker, light=True),
 }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from pylsl import local_clock
 
-from rtbci.gui.positions import POSITIONS
+from rtbci.dashboard.panels.electrode_positions import POSITIONS
 from rtbci.monitor.layout import Layout, write_layout
 from rtbci.monitor.shared_memory import MonitorWriter
 from rtbci.simulation.scalp import ELECTRODES

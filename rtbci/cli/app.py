@@ -400,7 +400,7 @@ def bench_gui(
     json: Json = False,
 ) -> None:
     """Milliseconds of a frame of the finished window, and of the usual way (setData), in turn."""
-    from rtbci.bench.gui import gui_report
+    from rtbci.bench.dashboard import gui_report
 
     gui_report(channels=channels, sfreq=sfreq, page_s=page_s, seconds=seconds, width=width, height=height, json=json)
 

@@ -11,7 +11,7 @@ from rtbci.monitor import command_pipe
 
 
 def _main(folder: str, commands: Connection, title: str) -> None:
-    from rtbci.gui.app import dashboard_main
+    from rtbci.dashboard.app import dashboard_main
 
     dashboard_main(folder, commands, title)
 
@@ -57,6 +57,6 @@ class DashboardProcess:
 
 def open_empty(folder: Path | None = None) -> int:
     """`rtbci dashboard`: a window with pickers for stream and pipeline, and an engine of its own."""
-    from rtbci.gui.app import run_dashboard
+    from rtbci.dashboard.app import run_dashboard
 
     return run_dashboard(folder, None)

@@ -17,14 +17,14 @@ from fuzzing.streams import bundled, samples
 from rtbci.cli.journal import Journal
 from rtbci.cli.terminal import Terminal
 from rtbci.cli.terminal_view import TerminalView
+from rtbci.dashboard.model.event_log import Book
+from rtbci.dashboard.model.feed import Feed
+from rtbci.dashboard.model.state_text import facts, sentence
+from rtbci.dashboard.model.time_marks import Marks
+from rtbci.dashboard.settings import Settings
 from rtbci.engine.engine import Engine
 from rtbci.engine.publisher import Publisher
 from rtbci.engine.start_gate import Hold
-from rtbci.gui.book import Book
-from rtbci.gui.feed import Feed
-from rtbci.gui.marks import Marks
-from rtbci.gui.settings import Settings
-from rtbci.gui.words import facts, sentence
 from rtbci.monitor import command_pipe
 from rtbci.monitor.describe import describe as in_words
 from rtbci.monitor.layout import read_layout

@@ -10,9 +10,9 @@ import pyqtgraph as pg
 from PyQt6.QtWidgets import QApplication
 
 from rtbci.bench.synthetic_monitor import SyntheticMonitor
-from rtbci.gui.feed import Feed
-from rtbci.gui.settings import Settings
-from rtbci.gui.window import Window
+from rtbci.dashboard.model.feed import Feed
+from rtbci.dashboard.settings import Settings
+from rtbci.dashboard.window import Window
 
 FPS = 60
 

@@ -6,9 +6,9 @@ from PyQt6.QtCore import QRect, QSize, Qt
 from PyQt6.QtGui import QPainter, QPaintEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from rtbci.gui.feed import Clock
-from rtbci.gui.theme import Theme
-from rtbci.gui.timeline import Timeline
+from rtbci.dashboard.model.clock import Clock
+from rtbci.dashboard.model.timeline import Timeline
+from rtbci.dashboard.theme import Theme
 from rtbci.text import clock_text, wall_text
 
 STEPS_S = (1, 2, 5, 10, 20, 30, 60)

@@ -10,22 +10,22 @@ from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QResizeEvent
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from rtbci.gui import keys, theme
-from rtbci.gui.alarm import Alarm
-from rtbci.gui.book import Book, Entry
-from rtbci.gui.commands import Commands
-from rtbci.gui.controls import Controls
-from rtbci.gui.feed import Feed
-from rtbci.gui.hands import Hands
-from rtbci.gui.header import Header
-from rtbci.gui.marks import Marks
-from rtbci.gui.monitor import Monitor
-from rtbci.gui.replay_bar import ReplayBar
-from rtbci.gui.rows import AS_RECORDED
-from rtbci.gui.settings import Settings
-from rtbci.gui.sidebar import Sidebar
-from rtbci.gui.timeline import Timeline
-from rtbci.gui.words import Fact, is_old, sentence
+from rtbci.dashboard import shortcuts, theme
+from rtbci.dashboard.actions import Hands
+from rtbci.dashboard.alarm import Alarm
+from rtbci.dashboard.model.commands import Commands
+from rtbci.dashboard.model.display_montage import AS_RECORDED
+from rtbci.dashboard.model.event_log import Book, Entry
+from rtbci.dashboard.model.feed import Feed
+from rtbci.dashboard.model.state_text import Fact, is_old, sentence
+from rtbci.dashboard.model.time_marks import Marks
+from rtbci.dashboard.model.timeline import Timeline
+from rtbci.dashboard.panels.header import Header
+from rtbci.dashboard.panels.replay_bar import ReplayBar
+from rtbci.dashboard.panels.sidebar import Sidebar
+from rtbci.dashboard.panels.toolbar import Controls
+from rtbci.dashboard.plots.plot_area import Monitor
+from rtbci.dashboard.settings import Settings
 from rtbci.monitor.describe import describe
 from rtbci.stages.montage import canonical
 
@@ -89,7 +89,7 @@ class Window(Hands):
         self.setCentralWidget(whole)
 
     def _connect(self) -> None:
-        self.actions_by_name = keys.install(self)
+        self.actions_by_name = shortcuts.install(self)
         monitor, sidebar = self.monitor, self.sidebar
         self.controls.page_chosen.connect(self.timeline.set_page)
         self.controls.montage_chosen.connect(self.set_montage)

@@ -8,9 +8,9 @@ from typing import Any
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from rtbci.gui import marks as kinds
-from rtbci.gui.feed import Clock
-from rtbci.gui.marks import Mark, Marks
+from rtbci.dashboard.model import time_marks as kinds
+from rtbci.dashboard.model.clock import Clock
+from rtbci.dashboard.model.time_marks import Mark, Marks
 
 
 @dataclass(slots=True)

@@ -9,8 +9,8 @@ from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PyQt6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from rtbci.gui.positions import POSITIONS
-from rtbci.gui.theme import Theme
+from rtbci.dashboard.panels.electrode_positions import POSITIONS
+from rtbci.dashboard.theme import Theme
 from rtbci.monitor.layout import Layout
 from rtbci.stages.montage import derivation
 

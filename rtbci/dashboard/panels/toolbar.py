@@ -7,9 +7,9 @@ from collections.abc import Callable
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
-from rtbci.gui.keys import hint
-from rtbci.gui.rows import AS_RECORDED
-from rtbci.gui.timeline import PAGES_S
+from rtbci.dashboard.model.display_montage import AS_RECORDED
+from rtbci.dashboard.model.timeline import PAGES_S
+from rtbci.dashboard.shortcuts import hint
 
 
 class Choice(QToolButton):

@@ -8,9 +8,9 @@ from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
 
-from rtbci.gui.sparkline import Sparkline
-from rtbci.gui.theme import Theme
-from rtbci.gui.words import Fact, facts, tip
+from rtbci.dashboard.model.state_text import Fact, facts, tip
+from rtbci.dashboard.panels.sparkline import Sparkline
+from rtbci.dashboard.theme import Theme
 
 LINES = (
     "Stream",

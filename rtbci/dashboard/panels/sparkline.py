@@ -9,7 +9,7 @@ from PyQt6.QtCore import QPointF, QSize
 from PyQt6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
 from PyQt6.QtWidgets import QWidget
 
-from rtbci.gui.theme import Theme
+from rtbci.dashboard.theme import Theme
 
 
 class Sparkline(QWidget):

@@ -9,12 +9,12 @@ from PyQt6.QtCore import QRect, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from rtbci.gui.columns import Spans
-from rtbci.gui.history import History
-from rtbci.gui.marks import Marks
-from rtbci.gui.plot import TimePlot
-from rtbci.gui.theme import Theme
-from rtbci.gui.timeline import Timeline
+from rtbci.dashboard.model.column_extents import Spans
+from rtbci.dashboard.model.history import History
+from rtbci.dashboard.model.time_marks import Marks
+from rtbci.dashboard.model.timeline import Timeline
+from rtbci.dashboard.plots.time_plot import TimePlot
+from rtbci.dashboard.theme import Theme
 
 GRIP = 7  # pixels about the threshold line that take hold of it
 PADDING = 4

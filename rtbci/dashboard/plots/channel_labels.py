@@ -6,8 +6,8 @@ from PyQt6.QtCore import QRect, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from rtbci.gui.signals import Signals
-from rtbci.gui.theme import Theme
+from rtbci.dashboard.plots.traces import Signals
+from rtbci.dashboard.theme import Theme
 
 WIDTH = 104
 BUTTERFLY = "butterfly: all channels laid over each other"

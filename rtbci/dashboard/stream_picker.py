@@ -20,7 +20,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from rtbci.gui.settings import Settings
+from rtbci.dashboard.settings import Settings
 from rtbci.lsl.discovery import FoundStream, list_streams
 
 _ITEM = Qt.ItemDataRole.UserRole

@@ -6,15 +6,16 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QGridLayout, QLabel, QWidget
 
-from rtbci.gui.axis import Axis
-from rtbci.gui.feed import Clock, Feed
-from rtbci.gui.labels import Labels
-from rtbci.gui.marks import Marks
-from rtbci.gui.signals import Signals
-from rtbci.gui.strip import Legend, Strip
-from rtbci.gui.theme import Theme
-from rtbci.gui.timeline import Timeline
-from rtbci.gui.trend import Trend
+from rtbci.dashboard.model.clock import Clock
+from rtbci.dashboard.model.feed import Feed
+from rtbci.dashboard.model.time_marks import Marks
+from rtbci.dashboard.model.timeline import Timeline
+from rtbci.dashboard.plots.channel_labels import Labels
+from rtbci.dashboard.plots.probability import Legend, Strip
+from rtbci.dashboard.plots.time_axis import Axis
+from rtbci.dashboard.plots.traces import Signals
+from rtbci.dashboard.plots.trend import Trend
+from rtbci.dashboard.theme import Theme
 from rtbci.text import clock_text, wall_text
 
 

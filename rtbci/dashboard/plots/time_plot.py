@@ -7,13 +7,13 @@ from PyQt6.QtCore import QPointF, QRect, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QBrush, QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from rtbci.gui import marks as kinds
-from rtbci.gui.columns import Spans, spans
-from rtbci.gui.history import History
-from rtbci.gui.marks import Marks
-from rtbci.gui.raster import Raster
-from rtbci.gui.theme import Theme
-from rtbci.gui.timeline import Timeline
+from rtbci.dashboard.model import time_marks as kinds
+from rtbci.dashboard.model.column_extents import Spans, spans
+from rtbci.dashboard.model.history import History
+from rtbci.dashboard.model.time_marks import Marks
+from rtbci.dashboard.model.timeline import Timeline
+from rtbci.dashboard.plots.raster import Raster
+from rtbci.dashboard.theme import Theme
 from rtbci.types import Samples
 
 AWAY_S = 0.5  # data that are older than the page's newest moment by more are shown to be away
@@ -42,7 +42,7 @@ class TimePlot(QWidget):
         self._painted_rows = 0
         self._stale = True
         timeline.changed.connect(self.redraw)
-        marks.changed.connect(self.update)
+        time_marks.changed.connect(self.update)
 
     # -- for subclasses ---------------------------------------------------------------------------------------
 

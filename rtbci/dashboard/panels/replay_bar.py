@@ -9,9 +9,9 @@ from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QIcon, QMouseEvent, QPainter, QPixmap, QPolygonF, QWheelEvent
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QToolButton
 
-from rtbci.gui.controls import Choice
-from rtbci.gui.keys import hint
-from rtbci.gui.theme import Theme
+from rtbci.dashboard.panels.toolbar import Choice
+from rtbci.dashboard.shortcuts import hint
+from rtbci.dashboard.theme import Theme
 from rtbci.text import clock_text
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)

@@ -23,7 +23,7 @@ def bench_gui(
     """A frame is all that the window does for 1/60 s of new data. Without a display it is drawn into memory."""
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    from rtbci.gui.measure import application, set_data_frames_ms, window_frames_ms
+    from rtbci.dashboard.frame_times import application, set_data_frames_ms, window_frames_ms
 
     app, size = application(), (width, height)
     with tempfile.TemporaryDirectory(prefix="rtbci-bench-") as folder:

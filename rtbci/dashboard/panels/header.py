@@ -9,8 +9,8 @@ from PyQt6.QtCore import QRect, QSize, Qt
 from PyQt6.QtGui import QPainter, QPaintEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from rtbci.gui.theme import Theme
-from rtbci.gui.words import Fact
+from rtbci.dashboard.model.state_text import Fact
+from rtbci.dashboard.theme import Theme
 
 NEWS_S = 20.0  # how long what happened last stays
 

@@ -18,11 +18,11 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from rtbci.gui.book import Book
-from rtbci.gui.events import EventTable
-from rtbci.gui.head import Head, caption
-from rtbci.gui.state import StatePanel
-from rtbci.gui.theme import Theme
+from rtbci.dashboard.model.event_log import Book
+from rtbci.dashboard.panels.events import EventTable
+from rtbci.dashboard.panels.head_map import Head, caption
+from rtbci.dashboard.panels.state import StatePanel
+from rtbci.dashboard.theme import Theme
 from rtbci.monitor.layout import Layout
 
 LOG_LINES = 1000

@@ -14,10 +14,10 @@ from typing import Any
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication, QDialog
 
-from rtbci.gui.feed import Feed
-from rtbci.gui.pickers import Picker
-from rtbci.gui.settings import Settings
-from rtbci.gui.window import Window
+from rtbci.dashboard.model.feed import Feed
+from rtbci.dashboard.settings import Settings
+from rtbci.dashboard.stream_picker import Picker
+from rtbci.dashboard.window import Window
 from rtbci.monitor import command_pipe
 
 Send = Callable[[dict[str, Any]], None]

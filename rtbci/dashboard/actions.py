@@ -6,19 +6,19 @@ from pathlib import Path
 
 from PyQt6.QtWidgets import QFileDialog, QInputDialog, QMainWindow
 
-from rtbci.gui import theme
-from rtbci.gui.alarm import MUTES_MIN, Alarm
-from rtbci.gui.book import Book, Entry
-from rtbci.gui.commands import Commands
-from rtbci.gui.events import export
-from rtbci.gui.feed import Feed
-from rtbci.gui.keys import KeysDialog
-from rtbci.gui.monitor import Monitor
-from rtbci.gui.replay_bar import ReplayBar
-from rtbci.gui.rows import AS_RECORDED
-from rtbci.gui.settings import Settings
-from rtbci.gui.sidebar import Sidebar
-from rtbci.gui.timeline import Timeline
+from rtbci.dashboard import theme
+from rtbci.dashboard.alarm import MUTES_MIN, Alarm
+from rtbci.dashboard.model.commands import Commands
+from rtbci.dashboard.model.display_montage import AS_RECORDED
+from rtbci.dashboard.model.event_log import Book, Entry
+from rtbci.dashboard.model.feed import Feed
+from rtbci.dashboard.model.timeline import Timeline
+from rtbci.dashboard.panels.events import export
+from rtbci.dashboard.panels.replay_bar import ReplayBar
+from rtbci.dashboard.panels.sidebar import Sidebar
+from rtbci.dashboard.plots.plot_area import Monitor
+from rtbci.dashboard.settings import Settings
+from rtbci.dashboard.shortcuts import KeysDialog
 from rtbci.stages.montage import derivation
 
 LABELS = ("seizure", "spike", "artefact", "movement", "eyes closed", "medication")

@@ -10,9 +10,9 @@ from PyQt6.QtCore import QAbstractTableModel, QModelIndex, Qt, pyqtSignal
 from PyQt6.QtGui import QColor
 from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
-from rtbci.gui.book import Book, Entry
-from rtbci.gui.theme import Theme
-from rtbci.gui.words import tip
+from rtbci.dashboard.model.event_log import Book, Entry
+from rtbci.dashboard.model.state_text import tip
+from rtbci.dashboard.theme import Theme
 from rtbci.recordings.event_table import write_events
 from rtbci.text import clock_text
 from rtbci.types import Event

@@ -9,13 +9,13 @@ import numpy.typing as npt
 from PyQt6.QtCore import QRect, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPen, QResizeEvent
 
-from rtbci.gui.columns import Spans
-from rtbci.gui.history import History
-from rtbci.gui.marks import Marks
-from rtbci.gui.plot import TimePlot
-from rtbci.gui.rows import AS_RECORDED, MONTAGES, Rows, moving, rows
-from rtbci.gui.theme import Theme
-from rtbci.gui.timeline import Timeline
+from rtbci.dashboard.model.column_extents import Spans
+from rtbci.dashboard.model.display_montage import AS_RECORDED, MONTAGES, Rows, moving, rows
+from rtbci.dashboard.model.history import History
+from rtbci.dashboard.model.time_marks import Marks
+from rtbci.dashboard.model.timeline import Timeline
+from rtbci.dashboard.plots.time_plot import TimePlot
+from rtbci.dashboard.theme import Theme
 from rtbci.types import Samples
 
 LADDER = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000, 2000, 5000)  # µV/mm

@@ -8,9 +8,9 @@ import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import pyqtSignal
 
-from rtbci.gui.feed import Clock
-from rtbci.gui.history import History
-from rtbci.gui.theme import Theme
+from rtbci.dashboard.model.clock import Clock
+from rtbci.dashboard.model.history import History
+from rtbci.dashboard.theme import Theme
 
 BIN_S = 5.0
 KEEP_S = 24 * 3600.0

@@ -1,0 +1,1 @@
+"""Everything around the plots: header, state, head map, events, toolbar, replay bar."""

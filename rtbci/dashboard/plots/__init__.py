@@ -1,0 +1,1 @@
+"""The plots over time: traces, probability, trend, and what they are made of."""

@@ -1,1 +1,0 @@
-"""The dashboard: the only place that imports Qt."""
