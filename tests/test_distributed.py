@@ -14,9 +14,9 @@ from test_training import CONFIG, example, write_recording
 
 from rtbci.models import build
 from rtbci.training import distributed
+from rtbci.training.batches import Batch, Lanes
 from rtbci.training.config import TrainingConfig
-from rtbci.training.lanes import Batch, Lanes
-from rtbci.training.loop import Fit
+from rtbci.training.fit import Fit
 from rtbci.training.losses import masked_binary
 
 LOSS = partial(masked_binary, weights=torch.tensor([3.0]))

@@ -7,8 +7,8 @@ from test_training import config_of, folder
 from rtbci.errors import ConfigError
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.bad_channels import MaskConfig
+from rtbci.training.batches import Batch
 from rtbci.training.data import with_mask
-from rtbci.training.lanes import Batch
 from rtbci.training.train import train, without_channels
 
 __all__ = ["folder"]

@@ -11,7 +11,7 @@ from rtbci.errors import ConfigError
 from rtbci.models.gumbel_selector import ElectrodeSelector, SelectionNet, tau_at, temperature_at
 from rtbci.models.lstm import lstm_layer
 from rtbci.models.network import Network, count_parameters
-from rtbci.models.parts import divisible, in_parts
+from rtbci.training.threads import divisible, in_parts
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT.parent / "shared" / "reference"

@@ -20,12 +20,22 @@ from rtbci.models import build
 from rtbci.models.gumbel_selector import SelectionNet
 from rtbci.pipeline.config import SelectionConfig
 from rtbci.stages.montage import MontageConfig
-from rtbci.training import rivals
-from rtbci.training.comparison import ALL, ANEW, BACKWARD, GUMBEL, INFORMATION, RANDOM, Bench, Score, narrowed
 from rtbci.training.config import SearchConfig, read_train_config
+from rtbci.training.electrode_selection import baselines
+from rtbci.training.electrode_selection.comparison import (
+    ALL,
+    ANEW,
+    BACKWARD,
+    GUMBEL,
+    INFORMATION,
+    RANDOM,
+    Bench,
+    Score,
+    narrowed,
+)
+from rtbci.training.electrode_selection.search import Selected, evaluate, fit, search, select, sum_of_squares
+from rtbci.training.electrode_selection.segments import Pieces
 from rtbci.training.losses import masked_cross_entropy
-from rtbci.training.pieces import Pieces
-from rtbci.training.selection import Selected, evaluate, fit, search, select, sum_of_squares
 from rtbci.training.train import train
 from rtbci.types import Chunk, StreamInfo
 
@@ -130,39 +140,39 @@ def test_mutual_information_of_gaussians_is_that_of_the_textbook() -> None:
     grid = np.linspace(-8, 10, 20_001)
     density = (np.exp(-(grid**2) / 2) + np.exp(-((grid - 2) ** 2) / 2)) / 2 / np.sqrt(2 * np.pi)
     wanted = -np.trapezoid(density * np.log(density), grid) - 0.5 * np.log(2 * np.pi * np.e)
-    assert rivals.mutual_information(values, labels) == pytest.approx(wanted, abs=0.03)
-    assert rivals.mutual_information(rng.normal(size=4000), labels) < 0.02
+    assert baselines.mutual_information(values, labels) == pytest.approx(wanted, abs=0.03)
+    assert baselines.mutual_information(rng.normal(size=4000), labels) < 0.02
 
 
 def test_the_best_by_mutual_information_come_first() -> None:
     pieces = power_in((4,), 200)
-    assert rivals.by_mutual_information(pieces.log_power(), pieces.labels(), 3)[0] == 4
+    assert baselines.by_mutual_information(pieces.log_power(), pieces.labels(), 3)[0] == 4
 
 
 def test_backward_elimination_keeps_what_is_missed_most() -> None:
     pieces = power_in((1, 4), 200)
-    assert rivals.by_backward_elimination(pieces.log_power(), pieces.labels(), 2) == (1, 4)
+    assert baselines.by_backward_elimination(pieces.log_power(), pieces.labels(), 2) == (1, 4)
 
 
 def test_the_left_out_error_in_closed_form_is_that_of_leaving_each_out() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(12, 3)), rng.normal(size=(12, 1))
     x, y = x - x.mean(0), y - y.mean(0)
-    penalty = np.diag([*[rivals.RIDGE * len(x)] * 3, 0.0])
+    penalty = np.diag([*[baselines.RIDGE * len(x)] * 3, 0.0])
     errors = []
     for i in range(len(x)):
         rest = np.arange(len(x)) != i
         with_mean = np.column_stack([x, np.ones(len(x))])
         weights = np.linalg.solve(with_mean[rest].T @ with_mean[rest] + penalty, with_mean[rest].T @ y[rest])
         errors.append(float(((y[i] - with_mean[i] @ weights) ** 2)[0]))
-    assert rivals.left_out_error(x, y) == pytest.approx(np.mean(errors))
+    assert baselines.left_out_error(x, y) == pytest.approx(np.mean(errors))
 
 
 def test_random_sets_differ_by_seed_and_hold_no_electrode_twice() -> None:
-    sets = [rivals.at_random(20, 5, seed) for seed in range(5)]
+    sets = [baselines.at_random(20, 5, seed) for seed in range(5)]
     assert len(set(sets)) == 5
     assert all(len(set(one)) == 5 for one in sets)
-    assert sets[0] == rivals.at_random(20, 5, 0)
+    assert sets[0] == baselines.at_random(20, 5, 0)
 
 
 # From a config to a pipeline file

@@ -19,12 +19,12 @@ from rtbci.recordings.open import open_recording
 from rtbci.simulation.eeg import synthesise
 from rtbci.training import train as training
 from rtbci.training.augment import mirrored
+from rtbci.training.batches import Batch, Lanes, Trials
 from rtbci.training.checkpoint import checkpoint_path
 from rtbci.training.config import TrainConfig, TrainingConfig, read_train_config
 from rtbci.training.data import Data
 from rtbci.training.examples import Example, Source, Stretch, label_steps, make_example
-from rtbci.training.lanes import Batch, Lanes, Trials
-from rtbci.training.loop import learning_rate, mean_auroc, step
+from rtbci.training.fit import learning_rate, mean_auroc, step
 from rtbci.training.losses import balance, make_loss, masked_binary, masked_cross_entropy
 from rtbci.training.train import train
 

@@ -11,14 +11,13 @@ from rtbci.config import parse
 from rtbci.datasets import bci2_iv
 from rtbci.errors import ConfigError, DatasetError
 from rtbci.evaluation.epochs import answer_epochs, is_epochs, tag_epochs
-from rtbci.evaluation.intervals import bootstrap, wilson
-from rtbci.evaluation.trials import Answers, report, told
+from rtbci.evaluation.trial_scores import Answers, bootstrap, report, told, wilson
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.config import TrainConfig, read_train_config
+from rtbci.training.cross_validation import answer, deal, folds_of
 from rtbci.training.data import Data
 from rtbci.training.examples import make_example
 from rtbci.training.train import train
-from rtbci.training.trials import answer, deal, folds_of
 
 CONFIG = Path(__file__).parent.parent / "configs" / "bci2_iv.toml"
 

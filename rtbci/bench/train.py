@@ -12,9 +12,9 @@ import torch
 
 from rtbci.models import build
 from rtbci.models.network import Network, count_parameters
+from rtbci.training.batches import Batch
 from rtbci.training.config import TrainingConfig
-from rtbci.training.lanes import Batch
-from rtbci.training.loop import Fit
+from rtbci.training.fit import Fit
 from rtbci.training.losses import make_loss
 
 ROWS = 32

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from rtbci.cli.terminal import Terminal
 from rtbci.doctor import machine, network
-from rtbci.doctor.finding import Finding
+from rtbci.doctor.machine import Finding
 from rtbci.provenance import print_json
 from rtbci.text import one_line
 

@@ -14,11 +14,11 @@ from rtbci.cli.terminal import Terminal
 from rtbci.errors import ConfigError
 from rtbci.provenance import about, print_json
 from rtbci.text import file_name
-from rtbci.training.comparison import Bench, Score, scores_of_all, scores_with
 from rtbci.training.config import TrainConfig, read_train_config
 from rtbci.training.data import OnProgress
+from rtbci.training.electrode_selection.comparison import Bench, Score, scores_of_all, scores_with
 from rtbci.training.electrode_selection.pipeline import pipeline_of
-from rtbci.training.selection_report import NOTE, described, row_of, write_report
+from rtbci.training.electrode_selection.report import NOTE, described, row_of, write_report
 from rtbci.training.threads import torch_threads
 
 

@@ -8,13 +8,13 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from rtbci.cli.terminal import Terminal
-from rtbci.evaluation import trials
+from rtbci.evaluation import trial_scores
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.provenance import print_json
 from rtbci.training import distributed
 from rtbci.training.checkpoint import checkpoint_path
 from rtbci.training.config import read_train_config
-from rtbci.training.curves import Row
+from rtbci.training.learning_curve import Row
 from rtbci.training.train import train
 
 
@@ -51,7 +51,7 @@ def summary(pipeline: Pipeline, out: Path) -> list[str]:
     for what, part in (("held out", scores), ("cross-validated", crossed)):
         if "trials" in part:
             parts.append((what, part["trials"]))
-            lines.append(f"{what}: {trials.told(part['trials'])}")
+            lines.append(f"{what}: {trial_scores.told(part['trials'])}")
     if not parts:
         lines.append("nothing was held out: how well it does on other recordings is not known")
     return lines

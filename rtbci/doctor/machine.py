@@ -8,10 +8,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
-from rtbci.doctor.finding import Finding
 from rtbci.lsl.recorder import labrecorder, size_text
 
 LOW_DISK_BYTES = 5 << 30
@@ -44,6 +45,7 @@ PACKAGES = {
     "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
     "libxkbcommon.so.0": "libxkbcommon0",
 }
+Level = Literal["ok", "warning", "problem"]
 
 
 def check_torch() -> Iterable[Finding]:
@@ -128,3 +130,13 @@ def check_disk() -> Iterable[Finding]:
         yield Finding("disk", "warning", text, "23 channels at 256 Hz take 90 MB an hour; make room before a long run")
     else:
         yield Finding("disk", "ok", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, how it is, and what to do where it is not well."""
+
+    name: str
+    level: Level
+    text: str
+    todo: str = ""

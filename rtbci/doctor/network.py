@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from rtbci.doctor.finding import Finding
+from rtbci.doctor.machine import Finding
 from rtbci.errors import StreamMismatch
 from rtbci.lsl.config import setting, users_own
 

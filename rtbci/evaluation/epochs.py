@@ -8,7 +8,7 @@ import numpy as np
 
 from rtbci.datasets.bci2_iv import Epochs, as_recording, read_epochs
 from rtbci.errors import DatasetError
-from rtbci.evaluation.trials import decided
+from rtbci.evaluation.trial_scores import decided
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.event_table import replace_text

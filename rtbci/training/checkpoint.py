@@ -11,8 +11,8 @@ import torch
 
 from rtbci.errors import ConfigError
 from rtbci.training.config import TrainConfig
-from rtbci.training.curves import Row
-from rtbci.training.loop import Fit, Progress
+from rtbci.training.fit import Fit, Progress
+from rtbci.training.learning_curve import Row
 
 
 def checkpoint_path(out: Path) -> Path:

@@ -13,11 +13,11 @@ from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.bad_channels import MaskConfig
 from rtbci.training.augment import Augment
+from rtbci.training.batches import Batch, Lanes, Trials
 from rtbci.training.config import AugmentConfig, TrainConfig
-from rtbci.training.curves import Row
 from rtbci.training.examples import Example, Source, find_sources, make_example, matching, require_labels
-from rtbci.training.lanes import Batch, Lanes, Trials
-from rtbci.training.loop import Fit
+from rtbci.training.fit import Fit
+from rtbci.training.learning_curve import Row
 from rtbci.training.losses import balance, make_loss
 from rtbci.training.scaling import learn_scaling
 

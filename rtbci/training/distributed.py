@@ -17,7 +17,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from rtbci.training.lanes import Batch
+from rtbci.training.batches import Batch
 
 Thing = TypeVar("Thing")
 WAIT = timedelta(hours=6)  # the lead validates and scores alone; the others wait

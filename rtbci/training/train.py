@@ -16,15 +16,15 @@ from rtbci import provenance
 from rtbci.errors import ConfigError
 from rtbci.models import from_config
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.training import distributed, trials
+from rtbci.training import cross_validation, distributed
+from rtbci.training.batches import Batch
 from rtbci.training.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
 from rtbci.training.config import TrainConfig
-from rtbci.training.curves import save_curves
 from rtbci.training.data import Data, OnProgress
 from rtbci.training.examples import Source
-from rtbci.training.lanes import Batch
-from rtbci.training.loop import Fit
-from rtbci.training.report import judge, scores_of
+from rtbci.training.fit import Fit
+from rtbci.training.held_out import judge, scores_of
+from rtbci.training.learning_curve import save_curves
 from rtbci.training.threads import torch_threads
 
 
@@ -78,7 +78,7 @@ def _train(config: TrainConfig, out: Path, told: OnProgress, *, resume: bool) ->
     if distributed.leads():
         pipeline.save(out)
         save_curves(fit.progress.rows, out)
-        trials.save_confusion(scores, out)
+        cross_validation.save_confusion(scores, out)
         if finished:
             path.unlink(missing_ok=True)
     return pipeline
@@ -107,16 +107,16 @@ def _plan(data: Data) -> Callable[[OnProgress], dict[str, Any]] | None:
     validation = data.config.data.validation
     if not validation.folds and validation.k_fold is None:
         return None
-    if trials.of_trials(data):
-        trials.folds_of(data)
-        return lambda told: trials.cross_validate(data, fitted, told)
+    if cross_validation.of_trials(data):
+        cross_validation.folds_of(data)
+        return lambda told: cross_validation.cross_validate(data, fitted, told)
     folds = [data.fold(patterns) for patterns in validation.folds]
     return lambda told: cross_validate(folds, told)
 
 
 def _held_out_scores(pipeline: Pipeline, data: Data) -> dict[str, Any]:
-    if trials.of_trials(data):
-        return trials.held_out_scores(pipeline, data)
+    if cross_validation.of_trials(data):
+        return cross_validation.held_out_scores(pipeline, data)
     return scores_of([judge(pipeline, e.source) for e in data.held_out])
 
 

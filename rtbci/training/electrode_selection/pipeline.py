@@ -5,11 +5,11 @@ from __future__ import annotations
 from rtbci.models.config import SelectionConfig
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.provenance import about
-from rtbci.training.comparison import Bench, Score
 from rtbci.training.config import TrainConfig
 from rtbci.training.data import OnProgress
-from rtbci.training.selection import Selected
-from rtbci.training.selection_report import NOTE, described, row_of
+from rtbci.training.electrode_selection.comparison import Bench, Score
+from rtbci.training.electrode_selection.report import NOTE, described, row_of
+from rtbci.training.electrode_selection.search import Selected
 from rtbci.training.threads import torch_threads
 
 

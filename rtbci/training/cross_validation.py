@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from rtbci.errors import ConfigError
-from rtbci.evaluation.trials import Answers, draw_confusion, report
+from rtbci.evaluation.trial_scores import Answers, draw_confusion, report
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.network import probabilities
 from rtbci.training.data import Data, OnProgress

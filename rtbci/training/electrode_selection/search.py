@@ -17,11 +17,11 @@ from torch import Tensor, nn
 
 from rtbci.models.gumbel_selector import ElectrodeSelector, Resolution, SelectionNet, tau_at, temperature_at
 from rtbci.models.network import Network
+from rtbci.training.batches import Batch
 from rtbci.training.config import SearchConfig
-from rtbci.training.lanes import Batch
-from rtbci.training.loop import step
+from rtbci.training.electrode_selection.segments import Pieces
+from rtbci.training.fit import step
 from rtbci.training.losses import Loss
-from rtbci.training.pieces import Pieces
 
 STALL = 1e-3  # a validation loss that falls by less does not fall
 Told = Callable[[int, int], None]  # epochs done, of how many at most

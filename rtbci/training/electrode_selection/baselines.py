@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import digamma
 
-from rtbci.training.pieces import Ints
+from rtbci.training.electrode_selection.segments import Ints
 
 Features = npt.NDArray[np.float64]
 

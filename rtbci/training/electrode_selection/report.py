@@ -11,8 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rtbci.training.comparison import ALL, RANDOM, Score
-from rtbci.training.selection import Selected
+from rtbci.training.electrode_selection.comparison import ALL, RANDOM, Score
+from rtbci.training.electrode_selection.search import Selected
 
 COLUMNS = ("method", "k", "accuracy", "low", "high", "lowest", "highest", "n_sets", "n_pieces", "electrodes")
 NOTE = (

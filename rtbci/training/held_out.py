@@ -12,7 +12,7 @@ from rtbci.evaluation.tagging import Tagged, tag
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.config import BACKGROUND
 from rtbci.training.examples import Source, Stretch, label_steps
-from rtbci.training.loop import mean_auroc
+from rtbci.training.fit import mean_auroc
 from rtbci.types import Event
 
 

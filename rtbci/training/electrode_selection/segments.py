@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from rtbci.errors import ConfigError
+from rtbci.training.batches import Batch, Lanes, Trials
 from rtbci.training.data import Data
 from rtbci.training.examples import Example
-from rtbci.training.lanes import Batch, Lanes, Trials
 
 Ints = npt.NDArray[np.int_]
 Which = npt.NDArray[np.bool_]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from rtbci.errors import ConfigError
-from rtbci.evaluation.intervals import wilson
+from rtbci.evaluation.trial_scores import wilson
 from rtbci.models import config as models
 from rtbci.models import from_config
 from rtbci.models.gumbel_selector import SelectionNet
@@ -18,13 +18,13 @@ from rtbci.models.network import Network
 from rtbci.pipeline.config import PipelineConfig, SelectionConfig
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.scaling import ConstantScaling, RunningScaling
-from rtbci.training import rivals
 from rtbci.training.config import TrainConfig
+from rtbci.training.cross_validation import folds_of
 from rtbci.training.data import Data, OnProgress
+from rtbci.training.electrode_selection import baselines
+from rtbci.training.electrode_selection.search import Evaluation, Selected, evaluate, fit, select
+from rtbci.training.electrode_selection.segments import Ints, Pieces
 from rtbci.training.losses import Loss, balance, make_loss
-from rtbci.training.pieces import Ints, Pieces
-from rtbci.training.selection import Evaluation, Selected, evaluate, fit, select
-from rtbci.training.trials import folds_of
 
 GUMBEL, ANEW, ALL = "gumbel", "gumbel, fitted anew", "all electrodes"
 INFORMATION, BACKWARD, RANDOM = "mutual information", "backward elimination", "random"
@@ -210,8 +210,8 @@ def scores_with(bench: Bench, k: int, told: OnProgress) -> tuple[list[Score], li
     scores = [Score(GUMBEL, k, (float(right.mean()),), len(right), names)]
     chosen = dict(zip(folds, (one.electrodes for one in found), strict=True))
     scores.append(_score(bench, ANEW, k, lambda fold, *_: chosen[fold], told))
-    scores.append(_score(bench, INFORMATION, k, lambda _, x, y: rivals.by_mutual_information(x, y, k), told))
-    scores.append(_score(bench, BACKWARD, k, lambda _, x, y: rivals.by_backward_elimination(x, y, k), told))
+    scores.append(_score(bench, INFORMATION, k, lambda _, x, y: baselines.by_mutual_information(x, y, k), told))
+    scores.append(_score(bench, BACKWARD, k, lambda _, x, y: baselines.by_backward_elimination(x, y, k), told))
     drawn = [
         _score(bench, RANDOM, k, partial(_at_random, len(bench.channels), k, seed), told)
         for seed in range(bench.config.selection.random_sets)
@@ -221,11 +221,11 @@ def scores_with(bench: Bench, k: int, told: OnProgress) -> tuple[list[Score], li
 
 
 # (fold, log band power (n, n_channels) and labels (n,) of its training pieces) -> electrodes
-Chooser = Callable[[Fold, rivals.Features, Ints], tuple[int, ...]]
+Chooser = Callable[[Fold, baselines.Features, Ints], tuple[int, ...]]
 
 
 def _at_random(n_channels: int, k: int, seed: int, *_: object) -> tuple[int, ...]:
-    return rivals.at_random(n_channels, k, seed)
+    return baselines.at_random(n_channels, k, seed)
 
 
 def _score(bench: Bench, method: str, k: int, choose: Chooser, told: OnProgress) -> Score:

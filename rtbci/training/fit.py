@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from rtbci.models.network import Network, State
-from rtbci.models.parts import divisible, in_parts
 from rtbci.training import distributed
+from rtbci.training.batches import Batch
 from rtbci.training.config import TrainingConfig
-from rtbci.training.curves import Row
-from rtbci.training.lanes import Batch
+from rtbci.training.learning_curve import Row
 from rtbci.training.losses import Loss
+from rtbci.training.threads import divisible, in_parts
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "nadam": torch.optim.NAdam, "radam": torch.optim.RAdam}
 
