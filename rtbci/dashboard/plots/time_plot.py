@@ -42,7 +42,7 @@ class TimePlot(QWidget):
         self._painted_rows = 0
         self._stale = True
         timeline.changed.connect(self.redraw)
-        time_marks.changed.connect(self.update)
+        marks.changed.connect(self.update)
 
     # -- for subclasses ---------------------------------------------------------------------------------------
 
