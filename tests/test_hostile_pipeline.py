@@ -301,7 +301,7 @@ import sys
 from pathlib import Path
 import numpy as np
 import safetensors.torch, scipy.signal, torch
-import rtbci.models.zoo, rtbci.models.gumbel_selector, rtbci.models.step, rtbci.stages.filters
+import rtbci.models.lstm, rtbci.models.gumbel_selector, rtbci.models.step, rtbci.stages.filters, scipy.signal
 from rtbci.pipeline import Pipeline
 from rtbci.types import Chunk, StreamInfo
 

@@ -23,11 +23,14 @@ def bench_gui(
     """A frame is all that the window does for 1/60 s of new data. Without a display it is drawn into memory."""
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from rtbci.bench.synthetic_monitor import SyntheticMonitor
     from rtbci.dashboard.frame_times import application, set_data_frames_ms, window_frames_ms
 
     app, size = application(), (width, height)
     with tempfile.TemporaryDirectory(prefix="rtbci-bench-") as folder:
-        frames = window_frames_ms(Path(folder), channels, sfreq, page_s, seconds, size, scroll=scroll)
+        fake = SyntheticMonitor(Path(folder), channels, sfreq)
+        frames = window_frames_ms(fake, Path(folder), page_s, seconds, size, scroll=scroll)
+        fake.close()
     return {
         "channels": channels,
         "sfreq": sfreq,

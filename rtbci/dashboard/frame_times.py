@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtWidgets import QApplication
 
-from rtbci.bench.synthetic_monitor import SyntheticMonitor
 from rtbci.dashboard.model.feed import Feed
 from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.window import Window
 
 FPS = 60
+
+
+class FakeEngine(Protocol):
+    """Writes a monitor's shared memory as an engine would, as fast as it is asked to."""
+
+    def advance(self, seconds: float) -> None: ...
+
+    def publish(self, *, staleness_s: float) -> None: ...
 
 
 def application() -> QApplication:
@@ -25,11 +33,10 @@ def application() -> QApplication:
 
 
 def window_frames_ms(
-    folder: Path, channels: int, sfreq: float, page_s: float, seconds: float, size: tuple[int, int], *, scroll: bool
+    fake: FakeEngine, folder: Path, page_s: float, seconds: float, size: tuple[int, int], *, scroll: bool
 ) -> list[float]:
-    """Of the finished window, at the pace of the data: read, reduce, paint, show 1/60 s of it."""
+    """Of the finished window, at the pace of the data: read, reduce, paint, show 1/60 s of it. folder: the engine's."""
     app = application()
-    fake = SyntheticMonitor(folder, channels, sfreq)
     window = Window(Settings(str(folder / "settings.ini")))
     window.timeline.page_s = page_s
     window.timeline.sweep = not scroll
@@ -53,7 +60,6 @@ def window_frames_ms(
         time.sleep(max(0.0, began + (k + 1) / FPS - time.perf_counter()))
     window.close()
     window.deleteLater()
-    fake.close()
     return frames
 
 

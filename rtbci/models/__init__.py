@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rtbci.errors import ConfigError
@@ -21,11 +22,31 @@ def build(kind: str, **sizes: Any) -> Network:
 def from_config(config: ModelConfig) -> Network:
     """The same from its config, whose n_channels must be known by now."""
     from rtbci.models.gumbel_selector import SelectionNet
-    from rtbci.models.zoo import CLASSES
 
     config = model_config(**config.model_dump())  # model_copy(update=…) does not check what it is given
     if config.n_channels is None:
         raise ConfigError(f"{config.kind}: n_channels is not set")
     if isinstance(config, SelectionConfig):
         return SelectionNet(config.n_channels, config.n_select, from_config(config.inner()))
-    return CLASSES[config.kind](**config.model_dump(exclude={"kind"}))
+    return _classes()[config.kind](**config.model_dump(exclude={"kind"}))
+
+
+def _classes() -> dict[str, Callable[..., Network]]:
+    """Which class builds which kind."""
+    from rtbci.models.channel_lstm import ChannelLSTM
+    from rtbci.models.conv_lstm import ConvLSTM, ConvPoolLSTM, SpatialConvLSTM
+    from rtbci.models.covariance import CovarianceNet
+    from rtbci.models.lstm import StackedLSTM, lstm_tagger
+    from rtbci.models.msfbcnn import MSFBCNN
+
+    return {
+        "stacked_lstm": StackedLSTM,
+        "channel_lstm": ChannelLSTM,
+        "small_lstm": StackedLSTM,
+        "conv_lstm": ConvLSTM,
+        "conv_pool_lstm": ConvPoolLSTM,
+        "spatial_conv_lstm": SpatialConvLSTM,
+        "lstm_tagger": lstm_tagger,
+        "msfbcnn": MSFBCNN,
+        "covariance": CovarianceNet,
+    }

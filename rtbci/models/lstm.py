@@ -128,3 +128,11 @@ class BiLSTMTagger(Network):
         for layer in self.layers:
             x = self.dropout(layer(x, lengths.to(x.device)))
         return self.dense(x[:, self.hop - 1 :: self.hop]), ()  # (batch, time // hop, n_classes)
+
+
+def lstm_tagger(
+    n_channels: int, n_classes: int, units: Sequence[int], hop: int, bidirectional: bool, dropout: float
+) -> Network:
+    """In one direction or in both."""
+    tagger = BiLSTMTagger if bidirectional else LSTMTagger
+    return tagger(n_channels, n_classes, units, hop, dropout)

@@ -8,7 +8,6 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, PositiveFloat, model_validator
-from scipy import signal
 
 from rtbci.config import MAX_SFREQ, Strict
 from rtbci.errors import StreamMismatch
@@ -19,6 +18,8 @@ MAX_NOTCHES = 64
 
 def design(config: FilterConfig, sfreq: float) -> npt.NDArray[np.float64]:
     """Second-order sections (n_sections, 6) of notches and Butterworth band-pass in one cascade; none: (0, 6)."""
+    from scipy import signal
+
     parts = [np.empty((0, 6))]
     for mains in config.notch_hz:
         for harmonic in range(1, config.notch_harmonics + 1):
@@ -36,6 +37,9 @@ class Sos:
 
     def __init__(self, sos: npt.NDArray[np.float64]) -> None:
         self.sos = np.ascontiguousarray(sos, np.float64)
+        from scipy import signal
+
+        self._sosfilt = signal.sosfilt
         self._rest_state = signal.sosfilt_zi(self.sos)[:, :, None] if len(self.sos) else None
         self.reset()
 
@@ -48,7 +52,7 @@ class Sos:
         if self._zi is None:
             # So that an electrode's offset does not ring.
             self._zi = self._rest_state * chunk.data[0].astype(np.float64)
-        data, self._zi = signal.sosfilt(self.sos, chunk.data, axis=0, zi=self._zi)
+        data, self._zi = self._sosfilt(self.sos, chunk.data, axis=0, zi=self._zi)
         return Chunk(data, chunk.times, chunk.valid)
 
 
@@ -60,6 +64,9 @@ class Resampler:
     """
 
     def __init__(self, sfreq_in: float, sfreq_out: float) -> None:
+        from scipy import signal
+
+        self._upfirdn = signal.upfirdn
         ratio = Fraction(sfreq_out / sfreq_in).limit_denominator(50_000)
         if abs(ratio * sfreq_in / sfreq_out - 1) > 1e-6 or ratio == 0:
             raise StreamMismatch(f"no rational resampling from {sfreq_in:g} Hz to {sfreq_out:g} Hz")
@@ -92,7 +99,7 @@ class Resampler:
         outputs = np.arange(self._n_out, n_out)
         newest = outputs * self.down // self.up - seen  # index in this chunk
         start = self._first * self.up // self.down
-        out = signal.upfirdn(self.taps, data, self.up, self.down, axis=0)[self._n_out - start : n_out - start]
+        out = self._upfirdn(self.taps, data, self.up, self.down, axis=0)[self._n_out - start : n_out - start]
         result = Chunk(out, chunk.times[newest], self._flags(chunk.valid, newest))
         self._n_out = n_out
         kept = (self._n_in - self.reach) // self.down * self.down  # still a multiple of `down`
@@ -114,6 +121,8 @@ def group_delay_s(
     """Group delay in seconds at each frequency: -dφ/dω of the cascade, by a central difference."""
     if not len(sos):
         return np.zeros(len(freqs_hz))
+    from scipy import signal
+
     step = 1e-3
     around = np.concatenate([freqs_hz - step, freqs_hz + step])
     _, response = signal.sosfreqz(sos, worN=around, fs=sfreq)
