@@ -473,7 +473,7 @@ def test_a_missing_output_folder_is_told_before_the_training(folder, tmp_path):
 
 
 def test_the_configs_of_the_repository_are_whole():
-    for path in sorted((Path(__file__).parent.parent / "configs").glob("*.toml")):
+    for path in sorted((Path(__file__).parents[2] / "configs").glob("*.toml")):
         values = __import__("tomllib").loads(path.read_text())
         if "training" in values:
             assert parse(TrainConfig, values, path.name).pipeline.name == path.stem

@@ -1,4 +1,4 @@
-"""A whole visit to a real window on a real stream, told as JSON: run by test_gui_real.py under a display of its own."""
+"""A whole visit to a real window on a real stream, told as JSON; tests/gui/test_real_window.py runs it under its own display."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from rtbci.training.config import TrainConfig, read_train_config
 from rtbci.training.train import train
 from rtbci.types import Chunk, StreamInfo
 
-FOLDER = Path(__file__).parent.parent / "configs"
+FOLDER = Path(__file__).parents[2] / "configs"
 NAMES = [kind for kind in CONFIGS if kind not in ("selection", "covariance")] + ["bci2_iv"]
 SMALL = ("training.epochs=1", "training.threads=1", "training.device='cpu'", "training.visit_s=10.0")
 

@@ -19,7 +19,7 @@ from rtbci.training.data import Data
 from rtbci.training.examples import make_example
 from rtbci.training.train import train
 
-CONFIG = Path(__file__).parent.parent / "configs" / "bci2_iv.toml"
+CONFIG = Path(__file__).parents[2] / "configs" / "bci2_iv.toml"
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def display() -> Iterator[str]:
 
 def test_a_whole_visit(display: str, tmp_path: Path) -> None:
     environment = os.environ | {"DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
-    script = Path(__file__).with_name("visit.py")
+    script = Path(__file__).parents[1] / "kit" / "visit.py"
     done = subprocess.run(
         [sys.executable, str(script), str(tmp_path)], env=environment, capture_output=True, text=True, timeout=200
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-UNIT = Path(__file__).parents[1] / "tools" / "rtbci.service"
+UNIT = Path(__file__).parents[2] / "tools" / "rtbci.service"
 
 
 def test_the_unit_is_understood_by_systemd(tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 """The commands as a user types them: one clear line and exit code 2 for a mistake, never a traceback."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,26 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import mistake, rtbci_command
 from cutting import make_pipeline
 
 import rtbci
 from rtbci.bundled import RECORDING
 
 Wait = Callable[..., None]
-
-
-def rtbci_command(*arguments: str | Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rtbci.cli.app", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
-
-
-def mistake(*arguments: str | Path) -> str:
-    done = rtbci_command(*arguments)
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == ""
-    assert "Traceback" not in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-    return done.stderr
 
 
 @pytest.fixture
@@ -83,11 +68,6 @@ def test_a_pipeline_that_does_not_fit_the_recording_is_one_clear_line(pipeline: 
     assert "lacks 4 of the 4 channels" in mistake("tag", pipeline, motor, "--out", tmp_path)
 
 
-def test_no_stream_is_one_clear_line_after_the_wait(pipeline: Path) -> None:
-    said = mistake("run", pipeline, "--stream", "name=nobody", "--headless", "--wait", "1")
-    assert "no stream with name='nobody' within 1 s" in said
-
-
 def test_tag_writes_the_table_and_the_scores(pipeline: Path, tmp_path: Path) -> None:
     done = rtbci_command("tag", pipeline, RECORDING, "--out", tmp_path / "out", "--json")
     assert done.returncode == 0, done.stderr
@@ -129,30 +109,3 @@ def test_inspect_says_what_a_pipeline_and_a_recording_are(pipeline: Path) -> Non
     assert said["channels"] == ["Fp1-F7", "F7-T7", "T7-P7", "P7-O1"]
     said = json.loads(rtbci_command("inspect", RECORDING, "--json").stdout)
     assert (said["sfreq"], said["n_samples"], said["annotations"]["seizure"]) == (256.0, 20992, 1)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_run_and_replay_cleanly_with_the_table_finished(
-    pipeline: Path, tmp_path: Path, wait_until: Wait, number: int
-) -> None:
-    name = f"signal-{os.getpid()}-{number}"
-    table = tmp_path / "live.tsv"
-    start = [sys.executable, "-m", "rtbci.cli.app"]
-    replay = subprocess.Popen(
-        [*start, "replay", RECORDING, "--name", name, "--loop", "--wait"], stderr=subprocess.PIPE, text=True
-    )
-    run = subprocess.Popen(
-        [*start, "run", pipeline, "--stream", f"name={name}", "--json", "--events", table],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert run.stdout is not None
-    for line in run.stdout:
-        if json.loads(line).get("recording_s", 0) > 0:
-            break
-    for process in (run, replay):
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=10)
-        assert process.returncode == 0, errors
-        assert "Traceback" not in errors
-    assert table.read_text().splitlines()[0].startswith("onset\tduration")
-    assert "n/a" not in table.read_text()

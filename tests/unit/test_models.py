@@ -13,7 +13,7 @@ from rtbci.models.lstm import lstm_layer
 from rtbci.models.network import Network, count_parameters
 from rtbci.training.threads import divisible, in_parts
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT.parent / "shared" / "reference"
 needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason="the originals' outputs are not in ../shared")
 

@@ -1,19 +1,12 @@
 """Electrodes that go bad: masked from the verdict on, as in training; told; and all else as if they were well."""
 
-import threading
-
 import numpy as np
 import pytest
 from cutting import INFO, PAIRS, SFREQ, eeg, make_pipeline
-from test_engine import Wait, replaying, unique
 
 import rtbci
-from rtbci.bundled import RECORDING
-from rtbci.engine.engine import Engine
-from rtbci.engine.session import EngineSpec
 from rtbci.engine.trust import trust_of
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.replay.faults import BadChannel, Faults
 from rtbci.stages.bad_channels import Electrodes, MaskConfig
 from rtbci.stages.channel_quality import AGREE, BLOCK_S
 from rtbci.stages.montage import MontageConfig
@@ -105,35 +98,3 @@ def test_a_network_that_never_learned_to_do_without_a_channel_goes_on_and_that_i
     told = trust_of(live, {"EEG T3-Ref": "flat", "EEG O1-Ref": "mains"}, INFO.channels, {})
     assert (told["level"], told["bad"], told["masked"]) == ("untested", ["EEG T3-Ref"], [])
     assert "EEG T3-Ref is bad" in told["words"]
-
-
-def test_the_live_answer_with_bad_channels_is_that_of_a_file_with_them(wait_until: Wait) -> None:
-    spans = (
-        BadChannel(channel=0, kind="flat", at=(10.0, 12.0)),
-        BadChannel(channel=2, kind="nan", at=(15.0, 100.0)),
-        BadChannel(channel=1, kind="saturated", at=(20.0, 4.0)),
-    )
-    pipeline = make_pipeline(mask=MaskConfig(most=3))
-    recording = rtbci.open_recording(RECORDING)
-    live = pipeline.start(recording.info)
-    chunk = next(recording.chunks(40 * 256))
-    for bad in spans:
-        inside = slice(*(round(256 * s) for s in (bad.at[0], sum(bad.at))))
-        chunk.data[inside, bad.channel] = {"flat": 0.0, "nan": np.nan, "saturated": 5000.0}[bad.kind]
-    wanted = live.process(chunk)
-    name, got = unique("bad-channels"), []
-    engine = Engine(pipeline, EngineSpec("", {"name": name}, wait_s=20), on_scores=lambda scores: got.append(scores))
-    thread = threading.Thread(target=engine.run)
-    thread.start()
-    try:
-        with replaying(name, duration_s=40.0, faults=Faults(bad_channels=spans)) as replay:
-            replay.join(30)
-            wait_until(lambda: sum(map(len, got)) == len(wanted))
-            level = engine.state()["trust"]["level"]
-    finally:
-        engine.stop()
-        thread.join(10)
-    scores = Chunk.join(got)
-    np.testing.assert_array_equal(scores.data, wanted.data)
-    np.testing.assert_array_equal(scores.valid, wanted.valid)
-    assert level == "reduced"

@@ -27,7 +27,11 @@ def torchrun(*arguments: str | Path, cwd: Path) -> str:
     """Two processes of a module or a file; what they print."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *arguments]
     here = Path(__file__).parent
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(map(str, (here.parent, here)))}
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join(map(str, (here.parents[1], here))),
+    }
     done = subprocess.run(
         [str(a) for a in command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=200, check=False
     )
