@@ -1,5 +1,5 @@
 """`python -m rtbci.cli` is `rtbci`."""
 
-from rtbci.cli.app import main
+from rtbci.cli import main
 
 main()

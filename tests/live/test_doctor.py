@@ -125,7 +125,7 @@ def test_a_full_disk_is_a_problem_and_a_low_one_a_warning(monkeypatch: pytest.Mo
 
 
 def test_the_report_is_one_json_object_and_its_code_says_whether_there_is_a_problem() -> None:
-    code = "import sys; from rtbci.doctor.report import doctor_report; sys.exit(doctor_report(True))"
+    code = "import sys; from rtbci.cli.doctor import doctor_report; sys.exit(doctor_report(True))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     report = json.loads(done.stdout)
     assert done.returncode == (report["problems"] > 0)

@@ -28,6 +28,7 @@ from rtbci.errors import RecordingError, StreamNotFound
 from rtbci.lsl.discovery import find_stream, predicate
 from rtbci.lsl.recorder import Recorder, new_path
 from rtbci.pipeline.pipeline import Pipeline
+from rtbci.recordings.event_table import read_events
 from rtbci.recordings.xdf import open_xdf
 from rtbci.replay.faults import Faults
 from rtbci.replay.replay import Replay, run_replay
@@ -314,7 +315,7 @@ def test_tagging_the_recording_of_a_live_run_gives_the_live_events_again(
     again = rtbci.open_recording(file)
     assert again.n_samples == received
     assert open_xdf(file, name).n_samples >= received
-    live = rtbci.sinks.events.read_events(tmp_path / "live.tsv")
+    live = read_events(tmp_path / "live.tsv")
     tagged = rtbci.tag(pipeline, again).events
     assert len(live) > 0
     assert [(e.onset, e.duration, e.label) for e in tagged] == [(e.onset, e.duration, e.label) for e in live]
@@ -340,7 +341,7 @@ def test_a_disk_that_is_full_delays_the_event_table_and_nothing_else(small_disk:
     assert f"({table})" in full_words
     assert well_words == "the event table is written again, and whole"
     happened = [(line["onset"], line["duration"]) for line in log if line["kind"] == "event"]
-    assert [(e.onset, e.duration) for e in rtbci.sinks.events.read_events(table)] == happened
+    assert [(e.onset, e.duration) for e in read_events(table)] == happened
 
 
 def test_the_engine_killed_in_mid_run_loses_nothing_of_the_recording(tmp_path: Path, wait_until: Wait) -> None:

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from cutting import INFO, PAIRS, SFREQ, eeg, make_pipeline
 
-import rtbci
 from rtbci.engine.trust import trust_of
+from rtbci.pipeline.config import SelectionConfig
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.bad_channels import Electrodes, MaskConfig
 from rtbci.stages.channel_quality import AGREE, BLOCK_S
+from rtbci.stages.filters import FilterConfig
 from rtbci.stages.montage import MontageConfig
 from rtbci.stages.scaling import NoScaling
 from rtbci.types import Chunk
@@ -50,12 +51,10 @@ def test_samples_that_are_no_numbers_are_invalid_only_until_their_electrode_is_m
 def test_a_common_average_is_that_of_the_good_electrodes() -> None:
     montage = MontageConfig(channels=("Fp1", "F7", "T7", "P7"), reference="average")
     three = MontageConfig(channels=("Fp1", "F7", "P7"), reference="average")
-    common = {"sfreq": SFREQ, "filters": rtbci.config.FilterConfig(), "scaling": NoScaling()}
+    common = {"sfreq": SFREQ, "filters": FilterConfig(), "scaling": NoScaling()}
     got = inputs(make_pipeline(montage=montage, mask=MaskConfig(most=2), **common), spoilt(T3, 7.0))
     sizes = {"sizes": {"hop": 8, "kernel": 16, "filters": 8, "units": (12,)}}
-    without = make_pipeline(
-        montage=three, selection=rtbci.config.SelectionConfig(channels=three.channels), **common, **sizes
-    )
+    without = make_pipeline(montage=three, selection=SelectionConfig(channels=three.channels), **common, **sizes)
     wanted = inputs(without, eeg(6000))
     masked = slice(2000 + VERDICT, 4000)
     np.testing.assert_allclose(got.data[masked][:, [0, 1, 3]], wanted.data[masked], rtol=1e-5, atol=1e-3)

@@ -302,7 +302,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.torch, scipy.signal, torch
 import rtbci.models.lstm, rtbci.models.gumbel_selector, rtbci.models.step, rtbci.stages.filters, scipy.signal
-from rtbci.pipeline import Pipeline
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.types import Chunk, StreamInfo
 
 def kilobytes(key):

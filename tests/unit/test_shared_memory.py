@@ -15,7 +15,7 @@ pytest.importorskip("fcntl", reason="needs the file locks of a POSIX system")
 
 
 def test_a_folder_goes_when_its_process_was_killed_and_not_before() -> None:
-    code = "from rtbci.sinks.monitor import monitor_folder; print(monitor_folder(), flush=True); input()"
+    code = "from rtbci.monitor.shared_memory import monitor_folder; print(monitor_folder(), flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
