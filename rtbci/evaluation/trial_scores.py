@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy import stats
 
 from rtbci.types import Samples
 
@@ -102,11 +102,14 @@ def told(said: dict[str, Any]) -> str:
 
 
 def wilson(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
-    """The score interval of a share of n independent trials (E. Wilson, JASA 22, 1927)."""
-    z = float(norm.ppf(0.5 + level / 2))
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    """The score interval of a share of n independent trials; a mean over repeats counts as the nearest whole number.
+
+    References
+    ----------
+    E. Wilson, JASA 22, 1927.
+    """
+    interval = stats.binomtest(round(share * n), n).proportion_ci(level, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def bootstrap(
@@ -116,8 +119,9 @@ def bootstrap(
     _, index = np.unique(groups, return_inverse=True)
     if index.max() == 0:
         return None
-    totals, counts = np.bincount(index, values), np.bincount(index)
-    drawn = np.random.default_rng(0).integers(len(counts), size=(n_draws, len(counts)))
-    means = totals[drawn].sum(1) / counts[drawn].sum(1)
-    low, high = np.quantile(means, [0.5 - level / 2, 0.5 + level / 2])
-    return float(low), float(high)
+    drawn = stats.bootstrap(
+        (np.bincount(index, values), np.bincount(index)),
+        lambda totals, counts, axis: totals.sum(axis) / counts.sum(axis),
+        paired=True, n_resamples=n_draws, confidence_level=level, method="percentile", rng=np.random.default_rng(0),
+    )  # fmt: skip
+    return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    TypeAdapter,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, NonNegativeFloat, TypeAdapter, ValidationError, model_validator
 
+from rtbci.config import Strict, nearest
 from rtbci.errors import ConfigError
 
 # Bounded, so that a stranger's pipeline cannot ask for a machine's whole memory.
@@ -24,10 +17,8 @@ Units: TypeAlias = Annotated[tuple[Size, ...], Field(min_length=1, max_length=16
 Fraction: TypeAlias = Annotated[NonNegativeFloat, Field(lt=1)]
 
 
-class _Sizes(BaseModel):
+class _Sizes(Strict):
     """What every network has. n_channels may stay open until the montage is known."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     n_channels: Size | None = None
     n_classes: Size = 1  # logits an output; 1: sigmoid, more: softmax
@@ -288,6 +279,6 @@ def _line(kind_of_error: str, loc: tuple[int | str, ...], message: str) -> str:
     return f"{name}: {message}" if name else message.removeprefix("Value error, ")
 
 
-def _nearest(word: str, known: Any) -> str:
-    near = get_close_matches(word, list(known), n=1, cutoff=0.4)
-    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+def _nearest(word: str, known: Iterable[str]) -> str:
+    known = list(known)
+    return nearest(word, known) or f"; known are {', '.join(known)}"

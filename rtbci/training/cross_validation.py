@@ -1,59 +1,69 @@
-"""Networks of one answer an epoch: what they say of held-out trials, and cross-validation over whole groups of them."""
+"""Cross-validation: the same recipe fitted anew without each fold, and scored on what was left out."""
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from rtbci.errors import ConfigError
 from rtbci.evaluation.trial_scores import Answers, draw_confusion, report
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.stages.network import probabilities
 from rtbci.training.data import Data, OnProgress
-from rtbci.training.examples import Example
+from rtbci.training.examples import Source
+from rtbci.training.held_out import answer, judge, scores_of
 
-# Fits a fresh pipeline to the data, telling how far it is.
+# Fits a fresh pipeline to the data, and reports how far it is.
 Fitted = Callable[[Data, OnProgress], Pipeline]
 
 
-def of_trials(data: Data) -> bool:
-    """Whether the network answers once an epoch."""
-    return getattr(data.pipeline_config.model, "window", None) is not None
+def plan(data: Data, fitted: Fitted) -> Callable[[OnProgress], dict[str, Any]] | None:
+    """The cross-validation that the config asks for, ready to run; None where it asks for none.
+
+    Raises
+    ------
+    ConfigError
+        Where the folds and the data do not agree: now, and not after hours of a fit.
+    """
+    validation = data.config.data.validation
+    if not validation.folds and validation.k_fold is None:
+        return None
+    if data.window is not None:
+        folds_of(data)
+        return lambda on_progress: cross_validate_trials(data, fitted, on_progress)
+    folds = [data.fold(patterns) for patterns in validation.folds]
+    return lambda on_progress: cross_validate_recordings(folds, fitted, on_progress)
 
 
-@torch.inference_mode()
-def answer(pipeline: Pipeline, data: Data, examples: list[Example]) -> Answers:
-    """What a pipeline says of every trial of some examples."""
-    trials = data.trials(examples)
-    network = pipeline.network
-    logits = [network(batch.x)[0].numpy() for batch in trials]
-    scores = probabilities(np.concatenate(logits), pipeline.config.activation)
-    return Answers(scores, trials.labels, trials.groups)
+def cross_validate_recordings(
+    folds: list[tuple[Data, list[Source]]], fitted: Fitted, on_progress: OnProgress
+) -> dict[str, Any]:
+    """Score the recordings that each fold leaves out; the scaling's constants are those of all."""
+    judged = []
+    for number, (data, left_out) in enumerate(folds, 1):
+        pipeline = fitted(data, _within_fold(on_progress, number, len(folds)))
+        judged += [judge(pipeline, source) for source in left_out]
+    return scores_of(judged)
 
 
-def held_out_scores(pipeline: Pipeline, data: Data) -> dict[str, Any]:
-    """Of the held-out trials; {} where there are none. They were used to stop early: the cross-validated are the honest ones."""
-    if not len(data.trials(data.held_out)):
-        return {}
-    return {"trials": report(answer(pipeline, data, data.held_out), pipeline.classes)}
-
-
-def cross_validate(data: Data, fitted: Fitted, told: OnProgress) -> dict[str, Any]:
-    """Fit anew without each fold, and report on what was left out; the scaling's constants are those of all."""
+def cross_validate_trials(data: Data, fitted: Fitted, on_progress: OnProgress) -> dict[str, Any]:
+    """Report on the trials that each fold leaves out; the scaling's constants are those of all."""
     rounds = folds_of(data)
-    n_folds = sum(map(len, rounds))
-    answers: list[Answers] = []
-    for folds in rounds:
-        for names in folds:
-            fold, left_out = data.without(names)
-            where = f"cross-validation, fold {len(answers) + 1} of {n_folds}"
-            pipeline = fitted(fold, lambda _, *rest, where=where: told(where, *rest))
-            answers.append(answer(pipeline, fold, left_out))
+    folds = [names for each in rounds for names in each]
+    answers = []
+    for number, names in enumerate(folds, 1):
+        fold, left_out = data.without(names)
+        pipeline = fitted(fold, _within_fold(on_progress, number, len(folds)))
+        answers.append(answer(pipeline, fold, left_out))
     return {"trials": report(Answers.join(answers), data.pipeline_config.classes, len(rounds))}
+
+
+def _within_fold(on_progress: OnProgress, number: int, n_folds: int) -> OnProgress:
+    return lambda _, *rest: on_progress(f"cross-validation, fold {number} of {n_folds}", *rest)
 
 
 def folds_of(data: Data) -> list[list[set[str]]]:
@@ -82,13 +92,19 @@ def folds_of(data: Data) -> list[list[set[str]]]:
 
 def deal(groups: Sequence[str], labels: Sequence[int], k: int, seed: Sequence[int]) -> list[set[str]]:
     """k parts of nearly equal numbers, and of nearly equal numbers of each label; drawn by the seed."""
-    order = np.random.default_rng(list(seed)).permutation(len(groups))
-    order = order[np.argsort(np.array(labels)[order], kind="stable")]
-    return [{groups[i] for i in order[part::k]} for part in range(k)]
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    # Stratified folds want one label at least in every fold; to leave one out has none.
+    splitter = StratifiedKFold if max(Counter(labels).values()) >= k else KFold
+    folds = splitter(k, shuffle=True, random_state=int(np.random.SeedSequence(seed).generate_state(1)[0]))
+    with warnings.catch_warnings():
+        # A label rarer than the folds are many is in some of them, and that is all there is to be had.
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        return [{groups[i] for i in test} for _, test in folds.split(groups, labels)]
 
 
 def save_confusion(scores: dict[str, Any], out: Path) -> None:
     """NAME_confusion.png beside the pipeline: of the cross-validation, else of what was held out."""
-    said = scores.get("cross_validated", scores).get("trials")
-    if said is not None:
-        draw_confusion(said, out.with_name(f"{out.stem}_confusion.png"))
+    trials = scores.get("cross_validated", scores).get("trials")
+    if trials is not None:
+        draw_confusion(trials, out.with_name(f"{out.stem}_confusion.png"))

@@ -49,6 +49,12 @@ class Data:
         return cls(config, pipeline_config, examples)
 
     @property
+    def window(self) -> int | None:
+        """Samples of a trial, for a network that answers once a trial; None where it answers at every hop."""
+        window: int | None = getattr(self.pipeline_config.model, "window", None)
+        return window
+
+    @property
     def sources(self) -> list[Source]:
         return [e.source for e in (*self.training, *self.held_out)]
 
@@ -81,10 +87,15 @@ class Data:
         config, pipeline = self.config.training, self.pipeline_config
         channels = pipeline.selection.channels if pipeline.selection else pipeline.montage.channels
         augment = Augment(self.config.augment, channels) if rng is not None and self.config.augment.is_on else None
-        window = getattr(pipeline.model, "window", None)
-        if window is not None:
+        if self.window is not None:
             return Trials(
-                examples, pipeline.classes, window, config.rows, self.config.trials.start_s, rng=rng, augment=augment
+                examples,
+                pipeline.classes,
+                self.window,
+                config.rows,
+                self.config.trials.start_s,
+                rng=rng,
+                augment=augment,
             )
         step_s = getattr(pipeline.model, "hop", 1) / pipeline.sfreq
         visit_steps = None if config.visit_s is None else max(1, round(config.visit_s / step_s))
@@ -105,10 +116,8 @@ class Data:
 
     def trials(self, examples: list[Example], rows: int = 256) -> Trials:
         """Their trials in order, as they are; for networks of one answer an epoch."""
-        config = self.pipeline_config
-        window = getattr(config.model, "window", None)
-        assert window is not None
-        return Trials(examples, config.classes, window, rows, self.config.trials.start_s)
+        assert self.window is not None
+        return Trials(examples, self.pipeline_config.classes, self.window, rows, self.config.trials.start_s)
 
 
 def with_sizes(config: PipelineConfig) -> PipelineConfig:

@@ -9,7 +9,6 @@ from typing import cast
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -179,15 +178,21 @@ def learning_rate(config: TrainingConfig, epoch: int) -> float:
 
 
 def mean_auroc(scores: np.ndarray, truth: np.ndarray) -> float | None:
-    """Area under the ROC curve (Mann-Whitney, ties count half), the mean over classes that have both kinds of step.
+    """The area under the ROC curve, the mean over the classes that have both kinds of step.
 
-    scores, truth: (n_steps, n_classes).
+    Parameters
+    ----------
+    scores, truth
+        (n_steps, n_classes)
+
+    Returns
+    -------
+    float or None
+        None where no class has both kinds, or a score is no number.
     """
-    areas = [_auroc(s, t) for s, t in zip(scores.T, truth.T, strict=True) if t.any() and not t.all()]
+    from sklearn.metrics import roc_auc_score
+
+    if not np.isfinite(scores).all():
+        return None
+    areas = [roc_auc_score(t, s) for s, t in zip(scores.T, truth.T, strict=True) if t.any() and not t.all()]
     return float(np.mean(areas)) if areas else None
-
-
-def _auroc(scores: np.ndarray, truth: np.ndarray) -> float:
-    n_positive = int(truth.sum())
-    ranks = float(rankdata(scores)[truth].sum()) - n_positive * (n_positive + 1) / 2
-    return ranks / (n_positive * (len(truth) - n_positive))

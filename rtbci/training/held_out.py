@@ -1,19 +1,43 @@
-"""How a trained pipeline does on recordings that it was not fitted to, told recording by recording."""
+"""How a fitted pipeline does on what it was not fitted to: recordings, one by one, and trials."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import torch
 
 from rtbci.evaluation.tagging import Tagged, tag
+from rtbci.evaluation.trial_scores import Answers, report
 from rtbci.pipeline.pipeline import Pipeline
+from rtbci.stages.network import probabilities
+from rtbci.training.batches import Batch
 from rtbci.training.config import BACKGROUND
-from rtbci.training.examples import Source, Stretch, label_steps
-from rtbci.training.fit import mean_auroc
+from rtbci.training.data import Data
+from rtbci.training.examples import Example, Source, Stretch, label_steps
+from rtbci.training.fit import Fit, mean_auroc
 from rtbci.types import Event
+
+
+def held_out_scores(pipeline: Pipeline, data: Data) -> dict[str, Any]:
+    """Of the held-out recordings or trials; they were used to stop early: the cross-validated scores are the honest ones."""
+    if data.window is None:
+        return scores_of([judge(pipeline, example.source) for example in data.held_out])
+    if not len(data.trials(data.held_out)):
+        return {}
+    return {"trials": report(answer(pipeline, data, data.held_out), pipeline.classes)}
+
+
+@torch.inference_mode()
+def answer(pipeline: Pipeline, data: Data, examples: list[Example]) -> Answers:
+    """What a pipeline says of every trial of some examples."""
+    trials = data.trials(examples)
+    logits = [pipeline.network(batch.x)[0].numpy() for batch in trials]
+    scores = probabilities(np.concatenate(logits), pipeline.config.activation)
+    return Answers(scores, trials.labels, trials.groups)
 
 
 @dataclass(frozen=True)
@@ -94,3 +118,23 @@ def _summary(judged: list[Judged]) -> dict[str, Any]:
         "false_alarms": sum(row["false_alarms"] for row in rows),
         "background_s": round(sum(row["background_s"] for row in rows), 3),
     }
+
+
+def masked_scores(pipeline: Pipeline, data: Data, fit: Fit) -> list[dict[str, Any]]:
+    """Of the held-out recordings: the area under the ROC curve with 0, 1, ... as many channels masked as may be, drawn."""
+    assert pipeline.config.mask is not None
+    rng = np.random.default_rng([data.config.training.seed, 11])
+    rows = []
+    for n in range(pipeline.config.mask.most + 1):
+        lost = [rng.permutation(pipeline.n_inputs)[:n] for _ in range(data.config.training.rows)]
+        _, auroc = fit.validate(pipeline.network, (without_channels(batch, lost) for batch in data.held_out_batches()))
+        rows.append({"masked": n, "held_out_auroc": None if auroc is None else round(auroc, 4)})
+    return rows
+
+
+def without_channels(batch: Batch, lost: list[npt.NDArray[np.intp]]) -> Batch:
+    """A batch with some channels of each row masked."""
+    x = batch.x.clone()
+    for row, channels in zip(x, lost, strict=False):
+        row[:, torch.from_numpy(channels)] = 0
+    return replace(batch, x=x)

@@ -9,7 +9,8 @@ from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.bad_channels import MaskConfig
 from rtbci.training.batches import Batch
 from rtbci.training.data import with_mask
-from rtbci.training.train import train, without_channels
+from rtbci.training.held_out import without_channels
+from rtbci.training.train import train
 
 __all__ = ["folder"]
 

@@ -251,10 +251,11 @@ def test_class_weights_balance_known_steps_within_bounds():
     assert balance(rare, torch.ones(10_000).bool(), one_of_all=False).item() == 20
 
 
-def test_auroc_counts_ties_half_and_is_none_without_both_kinds():
+def test_auroc_counts_ties_half_and_is_none_without_both_kinds_of_step_or_with_a_score_that_is_no_number():
     scores, truth = np.array([[0.1], [0.4], [0.4], [0.9]]), np.array([[False], [True], [False], [True]])
     assert mean_auroc(scores, truth) == 3.5 / 4
     assert mean_auroc(scores, np.ones_like(truth)) is None
+    assert mean_auroc(np.where(truth, np.nan, scores), truth) is None
 
 
 def test_the_learning_rate_warms_up_and_falls_like_a_cosine():

@@ -14,9 +14,10 @@ from rtbci.evaluation.epochs import answer_epochs, is_epochs, tag_epochs
 from rtbci.evaluation.trial_scores import Answers, bootstrap, report, told, wilson
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.config import TrainConfig, read_train_config
-from rtbci.training.cross_validation import answer, deal, folds_of
+from rtbci.training.cross_validation import deal, folds_of
 from rtbci.training.data import Data
 from rtbci.training.examples import make_example
+from rtbci.training.held_out import answer
 from rtbci.training.train import train
 
 CONFIG = Path(__file__).parents[2] / "configs" / "bci2_iv.toml"
@@ -50,6 +51,7 @@ def test_wilsons_interval_has_its_textbook_values():
     assert wilson(0.84, 100) == pytest.approx((0.7558, 0.8990), abs=1e-4)
     assert wilson(0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
     assert wilson(1.0, 10)[1] == pytest.approx(1.0)
+    assert wilson(0.8375, 100) == wilson(0.84, 100)
 
 
 def test_the_bootstrap_draws_groups_so_that_alike_trials_do_not_narrow_it():
@@ -89,6 +91,14 @@ def test_parts_are_dealt_evenly_with_each_label_in_every_part():
     assert sorted(int(g) for part in parts for g in part) == list(range(25))
     assert {(len(part), sum(int(g) < 10 for g in part)) for part in parts} == {(5, 2)}
     assert parts == deal(groups, labels, 5, [0]) != deal(groups, labels, 5, [1])
+
+
+def test_parts_may_be_more_than_a_label_has_groups():
+    groups, labels = [str(i) for i in range(25)], [0] * 3 + [1] * 22
+    parts = deal(groups, labels, 5, [0])
+    assert {len(part) for part in parts} == {5}
+    assert sorted(sum(int(g) < 3 for g in part) for part in parts) == [0, 0, 1, 1, 1]
+    assert {len(part) for part in deal(groups, labels, 25, [0])} == {1}
 
 
 def test_the_windows_of_one_recording_are_never_split(shared_data):

@@ -4,63 +4,60 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import digamma
 
 from rtbci.training.electrode_selection.segments import Ints
 
 Features = npt.NDArray[np.float64]
 
-NEIGHBOURS = 3
 RIDGE = 1.0  # times the number of pieces, on standardised features
 
 
 def by_mutual_information(features: Features, labels: Ints, k: int) -> tuple[int, ...]:
-    """The k electrodes, best first, whose feature alone says most of the label. features: (n, n_channels)."""
-    information = [mutual_information(column, labels) for column in features.T]
+    """The k electrodes whose feature alone says most of the label, by nearest neighbours.
+
+    Parameters
+    ----------
+    features
+        (n, n_channels)
+    labels
+        (n,)
+
+    Returns
+    -------
+    tuple of int
+        The best first.
+
+    References
+    ----------
+    B. Ross, PLoS ONE 9(2), 2014.
+    """
+    from sklearn.feature_selection import mutual_info_classif
+
+    told = len(set(labels.tolist())) < len(labels)  # labels that occur but once say nothing
+    information = mutual_info_classif(features, labels, random_state=0) if told else np.zeros(features.shape[1])
     return tuple(np.argsort(information, kind="stable")[::-1][:k].tolist())
-
-
-def mutual_information(values: Features, labels: Ints, neighbours: int = NEIGHBOURS) -> float:
-    """Nats between a continuous value and a label, both (n,), by nearest neighbours (B. Ross, PLoS ONE 9(2), 2014)."""
-    kept = np.isin(labels, [c for c in np.unique(labels) if np.sum(labels == c) > 1])
-    values, labels = values[kept], labels[kept]
-    n = len(values)
-    if n == 0:
-        return 0.0
-    terms = []
-    for label in np.unique(labels):
-        own = values[labels == label]
-        k = min(neighbours, len(own) - 1)
-        # The first of the sorted distances is a value's own, zero.
-        reach = np.sort(np.abs(own[:, None] - own), axis=1)[:, k]
-        within = (np.abs(own[:, None] - values) <= reach[:, None]).sum(1) - 1
-        terms.append(digamma(k) - digamma(len(own)) - digamma(np.maximum(within, 1)))
-    shares = np.concatenate(terms) if terms else np.zeros(1)
-    return max(0.0, float(digamma(n) + shares.mean()))
 
 
 def by_backward_elimination(features: Features, labels: Ints, k: int) -> tuple[int, ...]:
     """From all electrodes, the least missed is left out until k are left; the order is that of the montage.
 
-    What is missed is judged by a stand-in for the network: a ridge regression of the labels on the features, by its
-    leave-one-out error.
+    What is missed is judged by a stand-in for the network: a ridge classifier's leave-one-out error.
     """
-    x = (features - features.mean(0)) / np.maximum(features.std(0), 1e-9)
-    y = (labels[:, None] == np.unique(labels)).astype(np.float64)
-    y -= y.mean(0)
+    from sklearn.preprocessing import scale
+
+    x = scale(features)
     left = list(range(x.shape[1]))
     while len(left) > k:
-        errors = [left_out_error(x[:, [e for e in left if e != out]], y) for out in left]
+        errors = [left_out_error(x[:, [e for e in left if e != out]], labels) for out in left]
         left.pop(int(np.argmin(errors)))
     return tuple(left)
 
 
-def left_out_error(x: Features, y: Features) -> float:
-    """Mean squared leave-one-out error of a ridge regression, in closed form; x (n, p) and y (n, q) are centred."""
-    n = len(x)
-    # The mean is fitted too: hence 1 / n.
-    hat = x @ np.linalg.solve(x.T @ x + RIDGE * n * np.eye(x.shape[1]), x.T) + 1 / n
-    return float(np.mean(((y - hat @ y) / (1 - np.diag(hat))[:, None]) ** 2))
+def left_out_error(x: Features, labels: Ints) -> float:
+    """Mean squared leave-one-out error of a ridge regression of the classes, each as -1 or 1; x (n, p), labels (n,)."""
+    from sklearn.linear_model import RidgeClassifierCV
+
+    return -float(RidgeClassifierCV(alphas=[RIDGE * len(x)]).fit(x, labels).best_score_)
 
 
 def at_random(n_channels: int, k: int, seed: int) -> tuple[int, ...]:

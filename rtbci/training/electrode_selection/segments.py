@@ -83,7 +83,7 @@ class Pieces:
 
 
 def _batches(data: Data, example: Example) -> Lanes | Trials:
-    if getattr(data.pipeline_config.model, "window", None) is not None:
+    if data.window is not None:
         return data.trials([example])
     steps = max(1, round(data.config.training.bptt_s * data.pipeline_config.sfreq / example.hop))
     return Lanes([example], 1, steps)
