@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
+import re
 import subprocess
-from importlib.metadata import PackageNotFoundError, distribution, version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 from rtbci.text import json_text
 
-PACKAGES = ("rtbci", "torch", "numpy", "scipy", "pylsl", "mne", "PyQt6", "pyqtgraph")
+try:
+    __version__ = version("rtbci")
+except PackageNotFoundError:  # a source tree that is on the path and not installed
+    __version__ = "unknown"
+
+PACKAGES = ("rtbci", "torch", "numpy", "scipy", "scikit-learn", "pylsl", "mne", "PyQt6", "pyqtgraph")
 
 
 def about() -> dict[str, Any]:
@@ -50,8 +54,13 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """The source's git commit, with "+" where the tree differs from it; None away from a checkout."""
-    folder = _source()
+    """The git commit of the code that runs, with "+" where it differs from that commit; None where none is known.
+
+    In a checkout it is the checkout's, as it is now; of an installed copy, the one that it was built from.
+    """
+    folder = Path(__file__).parents[1]
+    if not (folder / ".git").exists():
+        return built_from(__version__)
     try:
         head = _git(folder, "rev-parse", "HEAD")
         return head + ("+" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
@@ -59,23 +68,15 @@ def commit() -> str | None:
         return None
 
 
+def built_from(version: str) -> str | None:
+    """The commit that hatch-vcs wrote into a version: `…+g1a2b3c4d5`, and `.d20260131` where the tree differed."""
+    found = re.search(r"\+g([0-9a-f]+)(\.d\d+)?$", version)
+    return found[1] + ("+" if found[2] else "") if found else None
+
+
 def _git(folder: Path, *arguments: str) -> str:
     done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=5, check=True)
     return done.stdout.strip()
-
-
-def _source() -> Path:
-    """The checkout that rtbci lies in, else the folder that it was installed from (PEP 610)."""
-    here = Path(__file__).parents[1]
-    if (here / ".git").exists():
-        return here
-    try:
-        origin = json.loads(distribution("rtbci").read_text("direct_url.json") or "{}").get("url", "")
-    except PackageNotFoundError:
-        origin = ""
-    if origin.startswith("file://"):
-        return Path(unquote(urlparse(origin).path))
-    return here
 
 
 def print_json(value: dict[str, Any]) -> None:

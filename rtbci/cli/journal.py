@@ -15,6 +15,8 @@ STATE_EVERY_S = 60.0
 _RETRY_S = 5.0
 
 
+# Not logging's RotatingFileHandler: a line that a full disk refuses stays in its stream's buffer and may yet be written
+# after the handler has reported the failure, so that nobody can count what was lost, or mend a line that was cut.
 class Journal:
     """Appends lines to a file; a full one becomes FILE.1, and so on up to `keep`.
 

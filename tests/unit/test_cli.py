@@ -12,7 +12,7 @@ from commands import mistake, rtbci_command
 from cutting import make_pipeline
 
 import rtbci
-from rtbci.bundled import RECORDING
+from rtbci.bundled import PIPELINE, RECORDING
 
 Wait = Callable[..., None]
 
@@ -23,10 +23,35 @@ def pipeline(tmp_path: Path) -> Path:
     return tmp_path / "small.rtbci"
 
 
+HEAVY = {"torch", "mne", "PyQt6", "pyqtgraph", "scipy", "sklearn"}
+
+
 def test_importing_rtbci_loads_neither_torch_nor_qt_nor_mne() -> None:
-    heavy = "import sys, rtbci, rtbci.cli; print(sorted({'torch', 'mne', 'PyQt6', 'pyqtgraph', 'scipy'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert not HEAVY & modules_after("import rtbci, rtbci.cli")
+
+
+def test_live_scores_and_a_training_config_need_no_scikit_learn() -> None:
+    demo = f"rtbci.tag(rtbci.Pipeline.load({str(PIPELINE)!r}), rtbci.open_recording({str(RECORDING)!r}))"
+    loaded = modules_after(f"import rtbci, rtbci.engine.engine, rtbci.training.config; {demo}")
+    assert "torch" in loaded
+    assert "sklearn" not in loaded
+
+
+def modules_after(code: str) -> set[str]:
+    """The packages that a fresh interpreter has loaded after it."""
+    show = "import sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    command = [sys.executable, "-c", f"{code}; {show}"]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_the_public_names_are_shown_and_each_is_found() -> None:
+    names = set(dir(rtbci))
+    assert {"Chunk", "Pipeline", "open_recording", "tag", "models", "__version__"} <= names
+    assert names == set(rtbci.__all__)
+    assert all(getattr(rtbci, name) is not None for name in names)
+    assert rtbci.models.build("conv_lstm", n_channels=2).n_classes == 1
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = rtbci.no_such_name
 
 
 def test_nothing_outside_the_dashboard_imports_qt() -> None:
