@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import tempfile
 import time
@@ -9,6 +10,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import edfio
 import numpy as np
 from rich.console import Console
 
@@ -36,28 +38,31 @@ def tagging_report(hours: float, pipeline: str, *, json: bool) -> None:
 
 
 def write_noise(path: Path, hours: float) -> None:
-    """23 bipolar channels of 16-bit noise: a minute of it, over and over, written piece by piece."""
-    labels = (*DOUBLE_BANANA, *EXTRA)
+    """23 bipolar channels of 16-bit noise: a minute of it, over and over, and never the whole in memory."""
     n_records = max(1, round(hours * 3600))
-    noise = np.random.default_rng(0).normal(0, 300, (60, len(labels), SFREQ)).astype("<i2")
+    header, records = _minute_of_noise()
+    record_bytes = len(records) // 60
     with open(path, "wb") as file:
-        file.write(_edf_header(labels, n_records))
+        file.write(header[:236] + f"{n_records:<8}".encode() + header[244:])  # EDF's number of data records
         for start in range(0, n_records, 60):
-            file.write(noise[: n_records - start].tobytes())
+            file.write(records[: (n_records - start) * record_bytes])
 
 
-def _edf_header(labels: tuple[str, ...], n_records: int) -> bytes:
-    n = len(labels)
-
-    def field(text: object, width: int) -> bytes:
-        return str(text).ljust(width).encode("ascii")
-
-    head = field(0, 8) + field("X X X X", 80) + field("Startdate X X X X", 80)
-    head += field("01.01.00", 8) + field("00.00.00", 8) + field(256 * (n + 1), 8) + field("", 44)
-    head += field(n_records, 8) + field(1, 8) + field(n, 4)
-    columns = ((labels, 16), ([""] * n, 80), (["uV"] * n, 8), ([-3276.8] * n, 8), ([3276.7] * n, 8), ([-32768] * n, 8),
-               ([32767] * n, 8), ([""] * n, 80), ([SFREQ] * n, 8), ([""] * n, 32))  # fmt: skip
-    return head + b"".join(field(value, width) for values, width in columns for value in values)
+def _minute_of_noise() -> tuple[bytes, bytes]:
+    """An EDF file's header, and its 60 data records of a second."""
+    labels = (*DOUBLE_BANANA, *EXTRA)
+    noise = np.random.default_rng(0).normal(0, 300, (60, len(labels), SFREQ)).astype(np.int16)
+    signals = [
+        edfio.EdfSignal.from_digital(
+            noise[:, i].ravel(), SFREQ, label=label, physical_dimension="uV",
+            physical_range=(-3276.8, 3276.7), digital_range=(-32768, 32767),
+        )
+        for i, label in enumerate(labels)
+    ]  # fmt: skip
+    minute, content = edfio.Edf(signals, data_record_duration=1), io.BytesIO()
+    minute.write(content)
+    whole, n_header = content.getvalue(), minute.bytes_in_header_record
+    return whole[:n_header], whole[n_header:]
 
 
 def _in_own_process(target: Any, *arguments: str) -> dict[str, Any]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from contextlib import suppress
 from functools import cache
 
+import edfio
 import numpy as np
 
 from fuzzing.contract import MIB, SCRATCH, scratch, target
-from rtbci.bundled import RECORDING
 from rtbci.cli.inspect import recording_facts
 from rtbci.datasets.chbmit import read_seizures, read_summary
 from rtbci.errors import DatasetError
@@ -39,15 +40,13 @@ def _events() -> bytes:
 @cache
 def _edf() -> bytes:
     """Two records of three channels."""
-    whole = RECORDING.read_bytes()
-    n, keep = int(whole[252:256]), 3
-    at, columns = 256, b""
-    for width in (16, 80, 8, 8, 8, 8, 8, 80, 8, 32):
-        columns += whole[at : at + keep * width]
-        at += n * width
-    sizes = b"%-8d" % (256 * (keep + 1)), b"%-8d" % 2, b"%-4d" % keep
-    fixed = whole[:184] + sizes[0] + whole[192:236] + sizes[1] + whole[244:252] + sizes[2]
-    return fixed + columns + np.arange(2 * keep * 256, dtype="<i2").tobytes()
+    ramp, content = np.arange(512, dtype=np.int16), io.BytesIO()
+    signals = [
+        edfio.EdfSignal.from_digital(ramp, 256, label=name, physical_dimension="uV", physical_range=(-800, 800))
+        for name in ("FP1-F7", "F7-T7", "T7-P7")
+    ]
+    edfio.Edf(signals, data_record_duration=1).write(content)
+    return content.getvalue()
 
 
 @target(lambda: [_edf()], limit_bytes=128 * MIB)
