@@ -24,6 +24,7 @@ from rtbci.dashboard.stream_picker import Picker
 from rtbci.dashboard.theme import LIGHT
 from rtbci.dashboard.window import Window
 from rtbci.lsl.discovery import FoundStream
+from rtbci.monitor.messages import AnnotationLine, LostLine, ReviewLine
 
 FPS = 30
 
@@ -63,7 +64,7 @@ class Stage:
             if k % 10 == 0:
                 p99 = 1.1 + 0.3 * math.sin(0.9 * self.fake.seconds) * math.cos(2.3 * self.fake.seconds)
                 self.fake.publish(latency_ms={"p50": 0.31, "p99": round(p99, 3), "max": 3.4}, **state)
-                self.window.sidebar.state.add_latency(self.fake.state)
+                self.window.sidebar.state.add_latency(self.fake.state.plain())
             self.window.tick()
             self.app.processEvents()
         self.settle()
@@ -101,8 +102,8 @@ class Stage:
         self.run(3)
         self.fake.event(5.1, 6.2)
         stamp = self.fake.stamp
-        self.fake.writer.log("annotation", label="eyes closed", onset=self.fake.seconds, duration=0.0, stamp=stamp)
-        self.fake.writer.log("review", label="seizure", onset=5.1, verdict="confirmed", note="right arm")
+        self.fake.writer.log(AnnotationLine(label="eyes closed", onset=self.fake.seconds, duration=0.0, stamp=stamp))
+        self.fake.writer.log(ReviewLine(label="seizure", onset=5.1, verdict="confirmed", note="right arm"))
         self.run(1)
         self.fake.skip(0.6)
         self.run(1, valid=False)
@@ -138,7 +139,7 @@ class Stage:
         assert self.window.feed is not None and self.window.feed.clock is not None
         # As if the last sample had come just now.
         self.window.feed.clock.origin = local_clock() - self.fake.seconds - 2.5
-        self.fake.writer.log("lost", reason="the connection was closed")
+        self.fake.writer.log(LostLine(reason="the connection was closed"))
         self.fake.publish(state="lost", silent_s=3.2, staleness_s=3.2, rate_hz=0.0)
         self.settle()
 

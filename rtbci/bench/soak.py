@@ -21,6 +21,7 @@ from rtbci.bundled import PIPELINE
 from rtbci.engine.process import EngineProcess, one_thread_each
 from rtbci.engine.session import EngineSpec
 from rtbci.lsl.config import on_this_machine
+from rtbci.monitor.messages import EngineState, EventLine
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.provenance import print_json
 from rtbci.recordings.open import open_recording
@@ -59,7 +60,7 @@ class Course:
     files: list[int] = field(default_factory=list)
     p99_ms: list[float] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
-    state: Row = field(default_factory=dict)
+    state: EngineState = field(default_factory=EngineState)
 
 
 def soak_report(hours: float, seed: int, *, json: bool, pipeline: str = str(PIPELINE)) -> int:
@@ -111,9 +112,9 @@ def soak(recording: Path, pipeline: str, hours: float, seed: int, console: Conso
     sent, course = _live(replay, pipeline, hours, console)
     took = time.monotonic() - began
     wanted = offline(replay, Pipeline.load(pipeline), Told(console, "offline, the same", hours))
-    samples = course.state["samples"]
+    samples = course.state.samples
     n_all = round(hours * 3600 * SFREQ)
-    astray = abs(samples["received"] - samples["extra"] + samples["filled"] + samples["lost"] - n_all)
+    astray = abs(samples.received - samples.extra + samples.filled + samples.lost - n_all)
     quarter = max(1, len(course.rss_mb) // 4)
     grown = max(course.rss_mb[-quarter:]) - max(course.rss_mb[quarter : 2 * quarter] or course.rss_mb)
     # While a stream returns its old life and its new one are open together: so the usual number, not the largest.
@@ -125,9 +126,9 @@ def soak(recording: Path, pipeline: str, hours: float, seed: int, console: Conso
     ours, theirs = ([_span(e) for e in events] for events in (course.events, wanted.events))
     unlike = next((f"; live {a}, offline {b}" for a, b in zip(ours, theirs, strict=False) if a != b), "")
     figures = {
-        "every sample sent was received": f"{samples['received']} of {sent}",
+        "every sample sent was received": f"{samples.received} of {sent}",
         "processed and declared lost make the whole": f"{astray} of {n_all} samples astray, {wanted.gaps} gaps, "
-        f"{samples['extra']} samples twice or too late",
+        f"{samples.extra} samples twice or too late",
         "events are those of the offline answer": f"{len(course.events)} live, {len(wanted.events)} offline{unlike}",
         "memory is flat": f"{grown:+.1f} MB from the second quarter to the last, {max(course.rss_mb):.0f} MB at most",
         "file handles are flat": f"{opened:+d}, {max(course.files)} at most",
@@ -135,7 +136,7 @@ def soak(recording: Path, pipeline: str, hours: float, seed: int, console: Conso
         "scores do not drift": f"mean of the last hour or quarter {drift:+.5f} from the first, on steady input",
     }
     kept = [
-        samples["received"] == sent,
+        samples.received == sent,
         astray <= ACCOUNTED_S * SFREQ * max(1.0, hours),
         ours == theirs,
         grown < FLAT_MB,
@@ -145,8 +146,8 @@ def soak(recording: Path, pipeline: str, hours: float, seed: int, console: Conso
     ]
     return {
         "hours": hours, "seed": seed, "took_s": round(took, 1), "times_real_time": round(hours * 3600 / took, 1),
-        "kept": dict(zip(figures, kept, strict=True)), "figures": figures, "samples": samples, "samples_sent": sent,
-        "samples_expected": n_all, "rss_mb": round(max(course.rss_mb), 1), "reconnects": samples["reconnects"],
+        "kept": dict(zip(figures, kept, strict=True)), "figures": figures, "samples": samples.plain(), "samples_sent": sent,
+        "samples_expected": n_all, "rss_mb": round(max(course.rss_mb), 1), "reconnects": samples.reconnects,
     }  # fmt: skip
 
 
@@ -177,19 +178,19 @@ def _watch(
 ) -> Course:
     course, process = Course(), psutil.Process(engine.process.pid)
     due, told = 0.0, Told(console, "live", hours)
-    while engine.alive and (sender.is_alive() or course.state.get("silent_s", 0.0) < QUIET_S):
+    while engine.alive and (sender.is_alive() or course.state.silent_s < QUIET_S):
         course.state = state = engine.reader.status() or course.state
-        course.events += [_event(line) for line in engine.reader.new_log() if line["kind"] == "event"]
-        if time.monotonic() >= due and (p99 := state.get("latency_ms", {}).get("p99")) is not None:
+        course.events += [_event(line) for line in engine.reader.new_log() if isinstance(line, EventLine)]
+        if time.monotonic() >= due and (p99 := state.latency_ms.p99) is not None:
             due = time.monotonic() + 0.5
             course.rss_mb.append(process.memory_info().rss / 2**20)
             course.files.append(process.num_fds() if hasattr(process, "num_fds") else process.num_handles())
             course.p99_ms.append(p99)
-        told(state.get("recording_s", 0.0))
+        told(state.recording_s)
         time.sleep(0.05)
     engine.stop()
     course.state = engine.reader.status() or course.state
-    course.events += [_event(line) for line in engine.reader.new_log() if line["kind"] == "event"]
+    course.events += [_event(line) for line in engine.reader.new_log() if isinstance(line, EventLine)]
     return course
 
 
@@ -254,8 +255,8 @@ def _pieces(replay: Replay, guard: GapGuard) -> Iterator[Chunk | Gap]:
     yield from guard.flush()
 
 
-def _event(line: Row) -> Event:
-    return Event(line["onset"], line["duration"], line["label"], line["confidence"])
+def _event(line: EventLine) -> Event:
+    return Event(line.onset, line.duration, line.label, line.confidence)
 
 
 def _span(event: Event) -> tuple[float, float, str]:

@@ -10,6 +10,15 @@ from pylsl import local_clock
 
 from rtbci.dashboard.panels.electrode_positions import POSITIONS
 from rtbci.monitor.layout import Layout, write_layout
+from rtbci.monitor.messages import (
+    EngineState,
+    EventLine,
+    GapLine,
+    LatencyMs,
+    OnsetLine,
+    SampleCounts,
+    StreamState,
+)
 from rtbci.monitor.shared_memory import MonitorWriter
 from rtbci.simulation.scalp import ELECTRODES
 from rtbci.stages.montage import DOUBLE_BANANA
@@ -47,6 +56,7 @@ class SyntheticMonitor:
         self.writer = MonitorWriter(folder)
         self.start = local_clock() if start is None else start
         self.n = 0  # samples written
+        self.lost, self.gaps = 0, 0
         self.p = 0.05  # probability written
         inputs = chosen or self.channels
         self._pick = [self.channels.index(c) for c in inputs]
@@ -58,18 +68,28 @@ class SyntheticMonitor:
         self._table = _background(np.random.default_rng(seed), n_channels, sfreq)
         life = self.writer.open_rings(sfreq, n_channels, sfreq, len(inputs), HOP_S, 1)
         write_layout(folder, life, self.layout)
-        self.state: dict[str, Any] = {
-            "state": "running", "pipeline": "seizure-demo", "classes": ["seizure"], "query": {"name": "EEG"},
-            "life": life, "waiting_s": 0.0, "wait_s": None, "silent_s": 0.0, "probability": {}, "events": 0,
-            "latency_ms": {"p50": 0.31, "p99": 1.12, "max": 3.4},
-            "samples": dict.fromkeys(("received", "filled", "lost", "gaps", "reconnects", "invalid_hops"), 0),
-            "stream": {
-                "name": "EEG", "source_id": "synthetic", "hostname": "amp-1",
-                "channels": n_channels, "sfreq": sfreq, "speed": 1.0,
-            },
-            "rate_hz": sfreq, "recording_s": 0.0, "staleness_s": 0.012, "jitter_ms": 0.4, "device": "cpu",
-            "stage_us": {}, "threshold": 0.5, "smoothed": {}, "filter_delay_s": 0.062,
-        }  # fmt: skip
+        self.state = EngineState(
+            state="running",
+            pipeline="seizure-demo",
+            classes=("seizure",),
+            query={"name": "EEG"},
+            life=life,
+            waiting_s=0.0,
+            wait_s=None,
+            silent_s=0.0,
+            events=0,
+            latency_ms=LatencyMs(p50=0.31, p99=1.12, max=3.4),
+            stream=StreamState(
+                name="EEG", source_id="synthetic", hostname="amp-1", channels=n_channels, sfreq=sfreq, speed=1.0
+            ),
+            rate_hz=sfreq,
+            staleness_s=0.012,
+            jitter_ms=0.4,
+            device="cpu",
+            stage_us={},
+            threshold=0.5,
+            filter_delay_s=0.062,
+        )
         self.publish()
 
     def close(self) -> None:
@@ -105,28 +125,32 @@ class SyntheticMonitor:
         """Lose this much of the stream, as the engine would tell it."""
         n = round(seconds * self.sfreq)
         start, end = self.stamp - 1 / self.sfreq, self.stamp + seconds
-        self.writer.log("gap", start=start, end=end, n_missing=n, cause="samples lost", filled=False)
+        self.writer.log(GapLine(start=start, end=end, n_missing=n, cause="samples lost", filled=False))
         self.n += n
-        self.state["samples"]["lost"] += n
-        self.state["samples"]["gaps"] += 1
+        self.lost += n
+        self.gaps += 1
 
     def publish(self, **changes: Any) -> None:
         """The state, with some of it changed."""
-        self.state["recording_s"] = round(self.seconds, 3)
-        self.state["samples"]["received"] = self.n - self.state["samples"]["lost"]
-        self.state["probability"] = self.state["smoothed"] = {"seizure": round(self.p, 4)}
-        self.state.update(changes)
+        samples = SampleCounts(
+            received=self.n - self.lost, filled=0, lost=self.lost, gaps=self.gaps, reconnects=0, invalid_hops=0
+        )
+        probability = {"seizure": round(self.p, 4)}
+        self.state |= EngineState(
+            recording_s=round(self.seconds, 3), samples=samples, probability=probability, smoothed=probability
+        )
+        self.state |= EngineState(**changes)
         self.writer.status(self.state)
 
     def onset(self, onset: float, confidence: float = 0.8) -> None:
-        self._tell("onset", onset, self.seconds - onset, confidence)
+        self.writer.log(OnsetLine(**self._found(onset, self.seconds - onset, confidence)))
 
     def event(self, onset: float, duration: float, confidence: float = 0.93) -> None:
-        self._tell("event", onset, duration, confidence)
+        self.writer.log(EventLine(**self._found(onset, duration, confidence)))
 
-    def _tell(self, kind: str, onset: float, duration: float, confidence: float) -> None:
-        what = {"label": "seizure", "confidence": confidence, "channels": []}
-        self.writer.log(kind, time=self.seconds, stamp=self.stamp, onset=onset, duration=duration, **what)
+    def _found(self, onset: float, duration: float, confidence: float) -> dict[str, Any]:
+        about = {"label": "seizure", "confidence": confidence, "channels": ()}
+        return {"time": self.seconds, "stamp": self.stamp, "onset": onset, "duration": duration, **about}
 
     def _scores(self, seconds: float, seizure: bool, valid: bool) -> None:
         first, last = int(np.ceil(self.seconds / HOP_S)), int(np.ceil((self.seconds + seconds) / HOP_S))

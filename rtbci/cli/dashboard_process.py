@@ -40,7 +40,8 @@ class DashboardProcess:
         """Hand the commands that have come on to the engine."""
         try:
             while self._commands.poll():
-                self._engine.command(**command_pipe.receive(self._commands))
+                if (what := command_pipe.receive(self._commands)) is not None:
+                    self._engine.command(what)
         except (EOFError, OSError):
             return
 

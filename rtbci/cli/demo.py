@@ -16,6 +16,7 @@ from rtbci.cli.watch import Watch
 from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
 from rtbci.evaluation.scoring import Scored, detection_delays, is_seizure, overlaps
+from rtbci.monitor.messages import EngineState, EventLine, LogLine, OnsetLine
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
 from rtbci.replay.replay import Replay, run_replay
@@ -59,12 +60,12 @@ def _end(replay: multiprocessing.process.BaseProcess) -> None:
         replay.join()
 
 
-def _until_all_is_heard(replay: multiprocessing.process.BaseProcess) -> Any:
+def _until_all_is_heard(replay: multiprocessing.process.BaseProcess) -> Callable[[EngineState], bool]:
     """True once the replay has ended and its last sample has been answered, or nothing more comes."""
     heard = {"received": -1, "at": time.monotonic()}
 
-    def done(state: dict[str, Any]) -> bool:
-        received = state.get("samples", {}).get("received", 0)
+    def done(state: EngineState) -> bool:
+        received = state.samples.received
         if received != heard["received"]:
             heard.update(received=received, at=time.monotonic())
         return not replay.is_alive() and time.monotonic() - heard["at"] > QUIET_S
@@ -72,25 +73,22 @@ def _until_all_is_heard(replay: multiprocessing.process.BaseProcess) -> Any:
     return done
 
 
-def summary(
-    recording: Recording, seconds: float | None, state: dict[str, Any], log: list[dict[str, Any]]
-) -> dict[str, Any]:
+def summary(recording: Recording, seconds: float | None, state: EngineState, log: list[LogLine]) -> dict[str, Any]:
     """What was annotated in the part that was played, what was found, and whether every sample came."""
     played_s = min(recording.duration_s, seconds or recording.duration_s)
     truth = tuple(e for e in recording.annotations if is_seizure(e.label) and e.onset < played_s)
-    found = tuple(Event(e["onset"], e["duration"], e["label"]) for e in log if e["kind"] == "event")
-    confirmed = tuple(line["time"] for line in log if line["kind"] == "onset")[: len(found)]
-    samples = state.get("samples", {"received": 0, "filled": 0, "lost": 0})
+    found = tuple(Event(e.onset, e.duration, e.label) for e in log if isinstance(e, EventLine))
+    confirmed = tuple(line.time for line in log if isinstance(line, OnsetLine))[: len(found)]
     return {
         "seizures_annotated": len(truth),
         "seizures_detected": sum(any(overlaps(e, seizure) for e in found) for seizure in truth),
         "detection_delay_s": [round(d, 3) for d in detection_delays(Scored(truth, found, confirmed, played_s))],
         "false_alarms": sum(not any(overlaps(e, seizure) for seizure in truth) for e in found),
         "samples_expected": round(played_s * recording.info.sfreq),
-        "samples_received": samples["received"],
-        "samples_filled": samples["filled"],
-        "samples_lost": samples["lost"],
-        "latency_ms": state.get("latency_ms", {"p50": None, "p99": None, "max": None}),
+        "samples_received": state.samples.received,
+        "samples_filled": state.samples.filled,
+        "samples_lost": state.samples.lost,
+        "latency_ms": {"p50": None, "p99": None, "max": None} | state.latency_ms.plain(),
         "real_data": True,
         "recording": RECORDING.name,
         "pipeline": PIPELINE.name,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
+from rtbci.monitor.messages import EngineState, LogLine, StateLine
 from rtbci.text import json_text
 
 MAX_BYTES = 10_000_000
@@ -35,31 +37,30 @@ class Journal:
         self._retry_at = 0.0
         self._state_due = 0.0
 
-    def write(self, kind: str, /, **what: Any) -> None:
-        """One line: {"kind": …, "wall": seconds since 1970, …}. Never raises for what the disk does."""
+    def write(self, line: LogLine | StateLine) -> None:
+        """One line. Never raises for what the disk does."""
         if self._file is None and time.monotonic() < self._retry_at:
             self.n_lost += 1
             return
         lost = {"lost_before": self.n_lost} if self.n_lost else {}
-        line = json_text({"kind": kind, "wall": time.time(), **what, **lost}).encode() + b"\n"
         try:
-            self._append(line)
+            self._append(json_text(line.plain() | lost).encode() + b"\n")
         except OSError:
             self.n_lost += 1
             self._give_up_for_now()
         else:
             self.n_lost = 0
 
-    def lines(self, log: list[dict[str, Any]]) -> None:
+    def lines(self, log: Iterable[LogLine]) -> None:
         """Lines of the engine's log, with the time that they bear."""
         for line in log:
-            self.write(line["kind"], **line)
+            self.write(line)
 
-    def state(self, state: dict[str, Any]) -> None:
+    def state(self, state: EngineState) -> None:
         """The state, if the last one is a minute old."""
         if time.monotonic() >= self._state_due:
             self._state_due = time.monotonic() + STATE_EVERY_S
-            self.write("state", state=state)
+            self.write(StateLine(state=state))
 
     def close(self) -> None:
         if self._file is not None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rtbci.engine.recording import _TAIL_S
 from rtbci.lsl.discovery import Search, _identity, check_sizes, find_stream, predicate
-from rtbci.lsl.recorder import Recorder, size_text
+from rtbci.lsl.recorder import Recorder, RecorderState, size_text
 from rtbci.provenance import about
 from rtbci.text import json_text, one_line
 
@@ -34,11 +35,11 @@ def record_streams(
             while not asked() and (seconds is None or recorder.recorded_s < seconds + _TAIL_S):
                 for alarm in recorder.tend() + presence.look():
                     sys.stderr.write(f"\nALARM: {one_line(alarm)}\n")
-                progress.show(recorder.state() | {"stream_answers": presence.answers})
+                progress.show(recorder.state(), presence.answers)
                 time.sleep(0.1)
         finally:
             closed = recorder.stop()
-        progress.show(recorder.state() | {"stream_answers": presence.answers}, last=True)
+        progress.show(recorder.state(), presence.answers, last=True)
     if not closed:
         sys.stderr.write("\nLabRecorder is still closing its file, and will do so by itself\n")
     sys.stderr.writelines(f"\n{path}: {size_text(path.stat().st_size)}\n" for path in recorder.files)
@@ -77,23 +78,21 @@ class _Progress:
         self._about = about() if json else None
         self._due = 0.0
 
-    def show(self, state: dict[str, Any], *, last: bool = False) -> None:
+    def show(self, state: RecorderState, stream_answers: bool, *, last: bool = False) -> None:
         now = time.monotonic()
         if now < self._due and not last:
             return
         self._due = now + 1.0
         if self._about is not None:
-            print(json_text(state | self._about), flush=True)
+            print(json_text(asdict(state) | {"stream_answers": stream_answers} | self._about), flush=True)
         elif sys.stderr.isatty():
             sys.stderr.write("\r" + recording_text(self._name, state).ljust(78))
             sys.stderr.flush()
 
 
-def recording_text(name: str, state: dict[str, Any]) -> str:
+def recording_text(name: str, state: RecorderState) -> str:
     """One line for a person: `Amp  00:01:05  1.5 MB  20.1 GB free, 310.0 h left`."""
-    minutes, seconds = divmod(int(state["seconds"]), 60)
-    clock = f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}" if state["on"] else "starting"
-    left = "" if state["hours_left"] is None else f", {state['hours_left']:.1f} h left"
-    return (
-        f"{one_line(name)[:40]}  {clock}  {size_text(state['size_bytes'])}  {size_text(state['free_bytes'])} free{left}"
-    )
+    minutes, seconds = divmod(int(state.seconds), 60)
+    clock = f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}" if state.on else "starting"
+    left = "" if state.hours_left is None else f", {state.hours_left:.1f} h left"
+    return f"{one_line(name)[:40]}  {clock}  {size_text(state.size_bytes)}  {size_text(state.free_bytes)} free{left}"

@@ -52,6 +52,6 @@ def run_live(
         recording = LiveRecording(record, engine) if record is not None else None
         watch = Watch(engine, f"rtbci run · {config.name}", show=show, recording=recording, journal=journal)
         try:
-            watch.follow(lambda state: seconds is not None and state.get("recording_s", 0.0) >= seconds)
+            watch.follow(lambda state: seconds is not None and state.recording_s >= seconds)
         finally:
             watch.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
@@ -11,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rtbci.monitor.describe import _clock, describe
+from rtbci.monitor.messages import EngineState, LogLine
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _STYLES = {
@@ -33,12 +33,12 @@ class TerminalView:
         self._trace: deque[float] = deque(maxlen=history)
         self._happened: deque[Text] = deque(maxlen=8)
 
-    def note(self, line: dict[str, Any]) -> None:
+    def note(self, line: LogLine) -> None:
         """One line of the engine's log."""
         if text := describe(line):
-            self._happened.append(Text(text, style=_NOTE_STYLES.get(line["kind"], "dim")))
+            self._happened.append(Text(text, style=_NOTE_STYLES.get(line.kind, "dim")))
 
-    def render(self, state: dict[str, Any]) -> RenderableType:
+    def render(self, state: EngineState) -> RenderableType:
         """The whole view for the newest state."""
         happened = Group(*self._happened) if self._happened else Text("nothing yet", style="dim")
         return Panel(
@@ -47,53 +47,52 @@ class TerminalView:
             title_align="left",
         )
 
-    def _facts(self, state: dict[str, Any]) -> Table:
+    def _facts(self, state: EngineState) -> Table:
         table = Table.grid(padding=(0, 2))
         for _ in range(4):
             table.add_column(no_wrap=True)
-        word = state.get("state", "starting")
-        table.add_row(
-            "state", Text(_sentence(state), style=_STYLES.get(word, "bold")), "pipeline", state.get("pipeline", "…")
-        )
-        if stream := state.get("stream"):
-            latency, samples = state["latency_ms"], state["samples"]
-            speed = "" if stream["speed"] == 1 else f"  × {stream['speed']:g}" if stream["speed"] else "  unpaced"
+        style = _STYLES.get(state.state, "bold")
+        table.add_row("state", Text(_sentence(state), style=style), "pipeline", state.pipeline or "…")
+        if stream := state.stream:
+            latency, samples = state.latency_ms, state.samples
+            speed = "" if stream.speed == 1 else f"  × {stream.speed:g}" if stream.speed else "  unpaced"
             table.add_row(
-                "stream", f"{stream['name']}  ({stream['channels']} ch, {stream['sfreq']:g} Hz{speed})",
-                "rate", f"{state['rate_hz'] or 0:.1f} Hz",
+                "stream", f"{stream.name}  ({stream.channels} ch, {stream.sfreq:g} Hz{speed})",
+                "rate", f"{state.rate_hz or 0:.1f} Hz",
             )  # fmt: skip
             table.add_row(
-                "latency", f"p50 {_ms(latency['p50'])}   p99 {_ms(latency['p99'])}   max {_ms(latency['max'])}",
-                "staleness", f"{state['staleness_s'] * 1e3:.0f} ms",
+                "latency", f"p50 {_ms(latency.p50)}   p99 {_ms(latency.p99)}   max {_ms(latency.max)}",
+                "staleness", f"{state.staleness_s * 1e3:.0f} ms",
             )  # fmt: skip
             table.add_row(
-                "samples", f"{samples['received']} received, {samples['filled']} filled, {samples['lost']} lost",
-                "filters", f"{state['filter_delay_s'] * 1e3:.0f} ms group delay",
+                "samples", f"{samples.received} received, {samples.filled} filled, {samples.lost} lost",
+                "filters", f"{state.filter_delay_s * 1e3:.0f} ms group delay",
             )  # fmt: skip
-            table.add_row("time", _clock(state["recording_s"]), "device", state["device"])
+            table.add_row("time", _clock(state.recording_s), "device", state.device)
         return table
 
-    def _bars(self, state: dict[str, Any]) -> RenderableType:
-        probability: dict[str, float] = state.get("probability") or {}
-        if not probability:
+    def _bars(self, state: EngineState) -> RenderableType:
+        if not state.probability:
             return Text("no answer yet", style="dim")
-        watched = state.get("smoothed") or probability
-        threshold = state.get("threshold", 0.5)
+        watched = state.smoothed or state.probability
         self._trace.append(max(watched.values()))
         table = Table.grid(padding=(0, 2))
-        for name, value in list(probability.items())[:8]:
+        for name, value in list(state.probability.items())[:8]:
             table.add_row(
                 name, _bar(value, 30), f"{value:.3f}", f"smoothed {watched[name]:.3f}" if name in watched else ""
             )
         trace = Text()
         for value in self._trace:
-            trace.append(_BLOCKS[min(8, int(value * 8.999))], style="red" if value >= threshold else "green")
+            trace.append(_BLOCKS[min(8, int(value * 8.999))], style="red" if value >= state.threshold else "green")
         return Group(table, trace)
 
 
-def _doubts(state: dict[str, Any]) -> list[Text]:
+def _doubts(state: EngineState) -> list[Text]:
     """Whole sentences, on lines of their own: in the table's columns they would crowd out all else."""
-    said = (("trust", state.get("trust", {}).get("words"), "bold yellow"), ("alarm", state.get("alarm"), "bold red"))
+    said = (
+        ("trust", state.trust.words if state.trust is not None else "", "bold yellow"),
+        ("alarm", state.alarm, "bold red"),
+    )
     return [Text(f"{name}  {words}", style=style) for name, words, style in said if words]
 
 
@@ -106,20 +105,16 @@ def _ms(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f} ms"
 
 
-def _sentence(state: dict[str, Any]) -> str:
+def _sentence(state: EngineState) -> str:
     """The state in words."""
-    word = str(state.get("state", "starting"))
-    query = ", ".join(f"{k}={v}" for k, v in state.get("query", {}).items())
-    if word == "waiting":
-        left = (
-            f", {max(0.0, state['wait_s'] - state['waiting_s']):.0f} s left" if state.get("wait_s") is not None else ""
-        )
-        return f"waiting for {query} ({state.get('waiting_s', 0):.0f} s{left})"
-    if "engine_silent_s" in state:
-        return f"the engine has not answered for {state['engine_silent_s']:.0f} s"
-    age_s, silent_s = state.get("staleness_s", 0.0), state.get("silent_s", 0.0)
-    if word == "stale" and silent_s < age_s / 2:
-        return f"{age_s:.1f} s behind, catching up"
-    if word in ("lost", "stale"):
-        return f"no data for {silent_s:.1f} s, waiting for {query}"
-    return word
+    query = ", ".join(f"{key}={value}" for key, value in state.query.items())
+    if state.state == "waiting":
+        left = f", {max(0.0, state.wait_s - state.waiting_s):.0f} s left" if state.wait_s is not None else ""
+        return f"waiting for {query} ({state.waiting_s:.0f} s{left})"
+    if state.engine_silent_s is not None:
+        return f"the engine has not answered for {state.engine_silent_s:.0f} s"
+    if state.state == "stale" and state.silent_s < state.staleness_s / 2:
+        return f"{state.staleness_s:.1f} s behind, catching up"
+    if state.state in ("lost", "stale"):
+        return f"no data for {state.silent_s:.1f} s, waiting for {query}"
+    return state.state

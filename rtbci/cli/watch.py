@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.live import Live
 
@@ -19,13 +19,12 @@ from rtbci.cli.terminal_view import TerminalView
 from rtbci.engine.process import USER_MISTAKE, EngineProcess
 from rtbci.errors import EngineFailed, RtbciError
 from rtbci.monitor.describe import describe
+from rtbci.monitor.messages import AlarmLine, EngineState, LogLine, TellRecording, WarningLine
 from rtbci.provenance import about
 from rtbci.text import json_text, one_line
 
 if TYPE_CHECKING:
     from rtbci.engine.recording import LiveRecording
-
-State = dict[str, Any]
 
 
 class _Pulse:
@@ -34,21 +33,23 @@ class _Pulse:
     SILENT_S = 1.0
 
     def __init__(self) -> None:
-        self._said: State = {}
+        self._said: EngineState | None = None
         self._said_at = time.monotonic()
         self.stopped = False
 
-    def read(self, said: State) -> State:
-        """What the engine said last; where that was too long ago, what is true of it now. {} before the first word."""
+    def read(self, said: EngineState | None) -> EngineState | None:
+        """What the engine said last; where that was too long ago, what is true of it now. None before the first word."""
         now = time.monotonic()
-        if said and said != self._said:
+        if said is not None and said != self._said:
             self._said, self._said_at = said, now
         silent_s = now - self._said_at
-        self.stopped = bool(self._said) and self._said.get("state") != "stopped" and silent_s > self.SILENT_S
+        if self._said is None:
+            return None
+        self.stopped = self._said.state != "stopped" and silent_s > self.SILENT_S
         if not self.stopped:
             return self._said
-        age_s = self._said.get("staleness_s", 0.0) + silent_s
-        return self._said | {"state": "stale", "staleness_s": round(age_s, 4), "engine_silent_s": round(silent_s, 1)}
+        age_s = self._said.staleness_s + silent_s
+        return self._said | EngineState(state="stale", staleness_s=round(age_s, 4), engine_silent_s=round(silent_s, 1))
 
 
 class Watch:
@@ -80,10 +81,10 @@ class Watch:
         self._tell_due = 0.0
         self._about = about() if show == "json" else {}
         self._dashboard = DashboardProcess(engine, title) if show == "dashboard" else None
-        self.log: deque[State] = deque(maxlen=4096)
-        self.state: State = {}
+        self.log: deque[LogLine] = deque(maxlen=4096)
+        self.state = EngineState()  # nothing said yet
 
-    def follow(self, until: Callable[[State], bool] = lambda _: False) -> None:
+    def follow(self, until: Callable[[EngineState], bool] = lambda _: False) -> None:
         """Raises RtbciError with the engine's own words for a user's mistake, EngineFailed for anything else."""
         with stopped_by_signal() as asked, self._display() as draw:
             while not asked():
@@ -124,29 +125,34 @@ class Watch:
         self.state = self._pulse.read(self._engine.reader.status()) or self.state
         new = self._engine.reader.new_log()
         if self._pulse.stopped and not silent and self._engine.alive:
-            new.append({"kind": "warning", "wall": time.time(), "text": "the engine does not answer"})
+            new.append(WarningLine(text="the engine does not answer"))
         if self._recording is not None:
             alarms = self._recording.look(self.state)
-            new += [{"kind": "alarm", "wall": time.time(), "text": text} for text in alarms]
-            self.state = self.state | {"recording": self._recording.state()}
+            new += [AlarmLine(text=text) for text in alarms]
+            told = self._recording.state()
+            self.state |= EngineState(recording=told)
             if time.monotonic() >= self._tell_due:
                 # By way of the engine, so that the dashboard sees it too.
                 self._tell_due = time.monotonic() + 1
-                self._engine.command(do="recording", state=self.state["recording"])
+                self._engine.command(TellRecording(state=told))
         if self._journal is not None:
             self._journal.lines(new)
             self._journal.state(self.state)
         for line in new:
             self.log.append(line)
             self._view.note(line)
-            if line["kind"] == "alarm":
-                sys.stderr.write(f"\aALARM: {one_line(str(line.get('text')))}\n")
+            if isinstance(line, AlarmLine):
+                sys.stderr.write(f"\aALARM: {one_line(line.text)}\n")
             if self._prints_lines and (text := describe(line)):
                 self._console.print(text, soft_wrap=True)
-        word = self.state.get("state")
-        if self._show == "json" and self.state and (word != self._word or time.monotonic() >= self._json_due):
+        word = self.state.state
+        if (
+            self._show == "json"
+            and self.state.model_fields_set
+            and (word != self._word or time.monotonic() >= self._json_due)
+        ):
             self._json_due, self._word = time.monotonic() + 1, word
-            print(json_text(self.state | self._about), flush=True)
+            print(json_text(self.state.plain() | self._about), flush=True)
         if self._dashboard is not None:
             self._tend(self._dashboard)
 

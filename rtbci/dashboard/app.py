@@ -19,6 +19,7 @@ from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.stream_picker import Picker
 from rtbci.dashboard.window import Window
 from rtbci.monitor import command_pipe
+from rtbci.monitor.messages import command
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -40,7 +41,7 @@ def dashboard_main(folder: str, commands: Connection | None, title: str) -> None
     def send(what: dict[str, Any]) -> None:
         try:
             assert commands is not None
-            command_pipe.send(commands, what)
+            command_pipe.send(commands, command(**what))
         except (BrokenPipeError, OSError):
             return  # the engine has ended, and the header says so
 
@@ -105,7 +106,7 @@ class OwnEngine(Window):
         self.settings.remember("pipelines", pipeline)
         self.engine = EngineProcess(EngineSpec(pipeline=pipeline, query=query, events=events))
         self.ended = self._why_ended
-        self.open_feed(Feed(self.engine.folder), lambda what: self.engine.command(**what))
+        self.open_feed(Feed(self.engine.folder), lambda what: self.engine.command(command(**what)))
 
     def _why_ended(self) -> str | None:
         if self.engine is None or self.engine.alive:

@@ -26,7 +26,9 @@ from rtbci.dashboard.panels.sidebar import Sidebar
 from rtbci.dashboard.panels.toolbar import Controls
 from rtbci.dashboard.plots.plot_area import Monitor
 from rtbci.dashboard.settings import Settings
+from rtbci.monitor import messages
 from rtbci.monitor.describe import describe
+from rtbci.monitor.messages import LogLine
 from rtbci.stages.montage import canonical
 
 FRAME_MS = 16
@@ -49,7 +51,7 @@ class Window(Hands):
         self.feed: Feed | None = None
         self.commands = Commands(None)
         self.ended: Callable[[], str | None] = lambda: None
-        self.errors: list[dict[str, Any]] = []
+        self.errors: list[LogLine] = []
         self.timeline, self.marks, self.alarm = Timeline(), Marks(), Alarm()
         self.book = Book(self.marks)
         self._build()
@@ -211,8 +213,8 @@ class Window(Hands):
         assert self.feed is not None
         self.book.take(line, self.feed.clock)
         if line["kind"] == "error":
-            self.errors.append(line)
-        if text := describe(line):
+            self.errors.append(messages.line(**line))
+        if text := describe(messages.line(**line)):
             self.sidebar.tell(line, text)
             self.header.tell(text)
 

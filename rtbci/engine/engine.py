@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from pylsl import local_clock
 
-from rtbci.config import Number
 from rtbci.engine.moves import follow
 from rtbci.engine.notes import take_note
 from rtbci.engine.publisher import Publisher
@@ -22,6 +20,18 @@ from rtbci.lsl.discovery import predicate
 from rtbci.lsl.marker_source import MarkerSource
 from rtbci.lsl.replay_link import Moved
 from rtbci.lsl.source import ClockJumped, Connected, Item, Lost, LslSource
+from rtbci.monitor.messages import (
+    Annotate,
+    Command,
+    EngineState,
+    Go,
+    RecordingState,
+    ReplaySay,
+    Review,
+    SetThreshold,
+    Stop,
+    TellRecording,
+)
 from rtbci.pipeline.pipeline import Pipeline, check_rate
 from rtbci.stages.bad_channels import Electrodes
 from rtbci.stages.channel_quality import Quality
@@ -57,7 +67,7 @@ class Engine:
         self.staleness = Staleness()
         self.probability: list[float] = []
         self._cue_trouble = ""
-        self.recording: dict[str, Any] | None = None  # the recorder's state, as the front end tells it
+        self.recording: RecordingState | None = None  # the recorder's state, as the front end tells it
         self._warm_up()
 
     # -- life ---------------------------------------------------------------------------------------------
@@ -117,23 +127,22 @@ class Engine:
         self.publisher.state(self.state())
         self.publisher.close()
 
-    def command(self, what: dict[str, Any]) -> None:
-        """One command of a front end: {"do": "stop"} or {"do": "threshold", "value": 0.7}; what is none changes nothing."""
-        if what.get("do") == "stop":
-            self.stop()
-        elif what.get("do") == "go":
-            self.hold.release()
-        elif what.get("do") == "recording":
-            self.recording = what["state"] if isinstance(what.get("state"), dict) else None
-        elif what.get("do") == "replay" and self.source.replay is not None:
-            self.source.replay.say(one_line(str(what.get("say"))))
-        elif what.get("do") == "threshold" and self.session is not None:
-            value: Any = what.get("value")
-            if value in Number(0, 1):
-                self.session.live.decision.set_threshold(float(value))
-                self.publisher.log("threshold", value=float(value))
-        else:
-            take_note(what, self.publisher.table, self.publisher.outlets, self.publisher.log)
+    def command(self, what: Command) -> None:
+        """One command of a front end."""
+        match what:
+            case Stop():
+                self.stop()
+            case Go():
+                self.hold.release()
+            case TellRecording():
+                self.recording = what.state
+            case ReplaySay() if self.source.replay is not None:
+                self.source.replay.say(one_line(what.say))
+            case SetThreshold() if self.session is not None:
+                self.session.live.decision.set_threshold(what.value)
+                self.publisher.log("threshold", value=what.value)
+            case Annotate() | Review():
+                take_note(what, self.publisher.table, self.publisher.outlets, self.publisher.log)
 
     def _accept(self, info: StreamInfo) -> None:
         """Raises StreamMismatch for a stream that this pipeline cannot take."""
@@ -312,8 +321,8 @@ class Engine:
 
     # -- what the others see --------------------------------------------------------------------------------
 
-    def state(self) -> dict[str, Any]:
-        """The state, in plain JSON: what a front end shows and `--json` prints."""
+    def state(self) -> EngineState:
+        """What a front end shows and `--json` prints."""
         return state_of(self)
 
 

@@ -12,13 +12,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rtbci.engine.session import EngineSpec
 from rtbci.errors import RtbciError
 from rtbci.lsl.config import watchful_lsl
 from rtbci.monitor import command_pipe
+from rtbci.monitor.messages import Command, ErrorLine, LogLine, Stop
 from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter, monitor_folder, remove_monitor
+
+if TYPE_CHECKING:
+    from rtbci.engine.engine import Engine
 
 USER_MISTAKE = 2
 
@@ -49,17 +53,18 @@ def engine_main(spec: EngineSpec, commands: Connection) -> None:
         raise
 
 
-def _obey(engine: Any, commands: Connection) -> None:
+def _obey(engine: Engine, commands: Connection) -> None:
     try:
         while commands.poll():
-            engine.command(command_pipe.receive(commands))
+            if (what := command_pipe.receive(commands)) is not None:
+                engine.command(what)
     except (EOFError, OSError):
         engine.stop()
 
 
 def _last_words(spec: EngineSpec, text: str) -> None:
     writer = MonitorWriter(Path(spec.monitor))
-    writer.log("error", text=text)
+    writer.log(ErrorLine(text=text))
     writer.close()
 
 
@@ -83,7 +88,7 @@ class EngineProcess:
     def alive(self) -> bool:
         return self.process.is_alive()
 
-    def command(self, **what: Any) -> None:
+    def command(self, what: Command) -> None:
         """Send a command; an engine that has ended takes none."""
         try:
             command_pipe.send(self._commands, what)
@@ -92,7 +97,7 @@ class EngineProcess:
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Ask, wait, and only then insist."""
-        self.command(do="stop")
+        self.command(Stop())
         self.process.join(timeout_s)
         if self.process.is_alive():
             self.process.terminate()
@@ -101,11 +106,11 @@ class EngineProcess:
             self.process.kill()
             self.process.join()
 
-    def error(self, log: list[dict[str, Any]]) -> str | None:
+    def error(self, log: list[LogLine]) -> str | None:
         """Why the engine ended by itself, or None while all is well. log: what was read so far."""
         if self.alive or self.process.exitcode == 0:
             return None
-        said = [line["text"] for line in log if line["kind"] == "error"]
+        said = [line.text for line in log if isinstance(line, ErrorLine)]
         return said[-1] if said else f"the engine died (exit code {self.process.exitcode})"
 
     def close(self) -> None:

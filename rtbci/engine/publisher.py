@@ -15,6 +15,7 @@ from rtbci.engine.session import Session
 from rtbci.engine.staleness import Turn
 from rtbci.lsl.outlets import Outlets
 from rtbci.monitor.layout import layout_of, write_layout
+from rtbci.monitor.messages import EngineState, line
 from rtbci.monitor.shared_memory import MonitorWriter
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.event_table import EventLog
@@ -159,13 +160,13 @@ class Publisher:
 
     # -- those who watch ----------------------------------------------------------------------------------
 
-    def state(self, state: dict[str, Any]) -> None:
+    def state(self, state: EngineState) -> None:
         if self.monitor is not None:
             self.monitor.status(state)
 
     def log(self, kind: str, **what: Any) -> None:
         if self.monitor is not None:
-            self.monitor.log(kind, **what)
+            self.monitor.log(line(kind, **what))
 
 
 def _plain(event: Event) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+from rtbci.engine.process import EngineProcess
 from rtbci.lsl.discovery import predicate
 from rtbci.lsl.recorder import Recorder
+from rtbci.monitor.messages import ArmingState, EngineState, Go, RecordingState
 
 _START_S = 10.0
 _TAIL_S = 0.6  # LabRecorder fetches twice a second, and leaves behind what it has not fetched
@@ -20,27 +22,27 @@ class LiveRecording:
     and on the engine's outlets; then the engine is told to go, and its first sample is in the file.
     """
 
-    def __init__(self, folder: Path, engine: Any) -> None:
+    def __init__(self, folder: Path, engine: EngineProcess) -> None:
         self.recorder = Recorder(folder)
         self._engine = engine
-        self._armed: dict[str, Any] | None = None  # the stream that the file is about
+        self._armed: ArmingState | None = None  # the stream that the file is about
         self._armed_at = 0.0
         self._alarm = ""
 
-    def look(self, state: dict[str, Any]) -> list[str]:
+    def look(self, state: EngineState) -> list[str]:
         """Follow the engine's state, about ten times a second; returns new alarms."""
         alarms = self.recorder.tend()
-        if state.get("state") == "arming":
-            alarms += self._arm(state)
+        if state.state == "arming" and state.arming is not None:
+            alarms += self._arm(state.arming, state.outlets)
         if alarms:
             self._alarm = alarms[-1]
         elif self.recorder.started and "no samples" not in self._alarm:
             self._alarm = ""
         return alarms
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> RecordingState:
         """The recorder's state, for the views and `--json`; `alarm` is empty while all is well."""
-        return self.recorder.state() | {"alarm": self._alarm}
+        return RecordingState(**asdict(self.recorder.state()), alarm=self._alarm)
 
     def stop(self) -> None:
         """After the engine has ended: wait for the last samples. LabRecorder may need 6 s more to close its file."""
@@ -48,21 +50,20 @@ class LiveRecording:
             time.sleep(_TAIL_S)
         self.recorder.stop(wait_s=0.1)
 
-    def _arm(self, state: dict[str, Any]) -> list[str]:
-        stream = state["arming"]
+    def _arm(self, stream: ArmingState, outlets: tuple[str, ...]) -> list[str]:
         if stream != self._armed:
             self._armed, self._armed_at = stream, time.monotonic()
-            self.recorder.start(stream["name"], predicates(stream, state["outlets"]))
+            self.recorder.start(stream.name, predicates(stream, outlets))
         if self.recorder.started:
-            self._engine.command(do="go")
+            self._engine.command(Go())
         elif time.monotonic() - self._armed_at > _START_S:
-            self._engine.command(do="go")
+            self._engine.command(Go())
             return [f"the recorder has not started within {_START_S:g} s; the engine goes on without"]
         return []
 
 
-def predicates(stream: dict[str, Any], outlets: list[str]) -> list[str]:
+def predicates(stream: ArmingState, outlets: tuple[str, ...]) -> list[str]:
     """What to record: the stream, its annotations where it has some, and the engine's outlets by their source ids."""
-    own = {key: stream[key] for key in ("name", "source_id", "hostname") if stream.get(key)}
-    notes = predicate({"name": f"{stream['name']}-annotations", "type": "Markers"})
+    own = {key: value for key, value in (("name", stream.name), ("source_id", stream.source_id)) if value}
+    notes = predicate({"name": f"{stream.name}-annotations", "type": "Markers"})
     return [f"({predicate(own)}) or ({notes})", *(predicate({"source_id": outlet}) for outlet in outlets)]

@@ -63,6 +63,19 @@ class _Take:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class RecorderState:
+    """Is it on, into which file, how large, how much room, how long that will last."""
+
+    on: bool
+    file: str | None  # the newest
+    files: int  # so far
+    size_bytes: int
+    free_bytes: int
+    seconds: float
+    hours_left: float | None
+
+
 class Recorder:
     """Keeps a recording going: a new file after a crash of LabRecorder, none while the disk is full.
 
@@ -140,21 +153,21 @@ class Recorder:
             return [f"{take.path.name} has not grown for {STALLED_S:g} s: no samples come, or the disk takes none"]
         return []
 
-    def state(self) -> dict[str, Any]:
-        """For a view or `--json`: is it on, into which file, how large, how much room, how long that will last."""
+    def state(self) -> RecorderState:
+        """For a view or `--json`."""
         free = shutil.disk_usage(self.folder).free
         size = self.files[-1].stat().st_size if self.files and self.files[-1].exists() else 0
         seconds = self.recorded_s
         room = max(0, free - self.reserve_bytes)
-        return {
-            "on": self.started,
-            "file": str(self.files[-1]) if self.files else None,
-            "files": len(self.files),
-            "size_bytes": size,
-            "free_bytes": free,
-            "seconds": round(seconds, 1),
-            "hours_left": round(room * seconds / size / 3600, 1) if seconds > _MEASURED_S and size else None,
-        }
+        return RecorderState(
+            on=self.started,
+            file=str(self.files[-1]) if self.files else None,
+            files=len(self.files),
+            size_bytes=size,
+            free_bytes=free,
+            seconds=round(seconds, 1),
+            hours_left=round(room * seconds / size / 3600, 1) if seconds > _MEASURED_S and size else None,
+        )
 
     def _begin(self) -> Path:
         path = new_path(self.folder, self._name)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from multiprocessing.connection import Connection
-from typing import Any
+
+from rtbci.monitor.messages import Command, read_command
 
 LARGEST = 1 << 20  # bytes; a command has a few dozen
 
 
-def send(pipe: Connection, what: dict[str, Any]) -> None:
+def send(pipe: Connection, what: Command) -> None:
     """Raises OSError where the other end is gone."""
-    pipe.send_bytes(json.dumps(what).encode())
+    pipe.send_bytes(what.to_json().encode())
 
 
-def receive(pipe: Connection) -> dict[str, Any]:
-    """The next command; {} for what is none. Raises EOFError or OSError where the other end is gone, or sends too much."""
-    try:
-        what = json.loads(pipe.recv_bytes(LARGEST))
-    except (ValueError, RecursionError):
-        return {}
-    return what if isinstance(what, dict) else {}
+def receive(pipe: Connection) -> Command | None:
+    """The next command; None for what is none. Raises EOFError or OSError where the other end is gone, or sends too much."""
+    return read_command(pipe.recv_bytes(LARGEST))

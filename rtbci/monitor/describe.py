@@ -2,7 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
+
+from rtbci.monitor.messages import (
+    AlarmLine,
+    AnnotationLine,
+    CaughtUpLine,
+    ClockLine,
+    ConnectedLine,
+    CueLine,
+    ErrorLine,
+    EventLine,
+    GapLine,
+    LogLine,
+    LostLine,
+    MoveLine,
+    OnsetLine,
+    OtherLine,
+    PauseLine,
+    ReconnectedLine,
+    RefusedLine,
+    ReviewLine,
+    SeekLine,
+    StaleLine,
+    StalledLine,
+    ThresholdLine,
+    WarningLine,
+)
+
+StreamLine: TypeAlias = (
+    ConnectedLine | ReconnectedLine | LostLine | RefusedLine | ClockLine | StaleLine | CaughtUpLine | StalledLine
+)
 
 
 def _clock(seconds: float) -> str:
@@ -11,50 +41,66 @@ def _clock(seconds: float) -> str:
     return f"{hours:d}:{minutes:02d}:{rest:04.1f}"
 
 
-def describe(line: dict[str, Any]) -> str:
+def describe(line: LogLine) -> str:
     """One line of the engine's log in words; "" for what nobody needs to read."""
-    kind = line["kind"]
-    if kind == "error":
-        return ""  # the command itself ends with it
-    if kind in ("onset", "event"):
-        times = f"{_clock(line['onset'])} for {line['duration']:.1f} s"
-        so_far = " so far" if kind == "onset" else ""
-        return f"{line['label']} at {times}{so_far}, confidence {line['confidence']:.2f}"
-    if kind == "gap":
-        if line.get("n_extra"):
-            return f"{line['n_extra']} samples left out: {line['cause']}"
-        if not line["n_missing"]:
-            return f"no sample missing: {line['cause']}"
-        what = "filled in" if line["filled"] else "every stage starts afresh"
-        return f"gap: {line['n_missing']} samples missing ({line['cause']}), {what}"
-    if kind == "connected":
-        return f"connected to {line['stream']} on {line['host']}: {line['channels']} channels, {line['sfreq']:g} Hz"
-    if kind == "reconnected":
-        return f"{line['stream']} is back, from {line['host']}"
-    if kind in ("lost", "refused"):
-        return f"stream {kind}: {line['reason']}"
-    if kind == "stale":
-        return f"stale: the newest sample is {line['age_s']:.1f} s old"
-    if kind == "caught_up":
-        return f"caught up after {line['seconds']:.1f} s; samples were up to {line['age_s']:.1f} s old"
-    if kind == "stalled":
-        return f"the engine stood still for {line['seconds']:.1f} s"
-    if kind == "clock":
-        return f"the clock of the stream's host jumped by {line['by_s']:+.3f} s; stamps are put right"
-    if kind == "seek":
-        return f"the replay went from {_clock(line['from'])} to {_clock(line['to'])}; every stage starts afresh"
-    if kind == "pause":
-        return f"the replay is paused at {_clock(line['recorded_s'])}"
-    if kind == "move":
-        pace = f"× {line['speed']:g}" if line["speed"] else "as fast as it is taken"
-        return f"the replay goes on from {_clock(line['recorded_s'])}, {pace}"
-    if kind == "cue":
-        said = ", ".join(f"{name} {value:.2f}" for name, value in line.get("probabilities", {}).items())
-        return f"cue {line['cue']}: {said or 'missed, its window is cut by a gap'}"
-    if kind == "annotation":
-        return f"note at {_clock(line['onset'])}: {line['label']}"
-    if kind == "review":
-        return f"{line['label']} at {_clock(line['onset'])}: {line['verdict'] or 'open again'} {line['note']}".rstrip()
-    if kind == "threshold":
-        return f"threshold set to {line['value']:.2f}"
-    return str(line.get("text", ""))
+    match line:
+        case ErrorLine():
+            return ""  # the command itself ends with it
+        case OnsetLine() | EventLine():
+            so_far = " so far" if line.kind == "onset" else ""
+            times = f"{_clock(line.onset)} for {line.duration:.1f} s"
+            return f"{line.label} at {times}{so_far}, confidence {line.confidence:.2f}"
+        case GapLine():
+            return _gap(line)
+        case CueLine():
+            said = ", ".join(f"{name} {value:.2f}" for name, value in (line.probabilities or {}).items())
+            return f"cue {line.cue}: {said or 'missed, its window is cut by a gap'}"
+        case AnnotationLine():
+            return f"note at {_clock(line.onset)}: {line.label}"
+        case ReviewLine():
+            return f"{line.label} at {_clock(line.onset)}: {line.verdict or 'open again'} {line.note}".rstrip()
+        case ThresholdLine():
+            return f"threshold set to {line.value:.2f}"
+        case SeekLine() | MoveLine() | PauseLine():
+            return _replay(line)
+        case AlarmLine() | WarningLine() | OtherLine():
+            return line.text
+    return _stream(line)
+
+
+def _gap(line: GapLine) -> str:
+    if line.n_extra:
+        return f"{line.n_extra} samples left out: {line.cause}"
+    if not line.n_missing:
+        return f"no sample missing: {line.cause}"
+    what = "filled in" if line.filled else "every stage starts afresh"
+    return f"gap: {line.n_missing} samples missing ({line.cause}), {what}"
+
+
+def _replay(line: SeekLine | MoveLine | PauseLine) -> str:
+    match line:
+        case SeekLine():
+            return f"the replay went from {_clock(line.from_s)} to {_clock(line.to_s)}; every stage starts afresh"
+        case PauseLine():
+            return f"the replay is paused at {_clock(line.recorded_s)}"
+        case MoveLine():
+            pace = f"× {line.speed:g}" if line.speed else "as fast as it is taken"
+            return f"the replay goes on from {_clock(line.recorded_s)}, {pace}"
+
+
+def _stream(line: StreamLine) -> str:
+    match line:
+        case ConnectedLine():
+            return f"connected to {line.stream} on {line.host}: {line.channels} channels, {line.sfreq:g} Hz"
+        case ReconnectedLine():
+            return f"{line.stream} is back, from {line.host}"
+        case LostLine() | RefusedLine():
+            return f"stream {line.kind}: {line.reason}"
+        case ClockLine():
+            return f"the clock of the stream's host jumped by {line.by_s:+.3f} s; stamps are put right"
+        case StaleLine():
+            return f"stale: the newest sample is {line.age_s:.1f} s old"
+        case CaughtUpLine():
+            return f"caught up after {line.seconds:.1f} s; samples were up to {line.age_s:.1f} s old"
+        case StalledLine():
+            return f"the engine stood still for {line.seconds:.1f} s"

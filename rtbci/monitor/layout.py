@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Self
 
-from rtbci.config import fits
-from rtbci.monitor.messages import LAYOUT
+from pydantic import model_validator
+
+from rtbci.monitor.messages import Message, Number, Pace, Rate, Texts, read, within
 from rtbci.types import StreamInfo
 
 if TYPE_CHECKING:
     from rtbci.pipeline.pipeline import Pipeline
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Message):
     """The names behind the columns of the three rings.
 
     channels, units: of the stream, as it says them. inputs: of the model ring. montage: all that the pipeline was given
@@ -25,19 +23,25 @@ class Layout:
     scaled: the model ring is in units of its scaling, not in µV.
     """
 
-    channels: tuple[str, ...]
-    units: tuple[str, ...]
-    sfreq: float
-    inputs: tuple[str, ...]
-    model_sfreq: float
-    montage: tuple[str, ...]
-    classes: tuple[str, ...]
-    labels: tuple[str, ...]
-    hop_s: float
-    speed: float = 1.0
+    channels: Texts
+    units: Texts
+    sfreq: Rate
+    inputs: Texts
+    model_sfreq: Rate
+    montage: Texts
+    classes: Texts
+    labels: Texts
+    hop_s: Annotated[float, within(1e-6, 1e6)]
+    speed: Pace = 1.0
     scaled: bool = False
-    weights: tuple[float, ...] = ()
-    begins_s: float | None = None  # second of the recording of the rings' first sample, where that is known
+    weights: tuple[Number, ...] = ()
+    begins_s: Number | None = None  # second of the recording of the rings' first sample, where that is known
+
+    @model_validator(mode="after")
+    def _a_unit_for_each_channel(self) -> Self:
+        if len(self.units) != len(self.channels):
+            raise ValueError(f"{len(self.units)} units for {len(self.channels)} channels")
+        return self
 
 
 def layout_of(
@@ -66,17 +70,13 @@ def layout_of(
 def write_layout(folder: Path, life: int, layout: Layout) -> None:
     """Beside, then renamed, so that a reader finds it whole."""
     beside = folder / "layout.part"
-    beside.write_text(json.dumps(asdict(layout)), "utf-8")
+    beside.write_text(layout.to_json(), "utf-8")
     os.replace(beside, folder / f"layout-{life}")
 
 
 def read_layout(folder: Path, life: int) -> Layout | None:
     """None where the life is gone, the engine has not said it, or what is there is no layout."""
     try:
-        values: Any = json.loads((folder / f"layout-{life}").read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return read(Layout, (folder / f"layout-{life}").read_bytes())
+    except OSError:
         return None
-    if not fits(values, LAYOUT) or len(values["units"]) != len(values["channels"]):
-        return None
-    plain: dict[str, Any] = {key: tuple(one) if isinstance(one := values[key], list) else one for key in LAYOUT}
-    return Layout(**plain)

@@ -7,7 +7,6 @@ each life of the stream, three rings: `signals-N` (as the stream brings them, µ
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 import shutil
@@ -17,11 +16,11 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
-from rtbci.monitor.messages import is_line, state_in
+from rtbci.monitor.messages import EngineState, LogLine, read_line, read_state
 from rtbci.text import json_text
 from rtbci.types import Chunk
 
@@ -104,16 +103,17 @@ def _reserve(file: BinaryIO, size: int) -> None:
 
 
 class Slot:
-    """The newest JSON value, behind a sequence lock: odd while it is being written."""
+    """The newest state, behind a sequence lock: odd while it is being written."""
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self._file = _Mapped(path, _SLOT if create else 0)
         self._sequence = 0
         if create:
-            self.write({})
+            self.write(EngineState())
             self._file.publish()
 
-    def write(self, value: dict[str, Any]) -> None:
+    def write(self, state: EngineState) -> None:
+        value = state.plain()
         content = json_text(value).encode()
         while len(content) > _SLOT - _HEAD.size:
             # Ten thousand bad channels must not take along what else there is to know.
@@ -126,17 +126,17 @@ class Slot:
         self._sequence += 2
         _HEAD.pack_into(memory, 0, self._sequence, len(content))
 
-    def read(self) -> dict[str, Any]:
-        """{} where the writer was caught (or died) in the middle of writing. Raises ValueError for what is no state."""
+    def read(self) -> EngineState | None:
+        """None before a state was written, and where the writer was caught (or died) in the middle of writing."""
         if len(self._file.memory) < _HEAD.size:
             raise ValueError("is no slot")
         for _ in range(100):
             before, length = _HEAD.unpack_from(self._file.memory, 0)
             content = self._file.memory[_HEAD.size : _HEAD.size + length]
             if before % 2 == 0 and _HEAD.unpack_from(self._file.memory, 0)[0] == before:
-                return state_in(json.loads(content))
+                return read_state(content)
             time.sleep(0.0005)
-        return {}
+        return None
 
 
 def _ring_bytes(capacity: int, n_channels: int) -> int:
@@ -239,17 +239,17 @@ class MonitorWriter:
         self.rings = Rings(**{n: SharedRing(self.folder / f"{n}-{self._life}", *size) for n, size in sizes.items()})
         return self._life
 
-    def status(self, state: dict[str, Any]) -> None:
+    def status(self, state: EngineState) -> None:
         self._slot.write(state)
 
-    def log(self, kind: str, **what: Any) -> None:
-        """One line of what happened, with the wall clock; lost where memory is full. Weeks of lines are not kept."""
+    def log(self, line: LogLine) -> None:
+        """One line of what happened; lost where memory is full. Weeks of lines are not kept."""
         with suppress(OSError):
             if self._log.tell() > LOG_BYTES:
                 self._log.close()
                 os.replace(self._path, self._path.with_suffix(_OLD))
                 self._log = open(self._path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
-            self._log.write(json_text({"kind": kind, "wall": time.time(), **what}) + "\n")
+            self._log.write(line.to_json() + "\n")
 
     def close(self) -> None:
         self._log.close()
@@ -263,7 +263,7 @@ def _capacity(rows: float, n_channels: int) -> int:
 class MonitorReader:
     """A front end's side: the newest state, new log lines, and the rings.
 
-    Another process wrote them: what has not the shape that an engine gives it is passed over (sinks/shapes.py).
+    Another process wrote them: what does not fit the messages is dropped.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -271,15 +271,15 @@ class MonitorReader:
         self._slot: Slot | None = None
         self._log_at, self._log_number = 0, 0  # bytes read, of the file with this inode
 
-    def status(self) -> dict[str, Any]:
-        """The newest state; {} before the engine has written one."""
+    def status(self) -> EngineState | None:
+        """The newest state; None before the engine has written one."""
         try:
             self._slot = self._slot or Slot(self.folder / "status")
             return self._slot.read()
-        except (OSError, ValueError, RecursionError):
-            return {}
+        except (OSError, ValueError):
+            return None
 
-    def new_log(self) -> list[dict[str, Any]]:
+    def new_log(self) -> list[LogLine]:
         """Whole lines that were written since the last call."""
         path = self.folder / _LOG
         with suppress(OSError):
@@ -294,14 +294,14 @@ class MonitorReader:
             return self._lines(path)
         return []
 
-    def _lines(self, path: Path) -> list[dict[str, Any]]:
+    def _lines(self, path: Path) -> list[LogLine]:
         with open(path, "rb") as file:
             file.seek(self._log_at)
             content = file.read(_READ_BYTES)
         whole = content[: content.rfind(b"\n") + 1]
         # A line without end is none.
         self._log_at += len(whole) or (len(content) if len(content) == _READ_BYTES else 0)
-        return [line for line in map(_parsed, whole.split(b"\n")) if is_line(line)]
+        return [line for line in map(read_line, whole.splitlines()) if line is not None]
 
     def rings(self, life: int) -> Rings | None:
         """The rings of a life of the stream, or None where they are gone."""
@@ -309,13 +309,6 @@ class MonitorReader:
             return Rings(*(SharedRing(self.folder / f"{name}-{life}") for name in ("signals", "model", "scores")))
         except (OSError, ValueError):
             return None
-
-
-def _parsed(line: bytes) -> object:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
 
 
 def remove_monitor(folder: Path) -> None:

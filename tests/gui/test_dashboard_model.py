@@ -199,7 +199,7 @@ def test_what_is_wrong_says_so_in_words():
 def test_facts_turn_red_where_they_are_wrong(tmp_path):
     fake = SyntheticMonitor(tmp_path, 8)
     fake.close()
-    state = fake.state
+    state = fake.state.plain()
     assert not any(fact.wrong for fact in facts(state).values())
     state |= {"rate_hz": 200.0, "staleness_s": 4.0, "quality": {"O1": "flat"}}
     state["samples"]["lost"] = 7

@@ -19,6 +19,7 @@ from rtbci.bundled import PIPELINE, RECORDING
 from rtbci.dashboard.app import dashboard_main
 from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
+from rtbci.monitor.messages import EngineState
 from rtbci.replay.replay import Replay, run_replay
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -82,14 +83,14 @@ def test_a_dashboard_that_is_stopped_and_killed_changes_nothing_in_the_engine(
         window.start()
         ours.close()
         try:
-            wait_until(lambda: engine.reader.status().get("state") == "running", 60)
+            wait_until(lambda: (engine.reader.status() or EngineState()).state == "running", 60)
             time.sleep(4)
             os.kill(window.pid, signal.SIGSTOP)
-            before = engine.reader.status()["samples"]["received"]
+            before = engine.reader.status().samples.received
             time.sleep(5)
             during = engine.reader.status()
-            assert during["samples"]["received"] - before > 4.5 * 256
-            assert during["staleness_s"] < 0.5
+            assert during.samples.received - before > 4.5 * 256
+            assert during.staleness_s < 0.5
             os.kill(window.pid, signal.SIGCONT)
             time.sleep(1)
             assert window.is_alive()
@@ -97,7 +98,7 @@ def test_a_dashboard_that_is_stopped_and_killed_changes_nothing_in_the_engine(
             window.join(10)
             time.sleep(0.5)
             after = engine.reader.status()
-            assert (after["state"], after["samples"]["lost"]) == ("running", 0)
+            assert (after.state, after.samples.lost) == ("running", 0)
         finally:
             window.kill()
             replay.terminate()

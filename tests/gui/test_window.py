@@ -15,6 +15,7 @@ from PyQt6.QtWidgets import QInputDialog, QLabel
 
 from rtbci.dashboard.model.state_text import Fact
 from rtbci.dashboard.shortcuts import KEYS, KeysDialog
+from rtbci.monitor.messages import ReviewLine
 
 Key, Ctrl, Shift = Qt.Key, Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
@@ -255,7 +256,7 @@ def test_events_are_stepped_through_confirmed_rejected_and_noted(visit, monkeypa
     assert [(c["onset"], c["verdict"], c["note"]) for c in here.sent] == [
         (5.0, "confirmed", ""), (5.0, "rejected", ""), (5.0, "", "left arm"),
     ]  # fmt: skip
-    here.fake.writer.log("review", label="seizure", onset=5.0, verdict="confirmed", note="left arm")
+    here.fake.writer.log(ReviewLine(label="seizure", onset=5.0, verdict="confirmed", note="left arm"))
     here.look()
     assert here.window.book.entries[0].verdict == "confirmed"
 

@@ -37,7 +37,7 @@ def test_the_live_answer_with_bad_channels_is_that_of_a_file_with_them(wait_unti
         with replaying(name, duration_s=40.0, faults=Faults(bad_channels=spans)) as replay:
             replay.join(30)
             wait_until(lambda: sum(map(len, got)) == len(wanted))
-            level = engine.state()["trust"]["level"]
+            level = engine.state().trust.level
     finally:
         engine.stop()
         thread.join(10)

@@ -21,6 +21,7 @@ from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
 from rtbci.errors import StreamMismatch, StreamNotFound
 from rtbci.lsl.discovery import parse_query
+from rtbci.monitor.messages import GapLine, SetThreshold
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.event_table import read_events
 from rtbci.replay.faults import Faults
@@ -139,13 +140,14 @@ def test_a_short_gap_is_filled_and_a_long_one_starts_afresh(wait_until: Wait, tm
         state = engine.reader.status()
         engine.stop()
         log = engine.reader.new_log()
-    assert {k: state["samples"][k] for k in ("filled", "lost", "gaps")} == {"filled": 32, "lost": 768, "gaps": 2}
-    assert [(line["n_missing"], line["filled"]) for line in log if line["kind"] == "gap"] == [(32, True), (768, False)]
-    assert state["recording_s"] == pytest.approx(82, abs=0.2)
+    assert (state.samples.filled, state.samples.lost, state.samples.gaps) == (32, 768, 2)
+    assert [(line.n_missing, line.filled) for line in log if isinstance(line, GapLine)] == [(32, True), (768, False)]
+    assert state.recording_s == pytest.approx(82, abs=0.2)
 
 
 def received(engine: EngineProcess) -> int:
-    return int(engine.reader.status().get("samples", {}).get("received", 0))
+    state = engine.reader.status()
+    return state.samples.received if state is not None else 0
 
 
 def save(folder: Path, pipeline: Pipeline) -> str:
@@ -160,8 +162,8 @@ def test_the_threshold_is_moved_while_it_runs(wait_until: Wait, tmp_path: Path) 
         EngineProcess(EngineSpec(save(tmp_path, make_pipeline()), {"name": name}, wait_s=30)) as engine,
     ):
         wait_until(lambda: received(engine) > 0, 30)
-        engine.command(do="threshold", value=0.8)
-        wait_until(lambda: engine.reader.status().get("threshold") == 0.8, 5)
+        engine.command(SetThreshold(value=0.8))
+        wait_until(lambda: engine.reader.status().threshold == 0.8, 5)
     assert engine.process.exitcode == 0
 
 
@@ -260,7 +262,7 @@ def test_the_state_is_plain_json(wait_until: Wait) -> None:
     engine = Engine(make_pipeline(), EngineSpec("", {"name": name}))
     with replaying(name, speed=4.0), running(engine):
         wait_until(lambda: engine.tally.received > 2000, 30)
-        state = json.loads(json.dumps(engine.state()))
+        state = json.loads(engine.state().to_json())
     assert state["state"] == "running"
     assert state["stream"]["channels"] == 23
     assert state["rate_hz"] == pytest.approx(1024, rel=0.1)

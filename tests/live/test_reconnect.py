@@ -20,6 +20,7 @@ from promises import BACK_S, SHOWN_S
 
 from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
+from rtbci.monitor.messages import EngineState, LogLine
 
 SFREQ = 200.0
 
@@ -84,29 +85,29 @@ class Live:
 
     def __init__(self, engine: EngineProcess) -> None:
         self.engine = engine
-        self._log: list[dict[str, Any]] = []
+        self._log: list[LogLine] = []
 
     def begin(self) -> None:
         self.log("")
         self._log = []
-        self.before = self.state()["samples"]
+        self.before = self.state().samples
 
-    def state(self) -> dict[str, Any]:
-        return self.engine.reader.status()
+    def state(self) -> EngineState:
+        return self.engine.reader.status() or EngineState()
 
     def word(self) -> str:
-        return str(self.state().get("state"))
+        return self.state().state
 
     def received(self) -> int:
-        return int(self.state().get("samples", {}).get("received", 0))
+        return self.state().samples.received
 
     def since(self, key: str) -> int:
         """What the tally grew by in this test."""
-        return int(self.state()["samples"][key] - self.before[key])
+        return int(getattr(self.state().samples, key) - getattr(self.before, key))
 
-    def log(self, kind: str) -> list[dict[str, Any]]:
+    def log(self, kind: str) -> list[Any]:
         self._log += self.engine.reader.new_log()
-        return [line for line in self._log if line["kind"] == kind]
+        return [line for line in self._log if line.kind == kind]
 
     def answers(self, received: int) -> Callable[[], bool]:
         """Whether samples beyond these came, and are not old."""
@@ -170,12 +171,12 @@ def test_work_goes_on_when_a_killed_amplifier_returns(
     wait_until(lambda: live.log("gap") and live.log("caught_up"))
     (lost,) = live.log("lost")
     (gap,) = live.log("gap")
-    assert lost["reason"]
-    assert gap["n_missing"] == pytest.approx((gap["end"] - gap["start"]) * SFREQ, abs=2)
+    assert lost.reason
+    assert gap.n_missing == pytest.approx((gap.end - gap.start) * SFREQ, abs=2)
     assert [len(live.log(kind)) for kind in ("stale", "reconnected", "caught_up")] == [1, 1, 1]
     assert live.since("reconnects") == 1
-    assert live.since("lost") == gap["n_missing"]
-    assert live.state()["stream"]["source_id"] == f"{amp.name}-{source_id}"
+    assert live.since("lost") == gap.n_missing
+    assert live.state().stream.source_id == f"{amp.name}-{source_id}"
 
 
 @pytest.mark.parametrize(
@@ -191,9 +192,9 @@ def test_a_stream_that_returns_otherwise_but_fits_is_taken_afresh(
     wait_until(live.answers(received), BACK_S)
     (connected,) = live.log("connected")
     (gap,) = live.log("gap")
-    assert connected["sfreq"] == live.state()["stream"]["sfreq"] == life.get("sfreq", SFREQ)
-    assert gap["cause"] == "the stream was away"
-    assert live.since("lost") == gap["n_missing"] > 0
+    assert connected.sfreq == live.state().stream.sfreq == life.get("sfreq", SFREQ)
+    assert gap.cause == "the stream was away"
+    assert live.since("lost") == gap.n_missing > 0
 
 
 @pytest.mark.parametrize(
@@ -212,7 +213,7 @@ def test_a_stream_that_does_not_fit_is_refused_with_what_came_until_one_that_fit
     amp.begin(**life)
     wait_until(lambda: live.log("refused"), BACK_S)
     for text in wanted:
-        assert text in live.log("refused")[0]["reason"]
+        assert text in live.log("refused")[0].reason
     time.sleep(1)
     assert len(live.log("refused")) == 1
     assert live.word() == "lost"
@@ -228,7 +229,7 @@ def test_two_streams_that_match_after_a_loss_are_not_chosen_from_by_luck(
     received = lose(amp, live, wait_until)
     amp.begin("left", "right")
     wait_until(lambda: live.log("refused"), BACK_S)
-    assert "2 streams match" in live.log("refused")[0]["reason"]
+    assert "2 streams match" in live.log("refused")[0].reason
     assert live.received() == received
     amp.kill()
     amp.begin("left")
@@ -243,12 +244,12 @@ def test_a_stream_that_matched_beside_the_lost_one_does_not_take_its_place(
     time.sleep(3)  # long enough to be known
     amp.kill(mine)
     wait_until(lambda: live.log("refused"), BACK_S)
-    assert "one that matched beside it" in live.log("refused")[0]["reason"]
+    assert "one that matched beside it" in live.log("refused")[0].reason
     assert live.word() == "lost"
     received = live.received()
     amp.begin("one")
     wait_until(live.answers(received), BACK_S)
-    assert live.state()["stream"]["source_id"] == f"{amp.name}-one"
+    assert live.state().stream.source_id == f"{amp.name}-one"
 
 
 def test_a_connection_that_is_cut_while_the_stream_lives_is_made_again(
@@ -259,7 +260,7 @@ def test_a_connection_that_is_cut_while_the_stream_lives_is_made_again(
     received = live.received()
     wait_until(live.answers(received), BACK_S)
     wait_until(lambda: live.log("gap"))
-    wait_until(lambda: live.since("lost") == live.log("gap")[0]["n_missing"])
+    wait_until(lambda: live.since("lost") == live.log("gap")[0].n_missing)
 
 
 def cut_connections(amp: Amplifier) -> None:
@@ -300,9 +301,9 @@ def test_an_engine_that_was_stopped_tells_how_old_its_answers_are_and_catches_up
     wait_until(lambda: live.received() > before + 3.5 * SFREQ and live.log("caught_up"))
     assert [live.since(key) for key in ("lost", "filled", "reconnects")] == [0, 0, 0]
     (stalled,), (stale,), (caught_up,) = map(live.log, ("stalled", "stale", "caught_up"))
-    assert 3.5 < stalled["seconds"] < 6
-    assert 3.5 < stale["age_s"] < 6
-    assert caught_up["seconds"] < SHOWN_S
+    assert 3.5 < stalled.seconds < 6
+    assert 3.5 < stale.age_s < 6
+    assert caught_up.seconds < SHOWN_S
     heard, _ = markers.pull_chunk(timeout=1.0, max_samples=100)
     states = [json.loads(line)["state"] for (line,) in heard]
     assert [state for state in states if state in ("stale", "caught_up")] == ["stale", "caught_up"]

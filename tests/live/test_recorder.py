@@ -27,6 +27,7 @@ from rtbci.engine.session import EngineSpec
 from rtbci.errors import RecordingError, StreamNotFound
 from rtbci.lsl.discovery import find_stream, predicate
 from rtbci.lsl.recorder import Recorder, new_path
+from rtbci.monitor.messages import AlarmLine, EngineState, EventLine
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.event_table import read_events
 from rtbci.recordings.xdf import open_xdf
@@ -100,12 +101,12 @@ def test_every_sample_is_recorded_with_its_stamp_and_reads_back(amp: str, record
     path = recorder.start(amp, [predicate({"name": amp})])
     wait_until(lambda: recorder.recorded_s > 3, 20)
     state = recorder.state()
-    assert state["on"]
-    assert state["file"] == str(path)
-    assert state["size_bytes"] > 0
-    assert state["free_bytes"] > 0
+    assert state.on
+    assert state.file == str(path)
+    assert state.size_bytes > 0
+    assert state.free_bytes > 0
     recorder.stop()
-    assert not recorder.state()["on"]
+    assert not recorder.state().on
     assert_whole(path, 400)
     assert rtbci.open_recording(path).info.sfreq == SFREQ
 
@@ -121,7 +122,7 @@ def test_what_was_written_is_readable_after_the_recorder_was_killed_and_a_new_fi
 
     def goes_on() -> bool:
         said.extend(recorder.tend())
-        return recorder.recorded_s > 2 and recorder.state()["files"] == 2
+        return recorder.recorded_s > 2 and recorder.state().files == 2
 
     wait_until(goes_on, 20)
     recorder.stop()
@@ -167,7 +168,7 @@ def test_a_disk_that_fills_is_said_aloud_and_the_file_is_closed_before(
     (alarm,) = recorder.tend()
     assert "recording stopped: only" in alarm
     assert f"{path.name} is closed" in alarm
-    assert not recorder.state()["on"]
+    assert not recorder.state().on
     assert recorder.tend() == []
     wait_until(lambda: not recorder.tend() and not recorder._closing, 8)
     assert_whole(path, 200)
@@ -258,12 +259,12 @@ def test_rtbci_record_ends_cleanly_on_sigterm_with_its_file_closed(amp: str, tmp
 # -- beside an engine ------------------------------------------------------------------------------------
 
 
-def follow(engine: EngineProcess, recording: LiveRecording, until: Callable[[dict[str, object]], bool]) -> list[str]:
+def follow(engine: EngineProcess, recording: LiveRecording, until: Callable[[EngineState], bool]) -> list[str]:
     """What the parent process does while an engine runs; returns the alarms."""
     alarms: list[str] = []
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        state = engine.reader.status()
+        state = engine.reader.status() or EngineState()
         alarms += recording.look(state)
         if until(state):
             return alarms
@@ -302,11 +303,11 @@ def test_tagging_the_recording_of_a_live_run_gives_the_live_events_again(
         alarms = follow(
             engine,
             recording,
-            lambda state: not sender.is_alive() and state["samples"]["received"] and state["silent_s"] > 0.5,
+            lambda state: not sender.is_alive() and state.samples.received and state.silent_s > 0.5,
         )
-        samples = engine.reader.status()["samples"]
-        received = samples["received"]
-        assert samples["lost"] == samples["filled"] == 0
+        samples = engine.reader.status().samples
+        received = samples.received
+        assert samples.lost == samples.filled == 0
         engine.stop()
         recording.stop()
         assert recording.recorder.stop()
@@ -331,16 +332,16 @@ def test_a_disk_that_is_full_delays_the_event_table_and_nothing_else(small_disk:
     ):
         status = engine.reader.status
         with full(small_disk):
-            wait_until(lambda: "No space left on device" in status().get("alarm", ""), 30)
-            wait_until(lambda: status()["events"] > 5, 30)
+            wait_until(lambda: "No space left on device" in (status() or EngineState()).alarm, 30)
+            wait_until(lambda: status().events > 5, 30)
             assert not table.exists()
-        wait_until(lambda: status()["alarm"] == "", 30)
+        wait_until(lambda: status().alarm == "", 30)
         engine.stop()
         log = engine.reader.new_log()
-    full_words, well_words = (line["text"] for line in log if line["kind"] == "alarm")
+    full_words, well_words = (line.text for line in log if isinstance(line, AlarmLine))
     assert f"({table})" in full_words
     assert well_words == "the event table is written again, and whole"
-    happened = [(line["onset"], line["duration"]) for line in log if line["kind"] == "event"]
+    happened = [(line.onset, line.duration) for line in log if isinstance(line, EventLine)]
     assert [(e.onset, e.duration) for e in read_events(table)] == happened
 
 
@@ -350,7 +351,7 @@ def test_the_engine_killed_in_mid_run_loses_nothing_of_the_recording(tmp_path: P
     spec = EngineSpec(str(tmp_path / "drawn.rtbci"), {"name": name}, hold=True)
     with EngineProcess(spec) as engine, process(run_replay, Replay([RECORDING], name=name, speed=1)):
         recording = LiveRecording(tmp_path, engine)
-        follow(engine, recording, lambda state: state.get("recording_s", 0.0) > 3)
+        follow(engine, recording, lambda state: state.recording_s > 3)
         assert engine.process.pid is not None
         os.kill(engine.process.pid, signal.SIGKILL)
         wait_until(lambda: not engine.alive, 5)

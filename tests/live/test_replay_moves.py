@@ -19,6 +19,7 @@ import rtbci
 from rtbci.bundled import RECORDING
 from rtbci.engine.engine import Engine
 from rtbci.engine.session import EngineSpec
+from rtbci.monitor.messages import Command, EngineState, LogLine, ReplaySay, SeekLine, line
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.replay.playback import Playback
 from rtbci.replay.replay import Replay
@@ -48,11 +49,11 @@ class Live:
 
     def __init__(self, pipeline: Pipeline, name: str, wait_until: Wait) -> None:
         self.got: list[Chunk] = []
-        self.log: list[dict[str, Any]] = []
+        self.log: list[LogLine] = []
         self.engine = Engine(pipeline, EngineSpec("", {"name": name}), on_scores=self.got.append)
-        self.engine.publisher.log = lambda kind, **what: self.log.append({"kind": kind, **what})  # type: ignore[method-assign]
+        self.engine.publisher.log = lambda kind, **what: self.log.append(line(kind, **what))  # type: ignore[method-assign]
         self._wait_until = wait_until
-        self._asked: list[dict[str, Any]] = []
+        self._asked: list[Command] = []
 
     def run(self) -> None:
         self.engine.run(lambda: [self.engine.command(self._asked.pop(0)) for _ in list(self._asked)] and None)
@@ -60,16 +61,16 @@ class Live:
     def await_received(self, seconds: float) -> None:
         self._wait_until(lambda: self.engine.tally.received >= seconds * SFREQ, 60)
 
-    def say(self, line: str) -> dict[str, Any]:
+    def say(self, said: str) -> EngineState:
         """To the replay; returns the engine's state when it has followed."""
-        self._wait_until(lambda: self.engine.state().get("replay"), 20)
-        before = self.engine.state()["replay"]["move"]
-        self._asked.append({"do": "replay", "say": line})
-        self._wait_until(lambda: self.engine.state()["replay"]["move"] > before, 10)
+        self._wait_until(lambda: self.engine.state().replay, 20)
+        before = self.engine.state().replay.move
+        self._asked.append(ReplaySay(say=said))
+        self._wait_until(lambda: self.engine.state().replay.move > before, 10)
         return self.engine.state()
 
     def kinds(self) -> list[str]:
-        return [line["kind"] for line in self.log]
+        return [one.kind for one in self.log]
 
     @property
     def events(self) -> list[tuple[float, float, str]]:
@@ -80,8 +81,8 @@ class Live:
 def played(name: str, *lines: str, **options: Any) -> Iterator[Playback]:
     """A replay in a thread of ours; lines: what it is told before it begins."""
     playback = Replay([RECORDING], **{"name": name, **options}).playback()
-    for line in lines:
-        playback.transport.obey(line)
+    for one in lines:
+        playback.transport.obey(one)
     sender = threading.Thread(target=playback.play)
     sender.start()
     try:
@@ -117,27 +118,27 @@ def test_a_replay_that_is_paused_and_changes_its_speed_gives_the_answer_of_the_f
     recording = rtbci.open_recording(RECORDING)
     wanted = rtbci.tag(pipeline, recording)
     with played(name, "pause", speed=16.0, chunk=13), live(pipeline, name, wait_until) as running:
-        wait_until(lambda: running.engine.state().get("replay"), 20)
+        wait_until(lambda: running.engine.state().replay, 20)
         beside = Beside(name)
         running.say("resume")
         running.await_received(12)
-        assert running.say("pause")["state"] == "paused"
+        assert running.say("pause").state == "paused"
         received = running.engine.tally.received
         standing = time.monotonic()
         while time.monotonic() < standing + 2.5:
             state = running.engine.state()
-            assert (state["state"], state["staleness_s"]) == ("paused", 0.0)
+            assert (state.state, state.staleness_s) == ("paused", 0.0)
             assert running.engine.tally.received == received
             time.sleep(0.02)
-        assert running.say("resume")["state"] == "running"
+        assert running.say("resume").state == "running"
         running.await_received(30)
-        assert running.say("speed 4")["stream"]["speed"] == 4
+        assert running.say("speed 4").stream.speed == 4
         running.await_received(38)
         running.say("speed 32")
         running.await_received(recording.n_samples / SFREQ)
         wait_until(lambda: sum(map(len, running.got)) == len(wanted.scores), 10)
         time.sleep(0.2)
-        latency = running.engine.state()["latency_ms"]
+        latency = running.engine.state().latency_ms
     scores = Chunk.join(running.got)
     np.testing.assert_array_equal(scores.data, wanted.scores.data)
     np.testing.assert_array_equal(scores.valid, wanted.scores.valid)
@@ -148,7 +149,7 @@ def test_a_replay_that_is_paused_and_changes_its_speed_gives_the_answer_of_the_f
     assert not {"gap", "lost"} & set(running.kinds())
     during = running.kinds()[running.kinds().index("pause") :]
     assert "stale" not in during[: during.index("move")]
-    assert latency["p99"] < 1000
+    assert latency.p99 < 1000
     again = rtbci.open_recording(beside.write(tmp_path / "live.xdf"))
     np.testing.assert_allclose(again.times(), recording.times(), rtol=0, atol=1e-3)
     assert spans(rtbci.tag(pipeline, again).events) == running.events
@@ -219,14 +220,14 @@ def test_a_seek_closes_the_event_starts_afresh_and_goes_on_in_seconds_of_the_rec
         running.say("pause")
         before = running.engine.tally.received
         state = running.say("seek 40")
-        assert state["state"] == "paused"
-        assert state["replay"]["recorded_s"] == 40
-        assert state["recording_s"] == 40
+        assert state.state == "paused"
+        assert state.replay.recorded_s == 40
+        assert state.recording_s == 40
         running.say("resume")
         wait_until(lambda: running.engine.tally.received == before + 42 * SFREQ, 30)
         wait_until(lambda: sum(map(len, running.got)) == (before + 42 * SFREQ) * 128 // SFREQ // 8, 10)
-    (seek,) = [line for line in running.log if line["kind"] == "seek"]
-    assert (seek["from"], seek["to"]) == (round(before / SFREQ, 3), 40.0)
+    (seek,) = [one for one in running.log if isinstance(one, SeekLine)]
+    assert (seek.from_s, seek.to_s) == (round(before / SFREQ, 3), 40.0)
     assert running.engine.tally.gaps == 0
     # The answer is that of two recordings: what was played before, and what was played after.
     first, second = (_tagged(pipeline, part) for part in (slice(0, before), slice(40 * SFREQ, None)))
@@ -256,15 +257,15 @@ def test_an_engine_that_comes_in_a_pause_after_a_change_of_speed_knows_of_both(
     pipeline: Pipeline, name: str, wait_until: Wait
 ) -> None:
     with played(name, "speed 8", "pause"), live(pipeline, name, wait_until) as running:
-        wait_until(lambda: running.engine.state().get("replay"), 20)
+        wait_until(lambda: running.engine.state().replay, 20)
         until = time.monotonic() + 1.5
         while time.monotonic() < until:
             state = running.engine.state()
-            assert (state["state"], state["stream"]["speed"]) == ("paused", 8.0)
+            assert (state.state, state.stream.speed) == ("paused", 8.0)
             time.sleep(0.05)
         running.say("resume")
         running.await_received(20)
-        assert running.engine.state()["samples"]["lost"] == 0
+        assert running.engine.state().samples.lost == 0
     assert "gap" not in running.kinds()
 
 

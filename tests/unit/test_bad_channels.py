@@ -5,6 +5,7 @@ import pytest
 from cutting import INFO, PAIRS, SFREQ, eeg, make_pipeline
 
 from rtbci.engine.trust import trust_of
+from rtbci.monitor.messages import TrustState
 from rtbci.pipeline.config import SelectionConfig
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.bad_channels import Electrodes, MaskConfig
@@ -74,26 +75,26 @@ def test_the_state_says_what_is_masked_and_what_that_cost_when_it_was_measured()
     notes = {"scores": {"masked": [{"masked": n, "held_out_auroc": 0.9 - n / 10} for n in range(3)]}}
     live = make_pipeline(mask=MaskConfig(most=2)).start(INFO)
 
-    def trust(chunk: Chunk) -> dict[str, object]:
+    def trust(chunk: Chunk) -> TrustState:
         live.process(chunk)
         electrodes = live.find(Electrodes)
         assert electrodes is not None
         return trust_of(live, electrodes.bad, INFO.channels, notes)
 
-    assert trust(eeg(1000))["level"] == "full"
+    assert trust(eeg(1000)).level == "full"
     told = trust(spoilt(T3, 7.0, 0, 1000, 1000))
-    assert told == {
-        "level": "reduced", "bad": ["EEG T3-Ref"], "masked": ["F7-T7", "T7-P7"], "inputs": 4,
-        "auroc": 0.7, "auroc_whole": 0.9, "words": "2 of 4 channels masked; AUROC 0.70 so, 0.90 with all",
-    }  # fmt: skip
+    assert told == TrustState(
+        level="reduced", bad=("EEG T3-Ref",), masked=("F7-T7", "T7-P7"), inputs=4,
+        auroc=0.7, auroc_whole=0.9, words="2 of 4 channels masked; AUROC 0.70 so, 0.90 with all",
+    )  # fmt: skip
     chunk = spoilt(T3, 7.0, 0, 1000, 1000)
     chunk.data[:, T5] = 7.0
-    assert trust(chunk)["level"] == "none"
+    assert trust(chunk).level == "none"
 
 
 def test_a_network_that_never_learned_to_do_without_a_channel_goes_on_and_that_is_said() -> None:
     live, chunk = make_pipeline().start(INFO), spoilt(T3, 7.0)
     live.process(chunk)
     told = trust_of(live, {"EEG T3-Ref": "flat", "EEG O1-Ref": "mains"}, INFO.channels, {})
-    assert (told["level"], told["bad"], told["masked"]) == ("untested", ["EEG T3-Ref"], [])
-    assert "EEG T3-Ref is bad" in told["words"]
+    assert (told.level, told.bad, told.masked) == ("untested", ("EEG T3-Ref",), ())
+    assert "EEG T3-Ref is bad" in told.words

@@ -270,7 +270,7 @@ def test_notes_of_any_shape_leave_the_live_state_alone(notes: dict[str, Any]) ->
     live = make_pipeline(mask=MaskConfig(most=2)).start(INFO)
     live.process(eeg(4000))
     trust = trust_of(live, {}, INFO.channels, notes)
-    assert trust["level"] == "full"
+    assert trust.level == "full"
     assert _measured(notes, 1) == {}
 
 

@@ -20,7 +20,19 @@ from rtbci.cli.terminal import Terminal
 from rtbci.cli.terminal_view import TerminalView
 from rtbci.errors import ConfigError, RtbciError
 from rtbci.monitor import command_pipe
-from rtbci.monitor.messages import is_line, state_in
+from rtbci.monitor.messages import (
+    EngineState,
+    GapLine,
+    LatencyMs,
+    LostLine,
+    OtherLine,
+    Review,
+    SetThreshold,
+    StreamState,
+    read_command,
+    read_line,
+    read_state,
+)
 from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter, Slot
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.engine_marks import live_span
@@ -63,14 +75,15 @@ def _table(text: str) -> Table:
 
 def test_the_view_of_a_hostile_stream_is_text() -> None:
     name = HOSTILE.replace("\ud800", "")
-    state = {
-        "state": "running", "pipeline": name, "query": {"name": name}, "device": "cpu", "recording_s": 1.0, "rate_hz": None,
-        "stream": {"name": name, "hostname": name, "channels": 2, "sfreq": 256.0, "speed": 1.0}, "staleness_s": 0.1,
-        "latency_ms": {"p50": 1.0, "p99": 2.0, "max": 3.0}, "samples": {"received": 1, "filled": 0, "lost": 0},
-        "probability": {name: 0.5}, "filter_delay_s": 0.1,
-    }  # fmt: skip
+    state = EngineState(
+        state="running",
+        pipeline=name,
+        query={"name": name},
+        stream=StreamState(name=name, hostname=name, channels=2, sfreq=256.0, speed=1.0),
+        probability={name: 0.5},
+    )
     view = TerminalView(f"rtbci run · {name}")
-    view.note({"kind": "lost", "wall": 1.0, "reason": name})
+    view.note(LostLine(reason=name))
     assert shown(view.render(state)).count(r"\x1b[2J") >= 4
 
 
@@ -117,9 +130,9 @@ class Runs:
 def test_what_another_process_sends_is_a_command_or_none_and_never_runs(sent: bytes) -> None:
     theirs, ours = multiprocessing.Pipe()
     theirs.send_bytes(sent)
-    assert command_pipe.receive(ours) == {}
-    command_pipe.send(theirs, {"do": "threshold", "value": 0.5})
-    assert command_pipe.receive(ours) == {"do": "threshold", "value": 0.5}
+    assert command_pipe.receive(ours) is None
+    command_pipe.send(theirs, SetThreshold(value=0.5))
+    assert command_pipe.receive(ours) == SetThreshold(value=0.5)
     theirs.close()
     with pytest.raises(EOFError):
         command_pipe.receive(ours)
@@ -127,20 +140,73 @@ def test_what_another_process_sends_is_a_command_or_none_and_never_runs(sent: by
 
 def test_a_state_that_is_too_large_loses_its_largest_part_alone(tmp_path: Path) -> None:
     slot = Slot(tmp_path / "status", create=True)
-    slot.write({"state": "running", "life": 2, "quality": {f"channel {k}": "flat" for k in range(10_000)}})
-    assert slot.read() == {"state": "running", "life": 2}
+    slot.write(EngineState(state="running", life=2, quality={f"channel {k}": "flat" for k in range(10_000)}))
+    assert slot.read() == EngineState(state="running", life=2)
 
 
-def test_what_has_not_the_shape_of_a_state_or_a_line_is_passed_over() -> None:
-    assert state_in({"state": 3, "life": "1", "threshold": 0.5, "stream": {"name": "x"}, "new": 1}) == {
-        "threshold": 0.5,
-        "new": 1,
+def test_what_does_not_fit_a_state_is_dropped_and_the_rest_is_kept() -> None:
+    content = (
+        '{"state": 3, "life": "1", "threshold": 0.5, "stream": {"name": "x"}, "latency_ms": {"p50": 1, "p99": null}}'
+    )
+    state = read_state(content)
+    assert state == EngineState(threshold=0.5)
+    assert state is not None and state.model_fields_set == {"threshold"}
+    stream = StreamState(name="x", hostname="h", channels=2, sfreq=256.0, speed=1.0)
+    assert read_state(EngineState(stream=stream, life=2).to_json()) == EngineState(life=2)
+    assert read_state('{"new": 1}') is read_state("[]") is read_state("{") is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "", "3", "[]", "{", '{"wall": 1.0}', '{"kind": 3, "wall": 1.0}', '{"kind": "lost", "wall": 1.0}',
+        '{"kind": "lost", "reason": "x"}',
+        '{"kind": "threshold", "wall": 1.0, "value": NaN}', '{"kind": "threshold", "wall": 1.0, "value": 1%s}' % ("0" * 400),
+        '{"kind": "threshold", "wall": 1.0, "value": "0.5"}', '{"kind": "threshold", "wall": 1e12, "value": 0.5}',
+        '{"kind": "new", "wall": "x"}', "[" * 100_000,
+    ],
+)  # fmt: skip
+def test_what_is_no_line_of_a_log_is_dropped(line: str) -> None:
+    assert read_line(line) is None
+
+
+def test_a_line_of_a_newer_engine_is_kept_with_its_keys() -> None:
+    line = read_line('{"kind": "eclipse", "wall": 1.0, "text": "dark", "seconds": [1, null]}')
+    assert isinstance(line, OtherLine)
+    assert (line.kind, line.text) == ("eclipse", "dark")
+    assert json.loads(line.to_json()) == {"kind": "eclipse", "wall": 1.0, "text": "dark", "seconds": [1, None]}
+    known = read_line('{"kind": "lost", "wall": 1.0, "reason": "x", "since": 3}')
+    assert known == LostLine(wall=1.0, reason="x")
+
+
+def test_a_message_writes_what_it_was_made_with_and_nothing_else() -> None:
+    state = EngineState(state="waiting", wait_s=None, latency_ms=LatencyMs(p50=None, p99=None, max=None))
+    assert state.plain() == {
+        "state": "waiting",
+        "wait_s": None,
+        "latency_ms": {"p50": None, "p99": None, "max": None},
     }
-    assert state_in([]) == {}
-    assert is_line({"kind": "lost", "wall": 1.0, "reason": "x"})
-    assert not is_line({"kind": "lost", "wall": 1.0})
-    assert not is_line({"kind": "threshold", "wall": 1.0, "value": math.nan})
-    assert not is_line({"kind": "threshold", "wall": 1.0, "value": 10**400})
+    assert list(LostLine(reason="x").plain()) == ["kind", "wall", "reason"]
+
+
+def test_absurd_numbers_and_words_of_a_stream_are_written_without_an_error() -> None:
+    line = GapLine(wall=1.0, start=math.nan, end=1e300, n_missing=3, cause="\ud800", filled=True)
+    written = json.loads(line.to_json(), parse_constant=pytest.fail)
+    assert (written["start"], written["end"], written["cause"]) == (None, 1e300, r"\ud800")
+    assert read_line(line.to_json()) is None
+
+
+def test_a_command_out_of_bounds_is_none() -> None:
+    for content in (
+        '{"do": "threshold", "value": 1.5}',
+        '{"do": "threshold", "value": true}',
+        '{"do": "annotate", "label": "x", "onset": 1e11, "stamp": 1.0}',
+        '{"do": "annotate", "label": "x", "onset": 1.0, "stamp": 1.0, "duration": -1.0}',
+        '{"do": "review", "label": "x", "onset": 1.0, "verdict": "maybe"}',
+        '{"do": "dance"}',
+    ):
+        assert read_command(content) is None
+    assert read_command('{"do": "review", "label": "x", "onset": 1, "new": 1}') == Review(label="x", onset=1.0)
 
 
 def test_rings_of_any_stream_are_bounded(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from rtbci.cli import journal
 from rtbci.cli.journal import Journal
+from rtbci.monitor.messages import EngineState, LostLine, line
 
 
 def read(path: Path) -> list[dict[str, object]]:
@@ -15,11 +16,11 @@ def read(path: Path) -> list[dict[str, object]]:
 def test_lines_are_appended_with_the_wall_clock(tmp_path: Path) -> None:
     for n in range(2):
         log = Journal(tmp_path / "log")
-        log.write("gap", n_missing=n)
-        log.lines([{"kind": "lost", "wall": 5.0, "reason": "gone"}])
+        log.write(line("gap", start=1.0, end=2.0, n_missing=n, cause="x", filled=True))
+        log.lines([LostLine(wall=5.0, reason="gone")])
         log.close()
     lines = read(tmp_path / "log")
-    assert [line["kind"] for line in lines] == ["gap", "lost", "gap", "lost"]
+    assert [one["kind"] for one in lines] == ["gap", "lost", "gap", "lost"]
     assert abs(time.time() - float(str(lines[0]["wall"]))) < 10
     assert lines[1]["wall"] == 5.0
 
@@ -27,7 +28,7 @@ def test_lines_are_appended_with_the_wall_clock(tmp_path: Path) -> None:
 def test_a_full_file_is_turned_over_and_only_so_many_are_kept(tmp_path: Path) -> None:
     log = Journal(tmp_path / "log", max_bytes=1000, keep=3)
     for n in range(200):
-        log.write("x", n=n)
+        log.write(line("x", n=n))
     log.close()
     files = sorted(tmp_path.iterdir())
     assert [p.name for p in files] == ["log", "log.1", "log.2", "log.3"]
@@ -39,7 +40,7 @@ def test_a_full_file_is_turned_over_and_only_so_many_are_kept(tmp_path: Path) ->
 def test_the_state_is_written_once_a_minute(tmp_path: Path) -> None:
     log = Journal(tmp_path / "log")
     for _ in range(10):
-        log.state({"state": "running"})
+        log.state(EngineState(state="running"))
     log.close()
     assert len(read(tmp_path / "log")) == 1
 
@@ -50,14 +51,14 @@ def test_a_full_disk_raises_nothing_and_the_lost_lines_are_counted(
 ) -> None:
     monkeypatch.setattr(journal, "_RETRY_S", 0.0)
     log = Journal(small_disk / "log")
-    log.write("first")
+    log.write(line("first"))
     (small_disk / "ballast").write_bytes(bytes(60_000))
     for n in range(300):
-        log.write("x", n=n, filler="." * 100)
+        log.write(line("x", n=n, filler="." * 100))
     assert log.n_lost > 200
     (small_disk / "ballast").unlink()
     lost = log.n_lost
-    log.write("last")
+    log.write(line("last"))
     log.close()
     lines = [json.loads(line) for line in (small_disk / "log").read_text().splitlines() if line.endswith("}")]
     assert (lines[0]["kind"], lines[-1]["kind"]) == ("first", "last")

@@ -9,6 +9,7 @@ import pytest
 from disks import full
 
 from rtbci.monitor import shared_memory
+from rtbci.monitor.messages import EngineState, WarningLine
 from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter, monitor_folder, remove_monitor
 
 pytest.importorskip("fcntl", reason="needs the file locks of a POSIX system")
@@ -41,12 +42,12 @@ def test_weeks_of_log_are_read_whole_and_not_kept(tmp_path: Path, monkeypatch: p
     writer, reader = MonitorWriter(tmp_path), MonitorReader(tmp_path)
     heard: list[int] = []
     for n in range(400):
-        writer.log("warning", text=f"{n}")
+        writer.log(WarningLine(text=f"{n}"))
         if n % 25 == 0:
             while new := reader.new_log():
-                heard += [int(line["text"]) for line in new]
+                heard += [int(line.text) for line in new if isinstance(line, WarningLine)]
     while new := reader.new_log():
-        heard += [int(line["text"]) for line in new]
+        heard += [int(line.text) for line in new if isinstance(line, WarningLine)]
     assert heard == list(range(400))
     assert sum(path.stat().st_size for path in tmp_path.glob("log*")) < 5000
     writer.close()
@@ -60,9 +61,9 @@ def test_memory_that_is_scarce_shortens_the_rings_and_none_kills_nobody(small_di
     assert not list(small_disk.glob("*.part"))
     with full(small_disk):
         for n in range(200):
-            writer.log("warning", text=f"{n} " * 50)
-        writer.status({"state": "running"})
-        assert MonitorReader(small_disk).status() == {"state": "running"}
+            writer.log(WarningLine(text=f"{n} " * 50))
+        writer.status(EngineState(state="running"))
+        assert MonitorReader(small_disk).status() == EngineState(state="running")
     writer.close()
 
 

@@ -28,6 +28,7 @@ from rtbci.engine.start_gate import Hold
 from rtbci.monitor import command_pipe
 from rtbci.monitor.describe import describe as in_words
 from rtbci.monitor.layout import read_layout
+from rtbci.monitor.messages import EngineState, GapLine, Line, read_state
 from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter
 from rtbci.recordings.event_table import EventLog, read_events
 from rtbci.types import StreamInfo
@@ -40,8 +41,8 @@ def _monitor_seeds() -> list[bytes]:
     writer.open_rings(8.0, 2, 8.0, 2, 1.0, 1)
     assert writer.rings is not None
     writer.rings.signals.append(samples(np.arange(5.0)))
-    writer.status({"state": "running", "life": 1, "classes": ["a"], "stream": {"sfreq": 8.0, "speed": 1.0}})
-    writer.log("gap", start=1.0, end=2.0, n_missing=3, cause="x", filled=True)
+    writer.status(read_state(json.dumps(_STATE)) or EngineState())
+    writer.log(GapLine(start=1.0, end=2.0, n_missing=3, cause="x", filled=True))
     writer.close()
     layout = {
         "channels": ["a", "b"], "units": ["uV", ""], "sfreq": 8.0, "inputs": ["a"], "model_sfreq": 8.0, "montage": ["a"],
@@ -62,15 +63,15 @@ def monitor(data: bytes) -> None:
         folder.mkdir()
         writer = MonitorWriter(folder)
         writer.open_rings(8.0, 2, 8.0, 2, 1.0, 1)
-        writer.status({"state": "running", "life": 1})
+        writer.status(EngineState(state="running", life=1))
         writer.close()
     name = _MONITOR[data[0] % 4 if data else 0]
     kept = (folder / name).read_bytes() if (folder / name).exists() else None
     (folder / name).write_bytes(data[1:])
     try:
         reader = MonitorReader(folder)
-        assert isinstance(reader.status(), dict)
-        assert all(isinstance(line, dict) for line in reader.new_log())
+        assert isinstance(reader.status(), EngineState | None)
+        assert all(isinstance(line, Line) for line in reader.new_log())
         read_layout(folder, 1)
         if (rings := reader.rings(1)) is not None:
             rings.signals.since(0)
@@ -103,12 +104,12 @@ def state(data: bytes) -> None:
     folder.mkdir(exist_ok=True)
     content = struct.pack("<QI", 2, len(data)) + data
     (folder / "status").write_bytes(content.ljust(1 << 16, b"\0"))
-    told = MonitorReader(folder).status()
+    told = MonitorReader(folder).status() or EngineState()
     terminal = Terminal(file=io.StringIO(), width=120)
     terminal.print(TerminalView("fuzz").render(told))
     assert terminal.file.getvalue().replace("\n", "").isprintable()  # type: ignore[attr-defined]
-    sentence(told, 0.0)
-    facts(told)
+    sentence(told.plain(), 0.0)
+    facts(told.plain())
 
 
 _COMMANDS = (
@@ -133,8 +134,10 @@ def command(data: bytes) -> None:
     engine.publisher.table = EventLog(SCRATCH / "command.tsv")
     engine.session = SimpleNamespace(live=_live())
     engine.source = SimpleNamespace(replay=SimpleNamespace(say=lambda line: line.encode()))
-    engine.command(what)
-    json.dumps(engine.recording, allow_nan=False)
+    if what is not None:
+        engine.command(what)
+    if engine.recording is not None:
+        json.dumps(engine.recording.plain(), allow_nan=False)
     assert 0 <= _live().decision.threshold <= 1
     engine.publisher.finish(1.0)
     read_events(SCRATCH / "command.tsv")
@@ -169,7 +172,7 @@ def log(data: bytes) -> None:
     for line in lines:
         in_words(line)
         view.note(line)
-        book.take(line, None)
+        book.take(line.plain(), None)
     (folder / "journal").unlink(missing_ok=True)
     journal = Journal(folder / "journal")
     journal.lines(lines)

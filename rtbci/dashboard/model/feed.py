@@ -95,7 +95,7 @@ class Feed:
         if found := self.clock is None and self._find_origin():
             began = looks = True
         if looks and (self.clock is not None or self.life != 1):
-            self.log = self._reader.new_log()
+            self.log = [line.plain() for line in self._reader.new_log()]
             self._follow_moves()
         if found and self.clock is not None:
             self._place(self.clock)
@@ -116,7 +116,8 @@ class Feed:
         return self._tracks[name].history if name in self._tracks else None
 
     def _read_status(self, now: float) -> None:
-        state = self._reader.status()
+        told = self._reader.status()
+        state = told.plain() if told is not None else {}
         if state and state != self.state:
             self.state, self._changed_at = state, now
 
