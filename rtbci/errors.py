@@ -17,6 +17,10 @@ class ConfigError(RtbciError):
     """A configuration that is misspelt, incomplete or contradicts itself."""
 
 
+class PluginError(ConfigError):
+    """Code of the user's own that is not registered, not there, or does not keep its contract."""
+
+
 class RecordingError(RtbciError):
     """A recording that is missing, truncated, empty, or of a kind that cannot be read."""
 

@@ -1,7 +1,8 @@
-"""The words that every stage speaks: StreamInfo, Chunk, Gap, Event, Stage."""
+"""The words that every stage and every session speak: StreamInfo, Chunk, Stage, and the messages of a session."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -102,6 +103,128 @@ class Gap:
     cause: str
     filled: bool = False
     n_extra: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A decision: the event is confirmed (`closed` False, its duration so far), or over (`closed` True).
+
+    time: of the decision, in seconds of the recording; stamp: the same moment on the clock of the stream.
+    """
+
+    time: float
+    event: Event
+    closed: bool
+    stamp: float = math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """An answer of the network: `chunk` (n_hops, n_classes), stamped by the stream; at_s: in seconds of the recording."""
+
+    chunk: Chunk
+    at_s: Times
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """Samples as the stream brought them: its channels, its units, its stamps."""
+
+    chunk: Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the network saw: filtered and scaled, at the pipeline's rate (n_samples, n_inputs)."""
+
+    chunk: Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class SpanBegan:
+    """The first sample of a stretch that is seen without another stream between. speed: recorded seconds a second."""
+
+    stamp: float
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpanEnded:
+    """The last sample of a stretch; the stream's recording is so long by now."""
+
+    stamp: float
+    recording_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClockMoved:
+    """No sample is missing: what was due at `until` comes at `stamp`, and all else after it, at another speed perhaps."""
+
+    stamp: float
+    until: float
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class StalenessChanged:
+    """The answers became old ("stale"), or new again ("caught_up", after `seconds`).
+
+    age_s: of the newest sample; the oldest that it was, once caught up. stamp: on the local clock.
+    """
+
+    kind: str
+    age_s: float
+    seconds: float = 0.0
+    stamp: float = math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class TrustChanged:
+    """How far the answers can be trusted now: "full", "reduced", "none" or "untested"; which channels are masked."""
+
+    level: str
+    masked: tuple[str, ...]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorAnnotation:
+    """What a person noted: onset in seconds of the recording, `stamp` the same moment on the local clock."""
+
+    label: str
+    onset: float
+    duration: float
+    stamp: float
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorVerdict:
+    """A person's verdict on an event, by its label and onset: "confirmed", "rejected", or "" to take it back."""
+
+    label: str
+    onset: float
+    verdict: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """What a sink is told before a stream's messages.
+
+    stream: its name, rate, channels and units. pipeline: its name. classes: the columns of Scores; labels: those that
+    become events. inputs, sfreq: of what the network sees. hop_s: from one answer to the next. speed: recorded seconds a
+    second. begins_s: second of the recording of the next sample; None where only its stamp will tell.
+    """
+
+    stream: StreamInfo
+    pipeline: str
+    classes: tuple[str, ...]
+    labels: tuple[str, ...]
+    inputs: tuple[str, ...]
+    sfreq: float
+    hop_s: float
+    speed: float = 1.0
+    begins_s: float | None = None
 
 
 @runtime_checkable

@@ -18,17 +18,18 @@ from rich.console import Console
 
 from rtbci.bench.tagging import SFREQ, write_noise
 from rtbci.bundled import PIPELINE
-from rtbci.engine.process import EngineProcess, one_thread_each
+from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
+from rtbci.engine.threads import one_thread_each
 from rtbci.lsl.config import on_this_machine
 from rtbci.monitor.messages import EngineState, EventLine
 from rtbci.pipeline.pipeline import Pipeline
+from rtbci.pipeline.stream import StreamMessage, StreamSession
 from rtbci.provenance import print_json
 from rtbci.recordings.open import open_recording
 from rtbci.replay.faults import BadChannel, Faults
 from rtbci.replay.replay import RECONNECT_S, Replay, cut
-from rtbci.stages.gap_guard import GapGuard
-from rtbci.types import Chunk, Event, Gap, Times
+from rtbci.types import Chunk, Detection, Event, Scores, Times
 
 QUIET_S = 5.0
 WARM_MINUTES = 5
@@ -195,12 +196,18 @@ def _watch(
 
 
 @dataclass
-class Answer:
+class OfflineAnswer:
     """What a pipeline says of the very samples and stamps that a replay sends, without LSL."""
 
     events: list[Event] = field(default_factory=list)
     gaps: int = 0
     minutes: dict[int, list[float]] = field(default_factory=dict)  # sum of valid scores, and how many, for each minute
+
+    def on(self, message: StreamMessage) -> None:
+        if isinstance(message, Scores):
+            self.add(message.chunk, message.at_s)
+        elif isinstance(message, Detection) and message.closed:
+            self.events.append(message.event)
 
     def add(self, scores: Chunk, at: Times) -> None:
         for minute in np.unique(at // 60):
@@ -216,31 +223,20 @@ class Answer:
         return float(np.mean(means[-span:]) - np.mean(means[:span])) if means else 0.0
 
 
-def offline(replay: Replay, pipeline: Pipeline, told: Callable[[float], None] = lambda _: None) -> Answer:
+def offline(replay: Replay, pipeline: Pipeline, told: Callable[[float], None] = lambda _: None) -> OfflineAnswer:
     """The answer that the live one is held against. told: called with the seconds done."""
-    recording = open_recording(replay.files[0])
-    sfreq = recording.info.sfreq
-    live, guard = pipeline.start(recording.info), GapGuard(pipeline.config.gaps, sfreq)
-    answer, index = Answer(), 0
-    for piece in _pieces(replay, guard):
-        if isinstance(piece, Gap):
-            answer.gaps += 1
-            if not piece.filled:
-                index += piece.n_missing
-                answer.events += [d.event for d in live.decision.flush() if d.closed]
-                live.reset()
-            continue
-        scores = live.process(piece)
-        at = (index + np.searchsorted(piece.times, scores.times)) / sfreq
-        answer.add(scores, at)
-        answer.events += [d.event for d in live.decide(Chunk(scores.data, at, scores.valid)) if d.closed]
-        index += len(piece)
-        told(index / sfreq)
-    answer.events += [d.event for d in live.decision.flush() if d.closed]
+    session, answer = StreamSession(pipeline, open_recording(replay.files[0]).info), OfflineAnswer()
+    for chunk in _chunks(replay):
+        for message in session.samples(chunk):
+            answer.on(message)
+        told(session.recording_s)
+    for message in session.close():
+        answer.on(message)
+    answer.gaps = session.tally.gaps
     return answer
 
 
-def _pieces(replay: Replay, guard: GapGuard) -> Iterator[Chunk | Gap]:
+def _chunks(replay: Replay) -> Iterator[Chunk]:
     recording, faults, seed = open_recording(replay.files[0]), replay.faults, replay.seed
     blocks = ((chunk.data, chunk.times) for chunk in recording.chunks(round(10 * recording.info.sfreq)))
     packets = cut(blocks, faults.sizes(replay.chunk, seed))
@@ -248,11 +244,10 @@ def _pieces(replay: Replay, guard: GapGuard) -> Iterator[Chunk | Gap]:
     for packet in faults.lose(faults.bend(packets, seed), seed, RECONNECT_S):
         held.append(Chunk(packet.data, packet.stamps))
         if len(held) == 200:  # larger pieces go faster, and the law says that they change nothing
-            yield from guard.process(Chunk.join(held))
+            yield Chunk.join(held)
             held = []
     if held:
-        yield from guard.process(Chunk.join(held))
-    yield from guard.flush()
+        yield Chunk.join(held)
 
 
 def _event(line: EventLine) -> Event:

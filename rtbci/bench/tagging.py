@@ -66,7 +66,7 @@ def _minute_of_noise() -> tuple[bytes, bytes]:
 
 
 def _in_own_process(target: Any, *arguments: str) -> dict[str, Any]:
-    from rtbci.engine.process import one_thread_each
+    from rtbci.engine.threads import one_thread_each
 
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)

@@ -1,76 +1,108 @@
-"""The live loop: one thread from the inlet to the outlets, and the state that tells how it fares."""
+"""The live loop: one thread from the inlet to the sinks; it never stops for a stream that is away."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from pylsl import local_clock
 
-from rtbci.engine.moves import follow
-from rtbci.engine.notes import take_note
-from rtbci.engine.publisher import Publisher
-from rtbci.engine.session import EngineSpec, Latency, Session, Tally
+from rtbci.engine.notes import annotation_of, verdict_of
+from rtbci.engine.session import Connection, EngineSpec, Latency
+from rtbci.engine.sink_process import SinkProcess
+from rtbci.engine.sinks import Message, Sink, Sinks
 from rtbci.engine.staleness import Staleness
-from rtbci.engine.start_gate import Hold
+from rtbci.engine.start_gate import StartGate
 from rtbci.engine.status import state_of
+from rtbci.engine.trust import TrustWatch
 from rtbci.errors import StreamMismatch, StreamNotFound
 from rtbci.lsl.discovery import predicate
 from rtbci.lsl.marker_source import MarkerSource
+from rtbci.lsl.outlets import Outlets
 from rtbci.lsl.replay_link import Moved
 from rtbci.lsl.source import ClockJumped, Connected, Item, Lost, LslSource
 from rtbci.monitor.messages import (
+    AlarmLine,
     Annotate,
+    ClockLine,
     Command,
+    ConnectedLine,
     EngineState,
     Go,
+    LostLine,
+    MoveLine,
+    PauseLine,
+    ReconnectedLine,
     RecordingState,
+    RefusedLine,
     ReplaySay,
     Review,
+    SeekLine,
     SetThreshold,
+    StalledLine,
     Stop,
     TellRecording,
+    ThresholdLine,
+    WarningLine,
 )
+from rtbci.monitor.sink import MonitorSink
 from rtbci.pipeline.pipeline import Pipeline, check_rate
-from rtbci.stages.bad_channels import Electrodes
-from rtbci.stages.channel_quality import Quality
-from rtbci.stages.gap_guard import GapGuard
+from rtbci.pipeline.stream import StreamSession, Tally, session_info
+from rtbci.recordings.event_sink import EventTable
 from rtbci.text import one_line
-from rtbci.types import Chunk, Gap, StreamInfo
+from rtbci.types import Chunk, Detection, Gap, Scores, StreamInfo
 
 STATUS_EVERY_S = 0.1
 STALLED_S = 1.0  # a turn of the loop that takes longer is told
 
 
 class Engine:
-    """Reads one LSL stream, answers through a pipeline, and never stops for a stream that is away."""
+    """Reads one LSL stream, answers through a pipeline, and tells its sinks.
 
-    def __init__(self, pipeline: Pipeline, spec: EngineSpec, on_scores: Callable[[Chunk], None] | None = None) -> None:
-        """on_scores: called with every answer (its times are the stream's stamps), after it was published."""
+    Parameters
+    ----------
+    pipeline
+        What was learned.
+    spec
+        Which stream, and what is wanted of it.
+    sinks
+        Sinks of this process beside those of the spec; they run in the live thread.
+    """
+
+    def __init__(self, pipeline: Pipeline, spec: EngineSpec, sinks: Sequence[Sink] = ()) -> None:
         self.pipeline = pipeline
         self.spec = spec
         self.source = LslSource(spec.query, self._accept)
         self.markers = MarkerSource(spec.cues) if spec.cues else None
-        self.publisher = Publisher(pipeline, spec.monitor, spec.events)
-        self.tally = Tally()
-        self.latency = Latency()
-        self.stopping = False
-        self.hold = Hold()
-        self._on_scores = on_scores
-        self._poll: Callable[[], None] = lambda: None
-        self.session: Session | None = None
-        self.began = time.monotonic()
-        self._status_due = 0.0
-        self.newest_stamp = 0.0
-        self.furthest_s = 0.0  # seconds of the recording, before a replay was sent elsewhere
+        self.outlets = Outlets()
+        self.monitor = MonitorSink(Path(spec.monitor), pipeline) if spec.monitor else None
+        self.sinks = Sinks([self.outlets, *self._sinks_asked_for(), *sinks])
+        self.connection: Connection | None = None
+        self.gate = StartGate()
         self.staleness = Staleness()
-        self.probability: list[float] = []
+        self.latency = Latency()
+        self.tally = Tally()
+        self.probability: tuple[float, ...] = ()
+        self.n_events = 0
+        self.recording: RecordingState | None = None  # the recorder's, as the front end tells it
+        self.began = time.monotonic()
+        self.stopping = False
+        self._trust = TrustWatch(pipeline.notes)
+        self._poll: Callable[[], None] = lambda: None
+        self._status_due = 0.0
         self._cue_trouble = ""
-        self.recording: RecordingState | None = None  # the recorder's state, as the front end tells it
         self._warm_up()
 
-    # -- life ---------------------------------------------------------------------------------------------
+    def _sinks_asked_for(self) -> list[Sink]:
+        sinks: list[Sink] = [self.monitor] if self.monitor is not None else []
+        if self.spec.events:
+            sinks.append(EventTable(Path(self.spec.events)))
+        return [*sinks, *(SinkProcess(name) for name in self.spec.sinks)]
+
+    # -- the loop ---------------------------------------------------------------------------------------------
 
     def run(self, poll: Callable[[], None] | None = None) -> None:
         """Until `stop`. poll: called about ten times a second. Raises StreamNotFound, StreamMismatch at the start only."""
@@ -83,49 +115,34 @@ class Engine:
                 for item in items:
                     self._handle(item)
                 now = time.monotonic()
-                if now - turn > STALLED_S and self.session is not None:
-                    self.publisher.log("stalled", seconds=round(now - turn, 2))
+                if now - turn > STALLED_S and self.connection is not None:
+                    self._tell(StalledLine(seconds=round(now - turn, 2)))
                 turn = now
                 if now >= self._status_due:
                     self._status_due = now + STATUS_EVERY_S
                     self._give_up_waiting(now)
-                    self._turn()
+                    self._tend()
         finally:
             self.close()
-
-    def _turn(self) -> None:
-        self._poll()
-        self.publisher.tend()
-        if self.markers is not None and self.markers.trouble != self._cue_trouble:
-            self._cue_trouble = self.markers.trouble
-            self.publisher.log("warning", text=f"cues: {self._cue_trouble or 'are back'}")
-        self.publisher.state(self.state())
-
-    def _mind_age(self) -> None:
-        """Tell everybody when the answers become old, and when they are new again."""
-        turn = self.staleness.look(local_clock())
-        if turn is not None:
-            self.publisher.staleness(turn)
-            self._status_due = 0.0
 
     def stop(self) -> None:
         self.stopping = True
 
     def close(self) -> None:
-        """Decide what is open, finish the event table, release the stream. May be called twice."""
-        if self.session is not None:
-            for piece in self.session.guard.flush():
-                self.take(piece)
-            self.publisher.decided(self.session.live.decision.flush(), local_clock())
-            self.end_span()
-        duration_s = self.session.next_index / self.session.info.sfreq if self.session else 0.0
-        self.publisher.finish(max(duration_s, self.furthest_s))
+        """Decide what is open, close the sinks, release the stream. May be called twice."""
+        if self.connection is not None:
+            self._tell_all(self.connection.stream.close())
         self.source.close()
         if self.markers is not None:
             self.markers.close()
             self.markers = None
-        self.publisher.state(self.state())
-        self.publisher.close()
+        self._publish_state()
+        self.sinks.close()
+        self.monitor = None
+
+    def state(self) -> EngineState:
+        """What a front end shows and `--json` prints."""
+        return state_of(self)
 
     def command(self, what: Command) -> None:
         """One command of a front end."""
@@ -133,39 +150,43 @@ class Engine:
             case Stop():
                 self.stop()
             case Go():
-                self.hold.release()
-            case TellRecording():
-                self.recording = what.state
-            case ReplaySay() if self.source.replay is not None:
-                self.source.replay.say(one_line(what.say))
-            case SetThreshold() if self.session is not None:
-                self.session.live.decision.set_threshold(what.value)
-                self.publisher.log("threshold", value=what.value)
-            case Annotate() | Review():
-                take_note(what, self.publisher.table, self.publisher.outlets, self.publisher.log)
+                self.gate.open()
+            case TellRecording(state=state):
+                self.recording = state
+            case ReplaySay(say=say) if self.source.replay is not None:
+                self.source.replay.say(one_line(say))
+            case SetThreshold(value=value) if self.connection is not None:
+                self.connection.stream.live.decision.set_threshold(value)
+                self._tell(ThresholdLine(value=value))
+            case Annotate():
+                self._tell(annotation_of(what))
+            case Review():
+                self._tell(verdict_of(what))
+            case _:
+                pass  # for a replay or a stream that is not there
 
-    def _accept(self, info: StreamInfo) -> None:
-        """Raises StreamMismatch for a stream that this pipeline cannot take."""
-        check_rate(self.pipeline.config, self._with_unit(info))
-        self.pipeline.preprocessor(self._with_unit(info))
-        if self.spec.hold:
-            # The outlets are up and the stream is named: a recorder may begin before the first sample is taken.
-            self.publisher.bring_up_outlets(info)
-            self.hold.wait(info, self._turn, lambda: self.stopping)
+    def _tend(self) -> None:
+        """About ten times a second."""
+        self._poll()
+        for trouble in self.sinks.tend():
+            self._tell(AlarmLine(text=trouble))
+        if self.markers is not None and self.markers.trouble != self._cue_trouble:
+            self._cue_trouble = self.markers.trouble
+            self._tell(WarningLine(text=f"cues: {self._cue_trouble or 'are back'}"))
+        if self.connection is not None and (change := self._trust.changed(self.connection.stream)) is not None:
+            self._tell(change)
+        self._publish_state()
 
-    def _with_unit(self, info: StreamInfo) -> StreamInfo:
-        units = tuple(unit or self.spec.unit for unit in info.units)
-        return StreamInfo(info.name, info.sfreq, info.channels, units, info.type, info.source_id)
+    def _publish_state(self) -> None:
+        if self.monitor is not None:
+            self.monitor.state(self.state())
 
-    def _warm_up(self) -> None:
-        """Run once on noise, so that the first real sample does not pay for first calls."""
-        config = self.pipeline.config
-        info = StreamInfo("warm-up", config.sfreq, self.pipeline.channels, ("uV",) * len(self.pipeline.channels))
-        live = self.pipeline.start(info, self.spec.device)
-        noise = np.random.default_rng(0).normal(0, 20, (max(self.pipeline.hop, 8), len(info.channels)))
-        for k in range(40):
-            times = (np.arange(len(noise)) + k * len(noise)) / config.sfreq
-            live.decide(live.process(Chunk(noise.astype(np.float32), times)))
+    def _mind_age(self) -> None:
+        """Tell everybody when the answers become old, and when they are new again."""
+        change = self.staleness.look(local_clock())
+        if change is not None:
+            self._tell(change)
+            self._status_due = 0.0
 
     def _give_up_waiting(self, now: float) -> None:
         waited = now - self.began
@@ -178,153 +199,143 @@ class Engine:
     # -- what the source brings ---------------------------------------------------------------------------
 
     def _handle(self, item: Item) -> None:
-        if isinstance(item, Chunk):
-            self._samples(item)
-        elif isinstance(item, Connected):
-            self._connected(item)
-        elif isinstance(item, Lost):
-            self.publisher.log("lost", reason=item.reason)
-            self._status_due = 0.0
-        elif isinstance(item, ClockJumped):
-            self.publisher.log("clock", by_s=round(item.by_s, 6), offset_s=round(item.offset_s, 6))
-        elif isinstance(item, Moved):
-            follow(self, item)
+        match item:
+            case Chunk():
+                self._samples(item)
+            case Connected():
+                self._connected(item)
+            case Moved():
+                self._moved(item)
+            case Lost(reason=reason):
+                self._tell(LostLine(reason=reason))
+                self._status_due = 0.0
+            case ClockJumped(by_s=by_s, offset_s=offset_s):
+                self._tell(ClockLine(by_s=round(by_s, 6), offset_s=round(offset_s, 6)))
+            case _:
+                if self.connection is None:
+                    raise StreamMismatch(item.reason)
+                self._tell(RefusedLine(reason=item.reason))
+
+    def _samples(self, chunk: Chunk) -> None:
+        connection = self.connection
+        assert connection is not None
+        stream, arrived = connection.stream, self.source.pulled_at
+        connection.arrivals.append((arrived, len(chunk)))
+        self._note_age(stream, chunk)
+        for cue in self.markers.read() if self.markers is not None else ():
+            stream.cue(cue.time, cue.text)
+        for message in stream.samples(chunk, arrived if stream.speed else None):
+            self._tell(message)
+            if isinstance(message, Scores):
+                # Unpaced stamps are no times: there, samples are as old as their arrival.
+                since = float(message.chunk.times[-1]) if stream.speed else arrived
+                self.latency.add((local_clock() - since) * 1e3)
+                self.probability = tuple(message.chunk.data[-1].tolist())
+            elif isinstance(message, Gap) and not message.n_missing and not message.n_extra:
+                self.staleness.begin(message.end)  # the clock was reset
+
+    def _note_age(self, stream: StreamSession, chunk: Chunk) -> None:
+        newest, arrived = float(chunk.times[-1]), self.source.pulled_at
+        lasts_s = len(chunk) / (stream.info.sfreq * stream.speed) if stream.speed else 0.0
+        self.staleness.took(newest if stream.speed else arrived, arrived, lasts_s)
+        if lag_s := self.staleness.strange_lag_s():
+            side = f"{lag_s:.1f} s behind" if lag_s > 0 else f"{-lag_s:.1f} s ahead of"
+            self._tell(WarningLine(text=f"stamps are {side} this machine's clock; ages count from there"))
+
+    def _moved(self, moved: Moved) -> None:
+        """A replay stood still, goes on, changed its speed or went elsewhere.
+
+        A pause or another speed continues the same recording: nothing is reset, no gap is declared, the answer is that of
+        the file. A seek closes what is open, starts every stage afresh, and goes on in seconds of the recording.
+        """
+        connection, place = self.connection, moved.place
+        if connection is None:
+            return
+        stream = connection.stream
+        connection.arrivals.clear()
+        self.staleness.stand_still()
+        if not place.paused:
+            self.staleness.begin(max(local_clock(), place.stamp))
+        if place.seek or not moved.exact:
+            was_s = stream.recording_s
+            self._tell_all(stream.seek(place.recorded_s, place.speed))
+            self.sinks.begin(stream.about)
+            self._tell(SeekLine(from_s=round(was_s, 3), to_s=round(stream.recording_s, 3)))
+        elif place.paused:
+            stream.speed = place.speed
+            self._tell(PauseLine(recorded_s=place.recorded_s))
         else:
-            if self.session is None:
-                raise StreamMismatch(item.reason)
-            self.publisher.log("refused", reason=item.reason)
+            until = place.stamp - place.stalled_s
+            self._tell_all(stream.go_on(until, place.stamp, place.speed))
+            self._tell(MoveLine(until=until, since=place.stamp, speed=place.speed, recorded_s=place.recorded_s))
+
+    # -- a stream comes -----------------------------------------------------------------------------------
+
+    def _accept(self, info: StreamInfo) -> None:
+        """Raises StreamMismatch for a stream that this pipeline cannot take."""
+        check_rate(self.pipeline.config, self._with_unit(info))
+        self.pipeline.preprocessor(self._with_unit(info))
+        if self.spec.hold:
+            # The outlets are up and the stream is named: a recorder may begin before the first sample is taken.
+            self.outlets.begin(session_info(self.pipeline, info))
+            self.gate.wait(info, self._tend, lambda: self.stopping)
+
+    def _with_unit(self, info: StreamInfo) -> StreamInfo:
+        return replace(info, units=tuple(unit or self.spec.unit for unit in info.units))
 
     def _connected(self, found: Connected) -> None:
-        info = self._with_unit(found.info)
+        info, old = self._with_unit(found.info), self.connection
         self.staleness.begin(local_clock())
         if self.source.replay is not None and self.source.replay.is_paused:
             self.staleness.stand_still()
         if not found.clock.known:
-            self.publisher.log(
-                "warning", text=f"the clock of {found.hostname} does not answer; stamps are set by arrival"
-            )
-        again = self.session is not None
-        if again:
-            self.tally.reconnects += 1
-        old = self.session
-        if old is not None and (_shape(old.info), old.speed) == (_shape(info), found.speed):
-            # Whatever it calls itself now: its first stamp tells the guard how long it was away.
-            old.info, old.hostname, old.clock = info, found.hostname, found.clock
-            old.guard.connected_anew()
-            self.publisher.log("reconnected", stream=info.name, host=found.hostname)
+            self._tell(WarningLine(text=f"the clock of {found.hostname} does not answer; stamps are set by arrival"))
+        if old is not None and old.stream.is_like(info, found.speed):
+            # Whatever it calls itself now: its first stamp tells the gap guard how long it was away.
+            old.stream.connected_anew(info)
+            old.hostname, old.clock = found.hostname, found.clock
+            self._tell(ReconnectedLine(stream=info.name, host=found.hostname))
             return
-        config = self.pipeline.config
-        live = self.pipeline.start(info, self.spec.device)
-        if old is not None:
-            self.publisher.decided(old.live.decision.flush(), local_clock())
-            self.end_span()
-        guard = GapGuard(config.gaps, info.sfreq, found.speed or 1)
-        delay_s = self.pipeline.filter_delay_s(info.sfreq)["total"]
-        electrodes = live.find(Electrodes)  # judges for itself, where the pipeline masks what is bad
-        quality = Quality(info) if electrodes is None else electrodes.quality
-        self.session = Session(info, found.speed, guard, live, found.hostname, round(delay_s, 4), found.clock, quality)
-        if old is not None:
-            self.session.next_index = round(old.next_index * info.sfreq / old.info.sfreq)
-            self.session.away_since = self.newest_stamp
-        self.publisher.begin(self.session)
-        silent = [c for c, unit in zip(found.info.channels, found.info.units, strict=True) if not unit]
+        self._begin(found, info, old)
+        silent = sum(not unit for unit in found.info.units)
         if silent and not self.spec.unit:
-            self.publisher.log("warning", text=f"{len(silent)} channels name no unit; taken as microvolts")
-        self.publisher.log(
-            "connected", stream=info.name, host=found.hostname, sfreq=info.sfreq, channels=len(info.channels)
-        )
+            self._tell(WarningLine(text=f"{silent} channels name no unit; taken as microvolts"))
+        channels = len(info.channels)
+        self._tell(ConnectedLine(stream=info.name, host=found.hostname, sfreq=info.sfreq, channels=channels))
 
-    def _samples(self, chunk: Chunk) -> None:
-        assert self.session is not None
-        self.tally.received += len(chunk)
-        self.session.arrivals.append((self.source.pulled_at, len(chunk)))
-        if not self.session.begun:
-            self._begin_session(self.session, float(chunk.times[0]))
-        self.newest_stamp = float(chunk.times[-1])
-        self._note_age(self.session, len(chunk))
-        for piece in self.session.guard.process(chunk, self.source.pulled_at if self.session.speed else None):
-            self.take(piece)
-        self.publisher.signals(chunk)
+    def _begin(self, found: Connected, info: StreamInfo, old: Connection | None) -> None:
+        """A session for a stream that is the first, or has not the shape of the one before."""
+        begins_s, away_since = 0.0, None
+        if old is not None:
+            self.tally.reconnects += 1
+            self._tell_all(old.stream.close())
+            begins_s, away_since = old.stream.recording_s, old.stream.newest_stamp
+        stream = StreamSession(
+            self.pipeline, info, device=self.spec.device, speed=found.speed, begins_s=begins_s, away_since=away_since,
+            tally=self.tally,
+        )  # fmt: skip
+        delay_s = round(self.pipeline.filter_delay_s(info.sfreq)["total"], 4)
+        self.connection = Connection(stream, found.hostname, found.clock, delay_s)
+        self.sinks.begin(stream.about)
 
-    def _note_age(self, session: Session, n_samples: int) -> None:
-        """Unpaced stamps are no times: there, samples are as old as their arrival."""
-        arrived = self.source.pulled_at
-        lasts_s = n_samples / (session.info.sfreq * session.speed) if session.speed else 0.0
-        self.staleness.took(self.newest_stamp if session.speed else arrived, arrived, lasts_s)
-        if lag_s := self.staleness.strange_lag_s():
-            side = f"{lag_s:.1f} s behind" if lag_s > 0 else f"{-lag_s:.1f} s ahead of"
-            self.publisher.log("warning", text=f"stamps are {side} this machine's clock; ages count from there")
+    def _warm_up(self) -> None:
+        """Run once on noise, so that the first real sample does not pay for first calls."""
+        config = self.pipeline.config
+        info = StreamInfo("warm-up", config.sfreq, self.pipeline.channels, ("uV",) * len(self.pipeline.channels))
+        session = StreamSession(self.pipeline, info, device=self.spec.device)
+        noise = np.random.default_rng(0).normal(0, 20, (max(self.pipeline.hop, 8), len(info.channels)))
+        for k in range(40):
+            times = (np.arange(len(noise)) + k * len(noise)) / config.sfreq
+            for _ in session.samples(Chunk(noise.astype(np.float32), times)):
+                pass
 
-    def _begin_session(self, session: Session, stamp: float) -> None:
-        """Its first sample is here: account for the time since the stream's last life, and tell where this one begins."""
-        session.begun = True
-        if session.away_since is not None:
-            n_missing = round((stamp - session.away_since) * session.info.sfreq * (session.speed or 1)) - 1
-            self.take(Gap(session.away_since, stamp, max(0, n_missing), "the stream was away"))
-        self.publisher.span("begin", stamp, speed=session.speed or 1.0)
+    # -- telling ------------------------------------------------------------------------------------------
 
-    def end_span(self) -> None:
-        if self.session is not None and self.session.begun:
-            self.session.begun = False
-            self.publisher.span("end", self.newest_stamp)
+    def _tell(self, message: Message) -> None:
+        if isinstance(message, Detection):
+            self.n_events += message.closed
+        self.sinks.tell(message)
 
-    def take(self, piece: Chunk | Gap) -> None:
-        assert self.session is not None
-        if isinstance(piece, Chunk):
-            self._answer(piece)
-            return
-        self.publisher.gap(piece, self.session)
-        self.tally.gaps += 1
-        self.tally.extra += piece.n_extra
-        if not piece.n_missing and not piece.n_extra:
-            self.staleness.begin(piece.end)  # the clock was reset
-        if piece.filled:
-            self.tally.filled += piece.n_missing
-            return
-        self.tally.lost += piece.n_missing
-        self.session.next_index += piece.n_missing
-        self.publisher.decided(self.session.live.decision.flush(), piece.start)
-        self.session.live.reset()
-
-    def _answer(self, chunk: Chunk) -> None:
-        """Samples on the grid to a published answer; all else comes after."""
-        session = self.session
-        assert session is not None
-        for cue in self.markers.read() if self.markers is not None else ():
-            session.live.cue(cue.time, cue.text)
-        scores = session.live.process(chunk)
-        if len(scores):
-            self.publisher.scores(scores)
-            since = float(scores.times[-1]) if session.speed else self.source.pulled_at
-            self.latency.add((local_clock() - since) * 1e3)
-            self._decide(scores, chunk)
-        if self.markers is not None:
-            for answer in session.live.answers():
-                self.publisher.cue(answer)
-        session.next_index += len(chunk)
-        if session.live.find(Electrodes) is None:
-            session.quality.process(chunk)
-        self.publisher.shown(session.live.seen, scores)
-        if self._on_scores is not None and len(scores):
-            self._on_scores(scores)
-
-    def _decide(self, scores: Chunk, chunk: Chunk) -> None:
-        """Decide in seconds of the recording, so that the events are those of the file to the bit."""
-        session = self.session
-        assert session is not None
-        index = np.searchsorted(chunk.times, scores.times).astype(np.float64) + session.next_index
-        found = session.live.decide(Chunk(scores.data, index / session.info.sfreq, scores.valid))
-        self.probability = scores.data[-1].tolist()
-        self.tally.invalid_hops += int(len(scores) - np.count_nonzero(scores.valid))
-        if found:
-            self.publisher.decided(found, float(scores.times[-1]))
-
-    # -- what the others see --------------------------------------------------------------------------------
-
-    def state(self) -> EngineState:
-        """What a front end shows and `--json` prints."""
-        return state_of(self)
-
-
-def _shape(info: StreamInfo) -> tuple[object, ...]:
-    return info.sfreq, info.channels, info.units
+    def _tell_all(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            self._tell(message)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtbci.engine.session import EngineSpec
+from rtbci.engine.threads import one_thread_each
 from rtbci.errors import RtbciError
 from rtbci.lsl.config import watchful_lsl
 from rtbci.monitor import command_pipe
@@ -124,16 +122,3 @@ class EngineProcess:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-@contextmanager
-def one_thread_each() -> Iterator[None]:
-    """A process started inside takes one thread for its matrix products: live chunks are too small to share out."""
-    names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
 
+from rtbci.types import StalenessChanged
+
 STALE_S = 0.7  # so that a front end knows within a second
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """kind: "stale", or "caught_up" after `seconds`. age_s: of the newest sample; the oldest that was, once caught up."""
-
-    kind: str
-    age_s: float
-    seconds: float = 0.0
 
 
 class Staleness:
@@ -76,17 +68,17 @@ class Staleness:
     def is_stale(self, now: float) -> bool:
         return self.age_s(now) > self.limit_s
 
-    def look(self, now: float) -> Turn | None:
+    def look(self, now: float) -> StalenessChanged | None:
         """Whether it became stale, or has caught up, since the last look."""
         age = self.age_s(now)
         self._oldest = max(self._oldest, age)
         if self.since is None and age > self.limit_s:
             self.since = now
-            return Turn("stale", age)
+            return StalenessChanged("stale", age, 0.0, now)
         if self.since is not None and age <= self.limit_s:
-            turn = Turn("caught_up", self._oldest, now - self.since)
+            change = StalenessChanged("caught_up", self._oldest, now - self.since, now)
             self.since = None
-            return turn
+            return change
         if self.since is None:
             self._oldest = 0.0
         return None

@@ -7,10 +7,30 @@ from typing import Any
 from rtbci.config import Number, fits
 from rtbci.monitor.messages import TrustState
 from rtbci.pipeline.pipeline import LivePipeline
+from rtbci.pipeline.stream import StreamSession
 from rtbci.stages.bad_channels import MASKED, Mask
 from rtbci.stages.montage import Montage
+from rtbci.types import TrustChanged
 
 Json = dict[str, Any]  # a pipeline's notes: of any shape, a stranger wrote them
+
+
+class TrustWatch:
+    """Tells when the trust in a stream's answers changes."""
+
+    def __init__(self, notes: Json) -> None:
+        """notes: the pipeline's."""
+        self._notes = notes
+        self._told: tuple[str, tuple[str, ...]] = ("full", ())
+
+    def changed(self, stream: StreamSession) -> TrustChanged | None:
+        """What is new since the last call; None where nothing is."""
+        trust = trust_of(stream.live, stream.quality.bad(), stream.info.channels, self._notes)
+        now = trust.level, trust.masked
+        if now == self._told:
+            return None
+        self._told = now
+        return TrustChanged(trust.level, trust.masked, trust.words)
 
 
 def trust_of(live: LivePipeline, bad: dict[str, str], channels: tuple[str, ...], notes: Json) -> TrustState:

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from rtbci.pipeline.pipeline import LivePipeline, Pipeline
+from rtbci.pipeline.pipeline import Pipeline
+from rtbci.pipeline.stream import StreamMessage, StreamSession
 from rtbci.recordings.event_table import write_events
 from rtbci.recordings.recording import Recording
-from rtbci.stages.cues import Answer, table
-from rtbci.stages.decision import Detection
-from rtbci.stages.gap_guard import GapGuard
-from rtbci.types import Chunk, Event, Gap
+from rtbci.stages.cues import CueAnswer, table
+from rtbci.types import Chunk, Detection, Event, Scores
 
 PIECE_S = 30.0
 
@@ -33,53 +32,39 @@ class Tagged:
     events: tuple[Event, ...]
     confirmed: tuple[float, ...]
     classes: tuple[str, ...]
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[CueAnswer, ...] = ()
 
 
 def tag(
     pipeline: Pipeline, recording: Recording, *, device: str = "cpu", progress: Callable[[float], None] | None = None
 ) -> Tagged:
     """Tag a recording. progress: called with the seconds done. Raises StreamMismatch where it does not fit."""
-    live = pipeline.start(recording.info, device, offline=True)
+    session = StreamSession(pipeline, recording.info, device=device, stamped=recording.stamps is not None, offline=True)
     for annotation in recording.annotations:
-        live.cue(annotation.onset, annotation.label)
-    scores: list[Chunk] = []
+        session.cue(annotation.onset, annotation.label)
+    scores = [Chunk.empty(len(pipeline.classes))]
     found: list[Detection] = []
-    for chunk in _on_a_grid(pipeline, recording, live, found):
-        answer = live.process(chunk)
-        scores.append(answer)
-        found += live.decide(answer)
-        if progress and len(chunk):
-            progress(float(chunk.times[-1]))
-    rest, last = live.flush()
-    found += last
-    scores += [rest] if len(rest) else []
+    answers: list[CueAnswer] = []
+    for message in _messages(session, recording, progress):
+        if isinstance(message, Scores):
+            scores.append(Chunk(message.chunk.data, message.at_s, message.chunk.valid))
+        elif isinstance(message, Detection):
+            found.append(message)
+        elif isinstance(message, CueAnswer):
+            answers.append(message)
     closed = tuple(d.event for d in found if d.closed)
     confirmed = tuple(d.time for d in found if not d.closed)
-    whole = Chunk.join(scores or [Chunk.empty(len(pipeline.classes))])
-    return Tagged(whole, closed, confirmed, pipeline.classes, tuple(live.answers()))
+    return Tagged(Chunk.join(scores), closed, confirmed, pipeline.classes, tuple(answers))
 
 
-def _on_a_grid(pipeline: Pipeline, recording: Recording, live: LivePipeline, found: list[Detection]) -> Iterator[Chunk]:
-    """The recording's samples; where its stamps are real ones, through the gap guard, as live."""
-    piece = max(1, round(PIECE_S * recording.info.sfreq))
-    if recording.stamps is None:
-        yield from recording.chunks(piece)
-        return
-    guard = GapGuard(pipeline.config.gaps, recording.info.sfreq)
-    index = 0
-    pieces = [item for chunk in recording.chunks(piece) for item in guard.process(chunk)] + list(guard.flush())
-    for item in pieces:
-        if isinstance(item, Gap):
-            if not item.filled:
-                index += item.n_missing
-                found += live.decision.flush()
-                live.reset()
-            continue
-        times = np.arange(len(item), dtype=np.float64)
-        times = (times + index) / recording.info.sfreq
-        index += len(item)
-        yield Chunk(item.data, times, item.valid)
+def _messages(
+    session: StreamSession, recording: Recording, progress: Callable[[float], None] | None
+) -> Iterator[StreamMessage]:
+    for chunk in recording.chunks(max(1, round(PIECE_S * recording.info.sfreq))):
+        yield from session.samples(chunk)
+        if progress:
+            progress(session.recording_s)
+    yield from session.close()
 
 
 def write_tagged(result: Tagged, recording: Recording, folder: Path) -> tuple[Path, Path]:

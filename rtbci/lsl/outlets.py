@@ -1,64 +1,107 @@
-"""LSL outlets of the answer: one channel a class, stamped hop by hop; and a Markers stream of events."""
+"""Sink: LSL outlets of the answer: one channel a class, stamped hop by hop; and a Markers stream of events."""
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
 import pylsl
 
-from rtbci.stages.decision import Detection
+from rtbci.stages.cues import CueAnswer
 from rtbci.text import json_text
-from rtbci.types import Chunk, StreamInfo
+from rtbci.types import (
+    Chunk,
+    ClockMoved,
+    Detection,
+    Gap,
+    OperatorAnnotation,
+    Scores,
+    SessionInfo,
+    SpanBegan,
+    SpanEnded,
+    StalenessChanged,
+)
 
 GRACE_S = 0.2  # an outlet that goes away takes along what it has not yet sent
 
 
 class Outlets:
-    """`<stream>-probability` and `<stream>-events`, which carry the pipeline's name and classes in their description."""
+    """`<stream>-probability` and `<stream>-events`, which carry the pipeline's name and classes in their description.
 
-    def __init__(self, stream: StreamInfo, pipeline: str, classes: tuple[str, ...], rate_hz: float) -> None:
-        about = pylsl.StreamInfo(
-            f"{stream.name}-probability", "Probability", len(classes), rate_hz, "float32",
-            f"rtbci-{stream.source_id or stream.name}-{pipeline}-probability",
-        )  # fmt: skip
-        channels = about.desc().append_child("channels")
-        for name in classes:
-            channel = channels.append_child("channel")
-            for key, value in (("label", name), ("unit", "probability"), ("type", "Probability")):
-                channel.append_child_value(key, value)
-        _sign(about, stream, pipeline)
-        self._probability = pylsl.StreamOutlet(about)
-        about = pylsl.StreamInfo(
-            f"{stream.name}-events", "Markers", 1, 0, "string",
-            f"rtbci-{stream.source_id or stream.name}-{pipeline}-events",
-        )  # fmt: skip
-        _sign(about, stream, pipeline)
-        self._events = pylsl.StreamOutlet(about)
+    They are made for the first stream, and stay while it is away. Markers are JSON: decisions, answers to cues, a person's
+    annotations, and what of the stream the engine saw, for those who read a recording of both
+    (rtbci/recordings/engine_marks.py): "begin" with its first sample (speed: seconds of the recording a second of its
+    stamps), "gap" (start, end: stamps of the samples around it), "move" (until: where the stamps' clock was when a replay
+    came to stand; speed: from `stamp` on), "end" with its last.
+    """
+
+    trouble = recovered = ""
+
+    def __init__(self) -> None:
+        self._probability: pylsl.StreamOutlet | None = None
+        self._events: pylsl.StreamOutlet | None = None
+        self._classes: tuple[str, ...] = ()
 
     @property
     def source_ids(self) -> list[str]:
-        """By which a recorder finds both."""
-        return [outlet.get_info().source_id() for outlet in (self._probability, self._events)]
+        """By which a recorder finds both; none before there was a stream."""
+        return [outlet.get_info().source_id() for outlet in (self._probability, self._events) if outlet is not None]
 
-    def span(self, state: str, stamp: float, **about: float) -> None:
-        """What of the stream the engine saw, for those who read a recording of both (rtbci/recordings/engine_marks.py):
+    def begin(self, session: SessionInfo) -> None:
+        if self._probability is None:
+            self._classes = session.classes
+            self._probability = pylsl.StreamOutlet(_probability_info(session))
+            self._events = pylsl.StreamOutlet(_info(session, "events", "Markers", 1, 0, "string"))
 
-        "begin" with its first sample (speed: seconds of the recording a second of its stamps), "gap" (start, end: stamps of
-        the samples around it), "move" (until: where the stamps' clock was when a replay came to stand; speed: from `stamp`
-        on), "end" with its last.
-        """
-        self.marker({"label": "rtbci", "state": state, "stamp": stamp, **about}, stamp)
+    def on(self, message: object) -> None:
+        match message:
+            case Scores(chunk=chunk):
+                self._scores(chunk)
+            case Detection():
+                self._detection(message)
+            case CueAnswer():
+                self._cue(message)
+            case Gap() if message.n_missing:
+                self._span("gap", message.end, start=message.start, end=message.end)
+            case SpanBegan(stamp=stamp, speed=speed):
+                self._span("begin", stamp, speed=speed)
+            case SpanEnded(stamp=stamp):
+                self._span("end", stamp)
+            case ClockMoved(stamp=stamp, until=until, speed=speed):
+                self._span("move", stamp, until=until, speed=speed)
+            case StalenessChanged():
+                about = {"age_s": round(message.age_s, 3), "seconds": round(message.seconds, 3)}
+                self.marker({"label": "rtbci", "state": message.kind, **about}, message.stamp)
+            case OperatorAnnotation():
+                about = {"onset_s": message.onset, "duration_s": message.duration}
+                self.marker({"label": message.label, "state": "annotation", **about}, message.stamp)
 
-    def scores(self, scores: Chunk) -> None:
+    def tend(self) -> None:
+        """Nothing waits."""
+
+    def close(self) -> None:
+        """Take both off the network, once their last words are on the way."""
+        outlets = [outlet for outlet in (self._probability, self._events) if outlet is not None]
+        if any(outlet.have_consumers() for outlet in outlets):
+            time.sleep(GRACE_S)
+        self._probability = self._events = None
+
+    def marker(self, about: dict[str, Any], stamp: float) -> None:
+        """One JSON object on the Markers stream."""
+        if self._events is not None:
+            self._events.push_sample([json_text(about)], stamp)
+
+    def _scores(self, scores: Chunk) -> None:
         """Publish every hop with its own stamp."""
+        assert self._probability is not None
         if len(scores) == 1:
             self._probability.push_sample(scores.data[0], float(scores.times[0]))
-        elif len(scores):
+        else:
             self._probability.push_chunk(scores.data, scores.times.tolist())
 
-    def detection(self, found: Detection, stamp: float) -> None:
-        """One JSON line: what, when (seconds of the recording), how sure; stamped when it was decided."""
+    def _detection(self, found: Detection) -> None:
+        """What, when (seconds of the recording), how sure; stamped when it was decided."""
         event = found.event
         about = {
             "label": event.label,
@@ -67,21 +110,36 @@ class Outlets:
             "duration_s": event.duration,
             "confidence": round(event.confidence, 6),
         }
-        self.marker(about, stamp)
+        self.marker(about, found.stamp)
 
-    def close(self) -> None:
-        """Take both off the network, once their last words are on the way."""
-        if self._probability.have_consumers() or self._events.have_consumers():
-            time.sleep(GRACE_S)
-        del self._probability, self._events
+    def _cue(self, answer: CueAnswer) -> None:
+        """What the window behind a cue gave."""
+        about: dict[str, Any] = {"cue": answer.cue.text, "cue_stamp": answer.cue.time, "valid": answer.valid}
+        if answer.probabilities:
+            about["probabilities"] = dict(zip(self._classes, answer.probabilities, strict=True))
+        self.marker(about, answer.time if math.isfinite(answer.time) else answer.cue.time)
 
-    def marker(self, about: dict[str, Any], stamp: float) -> None:
-        self._events.push_sample([json_text(about)], stamp)
+    def _span(self, state: str, stamp: float, **about: float) -> None:
+        self.marker({"label": "rtbci", "state": state, "stamp": stamp, **about}, stamp)
 
 
-def _sign(about: Any, stream: StreamInfo, pipeline: str) -> None:
+def _probability_info(session: SessionInfo) -> pylsl.StreamInfo:
+    about = _info(session, "probability", "Probability", len(session.classes), 1 / session.hop_s, "float32")
+    channels = about.desc().append_child("channels")
+    for name in session.classes:
+        channel = channels.append_child("channel")
+        for key, value in (("label", name), ("unit", "probability"), ("type", "Probability")):
+            channel.append_child_value(key, value)
+    return about
+
+
+def _info(session: SessionInfo, what: str, kind: str, n_channels: int, rate_hz: float, values: str) -> pylsl.StreamInfo:
+    stream = session.stream
+    source_id = f"rtbci-{stream.source_id or stream.name}-{session.pipeline}-{what}"
+    about = pylsl.StreamInfo(f"{stream.name}-{what}", kind, n_channels, rate_hz, values, source_id)
     desc = about.desc()
     desc.append_child_value("manufacturer", "rtbci")
-    desc.append_child_value("pipeline", pipeline)
+    desc.append_child_value("pipeline", session.pipeline)
     desc.append_child_value("input", stream.name)
     desc.append_child_value("input_source_id", stream.source_id)
+    return about

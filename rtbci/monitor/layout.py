@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import model_validator
 
 from rtbci.monitor.messages import Message, Number, Pace, Rate, Texts, read, within
-from rtbci.types import StreamInfo
+from rtbci.types import SessionInfo
 
 if TYPE_CHECKING:
     from rtbci.pipeline.pipeline import Pipeline
@@ -44,25 +44,23 @@ class Layout(Message):
         return self
 
 
-def layout_of(
-    info: StreamInfo, speed: float, pipeline: Pipeline, labels: tuple[str, ...], begins_s: float | None = None
-) -> Layout:
-    """labels: the classes that the decision watches."""
-    config = pipeline.config
+def layout_of(session: SessionInfo, pipeline: Pipeline) -> Layout:
+    """The layout of a session's rings."""
+    config, stream = pipeline.config, session.stream
     chosen = config.selection
     return Layout(
-        channels=info.channels,
-        units=info.units,
-        sfreq=info.sfreq,
-        inputs=config.montage.channels if chosen is None else chosen.channels,
+        channels=stream.channels,
+        units=stream.units,
+        sfreq=stream.sfreq,
+        inputs=session.inputs,
         model_sfreq=config.sfreq,
         montage=config.montage.channels,
         classes=pipeline.classes,
-        labels=tuple(labels),
-        hop_s=pipeline.hop_s,
-        speed=speed,
+        labels=session.labels,
+        hop_s=session.hop_s,
+        speed=session.speed,
         scaled=config.scaling.kind != "none",
-        begins_s=begins_s,
+        begins_s=session.begins_s,
         weights=() if chosen is None else tuple(max(row, default=1.0) for row in chosen.probabilities),
     )
 

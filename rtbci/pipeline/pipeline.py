@@ -16,12 +16,12 @@ from rtbci.pipeline.config import PipelineConfig
 from rtbci.stages import filters, scaling
 from rtbci.stages.bad_channels import Electrodes, Mask
 from rtbci.stages.buffers import Framer
-from rtbci.stages.cues import Answer, Cue, CueTagger
-from rtbci.stages.decision import Decision, Detection
+from rtbci.stages.cues import Cue, CueAnswer, CueTagger
+from rtbci.stages.decision import Decision
 from rtbci.stages.montage import Montage, Pick
 from rtbci.stages.network import Judge, Tagger, WholeTagger, WindowTagger
 from rtbci.stages.scaling import ConstantScaling, NoScaling, RunningScaling
-from rtbci.types import Chunk, Stage, StreamInfo
+from rtbci.types import Chunk, Detection, Stage, StreamInfo
 
 if TYPE_CHECKING:
     from rtbci.models.network import Network
@@ -237,7 +237,7 @@ class LivePipeline:
         self.n_inputs = n_inputs
         self.decision = decision
         self.cues = cues
-        self._answers: list[Answer] = []
+        self._answers: list[CueAnswer] = []
         self.device = device
         self.stage_us = dict.fromkeys((name for name, _ in stages), 0.0)
         self.seen = Chunk.empty(n_inputs)  # what the network saw of the last chunk
@@ -263,7 +263,7 @@ class LivePipeline:
         """A marker of the stream, on the clock of its samples. Whether the pipeline takes it as a cue."""
         return self.cues is not None and self.cues.tell(Cue(time, text))
 
-    def answers(self) -> list[Answer]:
+    def answers(self) -> list[CueAnswer]:
         """What was answered to cues since the last call."""
         answers, self._answers = self._answers, []
         return answers
@@ -272,13 +272,26 @@ class LivePipeline:
         """What the probabilities mean: events confirmed and closed."""
         return self.decision.process(scores)
 
-    def flush(self) -> tuple[Chunk, list[Detection]]:
-        """The end of the recording or stream: what a whole-recording network held back, and events that were open."""
+    @property
+    def answers_at_once(self) -> bool:
+        """False for a network that must see the future: it answers in `held_back`."""
+        return not isinstance(self.stages[-1][1], WholeTagger)
+
+    def held_back(self) -> Chunk:
+        """What a network that must see the future says of the samples since the last reset; empty for all others."""
         tagger = self.stages[-1][1]
-        scores = tagger.flush() if isinstance(tagger, WholeTagger) else Chunk.empty(0)
-        found = self.decide(scores) if len(scores) else []
+        return tagger.flush() if isinstance(tagger, WholeTagger) else Chunk.empty(0)
+
+    def end_cues(self) -> None:
+        """The end of the stream: cues whose window is not full are answered as missed."""
         if self.cues is not None:
             self._answers += self.cues.flush()
+
+    def flush(self) -> tuple[Chunk, list[Detection]]:
+        """The end of the recording or stream: what a whole-recording network held back, and events that were open."""
+        scores = self.held_back()
+        found = self.decide(scores) if len(scores) else []
+        self.end_cues()
         return scores, found + self.decision.flush()
 
     def reset(self) -> None:

@@ -25,7 +25,7 @@ class Cue:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CueAnswer:
     """What the network says of the window behind a cue; `time` is that of the window's last sample.
 
     valid: False where a sample was filled in. No probabilities, and no time (NaN), where samples of the window are
@@ -64,7 +64,7 @@ class CueTagger:
         self._open.append(cue)
         return True
 
-    def process(self, chunk: Chunk) -> list[Answer]:
+    def process(self, chunk: Chunk) -> list[CueAnswer]:
         """Scaled samples in; the answers that are due, in order of their windows."""
         if len(chunk):
             self._held.append(Chunk(chunk.data.copy(), chunk.times.copy(), chunk.valid.copy()))
@@ -79,12 +79,12 @@ class CueTagger:
             self._n_held -= len(self._held.popleft())
         return sorted(answers, key=lambda answer: answer.cue.time)
 
-    def flush(self) -> list[Answer]:
+    def flush(self) -> list[CueAnswer]:
         """The end of the stream: cues whose window is not full have no answer."""
         waiting, self._open = self._open, []
         return [missed(cue) for cue in sorted(waiting, key=lambda cue: cue.time)]
 
-    def _answer(self, cue: Cue) -> Answer | None:
+    def _answer(self, cue: Cue) -> CueAnswer | None:
         """None where the window is not full yet."""
         start = cue.time + self._config.offset_s
         # Less than a window can be there, by two periods for jitter: nothing to look at yet.
@@ -101,15 +101,15 @@ class CueTagger:
         scores = self._judge(window.data[None])[0]
         if not np.isfinite(scores).all():
             return missed(cue)
-        return Answer(cue, float(window.times[-1]), tuple(map(float, scores)), bool(window.valid.all()))
+        return CueAnswer(cue, float(window.times[-1]), tuple(map(float, scores)), bool(window.valid.all()))
 
 
-def missed(cue: Cue) -> Answer:
+def missed(cue: Cue) -> CueAnswer:
     """No answer: samples of the cue's window are missing."""
-    return Answer(cue, math.nan, (), False)
+    return CueAnswer(cue, math.nan, (), False)
 
 
-def table(answers: list[Answer] | tuple[Answer, ...], classes: tuple[str, ...]) -> str:
+def table(answers: list[CueAnswer] | tuple[CueAnswer, ...], classes: tuple[str, ...]) -> str:
     """TSV, one row a cue: its time, its text, whether every sample was good, the likeliest class, each probability."""
     rows = ["\t".join(("onset", "cue", "valid", "answer", *classes))]
     for answer in answers:

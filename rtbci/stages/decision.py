@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 from pydantic import model_validator
 
 from rtbci.config import Names, Probability, Seconds, Strict
-from rtbci.types import Chunk, Event
+from rtbci.types import Chunk, Detection, Event
 
 QUIET_LABELS = {"background", "bckg", "rest", "non-seizure", "nonseizure", "normal"}
 
 
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """A decision at `time`: the event is confirmed (`closed` False, its duration so far), or over (`closed` True)."""
-
-    time: float
-    event: Event
-    closed: bool
+def watched_labels(config: DecisionConfig, classes: tuple[str, ...]) -> tuple[str, ...]:
+    """The classes that become events: those of the config, else all but background."""
+    return config.labels or tuple(c for c in classes if c.lower() not in QUIET_LABELS)
 
 
 class Decision:
@@ -32,9 +26,8 @@ class Decision:
     """
 
     def __init__(self, config: DecisionConfig, classes: tuple[str, ...], hop_s: float) -> None:
-        labels = config.labels or tuple(c for c in classes if c.lower() not in QUIET_LABELS)
-        self.labels = labels
-        self._columns = [classes.index(label) for label in labels]
+        self.labels = watched_labels(config, classes)
+        self._columns = [classes.index(label) for label in self.labels]
         self._keep = float(np.exp(-hop_s / config.smoothing_s)) if config.smoothing_s > 0 else 0.0
         self._min_hops = max(1, round(config.min_duration_s / hop_s))
         self._merge_hops = round(config.merge_s / hop_s)

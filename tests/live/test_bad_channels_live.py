@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 from cutting import make_pipeline
+from heard import Heard
 from test_engine import Wait, replaying, unique
 
 import rtbci
@@ -29,19 +30,19 @@ def test_the_live_answer_with_bad_channels_is_that_of_a_file_with_them(wait_unti
         inside = slice(*(round(256 * s) for s in (bad.at[0], sum(bad.at))))
         chunk.data[inside, bad.channel] = {"flat": 0.0, "nan": np.nan, "saturated": 5000.0}[bad.kind]
     wanted = live.process(chunk)
-    name, got = unique("bad-channels"), []
-    engine = Engine(pipeline, EngineSpec("", {"name": name}, wait_s=20), on_scores=lambda scores: got.append(scores))
+    name, heard = unique("bad-channels"), Heard()
+    engine = Engine(pipeline, EngineSpec("", {"name": name}, wait_s=20), sinks=[heard])
     thread = threading.Thread(target=engine.run)
     thread.start()
     try:
         with replaying(name, duration_s=40.0, faults=Faults(bad_channels=spans)) as replay:
             replay.join(30)
-            wait_until(lambda: sum(map(len, got)) == len(wanted))
+            wait_until(lambda: sum(map(len, heard.scores)) == len(wanted))
             level = engine.state().trust.level
     finally:
         engine.stop()
         thread.join(10)
-    scores = Chunk.join(got)
+    scores = Chunk.join(heard.scores)
     np.testing.assert_array_equal(scores.data, wanted.data)
     np.testing.assert_array_equal(scores.valid, wanted.valid)
     assert level == "reduced"

@@ -13,6 +13,7 @@ import numpy as np
 import pylsl
 import pytest
 from cutting import make_pipeline
+from heard import Heard
 
 import rtbci
 from rtbci.bundled import PIPELINE, RECORDING
@@ -80,27 +81,27 @@ def test_a_replay_over_lsl_gives_the_answer_of_the_file(
     recording = rtbci.open_recording(RECORDING)
     wanted = rtbci.tag(pipeline, recording)
     name = unique(f"law-{which}-{speed:g}")
-    got: list[Chunk] = []
+    heard = Heard()
     spec = EngineSpec("", {"name": name}, events=str(tmp_path / "live.tsv"))
-    engine = Engine(pipeline, spec, on_scores=got.append)
+    engine = Engine(pipeline, spec, sinks=[heard])
     with replaying(name, speed=speed, chunk=13), running(engine):
         wait_until(lambda: engine.tally.received == recording.n_samples, 60)
-        wait_until(lambda: sum(map(len, got)) == len(wanted.scores), 10)
-    scores = Chunk.join(got)
+        wait_until(lambda: sum(map(len, heard.scores)) == len(wanted.scores), 10)
+    scores = Chunk.join(heard.scores)
     np.testing.assert_array_equal(scores.data, wanted.scores.data)
     np.testing.assert_array_equal(scores.valid, wanted.scores.valid)
     live = read_events(tmp_path / "live.tsv")
     assert [(e.onset, e.duration, e.label) for e in live] == [(e.onset, e.duration, e.label) for e in wanted.events]
     assert len(live) > 0
-    assert [d.time for d in engine.publisher.detections if not d.closed] == list(wanted.confirmed)
+    assert [d.time for d in heard.detections if not d.closed] == list(wanted.confirmed)
     assert (engine.tally.filled, engine.tally.lost) == (0, 0)
 
 
 def test_what_is_published_bears_the_stamp_of_the_last_sample_seen(wait_until: Wait) -> None:
     name = unique("stamps")
     pipeline = make_pipeline()
-    got: list[Chunk] = []
-    engine = Engine(pipeline, EngineSpec("", {"name": name}), on_scores=got.append)
+    heard = Heard()
+    engine = Engine(pipeline, EngineSpec("", {"name": name}), sinks=[heard])
     values, stamps = [], []
     with replaying(name, speed=4.0), running(engine):
         wait_until(lambda: list_named(f"{name}-probability"), 30)
@@ -108,15 +109,15 @@ def test_what_is_published_bears_the_stamp_of_the_last_sample_seen(wait_until: W
         described = inlet.info(timeout=5)
         inlet.open_stream(timeout=5)
 
-        def heard() -> bool:
+        def listened() -> bool:
             more, when = inlet.pull_chunk(timeout=0.1, max_samples=4096)
             values.extend(more)
             stamps.extend(when)
             return len(stamps) > 100
 
-        wait_until(heard, 30)
+        wait_until(listened, 30)
         inlet.close_stream()
-    scores = Chunk.join(got)
+    scores = Chunk.join(heard.scores)
     assert described.desc().child_value("pipeline") == "small"
     assert described.desc().child("channels").child("channel").child_value("label") == "seizure"
     assert described.channel_count() == 1
@@ -231,8 +232,8 @@ def test_a_stream_that_does_not_fit_is_refused_with_what_came(
 def test_nan_and_infinite_samples_are_held_marked_and_do_no_lasting_harm(wait_until: Wait) -> None:
     name = unique("nan")
     amplifier = outlet(name, name, GOOD)
-    got: list[Chunk] = []
-    engine = Engine(make_pipeline(), EngineSpec("", {"name": name}, wait_s=10), on_scores=got.append)
+    heard = Heard()
+    engine = Engine(make_pipeline(), EngineSpec("", {"name": name}, wait_s=10), sinks=[heard])
     data = np.random.default_rng(0).normal(0, 20, (2000, 5)).astype(np.float32)
     data[1000:1010, 2] = np.nan
     data[1500, 0] = np.inf
@@ -241,8 +242,8 @@ def test_nan_and_infinite_samples_are_held_marked_and_do_no_lasting_harm(wait_un
         start = pylsl.local_clock()
         for at in range(0, 2000, 50):
             amplifier.push_chunk(data[at : at + 50], (start + np.arange(at, at + 50) / 200).tolist())
-        wait_until(lambda: sum(map(len, got)) >= 2000 * 128 // 200 // 8, 10)
-    scores = Chunk.join(got)
+        wait_until(lambda: sum(map(len, heard.scores)) >= 2000 * 128 // 200 // 8, 10)
+    scores = Chunk.join(heard.scores)
     assert np.isfinite(scores.data).all()
     cold = round(2.0 / (8 / 128))
     bad = np.flatnonzero(~scores.valid[cold:]) + cold

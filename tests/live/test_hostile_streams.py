@@ -18,6 +18,7 @@ import pylsl
 import pylsl.lib
 import pytest
 from cutting import CHANNELS, make_pipeline
+from heard import Heard
 from hostile_stream import HostileStream, described, with_field
 
 from rtbci.cli.app import streams
@@ -150,9 +151,9 @@ def test_samples_and_stamps_that_are_no_numbers_stop_nothing(tmp_path: Path, wai
     for label in CHANNELS:
         channels.append_child("channel").append_child_value("label", label).append_child_value("unit", "uV")
     outlet = pylsl.StreamOutlet(info)
-    scores = []
+    heard = Heard()
     spec = EngineSpec("", {"name": name}, monitor=str(tmp_path), events=str(tmp_path / "events.tsv"))
-    engine = Engine(make_pipeline(), spec, on_scores=scores.append)
+    engine = Engine(make_pipeline(), spec, sinks=[heard])
     rows = np.full((40, len(CHANNELS)), np.nan, np.float32)
     absurd = [np.nan, np.inf, -np.inf, 1e300, -1e300, 0.0, 1e15]
     with running(engine) as failures:
@@ -164,6 +165,7 @@ def test_samples_and_stamps_that_are_no_numbers_stop_nothing(tmp_path: Path, wai
         wait_until(lambda: engine.tally.received == 1200 or failures)
         wait_until(lambda: strict((tmp_path / "status").read_bytes()[12:].split(b"\0")[0].decode()) or True)
     assert failures == []
+    scores = heard.scores
     assert len(scores) > 0
     assert all(np.isfinite(chunk.data).all() and np.isfinite(chunk.times).all() for chunk in scores)
     assert not scores[0].valid.any()

@@ -211,7 +211,7 @@ def test_two_streams_that_match_are_not_chosen_from(amp: str, wait_until: Wait) 
 
 def rtbci_record(name: str, folder: Path) -> "subprocess.Popen[str]":
     code = (
-        "from pathlib import Path; from rtbci.record import record_streams;"
+        "from pathlib import Path; from rtbci.cli.record import record_streams;"
         f"record_streams({{'name': {name!r}}}, Path({str(folder)!r}), None, json=True)"
     )
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

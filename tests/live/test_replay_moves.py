@@ -13,13 +13,14 @@ import numpy as np
 import pylsl
 import pytest
 from cutting import make_pipeline
+from heard import Heard
 from xdf_kit import XdfStream, write_xdf
 
 import rtbci
 from rtbci.bundled import RECORDING
 from rtbci.engine.engine import Engine
 from rtbci.engine.session import EngineSpec
-from rtbci.monitor.messages import Command, EngineState, LogLine, ReplaySay, SeekLine, line
+from rtbci.monitor.messages import Command, EngineState, ReplaySay, SeekLine
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.replay.playback import Playback
 from rtbci.replay.replay import Replay
@@ -48,10 +49,8 @@ class Live:
     """An engine on a replay, and what it said."""
 
     def __init__(self, pipeline: Pipeline, name: str, wait_until: Wait) -> None:
-        self.got: list[Chunk] = []
-        self.log: list[LogLine] = []
-        self.engine = Engine(pipeline, EngineSpec("", {"name": name}), on_scores=self.got.append)
-        self.engine.publisher.log = lambda kind, **what: self.log.append(line(kind, **what))  # type: ignore[method-assign]
+        self.heard = Heard()
+        self.engine = Engine(pipeline, EngineSpec("", {"name": name}), sinks=[self.heard])
         self._wait_until = wait_until
         self._asked: list[Command] = []
 
@@ -70,11 +69,11 @@ class Live:
         return self.engine.state()
 
     def kinds(self) -> list[str]:
-        return [one.kind for one in self.log]
+        return [one.kind for one in self.heard.lines]
 
     @property
     def events(self) -> list[tuple[float, float, str]]:
-        return [(d.event.onset, d.event.duration, d.event.label) for d in self.engine.publisher.detections if d.closed]
+        return [(d.event.onset, d.event.duration, d.event.label) for d in self.heard.detections if d.closed]
 
 
 @contextmanager
@@ -136,15 +135,15 @@ def test_a_replay_that_is_paused_and_changes_its_speed_gives_the_answer_of_the_f
         running.await_received(38)
         running.say("speed 32")
         running.await_received(recording.n_samples / SFREQ)
-        wait_until(lambda: sum(map(len, running.got)) == len(wanted.scores), 10)
+        wait_until(lambda: sum(map(len, running.heard.scores)) == len(wanted.scores), 10)
         time.sleep(0.2)
         latency = running.engine.state().latency_ms
-    scores = Chunk.join(running.got)
+    scores = Chunk.join(running.heard.scores)
     np.testing.assert_array_equal(scores.data, wanted.scores.data)
     np.testing.assert_array_equal(scores.valid, wanted.scores.valid)
     assert running.events == spans(wanted.events)
     assert len(running.events) > 3
-    assert [d.time for d in running.engine.publisher.detections if not d.closed] == list(wanted.confirmed)
+    assert [d.time for d in running.heard.detections if not d.closed] == list(wanted.confirmed)
     assert (running.engine.tally.gaps, running.engine.tally.received) == (0, recording.n_samples)
     assert not {"gap", "lost"} & set(running.kinds())
     during = running.kinds()[running.kinds().index("pause") :]
@@ -225,14 +224,14 @@ def test_a_seek_closes_the_event_starts_afresh_and_goes_on_in_seconds_of_the_rec
         assert state.recording_s == 40
         running.say("resume")
         wait_until(lambda: running.engine.tally.received == before + 42 * SFREQ, 30)
-        wait_until(lambda: sum(map(len, running.got)) == (before + 42 * SFREQ) * 128 // SFREQ // 8, 10)
-    (seek,) = [one for one in running.log if isinstance(one, SeekLine)]
+        wait_until(lambda: sum(map(len, running.heard.scores)) == (before + 42 * SFREQ) * 128 // SFREQ // 8, 10)
+    (seek,) = [one for one in running.heard.lines if isinstance(one, SeekLine)]
     assert (seek.from_s, seek.to_s) == (round(before / SFREQ, 3), 40.0)
     assert running.engine.tally.gaps == 0
     # The answer is that of two recordings: what was played before, and what was played after.
     first, second = (_tagged(pipeline, part) for part in (slice(0, before), slice(40 * SFREQ, None)))
     joined = np.concatenate([first.scores.data, second.scores.data])
-    np.testing.assert_array_equal(Chunk.join(running.got).data, joined)
+    np.testing.assert_array_equal(Chunk.join(running.heard.scores).data, joined)
     later = [(onset + 40, duration, label) for onset, duration, label in spans(second.events)]
     assert running.events == [*spans(first.events), *later]
     assert len(first.events) > 1 and len(second.events) > 1

@@ -16,7 +16,7 @@ from rtbci.evaluation.tagging import write_tagged
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.pipeline import LivePipeline, Pipeline
 from rtbci.recordings.recording import Recording
-from rtbci.stages.cues import Answer, Cue, CueConfig, table
+from rtbci.stages.cues import Cue, CueAnswer, CueConfig, table
 from rtbci.types import Chunk, Event
 
 CUES = [Cue(2.0, "left"), Cue(4.0031, "right"), Cue(4.5, "left"), Cue(11.2, "right")]
@@ -27,9 +27,9 @@ def pipeline(**changes: object) -> Pipeline:
     return make_pipeline("stacked_lstm", sizes={"units": (8,), "window": 128, "n_classes": 1}, cues=cues)
 
 
-def answers(live: LivePipeline, pieces: object, told: dict[int, list[Cue]]) -> list[Answer]:
+def answers(live: LivePipeline, pieces: object, told: dict[int, list[Cue]]) -> list[CueAnswer]:
     """told: before which piece each cue is told."""
-    found: list[Answer] = []
+    found: list[CueAnswer] = []
     for number, piece in enumerate(pieces):  # type: ignore[arg-type]
         for cue in told.get(number, []):
             live.cue(cue.time, cue.text)
@@ -38,7 +38,7 @@ def answers(live: LivePipeline, pieces: object, told: dict[int, list[Cue]]) -> l
     return found
 
 
-def assert_equal(got: list[Answer], wanted: list[Answer]) -> None:
+def assert_equal(got: list[CueAnswer], wanted: list[CueAnswer]) -> None:
     assert [(a.cue, a.time, a.valid) for a in got] == [(a.cue, a.time, a.valid) for a in wanted]
     for one, other in zip(got, wanted, strict=True):
         np.testing.assert_allclose(one.probabilities, other.probabilities, rtol=1e-5, atol=1e-5)
@@ -127,7 +127,7 @@ def test_tagging_answers_the_annotations_that_are_cues(tmp_path: Path) -> None:
 
 
 def test_the_table_names_the_likeliest_class() -> None:
-    text = table([Answer(Cue(1.0, "T1"), 2.0, (0.25, 0.75), True)], ("left", "right"))
+    text = table([CueAnswer(Cue(1.0, "T1"), 2.0, (0.25, 0.75), True)], ("left", "right"))
     assert text.splitlines()[1] == "1.0000\tT1\ttrue\tright\t0.250000\t0.750000"
 
 

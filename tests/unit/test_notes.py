@@ -1,47 +1,51 @@
-"""What a person adds: annotations in the table and on the outlet, verdicts beside the table, all of it in the log."""
+"""What a person adds: annotations in the table, verdicts beside the table, all of it fit for a cell."""
 
-from rtbci.engine.notes import review_path, take_note
-from rtbci.monitor.messages import Annotate, Review
-from rtbci.recordings.event_table import EventLog, read_events
-from rtbci.types import Event
+from pathlib import Path
 
+import pytest
+from cutting import INFO, make_pipeline
 
-class Outlet:
-    def __init__(self):
-        self.sent = []
-
-    def marker(self, about, stamp):
-        self.sent.append((about, stamp))
-
-
-def take(what, events=None, outlet=None):
-    said = []
-    take_note(what, events, outlet, lambda kind, **more: said.append((kind, more)))
-    return said
+from rtbci.engine.notes import annotation_of, verdict_of
+from rtbci.monitor.messages import Annotate, AnnotationLine, Review, ReviewLine
+from rtbci.monitor.sink import line_of
+from rtbci.pipeline.stream import session_info
+from rtbci.recordings.event_sink import EventTable, review_path
+from rtbci.recordings.event_table import read_events
+from rtbci.types import Event, OperatorAnnotation, SpanEnded
 
 
-def test_an_annotation_goes_to_table_outlet_and_log(tmp_path):
-    outlet = Outlet()
-    with EventLog(tmp_path / "e.tsv") as events:
-        said = take(Annotate(label="eyes\tclosed", onset=12.5, stamp=1012.5, duration=2), events, outlet)
-    assert read_events(tmp_path / "e.tsv") == (Event(12.5, 2.0, "eyes closed"),)
-    about = {"label": "eyes closed", "state": "annotation", "onset_s": 12.5, "duration_s": 2.0}
-    assert outlet.sent == [(about, 1012.5)]
-    assert said == [("annotation", {"label": "eyes closed", "onset": 12.5, "duration": 2.0, "stamp": 1012.5})]
+@pytest.fixture
+def table(tmp_path: Path) -> EventTable:
+    table = EventTable(tmp_path / "e.tsv")
+    table.begin(session_info(make_pipeline(), INFO))
+    return table
 
 
-def test_a_verdict_is_kept_beside_the_table(tmp_path):
-    with EventLog(tmp_path / "e.tsv") as events:
-        for verdict, note in (("confirmed", ""), ("rejected", "chewing\nand talking")):
-            take(Review(label="seizure", onset=5.0, verdict=verdict, note=note), events)
-    assert review_path(tmp_path / "e.tsv").read_text().splitlines() == [
+def test_an_annotation_goes_to_the_table_and_the_log(table: EventTable) -> None:
+    noted = annotation_of(Annotate(label="eyes\tclosed", onset=12.5, stamp=1012.5, duration=2))
+    assert noted == OperatorAnnotation("eyes closed", 12.5, 2.0, 1012.5)
+    table.on(noted)
+    table.on(SpanEnded(1100.0, 100.0))
+    table.close()
+    assert read_events(table.path) == (Event(12.5, 2.0, "eyes closed"),)
+    line = line_of(noted, ())
+    assert isinstance(line, AnnotationLine)
+    assert (line.label, line.onset, line.duration, line.stamp) == ("eyes closed", 12.5, 2.0, 1012.5)
+
+
+def test_a_verdict_is_kept_beside_the_table(table: EventTable) -> None:
+    for verdict, note in (("confirmed", ""), ("rejected", "chewing\nand talking")):
+        judged = verdict_of(Review(label="seizure", onset=5.0, verdict=verdict, note=note))
+        table.on(judged)
+    assert isinstance(line_of(judged, ()), ReviewLine)
+    table.close()
+    assert review_path(table.path).read_text().splitlines() == [
         "onset\teventType\tverdict\tnote",
         "5.0\tseizure\tconfirmed\tn/a",
         "5.0\tseizure\trejected\tchewing and talking",
     ]
-    assert read_events(tmp_path / "e.tsv") == ()
+    assert read_events(table.path) == ()
 
 
 def test_a_note_without_a_word_is_called_note() -> None:
-    said = take(Annotate(label="\n", onset=1.0, stamp=2.0))
-    assert said == [("annotation", {"label": "note", "onset": 1.0, "duration": 0.0, "stamp": 2.0})]
+    assert annotation_of(Annotate(label="\n", onset=1.0, stamp=2.0)) == OperatorAnnotation("note", 1.0, 0.0, 2.0)

@@ -23,14 +23,16 @@ from rtbci.dashboard.model.state_text import facts, sentence
 from rtbci.dashboard.model.time_marks import Marks
 from rtbci.dashboard.settings import Settings
 from rtbci.engine.engine import Engine
-from rtbci.engine.publisher import Publisher
-from rtbci.engine.start_gate import Hold
+from rtbci.engine.sinks import Sinks
+from rtbci.engine.start_gate import StartGate
 from rtbci.monitor import command_pipe
 from rtbci.monitor.describe import describe as in_words
 from rtbci.monitor.layout import read_layout
 from rtbci.monitor.messages import EngineState, GapLine, Line, read_state
 from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter
-from rtbci.recordings.event_table import EventLog, read_events
+from rtbci.pipeline.stream import session_info
+from rtbci.recordings.event_sink import EventTable
+from rtbci.recordings.event_table import read_events
 from rtbci.types import StreamInfo
 
 
@@ -129,17 +131,17 @@ def command(data: bytes) -> None:
     theirs.send_bytes(data)
     what = command_pipe.receive(ours)
     engine: Any = object.__new__(Engine)
-    engine.hold, engine.recording, engine.stopping = Hold(), None, False
-    engine.publisher = Publisher(bundled())
-    engine.publisher.table = EventLog(SCRATCH / "command.tsv")
-    engine.session = SimpleNamespace(live=_live())
+    engine.gate, engine.recording, engine.stopping = StartGate(), None, False
+    engine.sinks = Sinks([EventTable(SCRATCH / "command.tsv")])
+    engine.sinks.begin(session_info(bundled(), StreamInfo("fuzz", 256.0, ("Fz",))))
+    engine.connection = SimpleNamespace(stream=SimpleNamespace(live=_live()))
     engine.source = SimpleNamespace(replay=SimpleNamespace(say=lambda line: line.encode()))
     if what is not None:
         engine.command(what)
     if engine.recording is not None:
         json.dumps(engine.recording.plain(), allow_nan=False)
     assert 0 <= _live().decision.threshold <= 1
-    engine.publisher.finish(1.0)
+    engine.sinks.close()
     read_events(SCRATCH / "command.tsv")
 
 

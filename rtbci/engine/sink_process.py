@@ -1,0 +1,209 @@
+"""Sink: a user's own, in a process of its own, so that whatever it does costs the live loop nothing."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import pickle
+import queue
+import signal
+import threading
+import time
+from multiprocessing.connection import Connection
+from typing import Any
+
+import psutil
+
+from rtbci.engine.threads import one_thread_each
+from rtbci.errors import PluginError
+from rtbci.plugins import SINKS, load, plugin, told
+from rtbci.types import SessionInfo
+
+STARTS_S = 30.0  # imports and construction
+MOST_WAITING = 4096  # messages; beyond, they are lost to this sink, and that is told
+BLOCKED_S = 5.0  # without taking a message that waits
+MOST_ERRORS = 3  # in a row
+MOST_BYTES = 512 << 20  # of memory, beyond what it took at its start
+CLOSES_S = 1.0
+TEND_S = 0.1
+_METHODS = ("begin", "on", "tend", "close")
+
+
+class SinkProcess:
+    """Hands messages to a sink in a process of its own, and watches it.
+
+    A sink that raises is told of; one that raises MOST_ERRORS times in a row, takes no message for BLOCKED_S while some
+    wait, takes more than MOST_BYTES of memory, or ends by itself is dropped: its process is killed, `trouble` says why, and
+    the session goes on without it.
+
+    Parameters
+    ----------
+    name
+        ``module:Class``, ``path/to/file.py:Class``, or the name of an entry point of the group ``rtbci.sinks``.
+
+    Raises
+    ------
+    PluginError
+        Where it cannot be imported or made, or lacks a method.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.trouble = ""
+        self.recovered = f"sink {name} works again"
+        self.is_dropped = False
+        context = multiprocessing.get_context("spawn")
+        theirs, self._messages = context.Pipe(duplex=False)
+        self._words, words = context.Pipe(duplex=False)
+        self._taken: Any = context.Value("Q", 0, lock=False)  # messages that the sink is done with
+        self._process = context.Process(target=sink_main, args=(name, theirs, words, self._taken), name=f"sink {name}")
+        with one_thread_each():
+            self._process.start()
+        theirs.close()
+        words.close()
+        self._n_given = self._n_lost = self._n_errors = 0
+        self._seen_taken, self._moved_at = 0, time.monotonic()
+        self._waiting: queue.Queue[bytes | None] = queue.Queue(MOST_WAITING)
+        self._await_start()
+        self._started_with = self._rss()
+        self._look_at = time.monotonic() + 1.0
+        threading.Thread(target=self._feed, name=f"feeds {name}", daemon=True).start()
+
+    def begin(self, session: SessionInfo) -> None:
+        self._give("begin", session)
+
+    def on(self, message: object) -> None:
+        self._give("on", message)
+
+    def tend(self) -> None:
+        """Hear what it says, and whether it still takes what it is given."""
+        if self.is_dropped:
+            return
+        self._listen()
+        now, taken = time.monotonic(), int(self._taken.value)
+        if taken != self._seen_taken or taken >= self._n_given:
+            self._seen_taken, self._moved_at = taken, now
+        if not self._process.is_alive():
+            self._drop(f"ended by itself (exit code {self._process.exitcode})")
+        elif self._n_errors >= MOST_ERRORS:
+            self._drop(f"raised {self._n_errors} times in a row, at last {self.trouble.partition(' raised ')[2]}")
+        elif now - self._moved_at > BLOCKED_S:
+            self._drop(f"took no message for {BLOCKED_S:g} s")
+        elif now > self._look_at:
+            self._look_at = now + 1.0
+            if (grown := self._rss() - self._started_with) > MOST_BYTES:
+                self._drop(f"took {grown >> 20} MB of memory, more than {MOST_BYTES >> 20} MB")
+
+    def close(self) -> None:
+        """Let it finish, for CLOSES_S at the most."""
+        if not self.is_dropped:
+            self._give("close", None)
+            self._put(None)
+            self._process.join(CLOSES_S)
+        self._end()
+
+    # -- this side --------------------------------------------------------------------------------------------
+
+    def _await_start(self) -> None:
+        word = self._word() if self._words.poll(STARTS_S) else {"error": f"does not start within {STARTS_S:g} s"}
+        if "error" in word or not word:
+            self._end()
+            raise PluginError(f"--sink {self.name}: {word.get('error', 'ended while it was made')}")
+
+    def _give(self, what: str, value: object) -> None:
+        # Packed at once: the arrays of a message may be written over when this returns.
+        if not self.is_dropped and self._put(pickle.dumps((what, value), pickle.HIGHEST_PROTOCOL)):
+            self._n_given += 1
+
+    def _put(self, packed: bytes | None) -> bool:
+        try:
+            self._waiting.put_nowait(packed)
+        except queue.Full:
+            self._n_lost += 1
+            self.trouble = f"sink {self.name} is too slow: {self._n_lost} messages are lost to it"
+            return False
+        return True
+
+    def _feed(self) -> None:
+        try:
+            while (packed := self._waiting.get()) is not None:
+                self._messages.send_bytes(packed)
+        except OSError:
+            pass  # it has ended, which `tend` tells
+        self._messages.close()
+
+    def _listen(self) -> None:
+        while self._words.poll():
+            word = self._word()
+            if not word:
+                return
+            self._n_errors = self._n_errors + 1 if "error" in word else 0
+            self.trouble = f"sink {self.name} raised {word['error']}" if "error" in word else ""
+
+    def _word(self) -> dict[str, str]:
+        try:
+            word = json.loads(self._words.recv_bytes(1 << 16))
+        except (EOFError, OSError, ValueError):
+            return {}
+        return word if isinstance(word, dict) else {}
+
+    def _drop(self, why: str) -> None:
+        self.is_dropped = True
+        self.trouble = f"sink {self.name} was dropped: it {why}; the session goes on without it"
+        self._end()
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.join(1.0)
+
+    def _rss(self) -> int:
+        try:
+            return int(psutil.Process(self._process.pid).memory_info().rss)
+        except psutil.Error:
+            return 0
+
+
+# -- the sink's side --------------------------------------------------------------------------------------------
+
+
+def sink_main(name: str, messages: Connection, words: Connection, taken: Any) -> None:
+    """The sink's process: until the messages end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the engine decides
+    try:
+        sink = load(SINKS, plugin(name) if ":" in name else name)()
+    except PluginError as error:
+        _say(words, str(error))
+        return
+    except Exception as error:
+        _say(words, f"cannot be made: {told(error)}")
+        return
+    if missing := [method for method in _METHODS if not callable(getattr(sink, method, None))]:
+        _say(words, f"lacks {', '.join(missing)}; a sink has {', '.join(_METHODS)}")
+        return
+    _say(words, None)
+    _serve(sink, messages, words, taken)
+
+
+def _serve(sink: Any, messages: Connection, words: Connection, taken: Any) -> None:
+    was_well = True
+    while True:
+        try:
+            waits = messages.poll(TEND_S)
+            # Our own engine packed it: the pipe has no other end.
+            what, value = pickle.loads(messages.recv_bytes()) if waits else ("tend", None)
+        except (EOFError, OSError):
+            return
+        try:
+            getattr(sink, what)(*(() if what in ("tend", "close") else (value,)))
+        except Exception as error:
+            was_well = False
+            _say(words, told(error))
+        else:
+            if not was_well and what == "on":
+                was_well = True
+                _say(words, None)
+        taken.value += waits
+
+
+def _say(words: Connection, error: str | None) -> None:
+    words.send_bytes(json.dumps({"well": "again"} if error is None else {"error": error}).encode())

@@ -1,0 +1,131 @@
+"""Sink: the shared memory that front ends watch: rings of signals, the newest state, and the log."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import cast
+
+from rtbci.monitor.layout import layout_of, write_layout
+from rtbci.monitor.messages import (
+    AlarmLine,
+    AnnotationLine,
+    CaughtUpLine,
+    CueLine,
+    EngineState,
+    EventLine,
+    GapLine,
+    Line,
+    LogLine,
+    OnsetLine,
+    ReviewLine,
+    StaleLine,
+)
+from rtbci.monitor.shared_memory import MonitorWriter
+from rtbci.pipeline.pipeline import Pipeline
+from rtbci.stages.cues import CueAnswer
+from rtbci.types import (
+    Chunk,
+    Detection,
+    Gap,
+    OperatorAnnotation,
+    OperatorVerdict,
+    Scores,
+    Seen,
+    SessionInfo,
+    Signals,
+    StalenessChanged,
+)
+
+
+class MonitorSink:
+    """Writes what happens to shared memory; no reader can hold it up. `life`: number of the rings in use."""
+
+    trouble = recovered = ""
+
+    def __init__(self, folder: Path, pipeline: Pipeline) -> None:
+        self._writer = MonitorWriter(folder)
+        self._pipeline = pipeline
+        self.life = 0
+
+    def begin(self, session: SessionInfo) -> None:
+        """Samples that do not follow those before them go to rings of their own."""
+        stream, writer = session.stream, self._writer
+        try:
+            self.life = writer.open_rings(
+                stream.sfreq,
+                len(stream.channels),
+                session.sfreq,
+                len(session.inputs),
+                session.hop_s,
+                len(session.classes),
+            )
+            write_layout(writer.folder, self.life, layout_of(session, self._pipeline))
+        except OSError as error:
+            text = f"{writer.folder}: {error.strerror}; a dashboard shows no signals, work goes on"
+            writer.log(AlarmLine(text=text))
+
+    def on(self, message: object) -> None:
+        match message:
+            case Signals(chunk=chunk):
+                self._append("signals", chunk)
+            case Seen(chunk=chunk):
+                self._append("model", chunk)
+            case Scores(chunk=chunk):
+                self._append("scores", chunk)
+            case _:
+                if (line := line_of(message, self._pipeline.classes)) is not None:
+                    self._writer.log(line)
+
+    def state(self, state: EngineState) -> None:
+        """The newest state, in place of the last."""
+        self._writer.status(state)
+
+    def tend(self) -> None:
+        """Nothing waits."""
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def _append(self, ring: str, chunk: Chunk) -> None:
+        if self._writer.rings is not None:
+            getattr(self._writer.rings, ring).append(chunk)
+
+
+def line_of(message: object, classes: tuple[str, ...]) -> LogLine | None:
+    """A message as a line of the log; None for what is no news to a reader of it. classes: the pipeline's."""
+    if isinstance(message, Line):
+        return cast(LogLine, message)
+    match message:
+        case Detection():
+            return _detection_line(message)
+        case Gap():
+            return GapLine(**asdict(message))
+        case CueAnswer():
+            return _cue_line(message, classes)
+        case StalenessChanged(kind=kind):
+            line = StaleLine if kind == "stale" else CaughtUpLine
+            return line(age_s=round(message.age_s, 3), seconds=round(message.seconds, 3))
+        case OperatorAnnotation():
+            return AnnotationLine(**asdict(message))
+        case OperatorVerdict():
+            return ReviewLine(**asdict(message))
+    return None
+
+
+def _cue_line(answer: CueAnswer, classes: tuple[str, ...]) -> CueLine:
+    """Without probabilities where there was no answer."""
+    cue, valid = answer.cue, answer.valid
+    if not answer.probabilities:
+        return CueLine(cue=cue.text, cue_stamp=cue.time, valid=valid)
+    probabilities = dict(zip(classes, answer.probabilities, strict=True))
+    return CueLine(cue=cue.text, cue_stamp=cue.time, valid=valid, probabilities=probabilities)
+
+
+def _detection_line(found: Detection) -> OnsetLine | EventLine:
+    event, line = found.event, EventLine if found.closed else OnsetLine
+    return line(
+        time=found.time, stamp=found.stamp if math.isfinite(found.stamp) else 0.0, onset=event.onset,
+        duration=event.duration, label=event.label, confidence=round(event.confidence, 6), channels=event.channels,
+    )  # fmt: skip

@@ -1,0 +1,255 @@
+"""One stream on its way through one pipeline: samples in, messages out; the engine, offline tagging and the soak drive it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+
+from rtbci.pipeline.pipeline import Pipeline
+from rtbci.stages.bad_channels import Electrodes
+from rtbci.stages.channel_quality import Quality
+from rtbci.stages.cues import CueAnswer
+from rtbci.stages.decision import watched_labels
+from rtbci.stages.gap_guard import CLOCK_FORWARD, GapGuard
+from rtbci.types import (
+    Chunk,
+    ClockMoved,
+    Detection,
+    Gap,
+    Scores,
+    Seen,
+    SessionInfo,
+    Signals,
+    SpanBegan,
+    SpanEnded,
+    StreamInfo,
+    Times,
+)
+
+StreamMessage: TypeAlias = Signals | Seen | Scores | Detection | Gap | CueAnswer | SpanBegan | SpanEnded | ClockMoved
+
+
+@dataclass(slots=True)
+class Tally:
+    """Every sample accounted for: the recording = received - extra + filled + lost."""
+
+    received: int = 0
+    extra: int = 0  # came twice or too late, and were left out
+    filled: int = 0
+    lost: int = 0
+    gaps: int = 0
+    reconnects: int = 0
+    invalid_hops: int = 0
+
+
+def session_info(
+    pipeline: Pipeline, info: StreamInfo, speed: float = 1.0, begins_s: float | None = None
+) -> SessionInfo:
+    """What a sink is told of a stream and the pipeline that answers it."""
+    config = pipeline.config
+    return SessionInfo(
+        info, pipeline.name, pipeline.classes, watched_labels(config.decision, pipeline.classes), pipeline.inputs,
+        config.sfreq, pipeline.hop_s, speed, begins_s,
+    )  # fmt: skip
+
+
+class StreamSession:
+    """Gap guard, stages, network and decision of one stream, and the count of its samples; every answer comes from here.
+
+    However the samples are cut into chunks, the messages are the same. Each method that yields messages must be iterated
+    to its end.
+
+    Parameters
+    ----------
+    pipeline
+        What was learned.
+    info
+        What the stream is. Raises StreamMismatch where it does not fit the pipeline.
+    device
+        "cpu", "cuda", or "auto" (the faster of both, measured).
+    stamped
+        Whether the times of the samples are real stamps, which the gap guard turns into an unbroken grid. False: they
+        are index / rate already.
+    speed
+        Recorded seconds a second of the stamps' clock: 1 but for a replay; 0: a replay that is not paced.
+    offline
+        Whether a network that must see the future may run. Raises NotCausal where it must and may not.
+    begins_s
+        Second of the recording at which the stream goes on.
+    away_since
+        Last stamp of the stream before this one, whose absence is a gap.
+    tally
+        Where to go on counting.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        info: StreamInfo,
+        *,
+        device: str = "cpu",
+        stamped: bool = True,
+        speed: float = 1.0,
+        offline: bool = False,
+        begins_s: float = 0.0,
+        away_since: float | None = None,
+        tally: Tally | None = None,
+    ) -> None:
+        self.pipeline = pipeline
+        self.info = info
+        self.speed = speed
+        self.live = pipeline.start(info, device, offline=offline)
+        self.tally = tally or Tally()
+        self.next_index = round(begins_s * info.sfreq)  # samples of the recording so far: received, filled and lost
+        self.away_since = away_since
+        self.newest_stamp = 0.0
+        self.is_begun = False
+        self._guard = self._new_guard() if stamped else None
+        electrodes = self.live.find(Electrodes)  # judges for itself, where the pipeline masks what is bad
+        self.quality = electrodes.quality if electrodes is not None else Quality(info)
+        self._judges_apart = electrodes is None
+        # A network that must see the future answers at the end: of which samples?
+        self._kept_times: list[Times] = []
+
+    @property
+    def about(self) -> SessionInfo:
+        """What a sink is told before the messages."""
+        return session_info(self.pipeline, self.info, self.speed, self.recording_s if self.away_since is None else None)
+
+    @property
+    def recording_s(self) -> float:
+        """Seconds of the recording so far."""
+        return self.next_index / self.info.sfreq
+
+    @property
+    def jitter_s(self) -> float:
+        """Mean jitter of the stamps, as the gap guard sees it."""
+        return self._guard.jitter_s if self._guard is not None else 0.0
+
+    def is_like(self, info: StreamInfo, speed: float) -> bool:
+        """Whether a stream may go on here, whatever it calls itself: same rate, channels, units and speed."""
+        mine, theirs = self.info, info
+        return (mine.sfreq, mine.channels, mine.units, self.speed) == (
+            theirs.sfreq, theirs.channels, theirs.units, speed,
+        )  # fmt: skip
+
+    def cue(self, time: float, text: str) -> bool:
+        """A marker on the clock of the samples. Whether the pipeline takes it as a cue."""
+        return self.live.cue(time, text)
+
+    def samples(self, chunk: Chunk, arrived: float | None = None) -> Iterator[StreamMessage]:
+        """What newly came, as the stream brings it. arrived: when, on the clock of the stamps, where that is known."""
+        self.tally.received += len(chunk)
+        if len(chunk):
+            if not self.is_begun:
+                yield from self._begin(float(chunk.times[0]))
+            self.newest_stamp = float(chunk.times[-1])
+        for piece in self._guard.process(chunk, arrived) if self._guard is not None else (chunk,):
+            yield from self._take(piece)
+        yield Signals(chunk)
+
+    def connected_anew(self, info: StreamInfo) -> None:
+        """The same stream over another connection: its first stamp tells how long it was away."""
+        self.info = info
+        self.tally.reconnects += 1
+        if self._guard is not None:
+            self._guard.connected_anew()
+
+    def go_on(self, until: float, stamp: float, speed: float) -> Iterator[StreamMessage]:
+        """A replay stood still, or has another speed: what was due at `until` is due at `stamp`. Nothing is missing."""
+        self.speed = speed
+        if self._guard is not None:
+            self._guard.go_on(until, stamp, speed or 1.0)
+        if self.is_begun:
+            yield ClockMoved(stamp, until, speed or 1.0)
+
+    def seek(self, recorded_s: float, speed: float) -> Iterator[StreamMessage]:
+        """A replay was sent elsewhere: as if the stream had ended, and another had begun."""
+        yield from self._finish()
+        self.speed, self.away_since = speed, None
+        if self._guard is not None:
+            self._guard = self._new_guard()
+        self.live.reset()
+        self.next_index = round(recorded_s * self.info.sfreq)
+
+    def close(self) -> Iterator[StreamMessage]:
+        """The end of the stream: decide what is open. A second time it says nothing."""
+        yield from self._finish()
+        self.live.end_cues()
+        yield from self.live.answers()
+
+    # -- from a piece on the grid to messages --------------------------------------------------------------------
+
+    def _new_guard(self) -> GapGuard:
+        return GapGuard(self.pipeline.config.gaps, self.info.sfreq, self.speed or 1.0)
+
+    def _begin(self, stamp: float) -> Iterator[StreamMessage]:
+        self.is_begun = True
+        if self.away_since is not None:
+            n_missing = round((stamp - self.away_since) * self.info.sfreq * (self.speed or 1.0)) - 1
+            yield from self._take(Gap(self.away_since, stamp, max(0, n_missing), "the stream was away"))
+        yield SpanBegan(stamp, self.speed or 1.0)
+
+    def _finish(self) -> Iterator[StreamMessage]:
+        for piece in self._guard.flush() if self._guard is not None else ():
+            yield from self._take(piece)
+        yield from self._close_open(self.newest_stamp)
+        if self.is_begun:
+            self.is_begun = False
+            yield SpanEnded(self.newest_stamp, self.recording_s)
+
+    def _take(self, piece: Chunk | Gap) -> Iterator[StreamMessage]:
+        if isinstance(piece, Chunk):
+            yield from self._answer(piece)
+            return
+        self._count(piece)
+        yield piece
+        if piece.cause == CLOCK_FORWARD:
+            # Without it a recording of the stream would read as a loss.
+            speed = self.speed or 1.0
+            yield ClockMoved(piece.end, piece.start + 1 / (self.info.sfreq * speed), speed)
+        if not piece.filled:
+            yield from self._close_open(piece.start)
+            self.live.reset()
+            self.next_index += piece.n_missing
+
+    def _count(self, gap: Gap) -> None:
+        self.tally.gaps += 1
+        self.tally.extra += gap.n_extra
+        if gap.filled:
+            self.tally.filled += gap.n_missing
+        else:
+            self.tally.lost += gap.n_missing
+
+    def _answer(self, chunk: Chunk) -> Iterator[StreamMessage]:
+        """Scores first: they are waited for, all else is not."""
+        if not self.live.answers_at_once:
+            self._kept_times.append(chunk.times)
+        scores = self.live.process(chunk)
+        if len(scores):
+            yield from self._decide(scores, chunk.times, self.next_index)
+        yield from self.live.answers()
+        self.next_index += len(chunk)
+        if self._judges_apart:
+            self.quality.process(chunk)
+        yield Seen(self.live.seen)
+
+    def _decide(self, scores: Chunk, times: Times, first_index: int) -> Iterator[StreamMessage]:
+        """Decide in seconds of the recording, so that a stream's events are those of its file, to the bit."""
+        at_s = (np.searchsorted(times, scores.times).astype(np.float64) + first_index) / self.info.sfreq
+        self.tally.invalid_hops += int(len(scores) - np.count_nonzero(scores.valid))
+        yield Scores(scores, at_s)
+        for detection in self.live.decide(Chunk(scores.data, at_s, scores.valid)):
+            yield replace(detection, stamp=float(scores.times[np.searchsorted(at_s, detection.time)]))
+
+    def _close_open(self, stamp: float) -> Iterator[StreamMessage]:
+        """What a network held back, and events that are open, where samples end."""
+        times = np.concatenate([np.empty(0), *self._kept_times])
+        self._kept_times = []
+        if len(rest := self.live.held_back()):
+            yield from self._decide(rest, times, self.next_index - len(times))
+        for detection in self.live.decision.flush():
+            yield replace(detection, stamp=stamp)
