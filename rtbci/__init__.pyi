@@ -5,6 +5,7 @@ from .evaluation.tagging import Tagged as Tagged
 from .evaluation.tagging import tag as tag
 from .pipeline.pipeline import LivePipeline as LivePipeline
 from .pipeline.pipeline import Pipeline as Pipeline
+from .plugins import plugin as plugin
 from .provenance import __version__ as __version__
 from .recordings.open import open_recording as open_recording
 from .recordings.recording import Recording as Recording

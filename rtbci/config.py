@@ -25,6 +25,7 @@ MAX_CHANNELS = 4096
 MAX_VALUES_S = 50_000_000  # that a stream may bring a second
 MAX_WINDOW_VALUES = 20_000_000  # that a stage keeps of the signal
 MAX_ANSWER_VALUES = 50_000_000  # that a network holds to give one answer
+MAX_WEIGHTS = 128 << 20  # bytes of a pipeline file's weights
 DAY_S = 86_400.0
 
 

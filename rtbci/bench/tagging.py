@@ -14,6 +14,7 @@ import edfio
 import numpy as np
 from rich.console import Console
 
+from rtbci import plugins
 from rtbci.provenance import print_json
 from rtbci.stages.montage import DOUBLE_BANANA
 
@@ -26,7 +27,7 @@ def tagging_report(hours: float, pipeline: str, *, json: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         recording = Path(folder) / "long.edf"
         write_noise(recording, hours)
-        result = _in_own_process(measure, str(recording), pipeline)
+        result = _in_own_process(measure, str(recording), pipeline, plugins.named())
     result |= {"hours": hours, "channels": 23, "sfreq": SFREQ, "cores": 1}
     if json:
         return print_json(result)
@@ -65,7 +66,7 @@ def _minute_of_noise() -> tuple[bytes, bytes]:
     return whole[:n_header], whole[n_header:]
 
 
-def _in_own_process(target: Any, *arguments: str) -> dict[str, Any]:
+def _in_own_process(target: Any, *arguments: Any) -> dict[str, Any]:
     from rtbci.engine.threads import one_thread_each
 
     context = multiprocessing.get_context("spawn")
@@ -81,7 +82,7 @@ def _in_own_process(target: Any, *arguments: str) -> dict[str, Any]:
     return result
 
 
-def measure(recording_path: str, pipeline_path: str, answer: Connection) -> None:
+def measure(recording_path: str, pipeline_path: str, named: tuple[str, ...], answer: Connection) -> None:
     """In a fresh process, so that the peak of its memory is that of tagging."""
     import resource
     import sys
@@ -93,6 +94,8 @@ def measure(recording_path: str, pipeline_path: str, answer: Connection) -> None
     from rtbci.recordings.open import open_recording
 
     torch.set_num_threads(1)
+    for one in named:
+        plugins.plugin(one)
     pipeline, recording = Pipeline.load(pipeline_path), open_recording(recording_path)
     began = time.perf_counter()
     stages = pipeline.preprocessor(recording.info)

@@ -44,6 +44,25 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on standard output and nothing else.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, or auto: both are measured and the faster is taken.")]
 Headless = Annotated[bool, typer.Option("--headless", help="A terminal view instead of the dashboard.")]
+
+
+def _register(named: list[str] | None) -> list[str] | None:
+    from rtbci.plugins import plugin
+
+    for one in named or ():
+        plugin(one)
+    return named
+
+
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        metavar="MODULE:NAME",
+        callback=_register,
+        help="A network or dataset reader of your own that files may name: module:Name or path/to/file.py:Name; again for more.",
+    ),
+]
 PipelineFile = Annotated[str, typer.Argument(help="A pipeline file NAME.rtbci; the word 'demo' is the bundled one.")]
 
 
@@ -132,6 +151,7 @@ def run(
     log: Annotated[Path | None, typer.Option(help="Log what happens here, as JSON lines; rotates at 10 MB.")] = None,
     unit: Annotated[str, typer.Option(help="Unit of channels that name none (µV is taken if this is not given).")] = "",
     device: Device = "cpu",
+    plugin: Plugins = None,
     json: Annotated[bool, typer.Option("--json", help="Print one line of state a second, as JSON.")] = False,
 ) -> None:
     """Run a pipeline on a live LSL stream; publish probabilities and events. Ctrl-C or SIGTERM ends it."""
@@ -225,6 +245,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint of a run that was cut short.")
     ] = False,
+    plugin: Plugins = None,
     json: Json = False,
 ) -> None:
     """Train a pipeline from recordings and their annotations."""
@@ -241,6 +262,7 @@ def select(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Set a value: training.seed=7; may be given again.")
     ] = None,
+    plugin: Plugins = None,
     json: Json = False,
 ) -> None:
     """Learn which few electrodes are enough, beside the baselines: all, mutual information, elimination, random sets."""
@@ -258,6 +280,7 @@ def tag(
     recordings: Annotated[list[Path], typer.Argument(help="Recordings to tag.")],
     out: Annotated[Path, typer.Option(help="Folder for NAME_events.tsv and NAME_scores.npz.")],
     device: Device = "cpu",
+    plugin: Plugins = None,
     json: Json = False,
 ) -> None:
     """Tag recordings offline, with the very stages of the live path, as fast as it goes."""
@@ -275,6 +298,7 @@ def evaluate(
         list[str] | None, typer.Option(help="Annotations that count; those that say seizure by default.")
     ] = None,
     device: Device = "cpu",
+    plugin: Plugins = None,
     json: Json = False,
 ) -> None:
     """Score a pipeline against annotated recordings: SzCORE by event and by sample, false alarms, detection delay."""
@@ -288,6 +312,7 @@ def evaluate(
 def inspect(
     file: Annotated[str, typer.Argument(help="A pipeline file or a recording.")],
     sfreq: Annotated[float | None, typer.Option(help="Say the filters' delay for a stream at this rate.")] = None,
+    plugin: Plugins = None,
     json: Json = False,
 ) -> None:
     """Say what a pipeline file or a recording is."""
@@ -298,7 +323,7 @@ def inspect(
 
 
 @app.command()
-def dashboard() -> None:
+def dashboard(plugin: Plugins = None) -> None:
     """Open the dashboard empty, with pickers for stream and pipeline."""
     from rtbci.cli.dashboard_process import open_empty
     from rtbci.errors import ConfigError
@@ -364,6 +389,7 @@ def bench_latency(
 def bench_tag(
     hours: Annotated[float, typer.Option(min=0.01, help="Length of the made-up recording.")] = 24.0,
     pipeline: PipelineFile = "demo",
+    plugin: Plugins = None,
     json: Json = False,
 ) -> None:
     """Tag a long 23-channel 256 Hz recording: times real time, on one core, and the memory that took."""

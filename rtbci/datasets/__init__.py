@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from rtbci.config import nearest
+from rtbci import plugins
 from rtbci.datasets.dataset import Dataset, Member, Trials
-from rtbci.errors import DatasetError
+from rtbci.errors import DatasetError, PluginError, RtbciError
 
 NAMES = ("bci2_iv", "chbmit", "eegmmidb", "high_gamma", "szcore")
 
@@ -15,12 +15,44 @@ __all__ = ["NAMES", "Dataset", "Member", "Trials", "open_dataset"]
 
 
 def open_dataset(name: str, folder: str | Path) -> Dataset:
-    """The dataset in a folder, checked. Raises DatasetError: what is missing, and where it is published."""
-    if name not in NAMES:
-        raise DatasetError(f"unknown dataset {name[:60]!r}; known are {', '.join(NAMES)}{nearest(name, NAMES)}")
+    """The dataset in a folder, checked.
+
+    Parameters
+    ----------
+    name
+        One of `NAMES`, or a reader of the user's own that is registered (rtbci/plugins.py): a function
+        `open_folder(folder: Path) -> Dataset`.
+    folder
+        Where it is.
+
+    Raises
+    ------
+    DatasetError
+        What is missing, and where it is published.
+    """
     folder = Path(folder)
+    if name not in NAMES:
+        return _open_plugin(name, folder)
     module = import_module(f"rtbci.datasets.{name}")
     if not folder.is_dir():
         raise DatasetError(f"{name}: there is no folder {folder}; {module.PUBLISHED}")
     dataset: Dataset = module.open_folder(folder)
+    return dataset
+
+
+def _open_plugin(name: str, folder: Path) -> Dataset:
+    try:
+        open_folder = plugins.load(plugins.DATASETS, name, NAMES)
+    except PluginError as error:
+        raise DatasetError(str(error)) from error.__cause__
+    if not folder.is_dir():
+        raise DatasetError(f"{name}: there is no folder {folder}")
+    try:
+        dataset = open_folder(folder)
+    except RtbciError:
+        raise
+    except Exception as error:
+        raise DatasetError(f"{name}: reading {folder} fails: {plugins.told(error)}") from error
+    if not isinstance(dataset, Dataset):
+        raise DatasetError(f"{name}: gives {type(dataset).__name__}, wanted an rtbci.datasets.Dataset")
     return dataset

@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rtbci import plugins
 from rtbci.engine.session import EngineSpec
 from rtbci.engine.threads import one_thread_each
 from rtbci.errors import RtbciError
@@ -37,6 +38,8 @@ def engine_main(spec: EngineSpec, commands: Connection) -> None:
     # Ctrl-C reaches the whole terminal group; the front end decides, and tells us by the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
+        for one in spec.plugins:
+            plugins.plugin(one)
         engine = Engine(Pipeline.load(spec.pipeline), spec)
         signal.signal(signal.SIGTERM, lambda *_: engine.stop())
         # What lives now lives to the end: the collector need not look at it in the middle of a chunk.
@@ -70,9 +73,10 @@ class EngineProcess:
     """Start, watch, command and end an engine. Its monitor's folder goes with `close`."""
 
     def __init__(self, spec: EngineSpec) -> None:
-        """spec.monitor is set here: a new folder."""
+        """spec.monitor is set here: a new folder. spec.plugins too, where it is empty: what this process has named."""
         self.folder = monitor_folder()
         values = {name: getattr(spec, name) for name in spec.__dataclass_fields__} | {"monitor": str(self.folder)}
+        values["plugins"] = spec.plugins or plugins.named()
         self.spec = EngineSpec(**values)
         self.reader = MonitorReader(self.folder)
         context = multiprocessing.get_context("spawn")

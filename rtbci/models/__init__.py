@@ -1,4 +1,4 @@
-"""Networks by name. Importing this is cheap: torch is loaded by the first build."""
+"""Networks by name, the user's own among them. Importing this is cheap: torch is loaded by the first build."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rtbci.errors import ConfigError
-from rtbci.models.config import ModelConfig, SelectionConfig, model_config
+from rtbci.models.config import ModelConfig, PluginConfig, SelectionConfig, model_config
 
 if TYPE_CHECKING:
     from rtbci.models.network import Network
@@ -22,12 +22,15 @@ def build(kind: str, **sizes: Any) -> Network:
 def from_config(config: ModelConfig) -> Network:
     """The same from its config, whose n_channels must be known by now."""
     from rtbci.models.gumbel_selector import SelectionNet
+    from rtbci.models.plugin_network import build_plugin
 
     config = model_config(**config.model_dump())  # model_copy(update=…) does not check what it is given
     if config.n_channels is None:
         raise ConfigError(f"{config.kind}: n_channels is not set")
     if isinstance(config, SelectionConfig):
         return SelectionNet(config.n_channels, config.n_select, from_config(config.inner()))
+    if isinstance(config, PluginConfig):
+        return build_plugin(config)
     return _classes()[config.kind](**config.model_dump(exclude={"kind"}))
 
 

@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import Field, NonNegativeFloat, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    ConfigDict,
+    Discriminator,
+    Field,
+    FiniteFloat,
+    NonNegativeFloat,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
+from rtbci import plugins
 from rtbci.config import Strict, nearest
-from rtbci.errors import ConfigError
+from rtbci.errors import ConfigError, PluginError
 
 # Bounded, so that a stranger's pipeline cannot ask for a machine's whole memory.
 Size: TypeAlias = Annotated[int, Field(ge=1, le=65_536)]
@@ -208,18 +219,75 @@ class CovarianceConfig(_Sizes):
         return 2 * self.window * n_channels * (2 + self.taps) + 16 * n_channels**2  # some of them float64
 
 
-NetworkConfig: TypeAlias = Annotated[
-    StackedLSTMConfig
-    | ChannelLSTMConfig
-    | SmallLSTMConfig
-    | ConvLSTMConfig
-    | ConvPoolLSTMConfig
-    | SpatialConvLSTMConfig
-    | LSTMTaggerConfig
-    | MSFBCNNConfig
-    | CovarianceConfig,
-    Field(discriminator="kind"),
-]
+Scalar: TypeAlias = bool | Annotated[int, Field(ge=-(2**53), le=2**53)] | FiniteFloat | str | None
+Option: TypeAlias = Scalar | Annotated[tuple[Scalar, ...], Field(max_length=1000)]
+
+
+class PluginConfig(_Sizes):
+    """A network of the user's own: `kind` is its import path `module:Class`, or an entry point's name.
+
+    Every other key goes to the class as a keyword argument. Reading one imports nothing: what only the class knows
+    (`window`, `hop`, `values`) is asked of the class when it is wanted, for a config whose n_channels is known.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Option]
+
+    kind: Annotated[str, Field(max_length=200)]
+    n_classes: Size | None = None  # type: ignore[assignment]
+
+    @model_validator(mode="after")
+    def _kind_is_registered(self) -> PluginConfig:
+        try:
+            plugins.require(plugins.NETWORKS, self.kind, CONFIGS)
+        except PluginError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    @property
+    def options(self) -> dict[str, Option]:
+        """What the class is given beside its channels and classes."""
+        return dict(self.__pydantic_extra__)
+
+    @property
+    def window(self) -> int | None:
+        from rtbci.models.plugin_network import sketch
+
+        return sketch(self).window
+
+    @property
+    def hop(self) -> int:
+        from rtbci.models.plugin_network import sketch
+
+        return sketch(self).hop
+
+    def values(self, n_channels: int) -> int:
+        from rtbci.models.plugin_network import held_values
+
+        return held_values(self.model_copy(update={"n_channels": n_channels}))
+
+
+def _tag(model: Any) -> str | None:
+    """Which config a kind has: a built-in network's own, or, for any other word, that of a plug-in."""
+    kind = model.get("kind") if isinstance(model, dict) else getattr(model, "kind", None)
+    return kind if kind in CONFIGS else "plugin" if isinstance(kind, str) else None
+
+
+_by_kind = Discriminator(_tag, custom_error_type="kind", custom_error_message="kind must be the name of a network")
+
+_Network: TypeAlias = (
+    Annotated[StackedLSTMConfig, Tag("stacked_lstm")]
+    | Annotated[ChannelLSTMConfig, Tag("channel_lstm")]
+    | Annotated[SmallLSTMConfig, Tag("small_lstm")]
+    | Annotated[ConvLSTMConfig, Tag("conv_lstm")]
+    | Annotated[ConvPoolLSTMConfig, Tag("conv_pool_lstm")]
+    | Annotated[SpatialConvLSTMConfig, Tag("spatial_conv_lstm")]
+    | Annotated[LSTMTaggerConfig, Tag("lstm_tagger")]
+    | Annotated[MSFBCNNConfig, Tag("msfbcnn")]
+    | Annotated[CovarianceConfig, Tag("covariance")]
+    | Annotated[PluginConfig, Tag("plugin")]
+)
+NetworkConfig: TypeAlias = Annotated[_Network, _by_kind]
 
 
 class SelectionConfig(_Sizes):
@@ -242,24 +310,30 @@ class SelectionConfig(_Sizes):
         return self.network.model_copy(update=update)
 
     def values(self, n_channels: int) -> int:
-        inner = self.network
+        inner = self.inner()
         length = getattr(inner, "window", 0) or getattr(inner, "hop", 1)
         return length * n_channels + inner.values(self.n_select)
 
 
-ModelConfig: TypeAlias = Annotated[NetworkConfig | SelectionConfig, Field(discriminator="kind")]
+ModelConfig: TypeAlias = Annotated[_Network | Annotated[SelectionConfig, Tag("selection")], _by_kind]
 
 CONFIGS: dict[str, type[_Sizes]] = {
-    config.model_fields["kind"].default: config for config in (*get_args(get_args(NetworkConfig)[0]), SelectionConfig)
+    tag.tag: config for config, tag in map(get_args, get_args(get_args(ModelConfig)[0])) if config is not PluginConfig
 }
 
 _any_model: TypeAdapter[ModelConfig] = TypeAdapter(ModelConfig)
 
 
+def is_plugin(config: ModelConfig) -> bool:
+    """Whether it is a network of the user's own, or such a one behind a selector."""
+    inner = config.network if isinstance(config, SelectionConfig) else config
+    return isinstance(inner, PluginConfig)
+
+
 def model_config(kind: str, **sizes: Any) -> ModelConfig:
     """The checked sizes of a network; a ConfigError names the nearest right word for a wrong one."""
     if kind not in CONFIGS:
-        raise ConfigError(f"unknown network {kind!r}{_nearest(kind, CONFIGS)}")
+        plugins.require(plugins.NETWORKS, kind, CONFIGS)
     try:
         return _any_model.validate_python({"kind": kind, **sizes})
     except ValidationError as error:
@@ -272,7 +346,7 @@ def _lines(error: ValidationError) -> list[str]:
 
 def _line(kind_of_error: str, loc: tuple[int | str, ...], message: str) -> str:
     path = [str(part) for part in loc]
-    name = ".".join(part for part in path if part not in CONFIGS)
+    name = ".".join(part for part in path if part not in CONFIGS and part != "plugin")
     if kind_of_error == "extra_forbidden":
         owner = next(part for part in reversed(path) if part in CONFIGS)
         return f"unknown size {name!r}{_nearest(path[-1], CONFIGS[owner].model_fields)}"

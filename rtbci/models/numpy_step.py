@@ -32,8 +32,10 @@ MAX_HOP_VALUES = 100_000
 
 def has_numpy_step(network: Network) -> bool:
     """Whether `NumpyStep` can run it, in buffers of a sane size: on a wide or long hop it is not ahead anyhow."""
-    if not isinstance(network, Recurrent) or not network.causal:
+    # Of these very classes: one derived from them, as a plug-in may be, has a forward of its own.
+    if type(network) not in (LSTMTagger, ConvLSTM, SpatialConvLSTM) or not network.causal:
         return False
+    assert isinstance(network, Recurrent)
     seen = network.hop if isinstance(network, LSTMTagger) else network.kernel
     return seen * network.n_channels <= MAX_HOP_VALUES
 

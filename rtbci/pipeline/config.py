@@ -17,7 +17,7 @@ from rtbci.config import (
     Strict,
     nearest,
 )
-from rtbci.models.config import ModelConfig
+from rtbci.models.config import ModelConfig, is_plugin
 from rtbci.stages.bad_channels import MaskConfig
 from rtbci.stages.cues import CueConfig
 from rtbci.stages.decision import DecisionConfig
@@ -84,13 +84,19 @@ class PipelineConfig(Strict):
             for key in ("center_uv", "scale_uv"):
                 if (n := len(getattr(self.scaling, key))) not in (0, len(chosen)):
                     raise ValueError(f"scaling.{key} has {n} values for {len(chosen)} channels")
-        if self.cues is not None and not self._network("window") and self.model.kind != "selection":
+        known = self.model.kind != "selection" and not is_plugin(self.model)
+        if self.cues is not None and known and not self._network("window"):
             raise ValueError(
                 f"cues: a {self.model.kind} answers at every hop; only a network of windows answers at cues"
             )
 
     def _network(self, size: str) -> int:
-        """A size of the network, of that behind a selector where there is one; 0 where it has no such size."""
+        """A size of the network, of that behind a selector where there is one; 0 where it has no such size.
+
+        And 0 for a plug-in, whose class alone knows it: its bounds are checked when it is built (models/contract.py).
+        """
+        if is_plugin(self.model):
+            return 0
         return getattr(getattr(self.model, "network", self.model), size, 0)
 
     def _sizes_are_bounded(self) -> None:
@@ -107,6 +113,8 @@ class PipelineConfig(Strict):
         for key, samples in kept.items():
             if samples * n > MAX_WINDOW_VALUES:
                 raise ValueError(f"{key} = {samples} samples of {n} channels are more than {MAX_WINDOW_VALUES} values")
+        if is_plugin(self.model):
+            return
         if (values := self.model.values(n)) > MAX_ANSWER_VALUES:
             raise ValueError(
                 f"model: a {self.model.kind} of these sizes holds {values} values to give one answer; "

@@ -2,6 +2,7 @@
 
 A stranger's file can be wrong. It runs no code, writes nothing, and to load, start and run it live takes at most
 MEMORY_BYTES more than the libraries do: the weights are bounded here, all else in PipelineConfig before it is built.
+A network that is a plug-in is looked for among those that are registered (rtbci/plugins.py), and held to its contract.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
-from rtbci.config import nearest, parse
+from rtbci.config import MAX_WEIGHTS, nearest, parse
 from rtbci.errors import ConfigError, PipelineFileError
+from rtbci.models.config import is_plugin
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.stages.scaling import ConstantScaling, RunningScaling
 
@@ -28,7 +30,6 @@ SCHEMA = 1
 KIND = "rtbci-pipeline"
 MEMORY_BYTES = 2 << 30  # what a stranger's file may cost
 MAX_JSON = 4 << 20
-MAX_WEIGHTS = 128 << 20
 MAX_WEIGHT = 1e15  # a product of two is still a float32
 MAX_HEADER = 1 << 20  # of the weights: names and shapes
 MAX_MEMBERS = 64  # of a zip that is looked at; more than two are refused
@@ -165,6 +166,7 @@ def _network(path: Path, config: PipelineConfig, weights: bytes) -> Network:
     import torch
 
     from rtbci.models import build
+    from rtbci.models.contract import check_bounds, check_loaded
 
     if int.from_bytes(weights[:8], "little") > MAX_HEADER:
         raise PipelineFileError(f"{path}: {_WEIGHTS} is damaged (its header is larger than {MAX_HEADER >> 20} MiB)")
@@ -173,10 +175,11 @@ def _network(path: Path, config: PipelineConfig, weights: bytes) -> Network:
     except Exception as error:  # a reader of foreign bytes may fail with anything at all
         raise PipelineFileError(f"{path}: {_WEIGHTS} is damaged ({error or type(error).__name__})") from None
     try:
+        check_bounds(config.model)
         with torch.device("meta"):  # shapes alone: a config that asks for terabytes costs nothing
             network = build(config.model.kind, **config.model.model_dump(exclude={"kind"}))
     except (ConfigError, ValueError, RuntimeError, OverflowError) as error:
-        raise PipelineFileError(f"{path}: its network cannot be built ({error})") from None
+        raise PipelineFileError(f"{path}: its network cannot be built ({error})") from error.__cause__
     wanted = network.state_dict()
     shapes = [{name: tuple(value.shape) for name, value in found.items()} for found in (wanted, tensors)]
     for name in [*wanted, *tensors]:
@@ -190,5 +193,14 @@ def _network(path: Path, config: PipelineConfig, weights: bytes) -> Network:
             raise PipelineFileError(f"{path}: weight {name[:80]!r} holds values that are not finite")
         if value.numel() and max(abs(value.min().item()), abs(value.max().item())) > MAX_WEIGHT:
             raise PipelineFileError(f"{path}: weight {name[:80]!r} holds values beyond {MAX_WEIGHT:g}")
-    network.load_state_dict(tensors, assign=True)
+    if not is_plugin(config.model):
+        network.load_state_dict(tensors, assign=True)
+        return network
+    try:
+        with torch.random.fork_rng(devices=[]):  # for good, now that its sizes are known: it may hold more than weights
+            network = build(config.model.kind, **config.model.model_dump(exclude={"kind"}))
+        network.load_state_dict(tensors)
+        check_loaded(config.model, network)
+    except ConfigError as error:
+        raise PipelineFileError(f"{path}: {error}") from error.__cause__
     return network

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from rtbci.config import MAX_SFREQ, MAX_VALUES_S, MAX_WINDOW_VALUES
-from rtbci.errors import NotCausal, StreamMismatch
+from rtbci.errors import ConfigError, NotCausal, StreamMismatch
+from rtbci.models.config import is_plugin
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.stages import filters, scaling
 from rtbci.stages.bad_channels import Electrodes, Mask
@@ -34,6 +35,10 @@ class Pipeline:
 
     def __init__(self, config: PipelineConfig, network: Network, notes: dict[str, Any] | None = None) -> None:
         """notes: how and on what it was trained, its scores; plain JSON."""
+        if config.cues is not None and network.window is None:
+            raise ConfigError(
+                f"cues: a {config.model.kind} answers at every hop; only a network of windows answers at cues"
+            )
         self.config = config
         self.network = network.eval().requires_grad_(False)
         self.notes: dict[str, Any] = copy.deepcopy(notes or {})
@@ -130,7 +135,7 @@ class Pipeline:
         if not self.causal and not offline:
             raise NotCausal(
                 f"pipeline {self.name!r} cannot run live: its {config.model.kind} must see the future "
-                f"({_why_not_causal(network)}); `rtbci tag` runs it on recordings"
+                f"({_why_not_causal(network, config)}); `rtbci tag` runs it on recordings"
             )
         device = resolve_device(network, device)
         # A network on another device is that stream's own; on the CPU all streams share the weights.
@@ -181,10 +186,11 @@ class Pipeline:
         return {"resampler": resampler, "filters": median, "total": resampler + median}
 
 
-def _why_not_causal(network: Network) -> str:
+def _why_not_causal(network: Network, config: PipelineConfig) -> str:
+    why = "its lookahead" if is_plugin(config.model) else "'same' padding"
     if network.lookahead == sys.maxsize:
         return "bidirectional: its backward pass starts at the recording's end"
-    return f"'same' padding: {network.lookahead} samples ahead"
+    return f"{why}: {network.lookahead} samples ahead"
 
 
 def check_rate(config: PipelineConfig, info: StreamInfo) -> None:

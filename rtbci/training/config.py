@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from rtbci.config import Name, Strict, nearest, override, parse, read_toml
 from rtbci.errors import ConfigError
+from rtbci.models.config import is_plugin
 from rtbci.pipeline.config import PipelineConfig
 
 BACKGROUND, UNKNOWN = "background", "unknown"
@@ -51,7 +52,7 @@ class RecordingsConfig(Strict):
 
 
 class DatasetConfig(Strict):
-    """A dataset by its name in `rtbci.datasets`, in `folder` below `data.root`.
+    """A dataset by its name in `rtbci.datasets`, or of a reader of the user's own, in `folder` below `data.root`.
 
     labels: what its words mean, as for recordings; left out: each word that is a class means that class. members,
     subjects: patterns of those to take. leave_out_unfit: go on without recordings that lack the montage's channels.
@@ -211,7 +212,8 @@ class TrainConfig(Strict):
             _require_labels(used, classes, f"data.recordings.{number}")
         if self.data.dataset is not None:
             _require_labels(list(self.data.dataset.labels.values()), classes, "data.dataset.labels")
-        if self.data.validation.k_fold and getattr(self.pipeline.model, "window", None) is None:
+        known = not is_plugin(self.pipeline.model)  # a plug-in's class says it when it is built
+        if self.data.validation.k_fold and known and getattr(self.pipeline.model, "window", None) is None:
             raise ValueError("data.validation.k_fold is for networks of trials; name the recordings in `folds`")
         if self.data.synthetic is not None:
             _require_labels([self.data.synthetic.label], classes, "data.synthetic.label")

@@ -8,7 +8,11 @@ import numpy as np
 import torch
 from scipy.stats import binom
 
+from rtbci.errors import ConfigError
 from rtbci.models import from_config
+from rtbci.models.config import PluginConfig
+from rtbci.models.contract import check_before_training
+from rtbci.models.plugin_network import completed
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.bad_channels import MaskConfig
@@ -37,9 +41,12 @@ class Data:
 
     @classmethod
     def load(cls, config: TrainConfig, told: OnProgress = lambda *_: None) -> Data:
+        sized = with_mask(with_sizes(config.pipeline), config.augment)
+        check_before_training(sized.model)
+        if config.data.validation.k_fold and getattr(sized.model, "window", None) is None:
+            raise ConfigError("data.validation.k_fold is for networks of trials; name the recordings in `folds`")
         sources = find_sources(config)
         told("learning the scaling", 0, 1, None)
-        sized = with_mask(with_sizes(config.pipeline), config.augment)
         pipeline_config = learn_scaling(sized, [s for s in sources if not s.held_out])
         pipeline = Pipeline(pipeline_config, from_config(pipeline_config.model))
         examples = []
@@ -124,7 +131,8 @@ def with_sizes(config: PipelineConfig) -> PipelineConfig:
     """The network's inputs and outputs from the montage and the classes."""
     channels = config.selection.channels if config.selection else config.montage.channels
     update = {"n_channels": len(channels), "n_classes": len(config.classes)}
-    return config.model_copy(update={"model": config.model.model_copy(update=update)})
+    model = config.model.model_copy(update=update)
+    return config.model_copy(update={"model": completed(model) if isinstance(model, PluginConfig) else model})
 
 
 def with_mask(config: PipelineConfig, augment: AugmentConfig) -> PipelineConfig:

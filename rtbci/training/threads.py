@@ -17,7 +17,12 @@ from rtbci.models.network import Network, State
 
 
 def divisible(network: nn.Module) -> bool:
-    """Whether rows are independent and nothing is drawn at random: no batch-norm, whitening, dropout or selector."""
+    """Whether rows are independent and nothing is drawn at random: no batch-norm, whitening, dropout or selector.
+
+    Of a network of the user's own that is not known.
+    """
+    if not type(network).__module__.startswith("rtbci."):
+        return False
     mixing = nn.BatchNorm1d | nn.BatchNorm2d | Whitening | ElectrodeSelector
     return not any(
         isinstance(module, mixing) or (isinstance(module, nn.Dropout) and module.p > 0) for module in network.modules()

@@ -1,0 +1,182 @@
+"""Whether a network of the user's own keeps the contract of rtbci/models/network.py, seen on noise."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from rtbci import plugins
+from rtbci.config import MAX_ANSWER_VALUES, MAX_WEIGHTS, MAX_WINDOW_VALUES
+from rtbci.errors import PluginError
+from rtbci.models.config import ModelConfig
+from rtbci.models.network import Network, State
+from rtbci.models.plugin_network import build_plugin, file_of, held_values, plugin_of, sketch
+
+N_HOPS = 12
+CUTS = ((1,) * N_HOPS, (5, 1, 6), (7, 5))  # hops of each piece
+TOLERANCE = 1e-3  # of the largest logit: sums of other orders differ by less, a sample that is not seen by more
+
+
+def check_bounds(model: ModelConfig) -> None:
+    """Raises PluginError where a user's own network would hold too much. Seen in shapes alone: costs no memory."""
+    config = plugin_of(model)
+    if config is None:
+        return
+    network, n_channels = sketch(config), config.n_channels or 1
+    for name, samples in (("window", network.window or 0), ("hop", network.hop)):
+        if samples * n_channels > MAX_WINDOW_VALUES:
+            raise PluginError(
+                f"network {config.kind}: {name} = {samples} samples of {n_channels} channels are more than "
+                f"{MAX_WINDOW_VALUES} values"
+            )
+    weights = sum(t.numel() for t in (*network.parameters(), *network.buffers()))
+    if (values := max(weights, held_values(config))) > MAX_ANSWER_VALUES:
+        raise PluginError(
+            f"network {config.kind}: holds {values} values to give one answer; at most {MAX_ANSWER_VALUES}"
+        )
+
+
+def check_before_training(model: ModelConfig) -> None:
+    """Raises PluginError where a user's own network cannot be trained, saved or run. Does nothing to the random seed."""
+    config = plugin_of(model)
+    if config is None:
+        return
+    check_bounds(model)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = build_plugin(config)
+        if not any(p.requires_grad for p in network.parameters()):
+            raise PluginError(f"network {config.kind}: has no parameter to train")
+        _check_saved(config.kind, network)
+        check_answers(config.kind, _shaken(network))
+        _check_gradient(config.kind, network)
+
+
+def check_loaded(model: ModelConfig, network: Network) -> None:
+    """The same of a network that was trained, or of the selector's around it."""
+    config = plugin_of(model)
+    if config is not None:
+        check_answers(config.kind, network)
+
+
+@torch.no_grad()
+def check_answers(kind: str, network: Network) -> None:
+    """Raises PluginError where answers to noise are of a wrong shape, not repeated, or change with the cut of the input."""
+    with _said(kind, network, "cannot be copied"):
+        network = copy.deepcopy(network).eval()
+    seen = _Seen(kind, network)
+    x = torch.randn(
+        2, network.window or N_HOPS * network.hop, network.n_channels, generator=torch.Generator().manual_seed(0)
+    )
+    logits, state = seen(x, None)
+    seen.require_shapes(x, logits, state)
+    if not _close(seen(x, None)[0], logits):
+        raise PluginError(
+            f"network {kind}: the same samples get another answer; in evaluation nothing may be drawn or kept"
+        )
+    if not _close(seen(x[:1], None)[0], logits[:1]):
+        raise PluginError(f"network {kind}: the answer to one recording changes with the others in its batch")
+    if network.window is None and network.causal:
+        _check_law(seen, x, logits)
+
+
+def _check_law(seen: _Seen, x: Tensor, logits: Tensor) -> None:
+    """However the samples are cut into whole hops, the answer is the same; so none of it comes of later samples."""
+    for cut in CUTS:
+        state = seen.network.initial_state(len(x))
+        parts = []
+        for piece in torch.split(x, [n * seen.network.hop for n in cut], 1):
+            before = [s.clone() for s in state]
+            answer, new = seen(piece, state)
+            seen.require_shapes(piece, answer, new)
+            if any(not torch.equal(a, b) for a, b in zip(before, state, strict=True)):
+                raise PluginError(f"network {seen.kind}: writes into the state that it is given; return a new one")
+            parts.append(answer)
+            state = new
+        if not _close(torch.cat(parts, 1), logits):
+            raise PluginError(
+                f"network {seen.kind}: the answer depends on how the samples are cut ({N_HOPS} hops at once, or "
+                f"{' + '.join(map(str, cut))}); carry in the state all it needs of earlier samples and use no later ones, "
+                "or set causal = False"
+            )
+
+
+@dataclass
+class _Seen:
+    """A network that is looked at while it answers."""
+
+    kind: str
+    network: Network
+
+    def __call__(self, x: Tensor, state: State | None) -> tuple[Tensor, State]:
+        with _said(self.kind, self.network, f"fails on noise of shape {tuple(x.shape)}"):
+            answer = self.network(x, state)
+        if not isinstance(answer, tuple) or len(answer) != 2 or not isinstance(answer[0], Tensor):
+            raise PluginError(f"network {self.kind}: forward gives {type(answer).__name__}, wanted (logits, state)")
+        return answer
+
+    def require_shapes(self, x: Tensor, logits: Tensor, state: State) -> None:
+        network, (rows, time, _) = self.network, x.shape
+        n = network.window if network.window is not None and network.per_sample else network.n_classes
+        wanted = (rows, n) if network.window is not None else (rows, time // network.hop, n)
+        if tuple(logits.shape) != wanted:
+            raise PluginError(
+                f"network {self.kind}: logits for x {tuple(x.shape)} are {tuple(logits.shape)}, wanted {wanted}"
+            )
+        if network.window is not None or not network.causal:
+            return  # each answer stands for itself: no state is carried
+        got = [tuple(s.shape) for s in state] if isinstance(state, tuple) else type(state).__name__
+        shapes = [(rows, *shape) for shape in network.state_shapes()]
+        if got != shapes:
+            raise PluginError(f"network {self.kind}: its state has shapes {got}, by state_shapes() wanted {shapes}")
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
+    a, b = a.nan_to_num(), b.nan_to_num()
+    return bool((a - b).abs().max() <= TOLERANCE * b.abs().max().clamp_min(1e-3))
+
+
+@torch.no_grad()
+def _shaken(network: Network) -> Network:
+    """A copy off its first weights: a last layer that begins at zero would hide all that comes before it."""
+    network = copy.deepcopy(network)
+    for parameter in network.parameters():
+        if parameter.requires_grad and parameter.is_floating_point():
+            parameter.add_(torch.randn_like(parameter), alpha=0.1)
+    return network
+
+
+def _check_saved(kind: str, network: Network) -> None:
+    with _said(kind, network, "its weights cannot be saved"):
+        weights = safetensors.torch.save({k: v.detach().contiguous() for k, v in network.state_dict().items()})
+    if len(weights) > MAX_WEIGHTS:
+        raise PluginError(
+            f"network {kind}: its weights are {len(weights) >> 20} MiB; a pipeline file holds {MAX_WEIGHTS >> 20} MiB at most"
+        )
+
+
+def _check_gradient(kind: str, network: Network) -> None:
+    network.train()
+    x = torch.randn(2, network.window or 2 * network.hop, network.n_channels)
+    with _said(kind, network, "cannot be trained"):
+        logits, state = network(x, None)
+        if network.window is None and network.causal:
+            logits = logits + network(x, tuple(s.detach() for s in state))[0]
+        logits.sum().backward()
+
+
+@contextmanager
+def _said(kind: str, network: Network, what: str) -> Iterator[None]:
+    """What the user's code raises inside, in one line."""
+    try:
+        yield
+    except PluginError:
+        raise
+    except Exception as error:
+        raise PluginError(f"network {kind}: {what}: {plugins.told(error, file_of(type(network)))}") from error

@@ -1,0 +1,150 @@
+"""A network of the user's own: found by its name, built from its config, and asked what only its class knows."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from functools import lru_cache
+from typing import Any, cast
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from torch import nn
+
+from rtbci import plugins
+from rtbci.config import nearest
+from rtbci.errors import PluginError, RtbciError
+from rtbci.models.config import CONFIGS, ModelConfig, Option, PluginConfig, SelectionConfig, model_config
+from rtbci.models.network import Network
+
+
+def network_class(kind: str) -> type[nn.Module]:
+    """The class of a kind, imported now. Raises PluginError where it is not registered, or no class of nn.Module."""
+    found = plugins.load(plugins.NETWORKS, kind, CONFIGS)
+    if not isinstance(found, type) or not issubclass(found, nn.Module):
+        raise PluginError(f"network {kind} is a {type(found).__name__}, wanted a class of torch.nn.Module")
+    return found
+
+
+def build_plugin(config: PluginConfig) -> Network:
+    """A fresh network. Raises PluginError where its class takes no such option, fails, or lacks a part of the contract."""
+    made = network_class(config.kind)
+    given: dict[str, Any] = {
+        "n_channels": config.n_channels, "n_classes": config.n_classes or 1, **config.options
+    }  # fmt: skip
+    _require_options(config.kind, made, given)
+    try:
+        network = made(**given)
+    except RtbciError:
+        raise
+    except Exception as error:
+        raise PluginError(f"network {config.kind} cannot be built: {plugins.told(error, file_of(made))}") from error
+    _require_attributes(config.kind, network, given)
+    return cast(Network, network)
+
+
+def completed(config: PluginConfig) -> PluginConfig:
+    """With the class's own defaults written down: a file says all, whatever the class's defaults are one day."""
+    parameters = inspect.signature(network_class(config.kind)).parameters.values()
+    said = (*config.options, *PluginConfig.model_fields)
+    written = {p.name: p.default for p in parameters if p.name not in said and _is_option(p.default)}
+    complete = model_config(**config.model_dump(), **written)
+    assert isinstance(complete, PluginConfig)
+    return complete
+
+
+@lru_cache(maxsize=32)
+def sketch(config: PluginConfig) -> Network:
+    """The network in shapes alone: it costs no memory, however large it is."""
+    try:
+        with torch.device("meta"):
+            return build_plugin(config)
+    except PluginError as error:
+        if "meta" not in str(error):
+            raise
+        raise PluginError(
+            f"{error}; it is built without values first, so its constants must come from numpy"
+        ) from error
+
+
+def held_values(config: PluginConfig) -> int:
+    """How many float32 values the network holds to give one answer.
+
+    What its class says in `values(n_channels)`; else its weights, its state and its input are counted.
+    """
+    network = sketch(config)
+    offered = getattr(network, "values", None)
+    if offered is None:
+        steps = network.window or network.hop
+        held = sum(t.numel() for t in (*network.parameters(), *network.buffers()))
+        return held + sum(map(math.prod, network.state_shapes())) + steps * network.n_channels
+    said = offered(config.n_channels)
+    if not isinstance(said, int) or said < 1:
+        raise PluginError(f"network {config.kind}: values({config.n_channels}) is {said!r}, wanted a count")
+    return said
+
+
+def plugin_of(config: ModelConfig) -> PluginConfig | None:
+    """The user's own network in a config, that behind a selector too; None where there is none."""
+    inner = config.inner() if isinstance(config, SelectionConfig) else config
+    return inner if isinstance(inner, PluginConfig) else None
+
+
+def file_of(made: type[nn.Module]) -> str | None:
+    """The file that a class is written in."""
+    try:
+        return inspect.getsourcefile(made)
+    except TypeError:
+        return None
+
+
+def _require_options(kind: str, made: type[nn.Module], given: dict[str, Any]) -> None:
+    parameters = inspect.signature(made).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for name in given:
+        if name not in parameters and not takes_any:
+            raise PluginError(
+                f"network {kind} takes no {name[:60]!r}{nearest(name, list(parameters))}; it takes {', '.join(parameters)}"
+            )
+    for name, p in parameters.items():
+        if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and name not in given:
+            raise PluginError(f"network {kind} wants {name!r}, which has no default; set it beside model.kind")
+
+
+def _require_attributes(kind: str, network: nn.Module, given: dict[str, Any]) -> None:
+    """The part of the contract (rtbci/models/network.py) that can be read off a network."""
+    lacks = [name for name in _PARTS if not hasattr(network, name)]
+    if lacks:
+        raise PluginError(f"network {kind} lacks {', '.join(lacks)}; rtbci.models.network.Network has what is usual")
+    for name, wanted, right in (
+        ("hop", "a number of samples", _is_count(network.hop)),
+        ("window", "a number of samples or None", network.window is None or _is_count(network.window)),
+        ("causal", "True or False", isinstance(network.causal, bool)),
+        ("per_sample", "True or False", isinstance(network.per_sample, bool)),
+        ("lookahead", "a number of samples", network.lookahead == 0 or _is_count(network.lookahead)),
+        ("n_channels", str(given["n_channels"]), network.n_channels == given["n_channels"]),
+        ("n_classes", str(given["n_classes"]), network.per_sample or network.n_classes == given["n_classes"]),
+    ):
+        if not right:
+            raise PluginError(f"network {kind}: its {name} is {getattr(network, name)!r:.60}, wanted {wanted}")
+
+
+_PARTS = (
+    "hop", "causal", "lookahead", "window", "per_sample", "n_channels", "n_classes", "state_shapes", "initial_state"
+)  # fmt: skip
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_option(value: object) -> bool:
+    """Whether a file can say it."""
+    try:
+        _option.validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+_option: TypeAdapter[Option] = TypeAdapter(Option)
