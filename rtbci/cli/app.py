@@ -150,6 +150,14 @@ def run(
     ] = None,
     log: Annotated[Path | None, typer.Option(help="Log what happens here, as JSON lines; rotates at 10 MB.")] = None,
     unit: Annotated[str, typer.Option(help="Unit of channels that name none (µV is taken if this is not given).")] = "",
+    sink: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULE:CLASS",
+            help="Tell a sink of your own too (docs/plugins.md): FILE.py:CLASS, or the name of an "
+            "installed one; again for more.",
+        ),
+    ] = None,
     device: Device = "cpu",
     plugin: Plugins = None,
     json: Annotated[bool, typer.Option("--json", help="Print one line of state a second, as JSON.")] = False,
@@ -161,6 +169,7 @@ def run(
     run_live(
         bundled(pipeline), stream, show="json" if json else _show(headless, json=False), events=events,
         wait_s=wait or None, seconds=seconds, unit=unit, device=device, cues=cues, record=record, log=log,
+        sinks=tuple(sink or ()),
     )  # fmt: skip
 
 

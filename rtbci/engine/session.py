@@ -17,8 +17,8 @@ class EngineSpec:
     """What an engine is to do; it crosses into the engine's process.
 
     wait_s: how long the first stream may take. cues: the marker stream whose cues are answered. hold: name the stream and
-    wait for the command `go`, so that a recorder starts before the first sample. sinks: a user's own, "module:Class". plugins: code
-    that the user has named, as `rtbci.plugin` takes it.
+    wait for the command `go`, so that a recorder starts before the first sample. sinks: a user's own, as `--sink`
+    takes them. plugins: code that the user has named, as `rtbci.plugin` takes it.
     """
 
     pipeline: str

@@ -14,7 +14,7 @@ from rtbci.bundled import RECORDING
 
 DOC = EXAMPLES.parent / "docs" / "plugins.md"
 pytestmark = pytest.mark.skipif(not DOC.exists(), reason="needs the repository's docs, which are not installed")
-SHOWN = ["network_plugin.py", "network_plugin.toml", "dataset_plugin.py", "dataset_plugin.toml"]
+SHOWN = ["network_plugin.py", "network_plugin.toml", "dataset_plugin.py", "dataset_plugin.toml", "web_hook.py"]
 
 
 def blocks(language: str) -> list[str]:
