@@ -12,13 +12,14 @@ from rich.table import Table
 
 from rtbci.cli.terminal import Terminal
 from rtbci.errors import ConfigError
+from rtbci.pipeline.file import check_target
 from rtbci.provenance import about, print_json
 from rtbci.text import file_name
 from rtbci.training.config import TrainConfig, read_train_config
 from rtbci.training.data import OnProgress
 from rtbci.training.electrode_selection.comparison import Bench, Score, scores_of_all, scores_with
 from rtbci.training.electrode_selection.pipeline import pipeline_of
-from rtbci.training.electrode_selection.report import NOTE, described, row_of, write_report
+from rtbci.training.electrode_selection.report import NOTE, check_report, described, row_of, write_report
 from rtbci.training.threads import torch_threads
 
 
@@ -53,7 +54,7 @@ def compare(config: TrainConfig, ks: list[int], out: Path, told: OnProgress) -> 
             _add(report, scores)
             report["searches"][str(k)] = described(chosen, bench.channels)
             report["searches_of_folds"][str(k)] = [described(one, bench.channels) for one in found]
-            path = out / f"{file_name(name, 'pipeline')}_k{k}.rtbci"
+            path = _pipeline_path(out, name, k)
             pipeline_of(bench, chosen, scores).save(path)
             report["files"].append(str(path))
             written = [str(p) for p in write_report(out, name, report)]
@@ -70,6 +71,13 @@ def _check(config: TrainConfig, ks: list[int], out: Path) -> None:
         raise ConfigError(f"--k wants numbers, each once; got {', '.join(map(str, ks)) or 'none'}")
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file; wanted a folder")
+    for k in ks:
+        check_target(_pipeline_path(out, config.pipeline.name, k))
+    check_report(out, config.pipeline.name)
+
+
+def _pipeline_path(out: Path, name: str, k: int) -> Path:
+    return out / f"{file_name(name, 'pipeline')}_k{k}.rtbci"
 
 
 def _empty(bench: Bench) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from rtbci.cli.terminal import Terminal
 from rtbci.evaluation import trial_scores
+from rtbci.files import free
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.provenance import print_json
 from rtbci.training import distributed
@@ -22,6 +23,11 @@ def train_from_file(config: Path, out: Path, settings: list[str], *, resume: boo
     """Train as a TOML file says, `settings` over it."""
     console = Terminal(stderr=True)
     parsed = read_train_config(config, settings)
+    path = checkpoint_path(out)
+    if path.exists() and not resume and distributed.leads():
+        console.print(
+            f"{path} of an unfinished run is kept as {free(path).name}; `--resume` goes on from one", soft_wrap=True
+        )
     with _bar(console, quiet=json or not distributed.leads()) as bar:
         task = bar.add_task("reading", total=None, figures="")
 

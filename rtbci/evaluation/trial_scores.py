@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from rtbci.files import atomic_write
 from rtbci.types import Samples
 
 
@@ -88,7 +89,7 @@ def draw_confusion(said: dict[str, Any], path: Path) -> None:
         xticks=range(len(names)), yticks=range(len(names)), xlabel="said", ylabel="true",
         xticklabels=names, yticklabels=names, title=f"{said['accuracy']:.3f} ({low:.3f}–{high:.3f})",
     )  # fmt: skip
-    figure.savefig(path, dpi=120)
+    atomic_write(path, lambda file: figure.savefig(file, format="png", dpi=120))
 
 
 def told(said: dict[str, Any]) -> str:

@@ -11,14 +11,13 @@ import json
 import math
 import os
 import struct
-import tempfile
 import zipfile
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from rtbci.config import MAX_WEIGHTS, nearest, parse
 from rtbci.errors import ConfigError, PipelineFileError
+from rtbci.files import atomic_write
 from rtbci.models.config import is_plugin
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.stages.scaling import ConstantScaling, RunningScaling
@@ -37,24 +36,37 @@ _JSON, _WEIGHTS = "pipeline.json", "weights.safetensors"
 
 
 def write(path: Path, config: PipelineConfig, network: Network, notes: dict[str, Any]) -> None:
-    """Write beside, then rename. Raises OSError where the place cannot be written."""
+    """Write it whole or not at all. Raises PipelineFileError as `check_target` does, OSError where the disk takes it not."""
     import safetensors.torch
+
+    check_target(path)
 
     about = {"kind": KIND, "schema": SCHEMA, "config": config.model_dump(mode="json"), "notes": notes}
     text = json.dumps(about, indent=1, allow_nan=False)
     weights = safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()})
-    handle, beside = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+
+    def put(file: IO[bytes]) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             for name, content in ((_JSON, text.encode()), (_WEIGHTS, weights)):
                 # A fixed date, so that equal pipelines are equal files.
                 archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
-        os.chmod(beside, 0o644)
-        os.replace(beside, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(beside)
-        raise
+
+    atomic_write(path, put)
+
+
+def check_target(path: Path) -> None:
+    """Raise PipelineFileError where a file of that name is there and is no pipeline: only a pipeline may be replaced."""
+    if not path.exists() or (path.is_file() and (path.stat().st_size == 0 or _begins_as_one(path))):
+        return
+    what = "a file that is no pipeline file" if path.is_file() else "something that is no file"
+    raise PipelineFileError(f"{path}: is {what}, and is not replaced by one; name another, or move it away")
+
+
+def _begins_as_one(path: Path) -> bool:
+    """Whether the first member of a zip is a pipeline's, whole or damaged, of whatever schema."""
+    with path.open("rb") as file:
+        head = file.read(30 + len(_JSON))
+    return head[:4] == b"PK\3\4" and head[30:] == _JSON.encode()
 
 
 def read(path: Path) -> tuple[PipelineConfig, Network, dict[str, Any]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from rtbci.errors import ConfigError
+from rtbci.files import atomic_write, free
 from rtbci.training.config import TrainConfig
 from rtbci.training.fit import Fit, Progress
 from rtbci.training.learning_curve import Row
@@ -21,7 +21,7 @@ def checkpoint_path(out: Path) -> Path:
 
 
 def save_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
-    """Written beside and renamed: a kill leaves the old one or the new."""
+    """Replace the one before; a kill leaves the old one or the new. Raises OSError."""
     progress = fit.progress
     content = {
         "config": digest(config),
@@ -34,9 +34,20 @@ def save_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
         "best_epoch": progress.best_epoch,
         "best_loss": progress.best_loss,
     }
-    beside = path.with_name(f".{path.name}.part")
-    torch.save(content, beside)
-    os.replace(beside, path)
+    atomic_write(path, lambda file: torch.save(content, file))
+
+
+def set_aside(out: Path) -> Path | None:
+    """Give the checkpoint of an earlier run that was cut short another name, so that a new run does not replace it.
+
+    Returns the new name; None where there is no such checkpoint.
+    """
+    path = checkpoint_path(out)
+    if not path.exists():
+        return None
+    kept = free(path)
+    path.rename(kept)
+    return kept
 
 
 def load_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
@@ -44,7 +55,9 @@ def load_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
     try:
         content = torch.load(path, map_location=fit.device, weights_only=True)  # tensors and numbers, never code
         if content["config"] != digest(config):
-            raise ConfigError(f"{path}: belongs to another config or other data; remove it, or train without --resume")
+            raise ConfigError(
+                f"{path}: belongs to another config or other data; train without --resume, which keeps it"
+            )
         fit.network.load_state_dict(content["network"])
         if fit.average is not None:
             fit.average.load_state_dict(content["average"])

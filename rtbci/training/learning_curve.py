@@ -7,6 +7,8 @@ import io
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from rtbci.files import atomic_write
+
 
 @dataclass(frozen=True)
 class Row:
@@ -25,7 +27,7 @@ def save_curves(rows: list[Row], out: Path) -> None:
     writer = csv.DictWriter(table, [f.name for f in fields(Row)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
-    out.with_name(f"{out.stem}_curves.csv").write_text(table.getvalue(), "utf-8")
+    atomic_write(out.with_name(f"{out.stem}_curves.csv"), table.getvalue())
     _draw(rows, out.with_name(f"{out.stem}_curves.png"))
     _to_tensorboard(rows, out.with_name(f"{out.stem}_tensorboard"))
 
@@ -48,7 +50,7 @@ def _draw(rows: list[Row], path: Path) -> None:
     left.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
     right.set(ylabel="AUROC", ylim=(0, 1))
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
-    figure.savefig(path, dpi=120)
+    atomic_write(path, lambda file: figure.savefig(file, format="png", dpi=120))
 
 
 def _to_tensorboard(rows: list[Row], folder: Path) -> None:

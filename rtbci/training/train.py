@@ -11,9 +11,10 @@ from typing import Any
 from rtbci import provenance
 from rtbci.errors import ConfigError
 from rtbci.models import from_config
+from rtbci.pipeline.file import check_target
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training import cross_validation, distributed
-from rtbci.training.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
+from rtbci.training.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint, set_aside
 from rtbci.training.config import TrainConfig
 from rtbci.training.data import Data, OnProgress
 from rtbci.training.fit import Fit
@@ -27,14 +28,16 @@ def train(
 ) -> Pipeline:
     """Train, and save the pipeline to `out`, its learning curves beside it. Seeded: the same again on the same CPU.
 
-    A checkpoint lies beside `out` after each epoch; `resume` goes on from there. Ctrl-C ends the fit: with one epoch
-    over, the best so far is saved as a pipeline that says so, and the checkpoint stays. Before that, and during the
-    cross-validation, KeyboardInterrupt goes on and no pipeline is written. Raises ConfigError or RecordingError before
-    the fit where config and data do not agree.
+    A checkpoint lies beside `out` after each epoch; `resume` goes on from there, and without it the one of an earlier run
+    gets another name. Ctrl-C ends the fit: with one epoch over, the best so far is saved as a pipeline that says so, and
+    the checkpoint stays. Before that, and during the cross-validation, KeyboardInterrupt goes on and no pipeline is
+    written. Raises ConfigError or RecordingError before the fit where config and data do not agree, and
+    PipelineFileError where `out` is there and is no pipeline.
     """
     out = Path(out)
     if not out.absolute().parent.is_dir():
         raise ConfigError(f"{out}: its folder does not exist; make it first")
+    check_target(out)
     on_progress = progress or (lambda *_: None)
     if config.pipeline.model.kind == "selection":
         from rtbci.training.electrode_selection.pipeline import train_selection
@@ -53,6 +56,8 @@ def _train(config: TrainConfig, out: Path, on_progress: OnProgress, *, resume: b
     fit, checkpoint = data.new_fit(), checkpoint_path(out)
     if resume and checkpoint.exists():
         load_checkpoint(checkpoint, fit, config)
+    elif distributed.leads():
+        set_aside(out)
     finished = _run_to_its_end_or_ctrl_c(fit, data, on_progress, checkpoint)
     pipeline = pipeline_of(data, fit)
     on_progress("scoring held-out recordings", 0, 1, None)

@@ -15,7 +15,7 @@ import rtbci
 from rtbci.cli import select as select_command
 from rtbci.cli.select import select_from_file
 from rtbci.cli.train import summary
-from rtbci.errors import ConfigError, StreamMismatch
+from rtbci.errors import ConfigError, RtbciError, StreamMismatch
 from rtbci.models import build
 from rtbci.models.gumbel_selector import SelectionNet
 from rtbci.pipeline.config import SelectionConfig
@@ -306,6 +306,14 @@ def test_a_mistake_is_told_in_one_line(
 ) -> None:
     with pytest.raises(ConfigError, match=said):
         select_from_file(folder / "select.toml", ks, tmp_path / "out", settings, True)
+
+
+@pytest.mark.parametrize("name", ["chosen_k1.rtbci", "chosen_selection.tsv", "chosen_selection.json"])
+def test_a_file_of_somebody_else_is_refused_before_the_search(folder: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("of somebody else")
+    with pytest.raises(RtbciError, match=f"{name}: (is a file that is no pipeline|was not written by a selection)"):
+        select_from_file(folder / "select.toml", [1], tmp_path, [], True)
+    assert (tmp_path / name).read_text() == "of somebody else"
 
 
 def test_ctrl_c_keeps_what_is_finished(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

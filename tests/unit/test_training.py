@@ -11,7 +11,7 @@ import torch
 
 from rtbci.cli.train import summary, train_from_file
 from rtbci.config import parse
-from rtbci.errors import ConfigError, RecordingError
+from rtbci.errors import ConfigError, PipelineFileError, RecordingError
 from rtbci.evaluation.tagging import tag
 from rtbci.models import build
 from rtbci.pipeline.pipeline import Pipeline
@@ -466,6 +466,37 @@ def test_a_checkpoint_of_another_config_or_a_damaged_one_is_refused(folder, tmp_
     checkpoint_path(tmp_path / "tiny.rtbci").write_bytes(b"not a checkpoint")
     with pytest.raises(ConfigError, match="no whole checkpoint"):
         train(config_of(folder), tmp_path / "tiny.rtbci", resume=True)
+
+
+def test_a_new_run_keeps_the_checkpoint_of_one_that_was_cut_short(folder, tmp_path, capsys):
+    out = tmp_path / "tiny.rtbci"
+
+    def kill(what, *_):
+        if what == "training":
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        train(config_of(folder), out, kill)
+    kept = checkpoint_path(out).read_bytes()
+    train_from_file(folder / "train.toml", out, ["training.epochs=1"], resume=False, json=True)
+    assert (tmp_path / "tiny-2.checkpoint").read_bytes() == kept
+    assert not checkpoint_path(out).exists()
+    said = " ".join(capsys.readouterr().err.split())
+    assert "tiny.checkpoint of an unfinished run is kept as tiny-2.checkpoint; `--resume` goes on from one" in said
+
+
+def test_a_file_that_is_no_pipeline_is_refused_before_the_training_and_a_pipeline_is_replaced(folder, tmp_path):
+    recording = folder / "a.edf"
+    before = recording.read_bytes()
+    with pytest.raises(PipelineFileError, match="a.edf: is a file that is no pipeline file, and is not replaced"):
+        train(config_of(folder), recording, lambda *_: pytest.fail("it was begun"))
+    with pytest.raises(PipelineFileError, match="data: is something that is no file"):
+        train(config_of(folder), folder)
+    assert recording.read_bytes() == before
+    train(config_of(folder, "training.epochs=1"), tmp_path / "tiny.rtbci")
+    first = (tmp_path / "tiny.rtbci").read_bytes()
+    train(config_of(folder, "training.epochs=1", "training.seed=9"), tmp_path / "tiny.rtbci")
+    assert (tmp_path / "tiny.rtbci").read_bytes() != first
 
 
 def test_a_missing_output_folder_is_told_before_the_training(folder, tmp_path):

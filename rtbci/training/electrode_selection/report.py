@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rtbci.errors import ConfigError
+from rtbci.files import atomic_write
 from rtbci.training.electrode_selection.comparison import ALL, RANDOM, Score
 from rtbci.training.electrode_selection.search import Selected
 
@@ -60,17 +61,30 @@ def write_report(folder: Path, name: str, report: dict[str, Any]) -> list[Path]:
     writer.writeheader()
     for row in report["rows"]:
         writer.writerow({**row, "electrodes": " | ".join(" ".join(names) for names in row["electrodes"])})
-    paths = [folder / f"{name}_selection{suffix}" for suffix in (".tsv", ".json", ".png")]
-    _put(paths[0], table.getvalue().encode())
-    _put(paths[1], json.dumps(report, indent=1, allow_nan=False).encode())
-    _put(paths[2], draw(report))
+    paths = _paths(folder, name)
+    # The JSON first: it tells the next run that all three are a selection's.
+    atomic_write(paths[1], json.dumps(report, indent=1, allow_nan=False))
+    atomic_write(paths[0], table.getvalue())
+    atomic_write(paths[2], draw(report))
     return paths
 
 
-def _put(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_bytes(content)
-    os.replace(beside, path)
+def check_report(folder: Path, name: str) -> None:
+    """Raise ConfigError where files of the report's names are there that no selection wrote."""
+    found = [path for path in _paths(folder, name) if path.exists()]
+    try:
+        report = json.loads(_paths(folder, name)[1].read_bytes())
+        ours = isinstance(report, dict) and {"rows", "searches", "converged_entropy"} <= set(report)
+    except (OSError, ValueError, RecursionError):
+        ours = False
+    if found and not ours:
+        raise ConfigError(
+            f"{found[0]}: was not written by a selection; name another folder with --out, or move it away"
+        )
+
+
+def _paths(folder: Path, name: str) -> list[Path]:
+    return [folder / f"{name}_selection{suffix}" for suffix in (".tsv", ".json", ".png")]
 
 
 def draw(report: dict[str, Any]) -> bytes:

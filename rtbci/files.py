@@ -1,0 +1,123 @@
+"""Files of users: replaced whole or not at all, by a rename; never two writers of one; a free name where one is taken."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+if sys.platform != "win32":
+    import fcntl
+
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_MOST_NUMBERS = 1000
+
+
+def atomic_write(path: str | Path, content: str | bytes | Callable[[IO[bytes]], object]) -> None:
+    """Write a file so that, whatever happens, it is there whole or as it was before.
+
+    Written beside under a hidden name, brought to the disk, renamed; then the folder is brought to the disk. A file that
+    is replaced hands on its permissions; a new one gets 0644 without the umask's bits. A symbolic link is replaced, not
+    what it points to.
+
+    Parameters
+    ----------
+    path
+        The file to write or replace.
+    content
+        Text (written as UTF-8), bytes, or a function that writes to the open binary file it is given.
+
+    Raises
+    ------
+    OSError
+        Where the disk does not take it, or `path` is a folder, no regular file, or may not be written to. Nothing is left
+        beside.
+    """
+    path = Path(path)
+    mode = _mode(path)
+    beside = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}.part")
+    try:
+        with os.fdopen(os.open(beside, _NEW, 0o644), "w+b") as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            if mode is not None:
+                os.chmod(beside, mode)
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException as error:
+        with suppress(OSError):
+            os.unlink(beside)
+        if isinstance(error, OSError) and error.filename in (None, str(beside)):
+            error.filename, error.filename2 = str(path), None  # the name that its reader knows
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's names to the disk: without it a power cut may take a new file away. Raises OSError."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:  # one may write into it, and not list it
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):  # some file systems have no such thing
+            raise
+    finally:
+        os.close(handle)
+
+
+def locked(file: IO[bytes]) -> bool:
+    """Take hold of an open file until it is closed; False where another process holds it.
+
+    True, too, where the system or the file system knows no locks.
+    """
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def numbered(path: Path) -> Iterator[Path]:
+    """A path and those that may stand in for it: `night.tsv`, `night-2.tsv`, `night-3.tsv` … Raises FileExistsError."""
+    yield path
+    for n in range(2, _MOST_NUMBERS + 1):
+        yield path.with_name(f"{path.stem}-{n}{path.suffix}")
+    raise FileExistsError(errno.EEXIST, f"{_MOST_NUMBERS} files of this name are taken", str(path))
+
+
+def free(path: Path) -> Path:
+    """The first of `numbered(path)` that does not exist."""
+    return next(one for one in numbered(path) if not os.path.lexists(one))
+
+
+def _mode(path: Path) -> int | None:
+    """The permissions of the file that is to be replaced: a rename asks for none."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
+    if not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    return stat.S_IMODE(mode) & 0o777
