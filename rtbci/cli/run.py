@@ -38,8 +38,8 @@ def run_live(
     config, _ = read_config(Path(pipeline))  # a mistake shows before anything starts
     if microvolts(unit) is None:
         raise ConfigError(f"--unit {unit!r} is not known; wanted V, mV, uV or nV")
-    if events is not None and not events.absolute().parent.is_dir():
-        raise ConfigError(f"--events: there is no folder {events.absolute().parent}")
+    if events is not None:
+        _check_events(events, log)
     if record is not None:
         Recorder(record)  # refuses a folder that is not there, or full, before anything starts
     journal = Journal(log) if log is not None else None
@@ -56,3 +56,12 @@ def run_live(
             watch.follow(lambda state: seconds is not None and state.recording_s >= seconds)
         finally:
             watch.close()
+
+
+def _check_events(events: Path, log: Path | None) -> None:
+    if not events.absolute().parent.is_dir():
+        raise ConfigError(f"--events: there is no folder {events.absolute().parent}")
+    if events.exists() and not events.is_file():
+        raise ConfigError(f"--events {events}: is a folder or a device; wanted a file")
+    if log is not None and events.resolve() == log.resolve():
+        raise ConfigError(f"--events and --log both name {events}; wanted two files")

@@ -12,7 +12,8 @@ from rich.progress import Progress, TimeRemainingColumn
 
 from rtbci.cli.terminal import Terminal
 from rtbci.errors import ConfigError
-from rtbci.evaluation.epochs import is_epochs, tag_epochs
+from rtbci.evaluation.epochs import check_predictions, is_epochs, predictions_path, tag_epochs
+from rtbci.evaluation.outputs import Outputs
 from rtbci.evaluation.tagging import Tagged, tag, write_tagged
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.provenance import print_json
@@ -30,6 +31,10 @@ def tag_files(pipeline_path: str, paths: list[Path], out: Path, *, device: str, 
         raise ConfigError(f"two files would both be written as {twice.pop()}; tag them into two folders")
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file; wanted a folder")
+    for epochs_file in epochs:
+        check_predictions(predictions_path(epochs_file, out))
+    for recording in opened:
+        Outputs(out, recording.path.stem).check()
     out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     with _progress(opened, json) as advance:

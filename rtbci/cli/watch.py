@@ -143,7 +143,9 @@ class Watch:
             self._view.note(line)
             if isinstance(line, AlarmLine):
                 sys.stderr.write(f"\aALARM: {one_line(line.text)}\n")
-            if self._prints_lines and (text := describe(line)):
+            if isinstance(line, WarningLine):
+                sys.stderr.write(f"warning: {one_line(line.text)}\n")
+            elif self._prints_lines and (text := describe(line)):
                 self._console.print(text, soft_wrap=True)
         word = self.state.state
         if (

@@ -79,7 +79,9 @@ class Engine:
         self.markers = MarkerSource(spec.cues) if spec.cues else None
         self.outlets = Outlets()
         self.monitor = MonitorSink(Path(spec.monitor), pipeline) if spec.monitor else None
-        self.sinks = Sinks([self.outlets, *self._sinks_asked_for(), *sinks])
+        self.table = EventTable(Path(spec.events)) if spec.events else None
+        own = (sink for sink in (self.outlets, self.monitor, self.table) if sink is not None)
+        self.sinks = Sinks([*own, *(SinkProcess(name) for name in spec.sinks), *sinks])
         self.connection: Connection | None = None
         self.gate = StartGate()
         self.staleness = Staleness()
@@ -95,12 +97,6 @@ class Engine:
         self._status_due = 0.0
         self._cue_trouble = ""
         self._warm_up()
-
-    def _sinks_asked_for(self) -> list[Sink]:
-        sinks: list[Sink] = [self.monitor] if self.monitor is not None else []
-        if self.spec.events:
-            sinks.append(EventTable(Path(self.spec.events)))
-        return [*sinks, *(SinkProcess(name) for name in self.spec.sinks)]
 
     # -- the loop ---------------------------------------------------------------------------------------------
 
@@ -136,9 +132,14 @@ class Engine:
         if self.markers is not None:
             self.markers.close()
             self.markers = None
+        if self.table is not None:
+            self.table.close()  # before the log, which tells of what a full disk did not take
+            self._tell_of_table()
+            if self.table.trouble:
+                self._tell(AlarmLine(text=self.table.trouble))
         self._publish_state()
         self.sinks.close()
-        self.monitor = None
+        self.monitor = self.table = None
 
     def state(self) -> EngineState:
         """What a front end shows and `--json` prints."""
@@ -170,12 +171,18 @@ class Engine:
         self._poll()
         for trouble in self.sinks.tend():
             self._tell(AlarmLine(text=trouble))
+        self._tell_of_table()
         if self.markers is not None and self.markers.trouble != self._cue_trouble:
             self._cue_trouble = self.markers.trouble
             self._tell(WarningLine(text=f"cues: {self._cue_trouble or 'are back'}"))
         if self.connection is not None and (change := self._trust.changed(self.connection.stream)) is not None:
             self._tell(change)
         self._publish_state()
+
+    def _tell_of_table(self) -> None:
+        """That the event table is another file than the one that was asked for."""
+        if self.table is not None and (notice := self.table.take_notice()):
+            self._tell(WarningLine(text=notice))
 
     def _publish_state(self) -> None:
         if self.monitor is not None:

@@ -19,6 +19,7 @@ from rtbci.monitor.messages import ArmingState, EngineState, RecordingState, Rep
 from rtbci.monitor.sink import MonitorSink
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.pipeline.stream import Tally
+from rtbci.recordings.event_sink import EventTable
 
 
 class Observed(Protocol):
@@ -29,6 +30,7 @@ class Observed(Protocol):
     source: LslSource
     outlets: Outlets
     monitor: MonitorSink | None
+    table: EventTable | None
     sinks: Sinks
     connection: Connection | None
     gate: StartGate
@@ -59,6 +61,7 @@ def state_of(engine: Observed) -> EngineState:
         samples=SampleCounts(**asdict(engine.tally)),
         events=engine.n_events,
         alarm=engine.sinks.trouble,
+        events_file=str(engine.table.path) if engine.table is not None else "",
     )
     if engine.gate.waiting is not None:
         arming = ArmingState(name=engine.gate.waiting.name, source_id=engine.gate.waiting.source_id)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from rtbci.datasets.bci2_iv import Epochs, as_recording, read_epochs
 from rtbci.errors import DatasetError
+from rtbci.evaluation.outputs import foreign
 from rtbci.evaluation.trial_scores import decided
+from rtbci.files import atomic_write
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.recordings.event_table import replace_text
 from rtbci.types import Chunk, Samples
 
 
@@ -24,13 +26,33 @@ def tag_epochs(pipeline: Pipeline, path: Path, out: Path, device: str = "cpu") -
     """Answer each test trial of a file (each training trial where it has no other): `NAME_predictions.tsv` in `out`.
 
     A row a trial, counted from 1: `trial`, `label`, a probability for each class. Raises DatasetError for a file that
-    cannot be read, StreamMismatch where its channels or its rate do not fit.
+    cannot be read, StreamMismatch where its channels or its rate do not fit, ConfigError as `check_predictions` does.
     """
+    target = predictions_path(path, out)
+    check_predictions(target)
     epochs = read_epochs(path)[-1]
     probabilities = answer_epochs(pipeline, path, epochs, device)
-    target = out / f"{path.stem}_predictions.tsv"
-    replace_text(target, predictions_table(probabilities, pipeline.config))
+    atomic_write(target, predictions_table(probabilities, pipeline.config))
     return target
+
+
+def predictions_path(path: Path, out: Path) -> Path:
+    """NAME_predictions.tsv."""
+    return out / f"{path.stem}_predictions.tsv"
+
+
+def check_predictions(target: Path) -> None:
+    """Raise ConfigError where the file is there and is no table of predictions, or one whose labels were changed."""
+    if not target.exists():
+        return
+    try:
+        rows = [line.split("\t") for line in target.read_bytes().decode().splitlines()]
+        classes, probabilities = tuple(rows[0][2:]), np.array([row[2:] for row in rows[1:]], np.float32)
+        if rows == _rows(probabilities, classes):
+            return
+    except (ValueError, IndexError):
+        pass
+    raise foreign(target)
 
 
 def answer_epochs(pipeline: Pipeline, path: Path, epochs: Epochs, device: str = "cpu") -> Samples:
@@ -54,8 +76,12 @@ def answer_epochs(pipeline: Pipeline, path: Path, epochs: Epochs, device: str = 
 
 def predictions_table(probabilities: Samples, config: PipelineConfig) -> str:
     """probabilities (n_trials, n_classes) as TSV, with the label that is decided for."""
-    names = (*config.classes, "background")  # of a single class, -1 is background
-    rows = [("trial", "label", *config.classes)]
+    return "".join("\t".join(cells) + "\n" for cells in _rows(probabilities, config.classes))
+
+
+def _rows(probabilities: npt.NDArray[np.floating], classes: tuple[str, ...]) -> list[list[str]]:
+    names = (*classes, "background")  # of a single class, -1 is background
+    rows = [["trial", "label", *classes]]
     for number, (row, label) in enumerate(zip(probabilities, decided(probabilities), strict=True), 1):
-        rows.append((str(number), names[label], *(f"{p:.6f}" for p in row)))
-    return "".join("\t".join(cells) + "\n" for cells in rows)
+        rows.append([str(number), names[label], *(f"{p:.6f}" for p in row)])
+    return rows

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
+from rtbci.evaluation.outputs import Outputs
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.pipeline.stream import StreamMessage, StreamSession
-from rtbci.recordings.event_table import write_events
+from rtbci.recordings.event_table import table_text
 from rtbci.recordings.recording import Recording
 from rtbci.stages.cues import CueAnswer, table
 from rtbci.types import Chunk, Detection, Event, Scores
@@ -70,26 +69,18 @@ def _messages(
 def write_tagged(result: Tagged, recording: Recording, folder: Path) -> tuple[Path, Path]:
     """`NAME_events.tsv` (SzCORE) and `NAME_scores.npz` (times, probabilities, valid, classes), each whole or not at all.
 
-    Where cues were answered, `NAME_cues.tsv` beside them.
+    Where cues were answered, `NAME_cues.tsv` beside them. Raises ConfigError where a file of such a name is there that
+    `tag` did not write, or that was changed since.
     """
-    events = folder / f"{recording.path.stem}_events.tsv"
-    scores = folder / f"{recording.path.stem}_scores.npz"
+    outputs = Outputs(folder, recording.path.stem)
+    tables = {outputs.events: table_text(result.events, recording.start, recording.duration_s)}
     if result.answers:
-        (folder / f"{recording.path.stem}_cues.tsv").write_text(table(result.answers, result.classes), "utf-8")
-    write_events(events, result.events, recording.start, recording.duration_s)
-    handle, beside = tempfile.mkstemp(dir=folder, prefix=f".{scores.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(
-                file,
-                times=result.scores.times,
-                probabilities=result.scores.data,
-                valid=result.scores.valid,
-                classes=np.array(result.classes),
-            )
-        os.chmod(beside, 0o644)
-        os.replace(beside, scores)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(beside)
-    return events, scores
+        tables[outputs.cues] = table(result.answers, result.classes)
+    arrays: dict[str, npt.NDArray[np.generic]] = {
+        "times": result.scores.times,
+        "probabilities": result.scores.data,
+        "valid": result.scores.valid,
+        "classes": np.array(result.classes),
+    }
+    outputs.write(arrays, tables)
+    return outputs.events, outputs.scores

@@ -227,6 +227,8 @@ class EngineState(Message):
     """Events that were decided and are over."""
     alarm: Text = ""
     """What is wrong with the disk at present."""
+    events_file: Text = ""
+    """Where the event table lies; empty before the first stream, and without `--events`."""
     arming: ArmingState | None = None
     """Only while the engine waits for a recorder."""
     outlets: Texts = ()

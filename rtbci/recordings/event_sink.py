@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
+from rtbci.recordings.event_rows import start_cell
 from rtbci.recordings.event_table import EventLog
+from rtbci.recordings.table_file import TableFile
 from rtbci.types import Detection, Event, OperatorAnnotation, OperatorVerdict, SessionInfo, SpanEnded
 
-REVIEW_COLUMNS = ("onset", "eventType", "verdict", "note")
+REVIEW_COLUMNS = ("onset", "eventType", "verdict", "note", "dateTime")  # the last is the start of the event's run
 
 
 class EventTable:
-    """Each event that is over is on disk when `on` returns; `close` makes it a finished table."""
+    """Each event that is over is on disk when `on` returns; `close` makes it a finished table.
+
+    Parameters
+    ----------
+    path
+        The file that is asked for; `path` is the one that is written (see EventLog).
+    now
+        Tells when the session begins.
+    """
 
     recovered = "the event table is written again, and whole"
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, now: Callable[[], datetime] = datetime.now) -> None:
+        self._asked, self._now = path, now
         self._log: EventLog | None = None
         self._duration_s = 0.0
-        self._lost_verdict = ""
+        self._lost_verdict = self._notice = ""
+
+    @property
+    def path(self) -> Path:
+        return self._log.path if self._log is not None else self._asked
 
     @property
     def trouble(self) -> str:
         """What is not written, and why."""
-        written = self._log.trouble if self._log is not None else ""
-        return written or self._lost_verdict
+        return (self._log.trouble if self._log is not None else "") or self._lost_verdict
+
+    def take_notice(self) -> str:
+        """Why another file is written than the one that was asked for; "" once it was taken, or where it is not so."""
+        notice, self._notice = self._notice, ""
+        return notice or (self._log.take_notice() if self._log is not None else "")
 
     def begin(self, session: SessionInfo) -> None:
         if self._log is None:
-            self._log = EventLog(self.path, datetime.now().replace(microsecond=0))
+            self._log = EventLog(self._asked, self._now().replace(microsecond=0))
 
     def on(self, message: object) -> None:
         match message:
@@ -38,8 +58,8 @@ class EventTable:
                 self._add(event)
             case OperatorAnnotation(label=label, onset=onset, duration=duration):
                 self._add(Event(onset, duration, label))
-            case OperatorVerdict():
-                self._judge(message)
+            case OperatorVerdict() if self._log is not None:
+                self._judge(message, self._log)
             case SpanEnded(recording_s=recording_s):
                 self._duration_s = max(self._duration_s, recording_s)
 
@@ -56,19 +76,19 @@ class EventTable:
         if self._log is not None:
             self._log.add(event)
 
-    def _judge(self, verdict: OperatorVerdict) -> None:
-        path = review_path(self._log.path if self._log is not None else self.path)
+    def _judge(self, judged: OperatorVerdict, log: EventLog) -> None:
+        path = review_path(log.path)
+        row = repr(judged.onset), judged.label, judged.verdict or "n/a", judged.note or "n/a", start_cell(log.start)
         try:
-            new = not path.exists()
-            with path.open("a", encoding="utf-8", newline="") as file:
-                if new:
-                    file.write("\t".join(REVIEW_COLUMNS) + "\n")
-                file.write(f"{verdict.onset!r}\t{verdict.label}\t{verdict.verdict or 'n/a'}\t{verdict.note or 'n/a'}\n")
-            self._lost_verdict = ""
+            with closing(TableFile(path, REVIEW_COLUMNS)) as table:
+                table.append(("\t".join(row) + "\n").encode())
         except OSError as error:
-            self._lost_verdict = (
-                f"{path}: the verdict on {verdict.label} at {verdict.onset:.1f} s is not written: {error.strerror}"
-            )
+            about = f"the verdict on {judged.label} at {judged.onset:.1f} s"
+            self._lost_verdict = f"{path}: {about} is not written: {error.strerror}"
+            return
+        self._lost_verdict = ""
+        if table.why_not:
+            self._notice = f"{path} {table.why_not}; the verdict is in {table.path}"
 
 
 def review_path(events: Path) -> Path:

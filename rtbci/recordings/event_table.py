@@ -1,72 +1,127 @@
 """Event tables: the TSV of SzCORE and BIDS, written whole or as a live session goes on, and read back exactly.
 
-Columns after J. Dan et al., SzCORE, Epilepsia 2024: onset and duration in seconds, eventType `sz` or `bckg`.
+Columns after J. Dan et al., SzCORE, Epilepsia 2024: onset and duration in seconds, eventType `sz` or `bckg`. A table may
+hold several runs, one after another: `dateTime`, by SzCORE the start of the recording, is the start of a row's run, and
+its onset counts from there. So old rows keep their meaning to the letter, and every reader of such tables accepts the new.
 """
 
 from __future__ import annotations
 
-import errno
 import io
-import math
-import os
+import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
 from rtbci.errors import RecordingError
-from rtbci.text import plain
+from rtbci.files import atomic_write
+from rtbci.recordings.event_rows import (
+    COLUMNS,
+    NOT_AVAILABLE,
+    cells_of,
+    event_of,
+    header,
+    rows_text,
+    start_cell,
+    start_of,
+)
+from rtbci.recordings.table_file import MAX_BYTES, TableFile
 from rtbci.types import Event
 
-COLUMNS = ("onset", "duration", "eventType", "confidence", "channels", "dateTime", "recordingDuration")
-NOT_AVAILABLE = "n/a"
-
-_SEIZURE, _BACKGROUND = "sz", "bckg"
 _RETRY_S = 5.0
-_MAX_BYTES = 64 * 2**20  # a table of a million events; beyond, the file is something else
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run of an engine, or one recording, put into a table; onsets count from its own start."""
+
+    start: datetime | None
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What an event table says. torn: half a row at the end of a table of ours, as a power cut leaves it; else empty."""
+
+    runs: tuple[Run, ...]
+    torn: str = ""
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Of all runs, on one clock: onsets in seconds from the start of the first run."""
+        first = self.runs[0].start if self.runs else None
+        return tuple(event for run in self.runs for event in _moved(run, first))
 
 
 def write_events(
     path: str | Path, events: Iterable[Event], start: datetime | None = None, duration_s: float | None = None
 ) -> None:
-    """Write the table in one step: it is there whole, or as it was before.
+    """Write the table in one step: it is there whole, or as it was before. Raises OSError.
 
     `start` is the recording's, `duration_s` its length. Without events SzCORE asks for one row of background.
     """
-    replace_text(Path(path), _table(events, start, duration_s))
+    atomic_write(path, table_text(events, start, duration_s))
+
+
+def table_text(events: Iterable[Event], start: datetime | None = None, duration_s: float | None = None) -> str:
+    """What `write_events` writes."""
+    return header() + rows_text(events, start, duration_s)
 
 
 def read_events(path: str | Path) -> tuple[Event, ...]:
+    """Read the events of a table: `read_table(path).events`."""
+    return read_table(path).events
+
+
+def read_table(path: str | Path) -> Table:
     """Read a table of SzCORE columns, or a BIDS one with `trial_type`; background rows are no events.
 
     Raises RecordingError with the line of what is wrong.
     """
     path = Path(path)
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise RecordingError(f"{path}: is larger than an event table can be ({_MAX_BYTES} bytes); check the file")
-        lines = path.read_text("utf-8-sig").split("\n")
-    except OSError as error:
-        raise RecordingError(f"{path}: cannot be read: {error.strerror}; check the name and the folder") from error
-    except UnicodeDecodeError as error:
-        raise RecordingError(f"{path}: is no text in UTF-8 ({error.reason}); an event table is a TSV file") from error
+    lines, torn = _lines(path)
     # Quotes are characters like any other in a BIDS table.
     rows = [line.split("\t") for line in lines]
-    header = rows[0] if rows else []
-    missing = [c for c in ("onset", "duration") if c not in header]
-    if "eventType" not in header and "trial_type" not in header:
+    columns = rows[0]
+    missing = [c for c in ("onset", "duration") if c not in columns]
+    if "eventType" not in columns and "trial_type" not in columns:
         missing.append("eventType")
     if missing:
         raise RecordingError(f"{path}: line 1 lacks the column {', '.join(missing)}; wanted {' '.join(COLUMNS)}")
-    events = (_event(path, number, header, row) for number, row in enumerate(rows[1:], 2) if row != [""])
-    return tuple(event for event in events if event is not None)
+    runs: dict[str, list[Event]] = {}
+    for number, row in enumerate(rows[1:], 2):
+        if row != [""]:
+            cells = cells_of(path, number, columns, row)
+            run = runs.setdefault(cells.get("dateTime", NOT_AVAILABLE), [])
+            run += [] if (event := event_of(path, number, cells)) is None else [event]
+    return Table(tuple(Run(start_of(text), tuple(events)) for text, events in runs.items()), torn)
 
 
 class EventLog:
     """The table of a live session: each event is on disk when `add` returns; `close` makes it a finished table.
 
+    A file that holds such a table already is gone on with, its rows untouched: `start` marks the new run. Where it is
+    something else, is torn, is held by another process, or has a run of that very start, the table gets a number:
+    `night-2.tsv`. So does the rest of the session, whole, where somebody replaces or changes the file meanwhile.
+
     A disk that takes no more raises nothing: `trouble` says so, and what is not written follows once it takes it.
+
+    Parameters
+    ----------
+    path
+        The file that is asked for.
+    start
+        When the session began: `dateTime` of its rows.
+
+    Attributes
+    ----------
+    path
+        The file that is written.
+    notice
+        Why that is another file than the one asked for; for `take_notice`.
     """
 
     def __init__(self, path: str | Path, start: datetime | None = None) -> None:
@@ -74,9 +129,11 @@ class EventLog:
         self.start = start
         self.events: list[Event] = []
         self.trouble = ""
+        self.notice = ""
+        self._asked = Path(path)
         self._n_written = 0
-        self._file: io.FileIO | None = None  # from the first time that the disk takes it
-        self._size = 0  # of the whole lines in it
+        self._file: TableFile | None = None  # from the first time that the disk takes it
+        self._begin = 0  # bytes of the header and of earlier runs
         self._retry_at = 0.0
         self._closed = False
         self._write()
@@ -93,46 +150,58 @@ class EventLog:
         if self.trouble and time.monotonic() >= self._retry_at:
             self._write()
 
+    def take_notice(self) -> str:
+        """What is new about where the table lies, once."""
+        notice, self.notice = self.notice, ""
+        return notice
+
     def close(self, duration_s: float | None = None) -> None:
-        """Rewrite the table with the recording's duration, now that it is known: as `write_events` would."""
+        """Rewrite this run's rows with the recording's duration, now that it is known: as `write_events` would."""
         if self._closed:
             return
         self._closed = True
+        self._write()
+        if self._file is None:
+            return
         try:
-            write_events(self.path, self.events, self.start, duration_s)
+            earlier = self._file.head(self._begin)
+            atomic_write(self._file.real_path, earlier + rows_text(self.events, self.start, duration_s).encode())
             self.trouble = ""
         except OSError as error:
-            self._write()
             self.trouble = self._words(error)
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._file.close()
+        self._file = None
 
     def _write(self) -> None:
         try:
-            if self._file is None:
-                replace_text(self.path, _line(COLUMNS))
-                self._file = open(self.path, "r+b", buffering=0)  # noqa: SIM115
-                self._size = self._file.seek(0, os.SEEK_END)
-            rows = (_line(_row(event, self.start, None)) for event in self.events[self._n_written :])
-            self._append("".join(rows).encode())
+            self._hold()
+            assert self._file is not None
+            self._file.append(rows_text(self.events[self._n_written :], self.start, None).encode())
         except OSError as error:
             self.trouble, self._retry_at = self._words(error), time.monotonic() + _RETRY_S
         else:
             self._n_written, self.trouble = len(self.events), ""
 
-    def _append(self, lines: bytes) -> None:
-        """All of them, or the file is again as it was."""
-        assert self._file is not None
-        self._file.seek(self._size)
-        try:
-            if self._file.write(lines) != len(lines):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(self._file.fileno())
-        except OSError:
-            self._file.truncate(self._size)
-            raise
-        self._size += len(lines)
+    def _hold(self) -> None:
+        """Have the table open, as it was left; else begin one that gets all events of this run."""
+        lost = self._file is not None and not self._file.is_there()
+        if self._file is not None and lost:
+            self._file.close()
+            self._file, self._n_written = None, 0
+        if self._file is None:
+            self._file = TableFile(self._asked, COLUMNS, self._clash)
+            self._begin, before, self.path = self._file.size, self.path, self._file.path
+            if lost:
+                self.notice = f"{before} was changed by another program; all events of this run are in {self.path}"
+            elif self._file.why_not:
+                self.notice = f"{self._asked} {self._file.why_not}; the events of this run go to {self.path}"
+
+    def _clash(self, content: bytes) -> str:
+        """A run is told from others by its start."""
+        start = re.escape(start_cell(self.start)).encode()
+        if re.search(rb"\t" + start + rb"\t[^\t\n]*$", content, re.MULTILINE):
+            return "holds a run of the same start"
+        return ""
 
     def _words(self, error: OSError) -> str:
         left = len(self.events) - self._n_written
@@ -148,79 +217,24 @@ class EventLog:
         self.close()
 
 
-def _table(events: Iterable[Event], start: datetime | None, duration_s: float | None) -> str:
-    rows = [_row(event, start, duration_s) for event in events]
-    if not rows and duration_s is not None:
-        rows = [_row(Event(0.0, float(duration_s), _BACKGROUND), start, duration_s)]
-    return "".join(map(_line, [COLUMNS, *rows]))
-
-
-def _row(event: Event, start: datetime | None, duration_s: float | None) -> tuple[str, ...]:
-    return (
-        repr(float(event.onset)),
-        repr(float(event.duration)),
-        _SEIZURE if event.label == "seizure" else _cell(event.label),
-        repr(float(event.confidence)),
-        ",".join(_cell(c).replace(",", ";") for c in event.channels) or "all",
-        f"{start:%Y-%m-%d %H:%M:%S}" if start else NOT_AVAILABLE,
-        NOT_AVAILABLE if duration_s is None else repr(float(duration_s)),
-    )
-
-
-def _cell(text: str) -> str:
-    """One cell of a TSV: no tabs, no line ends or other control characters of any kind, never empty."""
-    return plain(" ".join(text.split())) or NOT_AVAILABLE
-
-
-def _line(cells: Iterable[str]) -> str:
-    return "\t".join(cells) + "\n"
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Written beside and renamed: a kill leaves the old file or the new."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+def _lines(path: Path) -> tuple[list[str], str]:
+    """The lines of a table; apart from them, half a row at its end, where the table is ours."""
     try:
-        with part.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        if path.stat().st_size > MAX_BYTES:
+            raise RecordingError(f"{path}: is larger than an event table can be ({MAX_BYTES} bytes); check the file")
+        content = path.read_bytes()
+        torn = b""
+        if content.startswith(header().encode()):
+            whole, _, last = content.rpartition(b"\n")
+            if last.count(b"\t") < len(COLUMNS) - 1:
+                content, torn = whole, last
+        return io.StringIO(content.decode("utf-8-sig"), newline=None).read().split("\n"), torn.decode(errors="replace")
+    except OSError as error:
+        raise RecordingError(f"{path}: cannot be read: {error.strerror}; check the name and the folder") from error
+    except UnicodeDecodeError as error:
+        raise RecordingError(f"{path}: is no text in UTF-8 ({error.reason}); an event table is a TSV file") from error
 
 
-def _event(path: Path, number: int, header: list[str], row: list[str]) -> Event | None:
-    if len(row) != len(header):
-        raise RecordingError(f"{path}: line {number} has {len(row)} cells, the header {len(header)}; mend the line")
-    cells = dict(zip(header, row, strict=True))
-    label = cells.get("eventType", cells.get("trial_type", ""))
-    if label == _BACKGROUND:
-        return None
-    channels = cells.get("channels", "all")
-    return Event(
-        onset=_seconds(path, number, cells, "onset"),
-        duration=_seconds(path, number, cells, "duration", absent=0.0, least=0.0),
-        label="seizure" if label == _SEIZURE else label,
-        confidence=_seconds(path, number, cells, "confidence", absent=1.0),
-        channels=() if channels in ("all", NOT_AVAILABLE, "") else tuple(channels.split(",")),
-    )
-
-
-def _seconds(
-    path: Path,
-    number: int,
-    cells: Mapping[str, str],
-    column: str,
-    absent: float | None = None,
-    least: float = -math.inf,
-) -> float:
-    text = cells.get(column, NOT_AVAILABLE).strip()
-    if absent is not None and text in (NOT_AVAILABLE, ""):
-        return absent
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= least):
-        raise RecordingError(f"{path}: line {number}: {column} is {text[:40]!r}; wanted a number of seconds")
-    return value
+def _moved(run: Run, first: datetime | None) -> tuple[Event, ...]:
+    shift_s = (run.start - first).total_seconds() if run.start is not None and first is not None else 0.0
+    return tuple(replace(e, onset=e.onset + shift_s) for e in run.events) if shift_s else run.events

@@ -28,7 +28,9 @@ def open_recording(path: str | Path, *, stream: str | int | None = None) -> Reco
     recording = _reader(kind)(path, kind, stream)
     if recording.n_samples == 0:
         raise RecordingError(f"{path}: holds no samples; record it again or remove it")
-    return replace(recording, annotations=_merged(recording.annotations, _sidecar(path)))
+    beside, odd = _sidecar(path)
+    annotations = _merged(recording.annotations, beside)
+    return replace(recording, annotations=annotations, warnings=(*recording.warnings, *odd))
 
 
 def _reader(kind: str) -> Callable[[Path, str, str | int | None], Recording]:
@@ -86,13 +88,19 @@ def _check_signature(path: Path, kind: str) -> None:
     raise RecordingError(f"{path}: is not {kind} although its name says so; {hint}")
 
 
-def _sidecar(path: Path) -> tuple[Event, ...]:
-    from rtbci.recordings.event_table import read_events
+def _sidecar(path: Path) -> tuple[tuple[Event, ...], tuple[str, ...]]:
+    """The events of the table beside a recording, and what is odd about it."""
+    from rtbci.recordings.event_table import read_table
 
     stem = path.stem
     bases = [stem] + [stem.removesuffix(kind) for kind in ("_eeg", "_ieeg") if stem.endswith(kind)]
     tables = (path.with_name(f"{base}_events.tsv") for base in bases)
-    return next((read_events(table) for table in tables if table.exists()), ())
+    beside = next((table for table in tables if table.exists()), None)
+    if beside is None:
+        return (), ()
+    table = read_table(beside)
+    odd = f"{beside.name}: its last row is torn and was left out: {table.torn!r:.80}"
+    return table.events, (odd,) if table.torn else ()
 
 
 def _merged(own: tuple[Event, ...], beside: tuple[Event, ...]) -> tuple[Event, ...]:

@@ -3,6 +3,9 @@
 import json
 import multiprocessing
 import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,9 +25,9 @@ from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
 from rtbci.errors import StreamMismatch, StreamNotFound
 from rtbci.lsl.discovery import parse_query
-from rtbci.monitor.messages import GapLine, SetThreshold
+from rtbci.monitor.messages import GapLine, SetThreshold, WarningLine
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.recordings.event_table import read_events
+from rtbci.recordings.event_table import read_events, read_table
 from rtbci.replay.faults import Faults
 from rtbci.replay.replay import Replay, run_replay
 from rtbci.stages.decision import DecisionConfig
@@ -179,6 +182,52 @@ def test_an_engine_whose_front_end_dies_ends_cleanly_with_its_table_written(wait
         assert engine.process.exitcode == 0
     assert "recordingDuration" in table.read_text()
     assert not any(row.endswith("n/a") for row in table.read_text().splitlines())
+
+
+def test_a_restart_after_a_kill_goes_on_in_the_table_of_the_run_before(tmp_path: Path) -> None:
+    name, table = unique("restart"), tmp_path / "events.tsv"
+    command = [sys.executable, "-m", "rtbci.cli.app", "run", save(tmp_path, wavering()), "--stream", f"name={name}"]
+    kept = b""
+    with replaying(name, speed=16.0, loop=True):
+        for number in (signal.SIGKILL, signal.SIGTERM):
+            run = subprocess.Popen(
+                [*command, "--json", "--events", str(table)],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            )  # fmt: skip
+            assert run.stdout is not None
+            states = map(json.loads, run.stdout)
+            state = next(state for state in states if state["events"] >= 2)
+            assert state["events_file"] == str(table)
+            if number == signal.SIGKILL:
+                os.killpg(run.pid, number)  # the engine's process, too, as in a power cut
+            else:
+                run.send_signal(number)
+            _, said = run.communicate(timeout=30)
+            assert "events.tsv" not in said
+            assert table.read_bytes().startswith(kept)
+            kept = table.read_bytes()
+    killed, ended = read_table(table).runs
+    assert killed.start is not None and ended.start is not None
+    assert killed.start < ended.start
+    assert min(len(killed.events), len(ended.events)) >= 2
+    ends = [row.split("\t")[-1] for row in table.read_text().splitlines()[1:]]
+    assert ends[: len(killed.events)] == ["n/a"] * len(killed.events)
+    assert all(float(end) > 0 for end in ends[len(killed.events) :])
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["events.tsv", "small.rtbci"]
+
+
+def test_an_event_table_that_goes_elsewhere_is_told_in_log_and_state(wait_until: Wait, tmp_path: Path) -> None:
+    name, table = unique("elsewhere"), tmp_path / "events.tsv"
+    table.write_text("onset\tduration\ttrial_type\n1.5\t2.0\tleft\n")
+    spec = EngineSpec(save(tmp_path, make_pipeline()), {"name": name}, events=str(table), wait_s=30)
+    with replaying(name, speed=8.0), EngineProcess(spec) as engine:
+        wait_until(lambda: received(engine) > 0, 30)
+        wait_until(lambda: engine.reader.status().events_file == str(tmp_path / "events-2.tsv"), 5)
+        engine.stop()
+        log = engine.reader.new_log()
+    (said,) = (line.text for line in log if isinstance(line, WarningLine) and "events.tsv" in line.text)
+    assert said == (f"{table} is no table with these columns; the events of this run go to {tmp_path / 'events-2.tsv'}")
+    assert table.read_text() == "onset\tduration\ttrial_type\n1.5\t2.0\tleft\n"
 
 
 def test_no_stream_within_the_wait_is_one_clear_line(tmp_path: Path) -> None:

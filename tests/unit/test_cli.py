@@ -92,6 +92,14 @@ def test_a_pipeline_that_does_not_fit_the_recording_is_one_clear_line(pipeline: 
     assert "lacks 4 of the 4 channels" in mistake("tag", pipeline, motor, "--out", tmp_path)
 
 
+def test_an_event_table_must_be_a_file_of_its_own(pipeline: Path, tmp_path: Path) -> None:
+    run = ["run", pipeline, "--stream", "name=nobody", "--headless"]
+    assert "is a folder or a device; wanted a file" in mistake(*run, "--events", tmp_path)
+    assert "both name" in mistake(*run, "--events", tmp_path / "a", "--log", tmp_path / "a")
+    (tmp_path / "night.tsv").write_text("onset\tduration\n")
+    assert "night.tsv: is no log of rtbci" in mistake(*run, "--log", tmp_path / "night.tsv")
+
+
 def test_tag_writes_the_table_and_the_scores(pipeline: Path, tmp_path: Path) -> None:
     done = rtbci_command("tag", pipeline, RECORDING, "--out", tmp_path / "out", "--json")
     assert done.returncode == 0, done.stderr

@@ -1,7 +1,11 @@
-"""The event table: SzCORE columns, exact round trips, and one table whether written live or at the end."""
+"""The event table: SzCORE columns, exact round trips, one table whether written live or at the end, and nothing lost."""
 
 import contextlib
-from datetime import datetime
+import os
+import signal
+import subprocess
+import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +15,7 @@ from hypothesis import strategies as st
 
 from rtbci.errors import RecordingError
 from rtbci.recordings import event_table
-from rtbci.recordings.event_table import COLUMNS, EventLog, read_events, write_events
+from rtbci.recordings.event_table import COLUMNS, EventLog, Run, read_events, read_table, write_events
 from rtbci.types import Event
 
 START = datetime(2024, 2, 29, 23, 59, 58)
@@ -147,3 +151,204 @@ def test_hostile_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFact
     path.write_bytes(b"onset\tduration\teventType\n" + content)
     with contextlib.suppress(RecordingError):
         read_events(path)
+
+
+# -- a second start ---------------------------------------------------------------------------------------------------
+
+LATER = START + timedelta(hours=2)
+HEADER = "\t".join(COLUMNS) + "\n"
+
+
+def run(path: Path, start: datetime | None, *events: Event, duration_s: float | None = 3600.0) -> EventLog:
+    """One run of an engine; none that was killed has a duration."""
+    log = EventLog(path, start)
+    for event in events:
+        log.add(event)
+    if duration_s is not None:
+        log.close(duration_s)
+    elif log._file is not None:
+        log._file.close()
+    return log
+
+
+@pytest.mark.parametrize("duration_s", [3600.0, None])
+def test_a_second_start_keeps_the_rows_of_the_first_byte_for_byte(tmp_path: Path, duration_s: float | None) -> None:
+    path = tmp_path / "night.tsv"
+    run(path, START, *EVENTS, duration_s=duration_s)
+    before = path.read_text()
+    log = EventLog(path, LATER)
+    assert path.read_text() == before
+    log.add(EVENTS[0])
+    assert path.read_text().startswith(before)
+    assert len(path.read_text().splitlines()) == 4
+    log.close(60.0)
+    (row,) = path.read_text().removeprefix(before).splitlines()
+    assert row == "0.30000000000000004\t0.3333333333333333\tsz\t0.987654321\tFp1-F7,F7-T7\t2024-03-01 01:59:58\t60.0"
+    assert (log.path, log.take_notice()) == (path, "")
+    assert [p.name for p in tmp_path.iterdir()] == ["night.tsv"]
+
+
+def test_a_table_of_several_runs_is_read_run_by_run_and_on_the_clock_of_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "night.tsv"
+    run(path, START, Event(10.0, 5.0, "seizure"))
+    run(path, LATER)  # found nothing: a row of background
+    run(path, LATER + timedelta(hours=1), Event(10.0, 5.0, "seizure"), duration_s=None)
+    assert read_table(path).runs == (
+        Run(START, (Event(10.0, 5.0, "seizure"),)),
+        Run(LATER, ()),
+        Run(LATER + timedelta(hours=1), (Event(10.0, 5.0, "seizure"),)),
+    )
+    assert [event.onset for event in read_events(path)] == [10.0, 3 * 3600.0 + 10.0]
+    assert [row.split("\t")[-1] for row in path.read_text().splitlines()[1:]] == ["3600.0", "3600.0", "n/a"]
+
+
+def test_a_table_that_holds_nothing_yet_is_gone_on_with(tmp_path: Path) -> None:
+    for number, content in enumerate(("", HEADER[:20], HEADER)):
+        path = tmp_path / f"{number}.tsv"
+        path.write_text(content)
+        assert run(path, START, *EVENTS).path == path
+        assert read_events(path) == EVENTS
+
+
+FOREIGN = {
+    "columns": b"onset\tduration\ttrial_type\n1.5\t2.0\tleft\n",
+    "order": "\t".join(reversed(COLUMNS)).encode() + b"\n",
+    "no table": b"PK\3\4 a pipeline\n",
+    "binary": b"\xff\xfe\0",
+    "of Windows": HEADER.encode().replace(b"\n", b"\r\n"),
+    "short rows": HEADER.encode() + b"1.0\t2.0\n",
+    "no text": HEADER.encode() + b"1.0\t2.0\t\xff\t1.0\tall\tn/a\tn/a\n",
+}
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
+def test_a_file_that_is_no_table_of_ours_is_left_alone_and_the_table_gets_a_number(
+    tmp_path: Path, content: bytes
+) -> None:
+    path, second = tmp_path / "night_events.tsv", tmp_path / "night_events-2.tsv"
+    path.write_bytes(content)
+    log = run(path, START, *EVENTS)
+    assert log.path == second
+    assert f"the events of this run go to {second}" in log.take_notice()
+    assert log.take_notice() == ""
+    run(path, LATER, *EVENTS)  # goes on with the numbered one
+    assert path.read_bytes() == content
+    assert [run.events for run in read_table(second).runs] == [EVENTS, EVENTS]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["night_events-2.tsv", "night_events.tsv"]
+
+
+def test_a_run_that_could_not_be_told_from_an_earlier_one_gets_a_number(tmp_path: Path) -> None:
+    path = tmp_path / "night.tsv"
+    run(path, START, *EVENTS)
+    second = run(path, START, *EVENTS)
+    assert second.path == tmp_path / "night-2.tsv"
+    assert "holds a run of the same start" in second.take_notice()
+
+
+KILLED = """
+import os, signal, sys
+from rtbci.recordings.event_table import EventLog
+from rtbci.types import Event
+log = EventLog(sys.argv[1])
+log.add(Event(1.0, 2.0, "seizure"))
+os.write(log._file._file.fileno(), sys.argv[2].encode())
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("half", ["", "3.0", "3.0\t4.0\tsz\t0.9\tall\t2024-0"])
+def test_an_engine_that_is_killed_in_the_middle_of_a_row_loses_none_before_it_and_spoils_none_after(
+    tmp_path: Path, half: str
+) -> None:
+    path = tmp_path / "night.tsv"
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path), half], timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    killed = path.read_bytes()
+    assert read_events(path) == (Event(1.0, 2.0, "seizure"),)
+    assert read_table(path).torn == half
+    log = run(path, START, *EVENTS)
+    assert path.read_bytes().startswith(killed)  # half a row may still tell a person something
+    assert log.path == (tmp_path / "night-2.tsv" if half else path)
+    assert ("ends in the middle of a row" in log.notice) == bool(half)
+    assert {event for p in tmp_path.iterdir() for run in read_table(p).runs for event in run.events} == {
+        Event(1.0, 2.0, "seizure"),
+        *EVENTS,
+    }
+
+
+def test_a_character_cut_in_two_does_not_hide_the_rows_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "night.tsv"
+    write_events(path, EVENTS)
+    path.write_bytes(path.read_bytes() + "1.0\t2.0\tµ".encode()[:-1])
+    assert read_events(path) == EVENTS
+
+
+def test_two_engines_on_one_file_write_two_tables(tmp_path: Path) -> None:
+    path = tmp_path / "night.tsv"
+    first = EventLog(path, START)
+    second = EventLog(path, LATER)
+    assert "is being written by another process" in second.take_notice()
+    for log in (first, second, first):
+        log.add(EVENTS[1])
+    first.close(60.0)
+    second.close(60.0)
+    assert [len(read_events(log.path)) for log in (first, second)] == [2, 1]
+    assert [log.path.name for log in (first, second)] == ["night.tsv", "night-2.tsv"]
+
+
+def test_a_table_that_is_taken_away_meanwhile_is_written_anew_and_whole(tmp_path: Path) -> None:
+    path = tmp_path / "night.tsv"
+    log = EventLog(path, START)
+    log.add(EVENTS[0])
+    path.rename(tmp_path / "moved.tsv")
+    log.add(EVENTS[1])
+    log.close(60.0)
+    assert read_events(tmp_path / "moved.tsv") == EVENTS[:1]
+    assert read_events(path) == EVENTS
+    assert "was changed by another program" in log.take_notice()
+
+
+def test_what_a_person_saves_over_a_live_table_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "night.tsv"
+    log = EventLog(path, START)
+    log.add(EVENTS[0])
+    write_events(tmp_path / "edited", [Event(7.0, 1.0, "spike")], START)
+    os.replace(tmp_path / "edited", path)
+    log.add(EVENTS[1])
+    with path.open("a") as file:
+        file.write("a remark")
+    log.close(60.0)
+    assert read_events(path) == (Event(7.0, 1.0, "spike"),)
+    assert path.read_text().endswith("a remark")
+    assert log.path == tmp_path / "night-2.tsv"
+    assert read_events(log.path) == EVENTS
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "night.tsv").symlink_to(tmp_path / "disk" / "events.tsv")
+    run(tmp_path / "night.tsv", START, *EVENTS)
+    assert (tmp_path / "night.tsv").is_symlink()
+    assert read_events(tmp_path / "disk" / "events.tsv") == EVENTS
+
+
+def test_a_full_disk_loses_no_event_of_earlier_runs(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_table, "_RETRY_S", 0.0)
+    path = small_disk / "live.tsv"
+    run(path, START, *MANY)
+    with full(small_disk):
+        log = EventLog(path, LATER)
+        for event in MANY:
+            log.add(event)
+        assert "of 40 events are not in it yet" in log.trouble
+        assert read_table(path).runs[0].events == tuple(MANY)
+    log.close(60.0)
+    assert log.trouble == ""
+    assert [list(run.events) for run in read_table(path).runs] == [MANY, MANY]
+
+
+def test_a_new_table_is_on_the_disk_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr("rtbci.recordings.table_file.sync_folder", synced.append)
+    EventLog(tmp_path / "night.tsv").close()
+    assert synced[0] == tmp_path

@@ -1,5 +1,6 @@
 """What a person adds: annotations in the table, verdicts beside the table, all of it fit for a cell."""
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from rtbci.types import Event, OperatorAnnotation, SpanEnded
 
 @pytest.fixture
 def table(tmp_path: Path) -> EventTable:
-    table = EventTable(tmp_path / "e.tsv")
+    table = EventTable(tmp_path / "e.tsv", now=lambda: datetime(2024, 2, 29, 23, 59, 58))
     table.begin(session_info(make_pipeline(), INFO))
     return table
 
@@ -40,9 +41,9 @@ def test_a_verdict_is_kept_beside_the_table(table: EventTable) -> None:
     assert isinstance(line_of(judged, ()), ReviewLine)
     table.close()
     assert review_path(table.path).read_text().splitlines() == [
-        "onset\teventType\tverdict\tnote",
-        "5.0\tseizure\tconfirmed\tn/a",
-        "5.0\tseizure\trejected\tchewing and talking",
+        "onset\teventType\tverdict\tnote\tdateTime",
+        "5.0\tseizure\tconfirmed\tn/a\t2024-02-29 23:59:58",
+        "5.0\tseizure\trejected\tchewing and talking\t2024-02-29 23:59:58",
     ]
     assert read_events(table.path) == ()
 

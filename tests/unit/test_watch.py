@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from rtbci.cli import watch
-from rtbci.monitor.messages import EngineState
+from rtbci.monitor.messages import AlarmLine, EngineState, WarningLine
 
 
 def test_a_state_that_is_not_renewed_is_called_stale_whatever_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,3 +29,16 @@ def test_a_state_that_is_not_renewed_is_called_stale_whatever_it_says(monkeypatc
     pulse.read(ended)
     now += 60
     assert pulse.read(ended) == ended
+
+
+@pytest.mark.parametrize("show", ["json", "view", "none"])
+def test_a_warning_and_an_alarm_reach_the_person_on_standard_error(
+    show: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [kind(wall=1.0, text="night.tsv\x1b") for kind in (WarningLine, AlarmLine)]
+    reader = SimpleNamespace(status=lambda: None, new_log=lambda: lines)
+    watched = watch.Watch(SimpleNamespace(reader=reader, alive=True), "title", show=show)  # type: ignore[arg-type]
+    watched._look()
+    said = capsys.readouterr()
+    assert said.err == "warning: night.tsv\\x1b\n\aALARM: night.tsv\\x1b\n"
+    assert "warning" not in said.out

@@ -132,6 +132,7 @@ def command(data: bytes) -> None:
     what = command_pipe.receive(ours)
     engine: Any = object.__new__(Engine)
     engine.gate, engine.recording, engine.stopping = StartGate(), None, False
+    (SCRATCH / "command.tsv").unlink(missing_ok=True)  # else it would grow with each input
     engine.sinks = Sinks([EventTable(SCRATCH / "command.tsv")])
     engine.sinks.begin(session_info(bundled(), StreamInfo("fuzz", 256.0, ("Fz",))))
     engine.connection = SimpleNamespace(stream=SimpleNamespace(live=_live()))

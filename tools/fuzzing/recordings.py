@@ -32,6 +32,7 @@ def events(data: bytes) -> None:
 
 
 def _events() -> bytes:
+    (SCRATCH / "seed.tsv").unlink(missing_ok=True)
     with EventLog(SCRATCH / "seed.tsv") as log:
         log.add(Event(1.5, 2.0, "seizure", 0.9, ("Fp1-F7", "C3")))
     return (SCRATCH / "seed.tsv").read_bytes()

@@ -1,0 +1,91 @@
+"""What `tag` writes of a recording, and what it may replace: its own earlier answers, never a table of anybody else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+
+from rtbci.errors import ConfigError
+from rtbci.files import atomic_write
+
+_WRITER = "rtbci tag"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files of one recording in a folder.
+
+    `NAME_scores.npz` vouches for the tables beside it: the comment of its zip holds their SHA-256. So a table that an
+    expert wrote, or corrected, is told from one that is as `tag` left it.
+    """
+
+    folder: Path
+    name: str
+
+    @property
+    def events(self) -> Path:
+        return self.folder / f"{self.name}_events.tsv"
+
+    @property
+    def cues(self) -> Path:
+        return self.folder / f"{self.name}_cues.tsv"
+
+    @property
+    def scores(self) -> Path:
+        return self.folder / f"{self.name}_scores.npz"
+
+    def check(self) -> None:
+        """Raise ConfigError where one of them is there and is not as `tag` wrote it."""
+        vouched = self._vouched()
+        if vouched is None and self.scores.exists():
+            raise foreign(self.scores)
+        for table in (self.events, self.cues):
+            if table.exists() and _digest(table.read_bytes()) not in (vouched or ()):
+                raise foreign(table)
+
+    def write(self, arrays: Mapping[str, npt.NDArray[np.generic]], tables: Mapping[Path, str]) -> None:
+        """Write the scores and the tables, each whole or not at all. Raises as `check` does, and OSError."""
+        self.check()
+        # Those that are replaced are vouched for as well, should this be killed before the last is written.
+        known = [path.read_bytes() for path in (self.events, self.cues) if path.exists()]
+        digests = sorted({_digest(content) for content in (*known, *(text.encode() for text in tables.values()))})
+        comment = json.dumps({"written_by": _WRITER, "tables": digests}).encode()
+
+        def put(file: IO[bytes]) -> None:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+            with zipfile.ZipFile(file, "a") as archive:
+                archive.comment = comment
+
+        atomic_write(self.scores, put)
+        for path, text in tables.items():
+            atomic_write(path, text)
+
+    def _vouched(self) -> list[str] | None:
+        """Digests of the tables that `tag` wrote; None where there are no scores of its."""
+        try:
+            with zipfile.ZipFile(self.scores) as archive:
+                said = json.loads(archive.comment)
+        except (OSError, ValueError, RecursionError, zipfile.BadZipFile):
+            return None
+        if not isinstance(said, dict) or said.get("written_by") != _WRITER or not isinstance(said.get("tables"), list):
+            return None
+        return [str(digest) for digest in said["tables"]]
+
+
+def foreign(path: Path) -> ConfigError:
+    """The error for a file that is not `tag`'s own."""
+    return ConfigError(
+        f"{path}: is not as `rtbci tag` would have left it, and is not replaced; name another folder with --out, or move it away"
+    )
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

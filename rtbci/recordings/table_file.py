@@ -1,0 +1,140 @@
+"""A TSV that only grows: held by one process, its rows never torn, and never another's table."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rtbci.files import locked, numbered, sync_folder
+
+MAX_BYTES = 64 * 2**20  # a table of a million rows; beyond, the file is something else
+
+
+class TableFile:
+    """An open table: new, or one of the same columns whose rows stay as they are.
+
+    Where the file that is asked for is something else, is torn or is held by another process, a numbered one beside it.
+
+    Attributes
+    ----------
+    path
+        Where the table lies.
+    why_not
+        Why it does not lie where it was asked for; empty where it does.
+    size
+        Bytes of the whole rows in it.
+    """
+
+    def __init__(self, asked: Path, columns: Sequence[str], clash: Callable[[bytes], str] = lambda _: "") -> None:
+        """clash: given what is in a table, says why it cannot be gone on with, or nothing. Raises OSError."""
+        self._header = ("\t".join(columns) + "\n").encode()
+        self._clash = clash
+        self.size = 0
+        self.why_not = ""
+        for path in numbered(asked):
+            why_not = self._open(path)
+            if not why_not:
+                self.path = path
+                break
+            self.why_not = self.why_not or why_not
+
+    @property
+    def real_path(self) -> Path:
+        """What is written to, where `path` is a link."""
+        return self._real_path
+
+    def append(self, rows: bytes) -> None:
+        """All of them, or the file is again as it was. Raises OSError."""
+        self._file.seek(self.size)
+        try:
+            if self._file.write(rows) != len(rows):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._file.truncate(self.size)
+            raise
+        self.size += len(rows)
+
+    def head(self, n_bytes: int) -> bytes:
+        """The first bytes of it."""
+        self._file.seek(0)
+        return self._file.read(n_bytes) or b""
+
+    def is_there(self) -> bool:
+        """Whether its name still leads to it, and it ends where it was left: nobody moved, replaced or changed it."""
+        own = os.fstat(self._file.fileno())
+        return own.st_size == self.size and self._leads_to(own)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _open(self, path: Path) -> str:
+        """Hold the file, new or old; else why not. Raises OSError where the disk does not take it."""
+        self._real_path = Path(os.path.realpath(path))
+        if self._real_path.exists() and not self._real_path.is_file():
+            return "is no file"
+        is_new = False
+        try:
+            self._file = open(self._real_path, "r+b", buffering=0)  # noqa: SIM115
+        except PermissionError:
+            return "may not be written to"
+        except FileNotFoundError:
+            try:
+                self._file = open(self._real_path, "x+b", buffering=0)  # noqa: SIM115
+            except FileExistsError:  # made in this very moment
+                return "is being written by another process"
+            is_new = True
+        try:
+            if not locked(self._file):
+                why_not = "is being written by another process"
+            elif not self._leads_to(os.fstat(self._file.fileno())):  # replaced since it was opened
+                self._file.close()
+                return self._open(path)
+            else:
+                why_not = self._begin(is_new)
+        except OSError:
+            if is_new:
+                self._real_path.unlink(missing_ok=True)
+            self._file.close()
+            raise
+        if why_not:
+            self._file.close()
+        return why_not
+
+    def _begin(self, is_new: bool) -> str:
+        size = os.fstat(self._file.fileno()).st_size
+        if size > MAX_BYTES:
+            return "is larger than a table may grow"
+        content = self._file.read(size) or b""
+        if self._header.startswith(content) and content != self._header:  # empty, or killed at its first line
+            self.size = 0
+            self.append(self._header)
+        elif why_not := self._misfit(content) or self._clash(content):
+            return why_not
+        else:
+            self.size = size
+        if is_new:
+            sync_folder(self._real_path.parent)
+        return ""
+
+    def _misfit(self, content: bytes) -> str:
+        if not content.startswith(self._header):
+            return "is no table with these columns"
+        if not content.endswith(b"\n"):
+            return "ends in the middle of a row"
+        if content.count(b"\t") != content.count(b"\n") * self._header.count(b"\t"):
+            return "has rows of another length"
+        try:
+            content.decode()
+        except UnicodeDecodeError:
+            return "is no text in UTF-8"
+        return ""
+
+    def _leads_to(self, own: os.stat_result) -> bool:
+        try:
+            there = os.stat(self._real_path)
+        except FileNotFoundError:
+            return False
+        return (there.st_dev, there.st_ino) == (own.st_dev, own.st_ino)
