@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
+from rtbci.errors import ConfigError
 from rtbci.monitor.messages import EngineState, LogLine, StateLine
 from rtbci.text import json_text
 
@@ -15,6 +16,7 @@ MAX_BYTES = 10_000_000
 KEEP = 9  # old files: FILE.1 is the youngest
 STATE_EVERY_S = 60.0
 _RETRY_S = 5.0
+_BEGINS = b'\n{"kind": "'
 
 
 # Not logging's RotatingFileHandler: a line that a full disk refuses stays in its stream's buffer and may yet be written
@@ -26,14 +28,15 @@ class Journal:
     """
 
     def __init__(self, path: Path, max_bytes: int = MAX_BYTES, keep: int = KEEP) -> None:
-        """Raises OSError where the file cannot be opened at all."""
+        """Raises OSError where the file cannot be opened at all, ConfigError where it is there and is no such log."""
+        _check(path)
         self.path = path
         self.n_lost = 0
         self._max_bytes = max_bytes
         self._keep = keep
         self._file: IO[bytes] | None = open(path, "ab", buffering=0)  # noqa: SIM115
         self._size = self._file.tell()
-        self._torn = False  # the last line was written in part
+        self._torn = _is_torn(path)  # the last line was written in part
         self._retry_at = 0.0
         self._state_due = 0.0
 
@@ -97,3 +100,23 @@ class Journal:
     def _give_up_for_now(self) -> None:
         self.close()
         self._retry_at = time.monotonic() + _RETRY_S
+
+
+def _check(path: Path) -> None:
+    """A path that is mistyped must not add lines to a recording or a table."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        head = b"\n" + file.read(2**16)
+    # An empty one is ours, too, and one whose first line was cut short.
+    if not _BEGINS.startswith(head) and _BEGINS not in head:
+        raise ConfigError(f"--log {path}: is no log of rtbci; name another file, or move it away")
+
+
+def _is_torn(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        return file.read(1) not in (b"", b"\n")

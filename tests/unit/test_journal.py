@@ -6,6 +6,7 @@ import pytest
 
 from rtbci.cli import journal
 from rtbci.cli.journal import Journal
+from rtbci.errors import ConfigError
 from rtbci.monitor.messages import EngineState, LostLine, line
 
 
@@ -64,6 +65,24 @@ def test_a_full_disk_raises_nothing_and_the_lost_lines_are_counted(
     assert (lines[0]["kind"], lines[-1]["kind"]) == ("first", "last")
     assert lines[-1]["lost_before"] == lost
     assert log.n_lost == 0
+
+
+def test_a_line_that_a_kill_cut_short_does_not_spoil_the_next(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text('{"ki\n{"kind": "first"}\n{"kind": "cut')
+    log = Journal(tmp_path / "log")
+    log.write(line("next"))
+    log.close()
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert lines[2] == '{"kind": "cut'
+    assert [json.loads(lines[n])["kind"] for n in (1, 3)] == ["first", "next"]
+
+
+@pytest.mark.parametrize("content", ["onset\tduration\teventType\n", "PK\3\4", "[]", '{\n "kind": "x"}'])
+def test_a_file_that_is_no_log_is_refused_and_left_alone(tmp_path: Path, content: str) -> None:
+    (tmp_path / "log").write_text(content)
+    with pytest.raises(ConfigError, match="log: is no log of rtbci; name another file"):
+        Journal(tmp_path / "log")
+    assert (tmp_path / "log").read_text() == content
 
 
 def test_a_file_that_cannot_be_opened_is_said_at_the_start(tmp_path: Path) -> None:
