@@ -7,13 +7,13 @@ import signal
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pylsl
 import pytest
 from pydantic import ValidationError
 from pylsl.util import LostError
+from real_data import find_data
 
 from rtbci.errors import RecordingError
 from rtbci.recordings.open import open_recording
@@ -72,9 +72,9 @@ def pull(inlet: pylsl.StreamInlet, n_samples: int, timeout_s: float = 20) -> tup
     return np.concatenate(data), np.concatenate(stamps)
 
 
-def test_every_sample_arrives_with_its_exact_stamp_and_description(shared_data: Path, start: Start, name: str) -> None:
-    recording = open_recording(shared_data / SEIZURE)
-    start(Replay((shared_data / SEIZURE,), name=name, speed=16, wait_for_consumer=True))
+def test_every_sample_arrives_with_its_exact_stamp_and_description(start: Start, name: str) -> None:
+    recording = open_recording(find_data(SEIZURE))
+    start(Replay((find_data(SEIZURE),), name=name, speed=16, wait_for_consumer=True))
     inlet = connect(name)
     info = inlet.info(5)
     data, stamps = pull(inlet, recording.n_samples)
@@ -89,8 +89,8 @@ def test_every_sample_arrives_with_its_exact_stamp_and_description(shared_data: 
     assert about.child_value("n_samples") == "10496"
 
 
-def test_samples_come_at_the_recorded_rate_times_speed(shared_data: Path, start: Start, name: str) -> None:
-    start(Replay((shared_data / SEIZURE,), name=name, speed=4, duration_s=8, wait_for_consumer=True))
+def test_samples_come_at_the_recorded_rate_times_speed(start: Start, name: str) -> None:
+    start(Replay((find_data(SEIZURE),), name=name, speed=4, duration_s=8, wait_for_consumer=True))
     inlet = connect(name)
     before = time.monotonic()
     _, stamps = pull(inlet, 8 * 256)
@@ -99,9 +99,9 @@ def test_samples_come_at_the_recorded_rate_times_speed(shared_data: Path, start:
     assert pylsl.local_clock() - stamps[-1] < 0.5
 
 
-def test_annotations_are_stamped_as_their_samples(shared_data: Path, start: Start, name: str) -> None:
-    recording = open_recording(shared_data / FIST)
-    start(Replay((shared_data / FIST,), name=name, speed=32, wait_for_consumer=True, faults=Faults(jitter_ms=2)))
+def test_annotations_are_stamped_as_their_samples(start: Start, name: str) -> None:
+    recording = open_recording(find_data(FIST))
+    start(Replay((find_data(FIST),), name=name, speed=32, wait_for_consumer=True, faults=Faults(jitter_ms=2)))
     markers, inlet = connect(f"{name}-annotations"), connect(name)
     _, stamps = pull(inlet, recording.n_samples)
     labels, onsets = markers.pull_chunk(timeout=0.0, max_samples=100)
@@ -110,9 +110,9 @@ def test_annotations_are_stamped_as_their_samples(shared_data: Path, start: Star
     assert [(label, onset) for (label,), onset in zip(labels, onsets, strict=True)] == expected
 
 
-def test_full_speed_loses_nothing_to_a_consumer_that_sleeps(shared_data: Path, start: Start, name: str) -> None:
-    """1182 s of stream; without acknowledgements 822 s of it would be gone."""
-    runs = sorted((shared_data / "icu_background").glob("*.edf"))
+def test_full_speed_loses_nothing_to_a_consumer_that_sleeps(start: Start, name: str) -> None:
+    """561 s of stream; without acknowledgements 201 s of it would be gone."""
+    runs = [find_data(f"eegmmidb/S001R0{number}.edf") for number in (1, 3, 4, 7, 8)]
     recordings = [open_recording(run) for run in runs]
     n_samples = sum(r.n_samples for r in recordings)
     replay = Replay(runs, name=name, speed=0, chunk=64)
@@ -134,7 +134,7 @@ def test_full_speed_loses_nothing_to_a_consumer_that_sleeps(shared_data: Path, s
     np.testing.assert_array_equal(np.concatenate(first), expected)
 
 
-def test_gap_and_drop_lose_the_same_samples_every_time(shared_data: Path) -> None:
+def test_gap_and_drop_lose_the_same_samples_every_time() -> None:
     faults = Faults(drop=0.1, gaps=((5, 2),), chunk_range=(1, 64), jitter_ms=1, late=0.05, duplicate=0.05)
     first, again = (list(_packets(faults, seed=3)) for _ in range(2))
     for one, other in zip(first, again, strict=True):
@@ -176,10 +176,8 @@ def _packets(faults: Faults, seed: int = 0) -> Iterator[Packet]:
     return faults.lose(faults.bend(cut, seed), seed, 1.0)
 
 
-def test_reconnect_brings_a_new_stream_of_the_same_source(shared_data: Path, start: Start, name: str) -> None:
-    start(
-        Replay((shared_data / SEIZURE,), name=name, speed=4, wait_for_consumer=True, faults=Faults(reconnect_at_s=(4,)))
-    )
+def test_reconnect_brings_a_new_stream_of_the_same_source(start: Start, name: str) -> None:
+    start(Replay((find_data(SEIZURE),), name=name, speed=4, wait_for_consumer=True, faults=Faults(reconnect_at_s=(4,))))
     inlet = connect(name)
     source, uid = inlet.info(5).source_id(), inlet.info(5).uid()
     _, stamps = pull(inlet, 10**6, 10)
@@ -191,8 +189,8 @@ def test_reconnect_brings_a_new_stream_of_the_same_source(shared_data: Path, sta
     assert later[0] - stamps[-1] >= 1.0
 
 
-def test_sigterm_ends_the_replay_cleanly(shared_data: Path, start: Start, name: str) -> None:
-    process = start(Replay((shared_data / SEIZURE,), name=name, loop=True))
+def test_sigterm_ends_the_replay_cleanly(start: Start, name: str) -> None:
+    process = start(Replay((find_data(SEIZURE),), name=name, loop=True))
     pull(connect(name), 8)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGTERM)
@@ -200,14 +198,14 @@ def test_sigterm_ends_the_replay_cleanly(shared_data: Path, start: Start, name: 
     assert process.exitcode == 0
 
 
-def test_files_of_other_channels_are_refused_together(shared_data: Path) -> None:
+def test_files_of_other_channels_are_refused_together() -> None:
     with pytest.raises(RecordingError, match=r"S001R03\.edf: has 64 channels at 160 Hz, .* 23 at 256 Hz"):
-        Replay((shared_data / SEIZURE, shared_data / FIST)).open()
+        Replay((find_data(SEIZURE), find_data(FIST))).open()
 
 
-def test_start_beyond_the_end_is_refused(shared_data: Path) -> None:
+def test_start_beyond_the_end_is_refused() -> None:
     with pytest.raises(RecordingError, match="lasts 41 s; start before that, not at 50 s"):
-        Replay((shared_data / SEIZURE,), start_s=50).open()
+        Replay((find_data(SEIZURE),), start_s=50).open()
 
 
 def test_misspelt_fault_is_refused() -> None:
@@ -215,12 +213,10 @@ def test_misspelt_fault_is_refused() -> None:
         Faults(jitter=3)  # type: ignore[call-arg]
 
 
-def test_a_looped_file_follows_itself_without_a_seam(shared_data: Path, start: Start, name: str) -> None:
-    recording = open_recording(shared_data / SEIZURE)
+def test_a_looped_file_follows_itself_without_a_seam(start: Start, name: str) -> None:
+    recording = open_recording(find_data(SEIZURE))
     start(
-        Replay(
-            (shared_data / SEIZURE,), name=name, speed=16, start_s=1, duration_s=10, loop=True, wait_for_consumer=True
-        )
+        Replay((find_data(SEIZURE),), name=name, speed=16, start_s=1, duration_s=10, loop=True, wait_for_consumer=True)
     )
     data, stamps = pull(connect(name), 21 * 256)
     once = Chunk.join(list(recording.chunks(10**6, 256, 11 * 256))).data
@@ -228,8 +224,9 @@ def test_a_looped_file_follows_itself_without_a_seam(shared_data: Path, start: S
     np.testing.assert_allclose(np.diff(stamps), 1 / (256 * 16), rtol=0, atol=1e-9)
 
 
-def test_real_stamps_of_an_irregular_recording_are_replayed(shared_data: Path, start: Start, name: str) -> None:
-    path = shared_data / "xdf/openbci_dropouts_Trial1.xdf"
+@pytest.mark.parametrize("file", ["openbci_dropouts_Trial1.xdf", "example-files/clock_resets.xdf"])
+def test_real_stamps_of_an_irregular_recording_are_replayed(file: str, start: Start, name: str) -> None:
+    path = find_data(f"xdf/{file}")
     start(Replay((path,), name=name, speed=0, duration_s=30))
     times = open_recording(path).times()
     n_samples = int(np.sum(times < 30))
@@ -238,16 +235,15 @@ def test_real_stamps_of_an_irregular_recording_are_replayed(shared_data: Path, s
     assert abs(len(stamps) - n_samples) <= 1
 
 
-def test_full_speed_goes_on_after_a_reconnect_with_new_acknowledgements(
-    shared_data: Path, start: Start, name: str
-) -> None:
-    run = shared_data / "icu_background/run00.edf"
-    recording = open_recording(run)
-    replay = Replay((run,), name=name, speed=0, chunk=64, faults=Faults(reconnect_at_s=(200,)))
+def test_full_speed_goes_on_after_a_reconnect_with_new_acknowledgements(start: Start, name: str) -> None:
+    runs = [find_data(f"eegmmidb/S001R0{number}.edf") for number in (3, 4, 7)]
+    recordings = [open_recording(run) for run in runs]
+    wanted = sum(r.n_samples for r in recordings) - 160  # one second is away while the stream is
+    replay = Replay(runs, name=name, speed=0, chunk=64, faults=Faults(reconnect_at_s=(200,)))
     process = start(replay)
-    about = pylsl.StreamInfo(f"{name}-ack", "rtbci-ack", 1, 0, "int64", f"{replay.source_id(recording)}-ack")
+    about = pylsl.StreamInfo(f"{name}-ack", "rtbci-ack", 1, 0, "int64", f"{replay.source_id(recordings[0])}-ack")
     received, deadline = 0, time.monotonic() + 30
-    while received < recording.n_samples - 200 and time.monotonic() < deadline:
+    while received < wanted and time.monotonic() < deadline:
         inlet, ack, taken = connect(name), pylsl.StreamOutlet(about), 0
         while time.monotonic() < deadline:
             try:
@@ -255,9 +251,9 @@ def test_full_speed_goes_on_after_a_reconnect_with_new_acknowledgements(
             except LostError:
                 break
             ack.push_sample([taken])
-            if received + taken >= recording.n_samples - 200:
+            if received + taken >= wanted:
                 break
         received += taken
         del ack
     process.join(15)
-    assert received == recording.n_samples - 200  # one second is away while the stream is
+    assert received == wanted

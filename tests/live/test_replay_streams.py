@@ -13,6 +13,7 @@ import pylsl
 import pytest
 import pyxdf
 from pylsl.util import LostError
+from real_data import find_data
 from xdf_kit import XdfStream, write_xdf
 
 from rtbci.errors import RecordingError
@@ -91,8 +92,8 @@ def as_arrays(caught: Sequence[Caught]) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(np.array(c.values), np.array(c.stamps)) for c in caught]
 
 
-def test_files_side_by_side_share_one_clock_from_one_moment_on(shared_data: Path, start: Start, name: str) -> None:
-    files = (shared_data / SEIZURE, shared_data / FIST)
+def test_files_side_by_side_share_one_clock_from_one_moment_on(start: Start, name: str) -> None:
+    files = (find_data(SEIZURE), find_data(FIST))
     replay = Replay(files, name=name, speed=32, start_s=10, duration_s=20, together=True, wait_for_consumer=True)
     one, other = catch(replay, start)
     assert [c.info.name() for c in (one, other)] == [f"{name}-chb01_03_Seizure", f"{name}-S001R03"]
@@ -105,9 +106,9 @@ def test_files_side_by_side_share_one_clock_from_one_moment_on(shared_data: Path
 
 
 def test_the_same_file_twice_is_two_streams_of_other_names_and_files_that_loop_keep_their_relation(
-    shared_data: Path, start: Start, name: str
+    start: Start, name: str
 ) -> None:
-    files = (shared_data / FIST, shared_data / SEIZURE, shared_data / FIST)
+    files = (find_data(FIST), find_data(SEIZURE), find_data(FIST))
     tracks = Replay(files, together=True).tracks()
     assert [track.info.name for track in tracks] == ["S001R03", "chb01_03_Seizure", "S001R03-2"]
     assert len({track.info.source_id for track in tracks}) == 3
@@ -183,10 +184,10 @@ def test_streams_of_an_xdf_keep_their_relations_formats_and_descriptions(
     assert belt.values[3] == by_name["belt"]["time_series"][3].tolist()
 
 
-def test_real_xdf_files_arrive_whole_with_their_relations(shared_data: Path, start: Start) -> None:
+def test_real_xdf_files_arrive_whole_with_their_relations(start: Start) -> None:
     """The clock was reset in the middle of one of them; in another some streams are empty."""
     for file in ("clock_resets", "empty_streams"):
-        path = shared_data / f"xdf/example-files/{file}.xdf"
+        path = find_data(f"xdf/example-files/{file}.xdf")
         replay = Replay((path,), speed=0, all_streams=True, chunk=64)
         caught = catch(replay, start)
         whole, _ = pyxdf.load_xdf(path, dejitter_timestamps=False)
@@ -202,9 +203,9 @@ def test_real_xdf_files_arrive_whole_with_their_relations(shared_data: Path, sta
         assert np.ptp(firsts) < 1e-6
 
 
-def test_streams_on_clocks_that_were_never_compared_begin_together(shared_data: Path) -> None:
+def test_streams_on_clocks_that_were_never_compared_begin_together() -> None:
     """Two headsets of one name, stamped by their own clocks, 57 hours apart."""
-    one, other = Replay((shared_data / "xdf/muse_two_same_name_01.xdf",), all_streams=True).tracks()
+    one, other = Replay((find_data("xdf/muse_two_same_name_01.xdf"),), all_streams=True).tracks()
     assert one.info.name == other.info.name == "Muse"
     assert one.info.source_id != other.info.source_id
     assert max(one.length_s, other.length_s) < 60

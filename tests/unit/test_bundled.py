@@ -4,6 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+from real_data import find_data
 
 from rtbci.evaluation.tagging import tag
 from rtbci.pipeline.pipeline import Pipeline
@@ -23,9 +24,9 @@ def test_the_bundled_recording_is_82_s_with_its_seizure_annotated():
     assert (seizure.onset, seizure.duration, seizure.label) == (42.0, 40.0, "seizure")
 
 
-def test_the_bundled_recording_has_the_samples_of_the_two_clips(shared_data):
+def test_the_bundled_recording_has_the_samples_of_the_two_clips():
     joined = open_recording(RECORDING)
-    clips = [open_recording(shared_data / "chbmit" / f"chb01_03_{kind}.edf") for kind in ("NonSeizure", "Seizure")]
+    clips = [open_recording(find_data(f"chbmit/chb01_03_{kind}.edf")) for kind in ("NonSeizure", "Seizure")]
     samples = np.concatenate([clip.read(0, clip.n_samples) for clip in clips])
     assert np.array_equal(joined.read(0, joined.n_samples), samples)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import edfio
 import numpy as np
 import pytest
+from real_data import find_data
 from scipy.io import loadmat, savemat
 
 from rtbci.datasets import NAMES, bci2_iv, chbmit, eegmmidb, high_gamma, open_dataset
@@ -40,11 +41,8 @@ def test_a_misspelt_dataset_names_the_nearest():
 
 
 @pytest.fixture
-def set_iv(shared_data):
-    folder = shared_data / "bci2_iv"
-    if not (folder / "sp1s_aa_100Hz.mat").exists():
-        pytest.skip(f"needs sp1s_aa_100Hz.mat in {folder}")
-    return folder
+def set_iv():
+    return find_data("bci2_iv/sp1s_aa_100Hz.mat").parent
 
 
 def test_set_iv_is_transposed_sample_by_sample(set_iv):
@@ -153,8 +151,8 @@ def test_t1_and_t2_mean_what_the_kind_of_run_says(tmp_path, run, t1, t2):
         dataset.trials(0, 1, by="trial")
 
 
-def test_the_real_runs_have_thirty_cues_half_of_them_rest(shared_data):
-    dataset = open_dataset("eegmmidb", shared_data / "eegmmidb")
+def test_the_real_runs_have_thirty_cues_half_of_them_rest():
+    dataset = open_dataset("eegmmidb", find_data("eegmmidb"))
     by_name = {member.name: member.recording for member in dataset.members}
     labels = [event.label for event in by_name["S001R04"].annotations]
     assert labels.count("rest") == 15
@@ -175,8 +173,8 @@ def test_a_run_with_another_annotation_is_refused(tmp_path):
 # CHB-MIT
 
 
-def test_the_summaries_list_all_198_seizures_of_24_cases(shared_data):
-    paths = sorted((shared_data / "chbmit" / "summaries").glob("*-summary.txt"))
+def test_the_summaries_list_all_198_seizures_of_24_cases():
+    paths = sorted(find_data("chbmit/summaries").glob("*-summary.txt"))
     records = {path.name[:5]: chbmit.read_summary(path) for path in paths}
     assert len(records) == 24
     assert sum(len(record.seizures) for case in records.values() for record in case) == 198
@@ -185,8 +183,8 @@ def test_the_summaries_list_all_198_seizures_of_24_cases(shared_data):
     assert chb01["chb01_01.edf"].seizures == ()
 
 
-def test_a_changed_montage_holds_from_the_next_record_on(shared_data):
-    records = chbmit.read_summary(shared_data / "chbmit" / "summaries" / "chb12-summary.txt")
+def test_a_changed_montage_holds_from_the_next_record_on():
+    records = chbmit.read_summary(find_data("chbmit/summaries/chb12-summary.txt"))
     firsts = {record.name: record.channels[0] for record in records}
     assert [firsts[f"chb12_{n}.edf"] for n in ("24", "27", "28", "29", "32")] == [
         "FP1-F7",
@@ -197,8 +195,8 @@ def test_a_changed_montage_holds_from_the_next_record_on(shared_data):
     ]
 
 
-def test_seizure_files_say_the_same_as_the_summary(shared_data):
-    folder = shared_data / "chbmit" / "summaries"
+def test_seizure_files_say_the_same_as_the_summary():
+    folder = find_data("chbmit/summaries")
     listed = {record.name: record.seizures for record in chbmit.read_summary(folder / "chb01-summary.txt")}
     paths = sorted(folder.glob("*.seizures"))
     assert len(paths) == 7
@@ -243,20 +241,20 @@ def test_seizures_come_from_the_summary_and_what_is_listed_but_not_there_is_miss
     assert fitting.missing[1].startswith("chb30_02: stream 'chb30_02' lacks 1 of the 1 channels")
 
 
-def test_a_record_that_nothing_describes_is_told(tmp_path, shared_data):
+def test_a_record_that_nothing_describes_is_told(tmp_path):
     write_edf(tmp_path / "chb01_03.edf")
     with pytest.raises(DatasetError, match=r"neither chb01-summary.txt nor chb01_03.edf.seizures"):
         open_dataset("chbmit", tmp_path)
-    shutil.copy(shared_data / "chbmit" / "summaries" / "chb01_03.edf.seizures", tmp_path)
+    shutil.copy(find_data("chbmit/summaries/chb01_03.edf.seizures"), tmp_path)
     (member,) = open_dataset("chbmit", tmp_path).members
     assert [(e.onset, e.duration) for e in member.recording.annotations] == [(2996.0, 40.0)]
 
 
-def test_a_summary_that_contradicts_itself_and_a_cut_seizure_file_are_refused(tmp_path, shared_data):
+def test_a_summary_that_contradicts_itself_and_a_cut_seizure_file_are_refused(tmp_path):
     (tmp_path / "chb30-summary.txt").write_text(SUMMARY.replace("File: 2", "File: 3"))
     with pytest.raises(DatasetError, match=r"chb30_01.edf says 3 seizures, but gives 2 starts and 2 ends"):
         chbmit.read_summary(tmp_path / "chb30-summary.txt")
-    whole = (shared_data / "chbmit" / "summaries" / "chb01_03.edf.seizures").read_bytes()
+    whole = find_data("chbmit/summaries/chb01_03.edf.seizures").read_bytes()
     for n in (0, 5, 20, 45, 50):
         (tmp_path / "cut.edf.seizures").write_bytes(whole[:n])
         with pytest.raises(DatasetError, match="no whole annotation file"):

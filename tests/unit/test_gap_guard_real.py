@@ -1,9 +1,8 @@
 """The gap guard on real recordings: what it declares lost is what their stamps say."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from real_data import find_data
 
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
@@ -23,9 +22,9 @@ def missing(recording: Recording) -> int:
     return round(recording.duration_s * recording.info.sfreq) - recording.n_samples
 
 
-def test_true_loss_of_a_third_of_all_samples_is_declared_to_the_last_third_of_a_second(shared_data: Path) -> None:
+def test_true_loss_of_a_third_of_all_samples_is_declared_to_the_last_third_of_a_second() -> None:
     """OpenBCI over WiFi: bursts of 6 to 26 samples are lost ten times a second, 8725 of 29255 in all."""
-    recording = open_recording(shared_data / "xdf/openbci_dropouts_Trial1.xdf")
+    recording = open_recording(find_data("xdf/openbci_dropouts_Trial1.xdf"))
     out, gaps = guarded(recording, 8)
     declared = sum(g.n_missing for g in gaps)
     assert missing(recording) == 8725
@@ -36,9 +35,9 @@ def test_true_loss_of_a_third_of_all_samples_is_declared_to_the_last_third_of_a_
     assert all(g.cause == "samples lost" for g in gaps)
 
 
-def test_a_clock_reset_is_one_break_and_no_sample_is_dropped(shared_data: Path) -> None:
+def test_a_clock_reset_is_one_break_and_no_sample_is_dropped() -> None:
     """BioSemi at 91.6 Hz that says 100 Hz, with a computer restarted in the middle: 273.6 s without samples."""
-    recording = open_recording(shared_data / "xdf/example-files/clock_resets.xdf")
+    recording = open_recording(find_data("xdf/example-files/clock_resets.xdf"))
     out, gaps = guarded(recording, 8)
     (long,) = [g for g in gaps if not g.filled]
     assert long.end - long.start == pytest.approx(273.556, abs=1e-3)
@@ -48,8 +47,8 @@ def test_a_clock_reset_is_one_break_and_no_sample_is_dropped(shared_data: Path) 
 
 
 @pytest.mark.parametrize("number", ["1", "2"])
-def test_a_whole_recording_over_bluetooth_has_no_gap(shared_data: Path, number: str) -> None:
-    recording = open_recording(shared_data / "xdf/muse_two_same_name_01.xdf", stream=number)
+def test_a_whole_recording_over_bluetooth_has_no_gap(number: str) -> None:
+    recording = open_recording(find_data("xdf/muse_two_same_name_01.xdf"), stream=number)
     out, gaps = guarded(recording, 12)
     assert gaps == []
     assert len(out) == recording.n_samples
@@ -57,8 +56,8 @@ def test_a_whole_recording_over_bluetooth_has_no_gap(shared_data: Path, number: 
 
 
 @pytest.mark.parametrize("name", ["openbci_dropouts_Trial1.xdf", "example-files/clock_resets.xdf"])
-def test_the_verdict_does_not_depend_on_the_chunks(shared_data: Path, name: str) -> None:
-    recording = open_recording(shared_data / "xdf" / name)
+def test_the_verdict_does_not_depend_on_the_chunks(name: str) -> None:
+    recording = open_recording(find_data(f"xdf/{name}"))
     wanted, gaps = guarded(recording, 10_000)
     for chunk in (1, 7, 300):
         got, found = guarded(recording, chunk)
@@ -68,8 +67,8 @@ def test_the_verdict_does_not_depend_on_the_chunks(shared_data: Path, name: str)
 
 
 @pytest.mark.parametrize("number", [1, 5])
-def test_loss_put_into_a_clean_real_recording_is_counted_exactly(shared_data: Path, number: int) -> None:
-    recording = open_recording(shared_data / "xdf/muse_two_same_name_01.xdf", stream="1")
+def test_loss_put_into_a_clean_real_recording_is_counted_exactly(number: int) -> None:
+    recording = open_recording(find_data("xdf/muse_two_same_name_01.xdf"), stream="1")
     chunk = next(recording.chunks(recording.n_samples))
     rng = np.random.default_rng(number)
     at = np.sort(rng.choice(np.arange(2560, 9000, 100), 20, replace=False))

@@ -9,6 +9,7 @@ import edfio
 import mne
 import numpy as np
 import pytest
+from real_data import DATA, SHARED, find_data
 
 from rtbci.errors import RecordingError
 from rtbci.recordings.event_table import write_events
@@ -26,6 +27,8 @@ OTHER_FORMATS = {
     "formats/mne/Persyst/sub-pt1_ses-02_task-monitor_acq-ecog_run-01_clip2.lay": ("Persyst", 200.0, 83, 847, 5),
     "formats/mne/antio/CA_208/test_CA_208.vhdr": ("BrainVision", 1000.0, 88, 4025, 2),
     "xdf/openbci_dropouts_Trial1.xdf": ("XDF", 250.0, 8, 20530, 1),
+    "xdf/example-files/clock_resets.xdf": ("XDF", 100.0, 8, 27815, 175),
+    "xdf/example-files/minimal.xdf": ("XDF", 10.0, 3, 9, 9),
 }
 
 
@@ -39,9 +42,12 @@ def by_mne(path: Path) -> mne.io.BaseRaw:
         return mne.io.read_raw(path, preload=True, verbose="ERROR")
 
 
-def test_every_edf_and_bdf_equals_mne(shared_data: Path) -> None:
-    paths = [p for p in sorted(shared_data.rglob("*")) if p.suffix.lower() in (".edf", ".bdf")]
-    assert len(paths) >= 30
+@pytest.mark.parametrize(("folder", "at_least"), [(DATA, 14), (SHARED, 30)], ids=["tests/data", "../shared/data"])
+def test_every_edf_and_bdf_equals_mne(folder: Path, at_least: int) -> None:
+    if not folder.exists():
+        pytest.skip(f"needs the recordings in {folder}")
+    paths = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in (".edf", ".bdf")]
+    assert len(paths) >= at_least
     for path in paths:
         recording, raw = open_recording(path), by_mne(path)
         scale = [1e6 if unit == "uV" else 1.0 for unit in recording.info.units]
@@ -52,24 +58,24 @@ def test_every_edf_and_bdf_equals_mne(shared_data: Path) -> None:
 
 
 @pytest.mark.parametrize("name", OTHER_FORMATS)
-def test_format_opens_with_its_channels_and_annotations(shared_data: Path, name: str) -> None:
-    recording = open_recording(shared_data / name)
+def test_format_opens_with_its_channels_and_annotations(name: str) -> None:
+    recording = open_recording(find_data(name))
     kind, sfreq, n_channels, n_samples, n_annotations = OTHER_FORMATS[name]
     assert (recording.format, recording.info.sfreq, len(recording.info.channels)) == (kind, sfreq, n_channels)
     assert (recording.n_samples, len(recording.annotations)) == (n_samples, n_annotations)
     assert len(whole(recording)) == n_samples
 
 
-def test_values_without_a_unit_stay_as_they_are(shared_data: Path) -> None:
-    recording = open_recording(shared_data / "formats/gdf/sample.gdf")
+def test_values_without_a_unit_stay_as_they_are() -> None:
+    recording = open_recording(find_data("formats/gdf/sample.gdf"))
     assert set(recording.info.units) == {""}
     assert np.median(whole(recording).data.std(axis=0)) < 100
-    assert set(open_recording(shared_data / "formats/mne/GDF/test_1ch.gdf").info.units) == {"uV"}
+    assert set(open_recording(find_data("formats/mne/GDF/test_1ch.gdf")).info.units) == {"uV"}
 
 
-def test_opening_prints_nothing(shared_data: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    for name in OTHER_FORMATS:
-        open_recording(shared_data / name)
+@pytest.mark.parametrize("name", OTHER_FORMATS)
+def test_opening_prints_nothing(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    open_recording(find_data(name))
     assert capfd.readouterr() == ("", "")
 
 
@@ -83,14 +89,14 @@ def test_fif_is_read_in_microvolts_with_onsets_from_its_first_sample(tmp_path: P
     assert [(e.onset, e.duration, e.label) for e in recording.annotations] == [(2.5, 1.0, "seizure")]
 
 
-def test_duplicate_names_come_out_as_in_mne(shared_data: Path) -> None:
-    channels = open_recording(shared_data / SEIZURE).info.channels
+def test_duplicate_names_come_out_as_in_mne() -> None:
+    channels = open_recording(find_data(SEIZURE)).info.channels
     assert channels.count("T8-P8-0") == channels.count("T8-P8-1") == 1
 
 
 @pytest.mark.parametrize("name", [SEIZURE, "formats/mne/BDF/test_bdf_stim_channel.bdf", "eegmmidb/S001R01.edf"])
-def test_samples_and_times_do_not_depend_on_cutting(shared_data: Path, name: str) -> None:
-    recording = open_recording(shared_data / name)
+def test_samples_and_times_do_not_depend_on_cutting(name: str) -> None:
+    recording = open_recording(find_data(name))
     expected = whole(recording)
     for n_samples in (7, 256, 9999):
         chunks = list(recording.chunks(n_samples))
@@ -103,15 +109,16 @@ def test_samples_and_times_do_not_depend_on_cutting(shared_data: Path, name: str
     np.testing.assert_array_equal(part.times, expected.times[123:4567])
 
 
-def test_channels_at_another_rate_are_left_out_and_named(shared_data: Path) -> None:
-    recording = open_recording(shared_data / "formats/mne/EDF/test_reduced.edf")
+def test_channels_at_another_rate_are_left_out_and_named() -> None:
+    recording = open_recording(find_data("formats/mne/EDF/test_reduced.edf"))
     assert len(recording.info.channels) == 125
     assert "A1" not in recording.info.channels
     assert "other sampling rate: A1, A2" in recording.warnings[0]
 
 
-def test_lost_samples_of_an_xdf_stay_visible_in_its_times(shared_data: Path) -> None:
-    recording = open_recording(shared_data / "xdf/openbci_dropouts_Trial1.xdf")
+@pytest.mark.parametrize("name", ["openbci_dropouts_Trial1.xdf", "example-files/clock_resets.xdf"])
+def test_lost_samples_of_an_xdf_stay_visible_in_its_times(name: str) -> None:
+    recording = open_recording(find_data(f"xdf/{name}"))
     times = recording.times()
     assert times[0] == 0.0
     assert times[-1] > 1.3 * recording.n_samples / recording.info.sfreq
@@ -119,8 +126,8 @@ def test_lost_samples_of_an_xdf_stay_visible_in_its_times(shared_data: Path) -> 
     assert "samples were lost" in recording.warnings[0]
 
 
-def test_two_streams_of_one_name_are_listed_and_picked_by_number(shared_data: Path) -> None:
-    path = shared_data / "xdf/muse_two_same_name_01.xdf"
+def test_two_streams_of_one_name_are_listed_and_picked_by_number() -> None:
+    path = find_data("xdf/muse_two_same_name_01.xdf")
     with pytest.raises(RecordingError, match=r"more than one stream fits.*2 'Muse'.*1 'Muse'"):
         open_recording(path)
     assert open_recording(path, stream=1).n_samples == 9996
@@ -128,19 +135,19 @@ def test_two_streams_of_one_name_are_listed_and_picked_by_number(shared_data: Pa
 
 
 @pytest.mark.parametrize(("name", "table"), [("a.edf", "a_events.tsv"), ("sub-1_eeg.edf", "sub-1_events.tsv")])
-def test_events_table_beside_the_recording_is_read(shared_data: Path, tmp_path: Path, name: str, table: str) -> None:
-    shutil.copy(shared_data / SEIZURE, tmp_path / name)
+def test_events_table_beside_the_recording_is_read(tmp_path: Path, name: str, table: str) -> None:
+    shutil.copy(find_data(SEIZURE), tmp_path / name)
     events = (Event(1.0, 40.0, "seizure"),)
     write_events(tmp_path / table, events)
     assert open_recording(tmp_path / name).annotations == events
 
 
-def test_truncated_edf_is_read_as_far_as_it_goes(shared_data: Path, tmp_path: Path) -> None:
-    content = (shared_data / SEIZURE).read_bytes()
+def test_truncated_edf_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    content = find_data(SEIZURE).read_bytes()
     (tmp_path / "cut.edf").write_bytes(content[: 256 * 24 + 10 * 23 * 256 * 2 + 999])
     recording = open_recording(tmp_path / "cut.edf")
     assert recording.warnings == ("the header promises 41 records (41 s), the file holds 10 (10 s): these are read",)
-    np.testing.assert_array_equal(whole(recording).data, whole(open_recording(shared_data / SEIZURE)).data[: 10 * 256])
+    np.testing.assert_array_equal(whole(recording).data, whole(open_recording(find_data(SEIZURE))).data[: 10 * 256])
 
 
 def _cut_header(content: bytes) -> bytes:
@@ -176,9 +183,9 @@ def _no_number(content: bytes) -> bytes:
     ],
 )
 def test_bad_file_ends_in_one_line_that_names_it(
-    shared_data: Path, tmp_path: Path, name: str, spoil: Callable[[bytes], bytes], complaint: str
+    tmp_path: Path, name: str, spoil: Callable[[bytes], bytes], complaint: str
 ) -> None:
-    (tmp_path / name).write_bytes(spoil((shared_data / SEIZURE).read_bytes()))
+    (tmp_path / name).write_bytes(spoil(find_data(SEIZURE).read_bytes()))
     with pytest.raises(RecordingError, match=complaint) as caught:
         open_recording(tmp_path / name)
     assert str(caught.value).startswith(f"{tmp_path / name}: ")

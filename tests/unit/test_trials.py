@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from real_data import find_data
 
 from rtbci.config import parse
 from rtbci.datasets import bci2_iv
@@ -101,11 +102,12 @@ def test_parts_may_be_more_than_a_label_has_groups():
     assert {len(part) for part in deal(groups, labels, 25, [0])} == {1}
 
 
-def test_the_windows_of_one_recording_are_never_split(shared_data):
+def test_the_windows_of_one_recording_are_never_split():
+    root = find_data("eegmmidb").parent
     config = read_train_config(
         CONFIG,
         [
-            f"data.root={shared_data}", "data.dataset={name='eegmmidb', folder='eegmmidb', labels={left='left', right='right', "
+            f"data.root={root}", "data.dataset={name='eegmmidb', folder='eegmmidb', labels={left='left', right='right', "
             "imagined_left='left', imagined_right='right'}}", "data.validation={k_fold=4, by='recording'}",
             "pipeline.sfreq=160", "pipeline.montage.channels=['C3', 'Cz', 'C4']", "pipeline.model.window=320",
         ],
@@ -227,11 +229,11 @@ def test_predictions_have_a_row_a_trial_with_label_and_a_probability_a_class(fol
         assert label == ("left" if float(left) > float(right) else "right")
 
 
-def test_the_mat_file_of_set_iv_gives_its_hundred_test_trials(shared_data, tmp_path):
+def test_the_mat_file_of_set_iv_gives_its_hundred_test_trials(tmp_path):
     torch.manual_seed(0)
-    config = read_train_config(CONFIG, [f"data.root={shared_data / 'bci2_iv'}", "training.epochs=1",
+    config = read_train_config(CONFIG, [f"data.root={find_data('bci2_iv')}", "training.epochs=1",
                                         "data.validation={by='trial'}"])  # fmt: skip
     pipeline = train(config, tmp_path / "tiny.rtbci")
-    path = tag_epochs(pipeline, shared_data / "bci2_iv" / "sp1s_aa_100Hz.mat", tmp_path)
+    path = tag_epochs(pipeline, find_data("bci2_iv/sp1s_aa_100Hz.mat"), tmp_path)
     assert path.name == "sp1s_aa_100Hz_predictions.tsv"
     assert len(path.read_text().splitlines()) == 101
