@@ -1,25 +1,49 @@
-"""LSL on the loopback, one session a test run; no screen; the real recordings, where they are there."""
+"""LSL on the loopback, a session and ports of its own for each process that runs tests; no screen; tests in parallel."""
 
-import atexit
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import settings
 
-# Before pylsl is imported anywhere; child processes inherit it through the environment. Ports of its own: outlets beyond
-# the range, which all programs of a machine share by default, are not found.
+N_PORTS = 128  # of which the first is held for as long as this process lives
+BLOCKS = range(20000, 32640, N_PORTS)  # below the ports that systems give away by themselves
+
+
+def hold_ports() -> socket.socket:
+    """A block of ports that no other run of tests has, nor another worker of this one."""
+    first = os.getpid() % len(BLOCKS)
+    for port in (*BLOCKS[first:], *BLOCKS[:first]):
+        held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            held.bind(("127.0.0.1", port))
+            held.listen()
+        except OSError:
+            held.close()
+            continue
+        return held
+    raise RuntimeError(
+        f"all ports from {BLOCKS[0]} to {BLOCKS[-1] + N_PORTS - 1} are taken: end other runs of these tests"
+    )
+
+
+# Before pylsl is imported anywhere; child processes inherit it through the environment. liblsl does not find outlets
+# beyond its range of ports, which all programs of a machine share by default.
+_held = hold_ports()
 _folder = Path(tempfile.mkdtemp(prefix="rtbci-lsl-"))
-atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 (_folder / "lsl_api.cfg").write_text(
     f"""[ports]
 IPv6 = disable
-BasePort = {20000 + 128 * (os.getpid() % 64)}
-PortRange = 128
+BasePort = {_held.getsockname()[1] + 1}
+PortRange = {N_PORTS - 1}
 [multicast]
 ResolveScope = machine
 AddressesOverride = {{}}
@@ -34,14 +58,49 @@ os.environ["LSLAPICFG"] = str(_folder / "lsl_api.cfg")
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+settings.register_profile("beside others", deadline=None)  # how long one example takes depends on what else runs
+settings.load_profile("beside others")
 
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Real recordings beside the repository; the tests that need them are skipped where they are not."""
-    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"needs the real recordings in {folder}")
-    return folder
+
+def pytest_unconfigure() -> None:
+    _held.close()
+    shutil.rmtree(_folder, ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Folders are run in parallel, files that are named in this very process; `-n` and `--pdb` have the last word.
+
+    Not in addopts: there, `-p no:xdist` would be a mistake.
+    """
+    option = config.option
+    is_free = getattr(option, "numprocesses", 0) is None and option.dist == "no" and not option.usepdb
+    if is_free and not hasattr(config, "workerinput") and all(Path(name).is_dir() for name in config.args):
+        option.numprocesses = n_workers()
+
+
+def n_workers() -> int:
+    """Two a core, for a live test mostly waits; from eight on, one a core."""
+    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(n_cores, min(2 * n_cores, 8))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Deals out single tests, and whole files where a fixture is made once for the module."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if has_module_fixture(config.rootpath / file) else nodeid
+
+    return Scheduling(config, log) if config.option.dist == "load" else None
+
+
+@cache
+def has_module_fixture(path: Path) -> bool:
+    return 'scope="module"' in path.read_text()
 
 
 @pytest.fixture(scope="session", autouse=True)

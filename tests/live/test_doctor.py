@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pylsl
 import pytest
+from hostile_stream import PORTS
 from network import Network
 from network import network as a_network
 
@@ -37,8 +38,8 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(("n_taken", "level"), [(0, "ok"), (3, "warning"), (4, "problem")])
 def test_ports_that_are_taken_are_counted(n_taken: int, level: str, config: Path) -> None:
     with ExitStack() as held:
-        taken = held.enter_context(socket.create_server(("", 0)))
-        first = taken.getsockname()[1]
+        first = PORTS[-4]  # nobody else takes ports of ours
+        taken = held.enter_context(socket.create_server(("", first)))
         for port in range(first + 1, first + n_taken):
             udp = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             udp.bind(("", port))

@@ -19,7 +19,7 @@ import pytest
 from rtbci.bundled import RECORDING
 
 Wait = Callable[..., None]
-REPLAY = (sys.executable, "-c", "from rtbci.cli import main; main()", "replay", str(RECORDING))
+REPLAY = (sys.executable, "-c", "from rtbci.cli.app import main; main()", "replay", str(RECORDING))
 
 
 class Terminal:
