@@ -7,6 +7,7 @@ import multiprocessing
 import signal
 import sys
 import traceback
+from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from rtbci.engine.threads import one_thread_each
 from rtbci.errors import RtbciError
 from rtbci.lsl.config import watchful_lsl
 from rtbci.monitor import command_pipe
+from rtbci.monitor.command_server import CommandServer
 from rtbci.monitor.messages import Command, ErrorLine, LogLine, Stop
 from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter, monitor_folder, remove_monitor
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from rtbci.engine.engine import Engine
 
 USER_MISTAKE = 2
+MOST_COMMANDS = 32  # of the front end, in one poll
 
 
 def engine_main(spec: EngineSpec, commands: Connection) -> None:
@@ -37,15 +40,19 @@ def engine_main(spec: EngineSpec, commands: Connection) -> None:
     torch.set_num_threads(1)
     # Ctrl-C reaches the whole terminal group; the front end decides, and tells us by the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # So does Ctrl-Z; it suspends the front end, not the answers.
+    if hasattr(signal, "SIGTSTP"):
+        signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     try:
         for one in spec.plugins:
             plugins.plugin(one)
-        engine = Engine(Pipeline.load(spec.pipeline), spec)
-        signal.signal(signal.SIGTERM, lambda *_: engine.stop())
-        # What lives now lives to the end: the collector need not look at it in the middle of a chunk.
-        gc.collect()
-        gc.freeze()
-        engine.run(lambda: _obey(engine, commands))
+        with closing(CommandServer(Path(spec.monitor))) as windows:
+            engine = Engine(Pipeline.load(spec.pipeline), spec)
+            signal.signal(signal.SIGTERM, lambda *_: engine.stop())
+            # What lives now lives to the end: the collector need not look at it in the middle of a chunk.
+            gc.collect()
+            gc.freeze()
+            engine.run(lambda: _obey(engine, commands, windows))
     except RtbciError as error:
         _last_words(spec, str(error))
         sys.exit(USER_MISTAKE)
@@ -54,13 +61,17 @@ def engine_main(spec: EngineSpec, commands: Connection) -> None:
         raise
 
 
-def _obey(engine: Engine, commands: Connection) -> None:
+def _obey(engine: Engine, commands: Connection, windows: CommandServer) -> None:
     try:
-        while commands.poll():
+        for _ in range(MOST_COMMANDS):
+            if not commands.poll():
+                break
             if (what := command_pipe.receive(commands)) is not None:
                 engine.command(what)
     except (EOFError, OSError):
         engine.stop()
+    for command in windows.poll():
+        engine.command(command)
 
 
 def _last_words(spec: EngineSpec, text: str) -> None:

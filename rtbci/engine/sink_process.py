@@ -168,7 +168,9 @@ class SinkProcess:
 
 def sink_main(name: str, messages: Connection, words: Connection, taken: Any) -> None:
     """The sink's process: until the messages end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the engine decides
+    for name_of_signal in ("SIGINT", "SIGTSTP"):  # they reach the whole terminal group; the engine decides
+        if hasattr(signal, name_of_signal):
+            signal.signal(getattr(signal, name_of_signal), signal.SIG_IGN)
     try:
         sink = load(SINKS, plugin(name) if ":" in name else name)()
     except PluginError as error:

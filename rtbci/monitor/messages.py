@@ -61,6 +61,9 @@ Moment = Annotated[float, within(-1e10, 1e10)]  # seconds of any clock
 Wall = Annotated[float, within(0, 1e11)]
 
 
+Verdict: TypeAlias = Literal["", "confirmed", "rejected"]
+
+
 class Message(BaseModel):
     """The ground of all of them."""
 
@@ -422,7 +425,7 @@ class ReviewLine(Line):
     label: Text
     onset: Number
     """Of the event, seconds of the recording."""
-    verdict: Text
+    verdict: Verdict
     """`confirmed`, `rejected`, or empty: open again."""
     note: Text
 
@@ -620,7 +623,7 @@ class Review(Message):
     label: Text
     onset: Moment
     """Of the event, seconds of the recording."""
-    verdict: Literal["", "confirmed", "rejected"] = ""
+    verdict: Verdict = ""
     note: Text = ""
 
 
