@@ -17,10 +17,10 @@ from pylsl import local_clock
 from PyQt6.QtWidgets import QApplication, QDialog
 
 from rtbci.bench.synthetic_monitor import SyntheticMonitor
-from rtbci.dashboard import shortcuts
 from rtbci.dashboard.model.feed import Feed
+from rtbci.dashboard.panels.shortcuts_dialog import ShortcutsDialog
 from rtbci.dashboard.settings import Settings
-from rtbci.dashboard.stream_picker import Picker
+from rtbci.dashboard.stream_picker import StreamPicker
 from rtbci.dashboard.theme import LIGHT
 from rtbci.dashboard.window import Window
 from rtbci.lsl.discovery import FoundStream
@@ -55,7 +55,7 @@ class Stage:
         self.window.resize(*shot.size)
         self.window.dress()
         self.window.show()
-        self.window.open_feed(Feed(folder), lambda what: None)
+        self.window.open_feed(Feed(folder), None)
 
     def run(self, seconds: float, *, seizure: bool = False, valid: bool = True, **state: object) -> None:
         """Let this much of the stream pass."""
@@ -136,9 +136,9 @@ class Stage:
 
     def lost(self) -> None:
         self.run(13)
-        assert self.window.feed is not None and self.window.feed.clock is not None
+        assert self.window.model.feed is not None and self.window.model.feed.clock is not None
         # As if the last sample had come just now.
-        self.window.feed.clock.origin = local_clock() - self.fake.seconds - 2.5
+        self.window.model.feed.clock.origin = local_clock() - self.fake.seconds - 2.5
         self.fake.writer.log(LostLine(reason="the connection was closed"))
         self.fake.publish(state="lost", silent_s=3.2, staleness_s=3.2, rate_hz=0.0)
         self.settle()
@@ -146,26 +146,26 @@ class Stage:
     def frozen(self) -> None:
         self.afterwards()
         self.window.sidebar.events.selectRow(1)
-        self.window.jump_to(self.window.book.entries[0])
+        self.window.user_actions.jump_to(self.window.model.event_log.entries[0])
         self.settle()
 
     def butterfly(self) -> None:
         self.run(12)
-        self.window.toggle_butterfly()
+        self.window.user_actions.toggle_butterfly()
         self.settle()
 
     def model(self) -> None:
         self.run(12)
-        self.window.toggle_source()
+        self.window.user_actions.toggle_source()
         self.settle()
 
     def scrolling(self) -> None:
-        self.window.toggle_sweep()
+        self.window.user_actions.toggle_sweep()
         self.afterwards()
 
     def banana(self) -> None:
         self.run(12)
-        self.window.next_montage()
+        self.window.user_actions.next_montage()
         self.settle()
 
     def picker(self) -> None:
@@ -174,14 +174,14 @@ class Stage:
             FoundStream("ActiCHamp", "EEG", 32, 500.0, "float32", "amp-1", "acti-0421", "u1"),
             FoundStream("CHB-MIT replay", "EEG", 23, 256.0, "float32", "lab-pc", "replay", "u2"),
         ]
-        picker = Picker(self.window.settings, self.window)
+        picker = StreamPicker(self.window.settings, self.window)
         picker._show_streams(found)
         picker.streams.setCurrentRow(0)
         picker.show()
 
     def keys(self) -> None:
         self.run(2)
-        self.window.show_keys()
+        self.window.show_shortcuts()
         self.settle()
 
 
@@ -213,9 +213,9 @@ SHOTS = {
     "butterfly": Shot(Stage.butterfly),
     "model": Shot(Stage.model, chosen=FEW),
     "scroll": Shot(Stage.scrolling),
-    "keys": Shot(Stage.keys, dialog=shortcuts.KeysDialog),
-    "picker": Shot(Stage.picker, dialog=Picker),
-    "picker-light": Shot(Stage.picker, dialog=Picker, light=True),
+    "keys": Shot(Stage.keys, dialog=ShortcutsDialog),
+    "picker": Shot(Stage.picker, dialog=StreamPicker),
+    "picker-light": Shot(Stage.picker, dialog=StreamPicker, light=True),
 }
 
 

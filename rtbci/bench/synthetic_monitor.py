@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from pylsl import local_clock
 
-from rtbci.dashboard.panels.electrode_positions import POSITIONS
+from rtbci.dashboard.model.electrode_positions import POSITIONS
 from rtbci.monitor.layout import Layout, write_layout
 from rtbci.monitor.messages import (
     EngineState,

@@ -80,7 +80,7 @@ class Watch:
         self._word: str | None = None  # of the last line
         self._tell_due = 0.0
         self._about = about() if show == "json" else {}
-        self._dashboard = DashboardProcess(engine, title) if show == "dashboard" else None
+        self._dashboard = DashboardProcess(engine.folder, title) if show == "dashboard" else None
         self.log: deque[LogLine] = deque(maxlen=4096)
         self.state = EngineState()  # nothing said yet
 
@@ -163,7 +163,6 @@ class Watch:
         return self._show == "dashboard" or (self._show == "view" and not self._console.is_terminal)
 
     def _tend(self, dashboard: DashboardProcess) -> None:
-        dashboard.forward()
         if dashboard.alive:
             return
         why = "could not be opened; `rtbci doctor` says why" if dashboard.failed else "was closed"

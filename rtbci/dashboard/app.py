@@ -6,22 +6,20 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication, QDialog
 
 from rtbci.dashboard.model.feed import Feed
 from rtbci.dashboard.settings import Settings
-from rtbci.dashboard.stream_picker import Picker
+from rtbci.dashboard.stream_picker import StreamPicker
 from rtbci.dashboard.window import Window
-from rtbci.monitor import command_pipe
-from rtbci.monitor.messages import command
+from rtbci.monitor.command_server import CommandClient
 
-Send = Callable[[dict[str, Any]], None]
+if TYPE_CHECKING:
+    from rtbci.engine.process import EngineProcess
 
 
 def has_display() -> bool:
@@ -32,51 +30,55 @@ def has_display() -> bool:
     return bool(wanted or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def dashboard_main(folder: str, commands: Connection | None, title: str) -> None:
-    """The dashboard's process, for an engine that another process started and owns.
-
-    folder: the engine's monitor. commands: takes a dict for each command; it is closed when the window is.
-    """
-
-    def send(what: dict[str, Any]) -> None:
-        try:
-            assert commands is not None
-            command_pipe.send(commands, command(**what))
-        except (BrokenPipeError, OSError):
-            return  # the engine has ended, and the header says so
-
-    try:
-        code = run_dashboard(Path(folder), send if commands is not None else None, title)
-    finally:
-        if commands is not None:
-            commands.close()
-    sys.exit(code)
+def dashboard_main(folder: str, title: str) -> None:
+    """The dashboard's process, for an engine that another process started and owns. folder: the engine's monitor."""
+    # Ctrl-Z reaches the whole terminal group; it suspends the front end, not this window.
+    if hasattr(signal, "SIGTSTP"):
+        signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    sys.exit(run_dashboard(Path(folder), title))
 
 
-def run_dashboard(
-    folder: Path | None = None, send: Send | None = None, title: str = "rtbci", settings: Settings | None = None
-) -> int:
-    """Open the window and stay until it is closed; returns the exit code.
+def run_dashboard(folder: Path | None = None, title: str = "rtbci", settings: Settings | None = None) -> int:
+    """Open the window and stay until it is closed.
 
-    folder: the monitor of an engine to watch; None opens the dashboard empty, with pickers for stream and pipeline.
+    Parameters
+    ----------
+    folder
+        The monitor of an engine to watch; None opens the dashboard empty, with pickers for stream and pipeline.
+    title
+        Of the window.
+    settings
+        The user's own by default.
+
+    Returns
+    -------
+    int
+        The exit code.
     """
     app = QApplication.instance() or QApplication([title])
     assert isinstance(app, QApplication)
     app.setApplicationName("rtbci")
     app.setStyle("Fusion")
-    settings = settings or Settings()
-    window: Window = Window(settings, title) if folder is not None else OwnEngine(settings, title)
+    window = Window(settings or Settings(), title)
+    launcher: EngineLauncher | None = None
     if folder is not None:
-        window.open_feed(Feed(folder), send)
+        watch(window, folder)
+    else:
+        launcher = EngineLauncher(window)
     _quit_on_signals(window)
     # What lives now lives to the end: the collector need not look at it in the middle of a frame.
     gc.collect()
     gc.freeze()
     window.show()
     window.start()
-    if isinstance(window, OwnEngine):
-        QTimer.singleShot(0, window.open_picker)
+    if launcher is not None:
+        QTimer.singleShot(0, launcher.choose)
     return app.exec()
+
+
+def watch(window: Window, folder: Path) -> None:
+    """Show the engine of a monitor's folder, and give it the window's commands: without any process between the two."""
+    window.open_feed(Feed(folder), CommandClient(folder))
 
 
 def _quit_on_signals(window: Window) -> None:
@@ -85,39 +87,38 @@ def _quit_on_signals(window: Window) -> None:
         signal.signal(number, lambda *_: window.close())
 
 
-class OwnEngine(Window):
-    """A dashboard that starts, and ends, its own engine."""
+class EngineLauncher:
+    """Starts, and ends, the engine of a dashboard that was opened empty."""
 
-    def __init__(self, settings: Settings, title: str = "rtbci") -> None:
-        super().__init__(settings, title)
-        self.engine: Any = None
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self.engine: EngineProcess | None = None
+        window.stream_wanted.connect(self.choose)
+        window.closed.connect(self.stop)
 
-    def open_picker(self) -> None:
-        picker = Picker(self.settings, self)
+    def choose(self) -> None:
+        """Ask the user for a stream and a pipeline, and start an engine on them."""
+        picker = StreamPicker(self._window.settings, self._window)
         if picker.exec() == QDialog.DialogCode.Accepted:
-            self.start_engine(picker.query, picker.pipeline)
+            self.start(picker.query, picker.pipeline)
 
-    def start_engine(self, query: dict[str, str], pipeline: str, events: str = "") -> None:
+    def start(self, query: dict[str, str], pipeline: str, events: str = "") -> None:
         """Watch this stream through this pipeline, in place of what was."""
         from rtbci.engine.process import EngineProcess
         from rtbci.engine.session import EngineSpec
 
-        self.stop_engine()
-        self.settings.remember("pipelines", pipeline)
+        self.stop()
+        self._window.settings.remember("pipelines", pipeline)
         self.engine = EngineProcess(EngineSpec(pipeline=pipeline, query=query, events=events))
-        self.ended = self._why_ended
-        self.open_feed(Feed(self.engine.folder), lambda what: self.engine.command(command(**what)))
+        self._window.ended = self._why_ended
+        watch(self._window, self.engine.folder)
 
-    def _why_ended(self) -> str | None:
-        if self.engine is None or self.engine.alive:
-            return None
-        return str(self.engine.error(self.errors) or "The engine has stopped")
-
-    def stop_engine(self) -> None:
+    def stop(self) -> None:
         if self.engine is not None:
             self.engine.close()
             self.engine = None
 
-    def closeEvent(self, event: Any) -> None:
-        super().closeEvent(event)
-        self.stop_engine()
+    def _why_ended(self) -> str | None:
+        if self.engine is None or self.engine.alive:
+            return None
+        return str(self.engine.error(self._window.model.errors) or "The engine has stopped")

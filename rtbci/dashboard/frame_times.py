@@ -17,7 +17,7 @@ from rtbci.dashboard.window import Window
 FPS = 60
 
 
-class FakeEngine(Protocol):
+class SyntheticEngine(Protocol):
     """Writes a monitor's shared memory as an engine would, as fast as it is asked to."""
 
     def advance(self, seconds: float) -> None: ...
@@ -33,13 +33,13 @@ def application() -> QApplication:
 
 
 def window_frames_ms(
-    fake: FakeEngine, folder: Path, page_s: float, seconds: float, size: tuple[int, int], *, scroll: bool
+    fake: SyntheticEngine, folder: Path, page_s: float, seconds: float, size: tuple[int, int], *, scroll: bool
 ) -> list[float]:
     """Of the finished window, at the pace of the data: read, reduce, paint, show 1/60 s of it. folder: the engine's."""
     app = application()
     window = Window(Settings(str(folder / "settings.ini")))
-    window.timeline.page_s = page_s
-    window.timeline.sweep = not scroll
+    window.model.timeline.page_s = page_s
+    window.model.timeline.sweep = not scroll
     window.resize(*size)
     window.show()
     fake.advance(page_s)  # a page that is full

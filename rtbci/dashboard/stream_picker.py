@@ -26,7 +26,7 @@ from rtbci.lsl.discovery import FoundStream, list_streams
 _ITEM = Qt.ItemDataRole.UserRole
 
 
-class Picker(QDialog):
+class StreamPicker(QDialog):
     """Accepted with `query` and `pipeline` set."""
 
     _found = pyqtSignal(list)

@@ -10,9 +10,10 @@ import pytest
 
 from rtbci.bench.dashboard import bench_gui
 from rtbci.dashboard import stream_picker
-from rtbci.dashboard.app import OwnEngine, has_display
+from rtbci.dashboard.app import EngineLauncher, has_display
 from rtbci.dashboard.settings import Settings
-from rtbci.dashboard.stream_picker import Picker
+from rtbci.dashboard.stream_picker import StreamPicker
+from rtbci.dashboard.window import Window
 from rtbci.lsl.discovery import FoundStream
 
 STREAMS = [
@@ -34,7 +35,7 @@ def settings(tmp_path: Path, qapp: Any) -> Settings:
 
 def test_the_picker_offers_streams_of_samples_and_pipelines_that_are_there(qtbot, settings, monkeypatch, tmp_path):
     monkeypatch.setattr(stream_picker, "list_streams", lambda timeout_s: STREAMS)
-    picker = Picker(settings)
+    picker = StreamPicker(settings)
     qtbot.addWidget(picker)
     qtbot.waitUntil(lambda: picker.streams.count() == 2, timeout=5000)
     assert picker.pipelines.item(0).text().startswith("mine")
@@ -49,14 +50,15 @@ def test_the_picker_offers_streams_of_samples_and_pipelines_that_are_there(qtbot
 
 def test_without_a_stream_the_picker_says_what_to_do(qtbot, settings, monkeypatch):
     monkeypatch.setattr(stream_picker, "list_streams", lambda timeout_s: [])
-    picker = Picker(settings)
+    picker = StreamPicker(settings)
     qtbot.addWidget(picker)
     qtbot.waitUntil(lambda: "rtbci replay" in picker._hint.text(), timeout=5000)
     assert not picker._buttons.button(picker._buttons.StandardButton.Open).isEnabled()
 
 
 def test_an_empty_dashboard_says_how_to_begin(qtbot, settings):
-    window = OwnEngine(settings)
+    window = Window(settings)
+    EngineLauncher(window)
     qtbot.addWidget(window)
     window.show()
     for _ in range(6):
@@ -79,3 +81,16 @@ def test_the_benchmark_measures_both_ways(qapp):
     assert (told["channels"], told["sfreq"], told["page_s"]) == (4, 100.0, 5.0)
     assert 0 < told["frame_ms"]["p50"] <= told["frame_ms"]["p95"]
     assert 0 < told["set_data_ms"]["p50"] <= told["set_data_ms"]["p95"]
+
+
+def test_settings_come_back_as_what_they_were(tmp_path, qapp):
+    path = str(tmp_path / "s.ini")
+    first = Settings(path)
+    for key, value in (("a", True), ("b", 2.5), ("c", "x")):
+        first.set(key, value)
+    first.remember("pipelines", "one")
+    first.remember("pipelines", "two")
+    first.save()
+    again = Settings(path)
+    assert (again.get("a", False), again.get("b", 0.0), again.get("c", ""), again.get("d", 7)) == (True, 2.5, "x", 7)
+    assert again.recent("pipelines") == ["two", "one"]

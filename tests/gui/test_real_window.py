@@ -11,15 +11,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
+from PyQt6.QtCore import Qt
 
 from rtbci.bundled import PIPELINE, RECORDING
-from rtbci.dashboard.app import dashboard_main
+from rtbci.dashboard.app import dashboard_main, watch
+from rtbci.dashboard.settings import Settings
+from rtbci.dashboard.window import Window
 from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
 from rtbci.monitor.messages import EngineState
+from rtbci.monitor.shared_memory import MonitorReader
 from rtbci.replay.replay import Replay, run_replay
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -76,12 +83,10 @@ def test_a_dashboard_that_is_stopped_and_killed_changes_nothing_in_the_engine(
     monkeypatch.setenv("QT_QPA_PLATFORM", "xcb")
     name = f"stop-{os.getpid()}"
     replay = SPAWN.Process(target=run_replay, args=(Replay([RECORDING], name=name, wait_for_consumer=True),))
-    theirs, ours = SPAWN.Pipe(duplex=False)
     replay.start()
     with EngineProcess(EngineSpec(str(PIPELINE), {"name": name})) as engine:
-        window = SPAWN.Process(target=dashboard_main, args=(str(engine.folder), ours, "test"))
+        window = SPAWN.Process(target=dashboard_main, args=(str(engine.folder), "test"))
         window.start()
-        ours.close()
         try:
             wait_until(lambda: (engine.reader.status() or EngineState()).state == "running", 60)
             time.sleep(4)
@@ -103,4 +108,54 @@ def test_a_dashboard_that_is_stopped_and_killed_changes_nothing_in_the_engine(
             window.kill()
             replay.terminate()
             replay.join(10)
-            theirs.close()
+
+
+def front(name: str, test: Connection) -> None:
+    """Owns an engine, as `rtbci run` does, until the test says that it is over."""
+    with EngineProcess(EngineSpec(str(PIPELINE), {"name": name})) as engine:
+        test.send_bytes(str(engine.folder).encode())
+        test.recv_bytes()
+
+
+def test_keys_of_two_windows_reach_the_engine_while_the_front_end_is_suspended(
+    qtbot: Any, tmp_path: Path, wait_until: Callable[..., None]
+) -> None:
+    name = f"suspended-{os.getpid()}"
+    replay = SPAWN.Process(target=run_replay, args=(Replay([RECORDING], name=name, wait_for_consumer=True),))
+    ours, theirs = SPAWN.Pipe()
+    owner = SPAWN.Process(target=front, args=(name, theirs))
+    replay.start()
+    owner.start()
+    try:
+        folder = Path(ours.recv_bytes().decode())
+        reader = MonitorReader(folder)
+        wait_until(lambda: (reader.status() or EngineState()).state == "running", 60)
+        os.kill(owner.pid, signal.SIGSTOP)
+        for child in psutil.Process(owner.pid).children():  # Ctrl-Z reaches the whole terminal group
+            if "spawn_main" in " ".join(child.cmdline()):
+                child.send_signal(signal.SIGTSTP)
+        first = reader.status().threshold
+        windows = [Window(Settings(str(tmp_path / f"{k}.ini"))) for k in range(2)]
+        for window in windows:
+            qtbot.addWidget(window)
+            watch(window, folder)
+            window.start()
+        for window, key, value in ((windows[0], Qt.Key.Key_Up, first + 0.05), (windows[1], Qt.Key.Key_Down, first)):
+            with qtbot.waitActive(window):
+                window.show()
+                window.activateWindow()
+            # This window, too, has to know what the other asked for.
+            qtbot.waitUntil(lambda w=window: w.plots.probability.threshold == reader.status().threshold, timeout=5000)
+            qtbot.keyClick(window, key, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+            qtbot.waitUntil(lambda v=value: reader.status().threshold == pytest.approx(v), timeout=5000)
+        for window in windows:
+            window.close()
+    finally:
+        os.kill(owner.pid, signal.SIGCONT)
+        ours.send_bytes(b"over")
+        owner.join(20)
+        owner.kill()
+        replay.terminate()
+        replay.join(10)
+        ours.close()
+        theirs.close()

@@ -14,8 +14,9 @@ from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtWidgets import QInputDialog, QLabel
 
 from rtbci.dashboard.model.state_text import Fact
-from rtbci.dashboard.shortcuts import KEYS, KeysDialog
-from rtbci.monitor.messages import ReviewLine
+from rtbci.dashboard.panels.shortcuts_dialog import ShortcutsDialog
+from rtbci.dashboard.shortcuts import SHORTCUTS
+from rtbci.monitor.messages import Annotate, ReviewLine, SetThreshold
 
 Key, Ctrl, Shift = Qt.Key, Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
@@ -39,13 +40,13 @@ def visit(qtbot: Any, tmp_path: Path) -> Iterator[Callable[..., Visit]]:
 @pytest.mark.parametrize("sweep", [True, False])
 def test_painting_only_what_is_new_gives_the_picture_of_the_whole_page(visit, sweep, monkeypatch):
     here = visit()
-    here.window.timeline.sweep = sweep
+    here.window.model.timeline.sweep = sweep
     here.play(5, seizure=True)
     # Once a page the zero of each trace moves; here it stays.
-    monkeypatch.setattr(here.window.monitor.signals, "prepare", lambda: None)
+    monkeypatch.setattr(here.window.plots.traces, "prepare", lambda: None)
     here.play(8.7, seizure=True)
-    assert here.window.monitor.signals._head_column == here.window.timeline.last  # painted column by column
-    for plot in (here.window.monitor.signals, here.window.monitor.strip):
+    assert here.window.plots.traces._head_column == here.window.model.timeline.last  # painted column by column
+    for plot in (here.window.plots.traces, here.window.plots.probability):
         before = pixels(plot)
         plot.redraw()
         after = pixels(plot)
@@ -56,9 +57,9 @@ def test_painting_only_what_is_new_gives_the_picture_of_the_whole_page(visit, sw
 def test_a_frame_updates_only_the_columns_that_are_new(visit, monkeypatch):
     here = visit()
     here.play(12)
-    signals = here.window.monitor.signals
+    traces = here.window.plots.traces
     asked: list[tuple[int, ...]] = []
-    monkeypatch.setattr(signals, "update", lambda *rect: asked.append(rect))
+    monkeypatch.setattr(traces, "update", lambda *rect: asked.append(rect))
     here.fake.advance(1 / 30)
     here.window.tick()
     assert asked
@@ -71,28 +72,28 @@ def test_a_gap_stays_empty_and_invalid_answers_are_flagged(visit):
     here.fake.skip(1.0)
     here.play(1, valid=False)
     here.play(1)
-    signals, strip = here.window.monitor.signals, here.window.monitor.strip
-    image, line = pixels(signals), here.window.timeline
+    traces, probability = here.window.plots.traces, here.window.plots.probability
+    image, line = pixels(traces), here.window.model.timeline
     empty = slice(line.pixel(3.1), line.pixel(3.9))
     assert len(np.unique(image[:, empty])) == 1
-    assert strip._invalid[line.pixel(4.5)]
-    assert not strip._invalid[line.pixel(5.5)]
+    assert probability._invalid[line.pixel(4.5)]
+    assert not probability._invalid[line.pixel(5.5)]
 
 
 def test_nan_samples_do_not_break_the_picture(visit):
     here = visit(channels=8)
     here.fake._table[:, 3] = np.nan
     here.play(2)
-    assert len(np.unique(pixels(here.window.monitor.signals))) > 3
+    assert len(np.unique(pixels(here.window.plots.traces))) > 3
 
 
 def test_the_page_moves_on_over_a_lost_stream_and_takes_it_up_again(visit):
     here = visit()
     here.play(5)
-    feed = here.window.feed
-    feed.clock.origin += feed.clock.x(here.window.timeline.head) * 0 + 95 - 8  # 8 s of clock for 5 s of data
+    feed = here.window.model.feed
+    feed.clock.origin += feed.clock.x(here.window.model.timeline.head) * 0 + 95 - 8  # 8 s of clock for 5 s of data
     here.look(state="lost", silent_s=3.0)
-    assert here.window.timeline.head == pytest.approx(5 + 7, abs=1.5)
+    assert here.window.model.timeline.head == pytest.approx(5 + 7, abs=1.5)
     assert here.window.header.fact.wrong
 
 
@@ -122,30 +123,30 @@ def test_what_is_not_written_rings_and_reddens_the_top_line_until_it_is(visit):
 # -- keys ---------------------------------------------------------------------------------------------------------
 
 
-def test_every_key_has_its_method_and_no_two_are_one(visit):
-    window = visit().window
-    taken = [text for key in KEYS for text in key.keys]
+def test_every_shortcut_has_its_action_and_no_two_share_a_key(visit):
+    actions = visit().window.user_actions
+    taken = [key for shortcut in SHORTCUTS for key in shortcut.keys]
     assert len(taken) == len(set(taken))
-    assert all(callable(getattr(window, key.does)) for key in KEYS)
+    assert all(callable(actions.named(shortcut.action)) for shortcut in SHORTCUTS)
 
 
 def test_space_freezes_and_data_go_on_coming(visit):
     here = visit()
     here.play(4)
     here.press(Key.Key_Space)
-    frozen = pixels(here.window.monitor.signals)
-    before = here.window.feed.signals.n
+    frozen = pixels(here.window.plots.traces)
+    before = here.window.model.feed.signals.n
     here.play(2)
-    assert here.window.feed.signals.n == before + 512
-    np.testing.assert_array_equal(pixels(here.window.monitor.signals), frozen)
+    assert here.window.model.feed.signals.n == before + 512
+    np.testing.assert_array_equal(pixels(here.window.plots.traces), frozen)
     here.press(Key.Key_Space)
-    assert not here.window.timeline.frozen
+    assert not here.window.model.timeline.frozen
 
 
 def test_arrows_and_pages_move_through_time(visit):
     here = visit()
     here.play(32)
-    line = here.window.timeline
+    line = here.window.model.timeline
     head = line.head
     here.press(Key.Key_Left)
     assert line.end == pytest.approx(head - 1)
@@ -162,22 +163,22 @@ def test_arrows_and_pages_move_through_time(visit):
 
 def test_arrows_and_signs_change_the_sensitivity(visit):
     here = visit()
-    signals = here.window.monitor.signals
-    signals.per_mm = 10.0
+    traces = here.window.plots.traces
+    traces.per_mm = 10.0
     for key, after in (
         (Key.Key_Up, 7.0), (Key.Key_Plus, 5.0), (Key.Key_Down, 7.0), (Key.Key_Minus, 10.0), (Key.Key_Minus, 15.0)
     ):  # fmt: skip
         here.press(key)
-        assert signals.per_mm == after
-    assert here.window.controls.sensitivity.text() == "15 µV/mm"
+        assert traces.per_mm == after
+    assert here.window.toolbar.sensitivity.text() == "15 µV/mm"
 
 
 def test_brackets_change_the_page(visit):
     here = visit()
     for key, page_s in ((Key.Key_BracketRight, 20), (Key.Key_BracketLeft, 10), (Key.Key_BracketLeft, 5)):
         here.press(key)
-        assert here.window.timeline.page_s == page_s
-    assert here.window.controls.page.text().startswith("5 s")
+        assert here.window.model.timeline.page_s == page_s
+    assert here.window.toolbar.page.text().startswith("5 s")
 
 
 def test_m_walks_through_the_montages_that_can_be_derived(visit):
@@ -186,7 +187,7 @@ def test_m_walks_through_the_montages_that_can_be_derived(visit):
     shown = []
     for _ in range(3):
         here.press(Key.Key_M)
-        shown.append((here.window.monitor.signals.montage, len(here.window.monitor.signals.shown)))
+        shown.append((here.window.plots.traces.montage, len(here.window.plots.traces.shown)))
     assert shown == [("Double banana", 18), ("Common average", 19), ("As recorded", 19)]
 
 
@@ -194,39 +195,39 @@ def test_r_shows_what_the_model_sees(visit):
     here = visit(chosen=("C3", "C4"))
     here.play(1)
     here.press(Key.Key_R)
-    signals = here.window.monitor.signals
-    assert signals.shown.names == ("C3", "C4")
-    assert signals.unit == "σ"
+    traces = here.window.plots.traces
+    assert traces.shown.names == ("C3", "C4")
+    assert traces.unit == "σ"
     here.press(Key.Key_R)
-    assert (len(signals.shown), signals.unit) == (19, "µV")
+    assert (len(traces.shown), traces.unit) == (19, "µV")
 
 
 def test_channels_are_chosen_hidden_alone_and_back(visit):
     here = visit()
     here.play(1)
-    signals, labels = here.window.monitor.signals, here.window.monitor.labels
+    traces, labels = here.window.plots.traces, here.window.plots.labels
     here.press(Key.Key_Down, Ctrl)
     assert labels.selection == "Fp1"
     here.press(Key.Key_Up, Shift)
-    assert signals.factors == {"Fp1": pytest.approx(1 / 1.5)}
+    assert traces.factors == {"Fp1": pytest.approx(1 / 1.5)}
     here.press(Key.Key_H)
-    assert "Fp1" not in signals.shown.names
+    assert "Fp1" not in traces.shown.names
     assert labels.selection == "Fp2"
     here.press(Key.Key_O)
-    assert signals.shown.names == ("Fp2",)
+    assert traces.shown.names == ("Fp2",)
     here.press(Key.Key_O)
     here.press(Key.Key_H, Shift)
-    assert len(signals.shown) == 19
+    assert len(traces.shown) == 19
 
 
 def test_b_lays_all_channels_over_each_other(visit):
     here = visit()
     here.play(1)
     here.press(Key.Key_B)
-    lanes = here.window.monitor.signals.lanes
+    lanes = here.window.plots.traces.lanes
     assert len(set(lanes.centres.tolist())) == 1
     here.press(Key.Key_B)
-    assert len(set(here.window.monitor.signals.lanes.centres.tolist())) == 19
+    assert len(set(here.window.plots.traces.lanes.centres.tolist())) == 19
 
 
 def test_a_annotates_the_moment_of_the_key(visit, monkeypatch):
@@ -235,9 +236,10 @@ def test_a_annotates_the_moment_of_the_key(visit, monkeypatch):
     monkeypatch.setattr(QInputDialog, "getItem", lambda *a: ("eyes closed", True))
     here.press(Key.Key_A)
     (sent,) = here.sent
-    assert (sent["do"], sent["label"]) == ("annotate", "eyes closed")
-    assert sent["onset"] == pytest.approx(here.fake.seconds, abs=0.01)
-    assert sent["stamp"] == pytest.approx(here.fake.stamp, abs=0.01)
+    assert isinstance(sent, Annotate)
+    assert sent.label == "eyes closed"
+    assert sent.onset == pytest.approx(here.fake.seconds, abs=0.01)
+    assert sent.stamp == pytest.approx(here.fake.stamp, abs=0.01)
 
 
 def test_events_are_stepped_through_confirmed_rejected_and_noted(visit, monkeypatch):
@@ -247,40 +249,40 @@ def test_events_are_stepped_through_confirmed_rejected_and_noted(visit, monkeypa
     here.fake.event(15.0, 6.0)
     here.look()
     here.press(Key.Key_Period)
-    assert here.window.timeline.pixel(here.window.book.entries[1].mark.start) is not None
+    assert here.window.model.timeline.pixel(here.window.model.event_log.entries[1].mark.start) is not None
     here.press(Key.Key_Period)
     here.press(Key.Key_C)
     here.press(Key.Key_X)
     monkeypatch.setattr(QInputDialog, "getText", lambda *a, **k: ("left arm", True))
     here.press(Key.Key_N)
-    assert [(c["onset"], c["verdict"], c["note"]) for c in here.sent] == [
+    assert [(c.onset, c.verdict, c.note) for c in here.sent] == [
         (5.0, "confirmed", ""), (5.0, "rejected", ""), (5.0, "", "left arm"),
     ]  # fmt: skip
     here.fake.writer.log(ReviewLine(label="seizure", onset=5.0, verdict="confirmed", note="left arm"))
     here.look()
-    assert here.window.book.entries[0].verdict == "confirmed"
+    assert here.window.model.event_log.entries[0].verdict == "confirmed"
 
 
 def test_the_threshold_is_dragged_and_moved_by_keys(visit, qtbot):
     here = visit()
     here.play(2)
-    strip = here.window.monitor.strip
-    at = QPoint(200, round(strip.y_of(0.5)))
-    to = QPoint(200, round(strip.y_of(0.7)))
-    qtbot.mousePress(strip, Qt.MouseButton.LeftButton, pos=at)
-    qtbot.mouseMove(strip, to)
-    qtbot.mouseRelease(strip, Qt.MouseButton.LeftButton, pos=to)
+    probability = here.window.plots.probability
+    at = QPoint(200, round(probability.y_of(0.5)))
+    to = QPoint(200, round(probability.y_of(0.7)))
+    qtbot.mousePress(probability, Qt.MouseButton.LeftButton, pos=at)
+    qtbot.mouseMove(probability, to)
+    qtbot.mouseRelease(probability, Qt.MouseButton.LeftButton, pos=to)
     qtbot.waitUntil(lambda: bool(here.sent), timeout=2000)
-    assert here.sent[-1]["do"] == "threshold"
-    assert here.sent[-1]["value"] == pytest.approx(0.7, abs=0.02)
+    assert isinstance(here.sent[-1], SetThreshold)
+    assert here.sent[-1].value == pytest.approx(0.7, abs=0.02)
     here.press(Key.Key_Down, Ctrl | Shift)
-    assert strip.threshold == pytest.approx(0.65, abs=0.02)
+    assert probability.threshold == pytest.approx(0.65, abs=0.02)
 
 
 def test_what_another_front_end_decides_moves_the_line(visit):
     here = visit()
     here.look(threshold=0.8)
-    assert here.window.monitor.strip.threshold == 0.8
+    assert here.window.plots.probability.threshold == 0.8
 
 
 def test_an_event_rings_until_it_is_over_and_u_mutes(visit, monkeypatch):
@@ -308,10 +310,10 @@ def test_an_event_rings_until_it_is_over_and_u_mutes(visit, monkeypatch):
 def test_d_changes_the_theme_and_the_traces_with_it(visit):
     here = visit()
     here.play(1)
-    dark = pixels(here.window.monitor.signals)[0, -1]
+    dark = pixels(here.window.plots.traces)[0, -1]
     here.press(Key.Key_D)
     assert here.window.theme.name == "light"
-    assert pixels(here.window.monitor.signals)[0, -1] != dark
+    assert pixels(here.window.plots.traces)[0, -1] != dark
 
 
 def test_p_f11_and_help(visit, qtbot):
@@ -322,10 +324,10 @@ def test_p_f11_and_help(visit, qtbot):
     assert here.window.isFullScreen()
     here.press(Key.Key_F11)
     here.press(Key.Key_F1)
-    dialog = here.window.findChild(KeysDialog)
+    dialog = here.window.findChild(ShortcutsDialog)
     assert dialog is not None
     words = {label.text() for label in dialog.findChildren(QLabel)}
-    assert {key.text for key in KEYS} <= words
+    assert {shortcut.text for shortcut in SHORTCUTS} <= words
 
 
 def test_text_grows_with_the_window_and_with_a_key(visit):
@@ -339,22 +341,22 @@ def test_text_grows_with_the_window_and_with_a_key(visit):
     assert here.window.fontMetrics().height() > 1.8 * before
 
 
-# -- the hand -----------------------------------------------------------------------------------------------------
+# -- the mouse ----------------------------------------------------------------------------------------------------
 
 
 def test_the_crosshair_reads_value_and_time(visit, qtbot):
     here = visit()
     here.play(5)
-    signals = here.window.monitor.signals
+    traces = here.window.plots.traces
     x = 2.0
-    row = signals.shown.names.index("C3")
-    at = QPoint(here.window.timeline.pixel(x), round(float(signals.lanes.centres[row])))
-    qtbot.mouseMove(signals, at)
+    row = traces.shown.names.index("C3")
+    at = QPoint(here.window.model.timeline.pixel(x), round(float(traces.lanes.centres[row])))
+    qtbot.mouseMove(traces, at)
     wanted = here.fake._table[round(x * 256) + 1, here.fake.channels.index("C3")]
-    name, value, unit, *_ = here.window.monitor.readout.split()
+    name, value, unit, *_ = here.window.plots.readout.split()
     assert (name, unit) == ("C3", "µV")
     assert float(value) == pytest.approx(float(wanted), abs=8)
-    assert here.window.monitor.readout.endswith("(0:00:02)")
+    assert here.window.plots.readout.endswith("(0:00:02)")
 
 
 def test_a_click_on_the_head_solos_an_electrode(visit, qtbot):
@@ -362,9 +364,9 @@ def test_a_click_on_the_head_solos_an_electrode(visit, qtbot):
     here.play(1)
     head = here.window.sidebar.head
     qtbot.mouseClick(head, Qt.MouseButton.LeftButton, pos=head.place("T7").toPoint())
-    assert here.window.monitor.signals.shown.names == ("F7-T7",)
+    assert here.window.plots.traces.shown.names == ("F7-T7",)
     qtbot.mouseClick(head, Qt.MouseButton.LeftButton, pos=head.place("T7").toPoint())
-    assert len(here.window.monitor.signals.shown) == 18
+    assert len(here.window.plots.traces.shown) == 18
 
 
 def test_the_head_lights_what_was_chosen_and_crosses_what_is_bad(visit):
@@ -376,7 +378,7 @@ def test_the_head_lights_what_was_chosen_and_crosses_what_is_bad(visit):
     assert head.describe("Cz") == "Cz: used, weight 0.70; Cz flat"
     assert head.describe("Fp1") == "Fp1: not used by this pipeline"
     assert here.window.sidebar.head_title.text() == "Electrodes  ·  3 of 19 channels chosen"
-    assert here.window.monitor.labels.quality == {"Cz": "flat"}
+    assert here.window.plots.labels.quality == {"Cz": "flat"}
 
 
 def test_a_click_on_an_event_goes_there(visit):
@@ -386,7 +388,7 @@ def test_a_click_on_an_event_goes_there(visit):
     here.look()
     table = here.window.sidebar.events
     table.clicked.emit(table.model().index(0, 0))
-    assert here.window.timeline.end == pytest.approx(here.window.book.entries[0].mark.start + 7.5)
+    assert here.window.model.timeline.end == pytest.approx(here.window.model.event_log.entries[0].mark.start + 7.5)
 
 
 # -- what comes back, what fails ----------------------------------------------------------------------------------
@@ -397,11 +399,11 @@ def test_settings_and_layout_come_back(visit):
     here.play(1)
     for key in (Key.Key_D, Key.Key_S, Key.Key_BracketRight, Key.Key_M, Key.Key_P, Key.Key_Down):
         here.press(key)
-    kept = here.window.monitor.signals.per_mm
+    kept = here.window.plots.traces.per_mm
     here.window.close()
     again = here.open()
-    assert (again.theme.name, again.timeline.sweep, again.timeline.page_s) == ("light", False, 20.0)
-    assert (again.monitor.signals.montage, again.monitor.signals.per_mm) == ("Double banana", kept)
+    assert (again.theme.name, again.model.timeline.sweep, again.model.timeline.page_s) == ("light", False, 20.0)
+    assert (again.plots.traces.montage, again.plots.traces.per_mm) == ("Double banana", kept)
     assert again.sidebar.isHidden()
     again.close()
 
@@ -409,7 +411,7 @@ def test_settings_and_layout_come_back(visit):
 def test_a_dead_engine_is_said_in_red(visit):
     here = visit()
     here.play(1)
-    here.window.feed._changed_at -= 10
+    here.window.model.feed._changed_at -= 10
     for _ in range(6):
         here.window.tick()
     assert here.window.header.fact == Fact("The engine has not answered for 10 s. It has ended or hangs.", True)
@@ -423,9 +425,9 @@ def test_a_stream_that_comes_back_otherwise_begins_a_new_page(visit):
     (here.folder / f"layout-{life}").write_text((here.folder / "layout-1").read_text())
     fake.advance(0.5)
     here.look(life=life)
-    assert here.window.feed.life == 2
-    assert here.window.feed.signals.n == 128
-    assert here.window.timeline.head < 1
+    assert here.window.model.feed.generation == 2
+    assert here.window.model.feed.signals.n == 128
+    assert here.window.model.timeline.head < 1
 
 
 @pytest.mark.parametrize("channels", [8, 32, 128])
@@ -438,12 +440,12 @@ def test_no_text_is_cut_off_or_laid_over_another(visit, channels, size):
         if label.isVisible() and label.text():
             assert label.fontMetrics().horizontalAdvance(label.text()) <= label.width() + 1, label.text()
             assert label.fontMetrics().height() <= label.height() + 1, label.text()
-    for button in window.controls.buttons.values():
+    for button in window.toolbar.buttons.values():
         assert button.width() >= button.sizeHint().width(), button.text()
-    edges = [(b.x(), b.x() + b.width()) for b in window.controls.children() if hasattr(b, "x") and b.isVisible()]
+    edges = [(b.x(), b.x() + b.width()) for b in window.toolbar.children() if hasattr(b, "x") and b.isVisible()]
     edges.sort()
     assert all(a[1] <= b[0] for a, b in pairwise(edges))
-    ys = [y for _, y in window.monitor.labels.names_drawn()]
-    line = window.monitor.labels._font().pixelSize()
+    ys = [y for _, y in window.plots.labels.names_drawn()]
+    line = window.plots.labels._font().pixelSize()
     assert all(b - a >= line for a, b in pairwise(ys))
     assert ys[0] >= line // 2

@@ -17,6 +17,23 @@ from rtbci.bench.synthetic_monitor import SyntheticMonitor
 from rtbci.dashboard.model.feed import Feed
 from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.window import Window
+from rtbci.monitor.messages import Command
+
+
+class SentCommands:
+    """Keeps the commands that the window sends."""
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+
+    def send(self, what: Command) -> None:
+        self.commands.append(what)
+
+    def flush(self) -> None:
+        """Nothing is ever left over."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
 
 
 class Visit:
@@ -30,7 +47,8 @@ class Visit:
         self.folder.mkdir()
         self.settings = Settings(str(folder / "settings.ini"))
         self.fake = SyntheticMonitor(self.folder, channels, start=local_clock() - 100, **fake)
-        self.sent: list[dict[str, Any]] = []
+        self.port = SentCommands()
+        self.sent = self.port.commands
         self.window = self.open(size)
 
     def close(self) -> None:
@@ -43,7 +61,7 @@ class Visit:
         with self.qtbot.waitActive(window):
             window.show()
             window.activateWindow()
-        window.open_feed(Feed(self.folder), self.sent.append)
+        window.open_feed(Feed(self.folder), self.port)
         return window
 
     def play(self, seconds: float, **how: Any) -> None:
@@ -57,8 +75,8 @@ class Visit:
     def look(self, **state: Any) -> None:
         """Publish the state and let every panel see it."""
         self.fake.publish(**state)
-        assert self.window.feed is not None
-        self.window.feed._status_due = 0.0
+        assert self.window.model.feed is not None
+        self.window.model.feed._status_due = 0.0
         for _ in range(60):
             self.window.tick()
         self.qtbot.wait(1)

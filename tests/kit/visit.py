@@ -17,9 +17,10 @@ from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication, QInputDialog
 
 from rtbci.bundled import PIPELINE, RECORDING
-from rtbci.dashboard.app import OwnEngine
+from rtbci.dashboard.app import EngineLauncher
 from rtbci.dashboard.settings import Settings
-from rtbci.dashboard.stream_picker import Picker
+from rtbci.dashboard.stream_picker import StreamPicker
+from rtbci.dashboard.window import Window
 from rtbci.replay.replay import Replay, run_replay
 
 
@@ -31,9 +32,9 @@ def until(condition: Callable[[], Any], timeout_s: float, what: str) -> None:
         QTest.qWait(20)
 
 
-def pick(window: OwnEngine, name: str) -> Picker:
-    """Choose the stream and the bundled pipeline, as a hand would."""
-    picker = Picker(window.settings, window)
+def pick(window: Window, name: str) -> StreamPicker:
+    """Choose the stream and the bundled pipeline, as a user would."""
+    picker = StreamPicker(window.settings, window)
     picker.show()
 
     def rows() -> list[str]:
@@ -53,25 +54,26 @@ def pick(window: OwnEngine, name: str) -> Picker:
 def visit(folder: Path, name: str) -> dict[str, Any]:
     app = QApplication(["rtbci"])
     app.setStyle("Fusion")
-    window = OwnEngine(Settings(str(folder / "settings.ini")))
+    window = Window(Settings(str(folder / "settings.ini")))
+    launcher = EngineLauncher(window)
     window.resize(1280, 720)
     window.show()
     window.start()
     try:
-        return act(window, folder, name)
+        return act(window, launcher, folder, name)
     finally:
-        window.stop_engine()
+        launcher.stop()
 
 
-def act(window: OwnEngine, folder: Path, name: str) -> dict[str, Any]:
+def act(window: Window, launcher: EngineLauncher, folder: Path, name: str) -> dict[str, Any]:
     """What the visitor does."""
     picker = pick(window, name)
     events = folder / "events.tsv"
-    window.start_engine(picker.query, picker.pipeline, events=str(events))
-    feed = window.feed
+    launcher.start(picker.query, picker.pipeline, events=str(events))
+    feed = window.model.feed
     assert feed is not None
-    until(lambda: feed.state.get("state") == "running", 40, "the engine to run")
-    until(lambda: window.book.open, 60, "a seizure to be seen")
+    until(lambda: feed.state.state == "running", 40, "the engine to run")
+    until(lambda: window.model.event_log.open, 60, "a seizure to be seen")
     until(lambda: window.header.alarm, 5, "the header to say so")
     told: dict[str, Any] = {"alarm": window.header.alarm, "ringing": window.alarm.ringing}
     window.grab().save(str(folder / "seizure.png"))
@@ -79,33 +81,34 @@ def act(window: OwnEngine, folder: Path, name: str) -> dict[str, Any]:
     # Without a window manager nobody else gives it the keyboard back.
     window.activateWindow()
     until(window.isActiveWindow, 5, "the window to be active")
-    strip = window.monitor.strip
-    x, y = strip.width() // 2, round(strip.y_of(strip.threshold or 0.5))
-    QTest.mousePress(strip, Qt.MouseButton.LeftButton, pos=QPoint(x, y))
-    QTest.mouseMove(strip, QPoint(x, round(strip.y_of(0.3))))
-    QTest.mouseRelease(strip, Qt.MouseButton.LeftButton, pos=QPoint(x, round(strip.y_of(0.3))))
-    until(lambda: abs(feed.state["threshold"] - 0.3) < 0.03, 5, "the engine to take the threshold")
-    told["threshold"] = feed.state["threshold"]
+    probability = window.plots.probability
+    x, y = probability.width() // 2, round(probability.y_of(probability.threshold or 0.5))
+    QTest.mousePress(probability, Qt.MouseButton.LeftButton, pos=QPoint(x, y))
+    QTest.mouseMove(probability, QPoint(x, round(probability.y_of(0.3))))
+    QTest.mouseRelease(probability, Qt.MouseButton.LeftButton, pos=QPoint(x, round(probability.y_of(0.3))))
+    until(lambda: abs(feed.state.threshold - 0.3) < 0.03, 5, "the engine to take the threshold")
+    told["threshold"] = feed.state.threshold
 
     QInputDialog.getItem = lambda *_: ("eyes closed", True)  # type: ignore[method-assign, assignment]
     QTest.keyClick(window, Qt.Key.Key_A)
-    until(lambda: any(e.annotation for e in window.book.entries), 5, "the annotation to come back")
+    until(lambda: any(e.annotation for e in window.model.event_log.entries), 5, "the annotation to come back")
 
     QTest.keyClick(window, Qt.Key.Key_Space)
     before = feed.signals.n if feed.signals else 0
     QTest.qWait(500)
     told["came_while_frozen"] = (feed.signals.n if feed.signals else 0) - before
-    seizure = next(e for e in window.book.entries if not e.annotation)
-    window.jump_to(seizure)
-    told["jumped_to"] = window.timeline.pixel(seizure.mark.start) is not None
+    seizure = next(e for e in window.model.event_log.entries if not e.annotation)
+    window.user_actions.jump_to(seizure)
+    told["jumped_to"] = window.model.timeline.pixel(seizure.mark.start) is not None
     QTest.keyClick(window, Qt.Key.Key_C)
-    until(lambda: any(e.verdict == "confirmed" for e in window.book.entries), 5, "the verdict to come back")
+    until(lambda: any(e.verdict == "confirmed" for e in window.model.event_log.entries), 5, "the verdict to come back")
     QTest.keyClick(window, Qt.Key.Key_End)
 
     told["channels"] = list(feed.layout.channels[:3]) if feed.layout else []
-    told["samples"] = feed.state["samples"]
+    told["samples"] = feed.state.samples.plain()
     told["log"] = [window.sidebar.log.item(k).text() for k in range(window.sidebar.log.count())]
-    os.kill(window.engine.process.pid, signal.SIGKILL)
+    assert launcher.engine is not None
+    os.kill(launcher.engine.process.pid, signal.SIGKILL)
     until(lambda: window.header.fact.wrong, 10, "the window to say that the engine died")
     told["died"] = window.header.fact.text
     window.grab().save(str(folder / "died.png"))

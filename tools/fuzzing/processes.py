@@ -17,10 +17,10 @@ from fuzzing.streams import bundled, samples
 from rtbci.cli.journal import Journal
 from rtbci.cli.terminal import Terminal
 from rtbci.cli.terminal_view import TerminalView
-from rtbci.dashboard.model.event_log import Book
+from rtbci.dashboard.model.event_log import DisplayEventLog
 from rtbci.dashboard.model.feed import Feed
-from rtbci.dashboard.model.state_text import facts, sentence
-from rtbci.dashboard.model.time_marks import Marks
+from rtbci.dashboard.model.state_text import state_facts, state_sentence
+from rtbci.dashboard.model.time_marks import TimeMarks
 from rtbci.dashboard.settings import Settings
 from rtbci.engine.engine import Engine
 from rtbci.engine.sinks import Sinks
@@ -110,8 +110,8 @@ def state(data: bytes) -> None:
     terminal = Terminal(file=io.StringIO(), width=120)
     terminal.print(TerminalView("fuzz").render(told))
     assert terminal.file.getvalue().replace("\n", "").isprintable()  # type: ignore[attr-defined]
-    sentence(told.plain(), 0.0)
-    facts(told.plain())
+    state_sentence(told, 0.0)
+    state_facts(told)
 
 
 _COMMANDS = (
@@ -166,16 +166,16 @@ _LOG = (
 
 @target(lambda: [b"\n".join(json.dumps(line).encode() for line in _LOG), *(json.dumps(line).encode() for line in _LOG)])
 def log(data: bytes) -> None:
-    """An engine's log in the hands of the terminal, the journal and the dashboard's book."""
+    """An engine's log in the hands of the terminal, the journal and the dashboard's event_log."""
     folder = SCRATCH / "log"
     folder.mkdir(exist_ok=True)
     (folder / "log.jsonl").write_bytes(data + b"\n")
     lines = MonitorReader(folder).new_log()
-    view, book = TerminalView("fuzz"), Book(Marks())
+    view, event_log = TerminalView("fuzz"), DisplayEventLog(TimeMarks())
     for line in lines:
         in_words(line)
         view.note(line)
-        book.take(line.plain(), None)
+        event_log.take(line, None)
     (folder / "journal").unlink(missing_ok=True)
     journal = Journal(folder / "journal")
     journal.lines(lines)

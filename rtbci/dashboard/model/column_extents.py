@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 
-class Spans(NamedTuple):
+class ColumnExtents(NamedTuple):
     """columns (k,) ascending; low and high (k, n_rows), in the unit of the data."""
 
     columns: npt.NDArray[np.intp]
@@ -16,14 +16,16 @@ class Spans(NamedTuple):
     high: npt.NDArray[np.float32]
 
 
-def spans(x: npt.NDArray[np.float64], data: npt.NDArray[np.float32], first: int, stop: int, gap: float) -> Spans:
+def column_extents(
+    x: npt.NDArray[np.float64], data: npt.NDArray[np.float32], first: int, stop: int, gap: float
+) -> ColumnExtents:
     """Columns `first` to `stop` that the line touches.
 
     x: (n,) non-decreasing, in columns; the line is broken where two samples are more than `gap` columns apart.
     """
     if not len(x) or stop <= first:
         none = np.empty((0, data.shape[1]), np.float32)
-        return Spans(np.empty(0, np.intp), none, none)
+        return ColumnExtents(np.empty(0, np.intp), none, none)
     edges, rows, values = _at_edges(x, data, np.arange(first, stop + 1), gap)
     column = np.insert(np.floor(x).astype(np.intp), rows, edges)
     points = np.insert(data, rows, values, axis=0)
@@ -38,7 +40,7 @@ def spans(x: npt.NDArray[np.float64], data: npt.NDArray[np.float32], first: int,
     low[left] = np.minimum(low[left], values)
     high[left] = np.maximum(high[left], values)
     wanted = slice(*np.searchsorted(found, [first, stop]))
-    return Spans(found[wanted], low[wanted], high[wanted])
+    return ColumnExtents(found[wanted], low[wanted], high[wanted])
 
 
 def _at_edges(

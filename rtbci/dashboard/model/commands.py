@@ -1,50 +1,65 @@
-"""What the window asks of the engine."""
+"""What the user asks of the engine."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import time
+from typing import Protocol
 
-from PyQt6.QtCore import QTimer
+from rtbci.monitor.messages import Annotate, Command, ReplaySay, Review, SetThreshold, Verdict
 
-THRESHOLD_EVERY_MS = 100
-
-Send = Callable[[dict[str, Any]], None]
+THRESHOLD_EVERY_S = 0.1
 
 
-class Commands:
-    """Plain dicts to the engine; nothing waits for an answer: it comes back in the engine's state and log."""
+class CommandPort(Protocol):
+    """Where commands go; none of it waits for the engine."""
 
-    def __init__(self, send: Send | None) -> None:
-        """send: None where there is no engine to hear."""
-        self._send = send
-        self._threshold: float | None = None
-        self._timer = QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(THRESHOLD_EVERY_MS)
-        self._timer.timeout.connect(self._send_threshold)
+    def send(self, what: Command) -> object:
+        """Hand over one command."""
 
-    def threshold(self, value: float) -> None:
-        """A drag asks many times a second; the engine hears of it ten times."""
+    def flush(self) -> None:
+        """Hand over what is left of earlier ones."""
+
+    def close(self) -> None: ...
+
+
+class CommandSender:
+    """Sends commands and waits for no answer: it comes back in the engine's state and log."""
+
+    def __init__(self, port: CommandPort | None) -> None:
+        """port: None where no engine listens."""
+        self._port = port
+        self._threshold: float | None = None  # asked for, not yet sent
+        self._threshold_due = 0.0
+
+    def set_threshold(self, value: float) -> None:
+        """A drag asks many times a second; at most ten values a second are sent, and the last one always."""
         self._threshold = value
-        if not self._timer.isActive():
-            self._timer.start()
+        self.flush()
 
-    def annotate(self, label: str, onset: float, stamp: float, duration: float = 0.0) -> None:
-        """onset: seconds of the recording; stamp: of the local clock."""
-        self._do(do="annotate", label=label, onset=onset, stamp=stamp, duration=duration)
+    def annotate(self, label: str, onset_s: float, stamp: float, duration_s: float = 0.0) -> None:
+        """onset_s: of the recording; stamp: of the local clock."""
+        self._send(Annotate(label=label, onset=onset_s, stamp=stamp, duration=duration_s))
 
-    def review(self, label: str, onset: float, verdict: str, note: str) -> None:
-        self._do(do="review", label=label, onset=onset, verdict=verdict, note=note)
+    def review(self, label: str, onset_s: float, verdict: Verdict, note: str) -> None:
+        self._send(Review(label=label, onset=onset_s, verdict=verdict, note=note))
 
     def replay(self, line: str) -> None:
         """A line of rtbci/replay/transport.py's grammar, for the replay that the engine reads."""
-        self._do(do="replay", say=line)
+        self._send(ReplaySay(say=line))
 
-    def _send_threshold(self) -> None:
-        if self._threshold is not None:
-            self._do(do="threshold", value=self._threshold)
+    def flush(self) -> None:
+        """Send what has waited long enough; to be called at every frame."""
+        if self._port is not None:
+            self._port.flush()
+        now = time.monotonic()
+        if self._threshold is not None and now >= self._threshold_due:
+            self._send(SetThreshold(value=self._threshold))
+            self._threshold, self._threshold_due = None, now + THRESHOLD_EVERY_S
 
-    def _do(self, **what: Any) -> None:
-        if self._send is not None:
-            self._send(what)
+    def close(self) -> None:
+        if self._port is not None:
+            self._port.close()
+
+    def _send(self, what: Command) -> None:
+        if self._port is not None:
+            self._port.send(what)

@@ -1,4 +1,4 @@
-"""What the eye sees of the channels: as recorded, double banana or common average; the engine's montage is untouched."""
+"""The montage that is displayed: as recorded, double banana or common average; the engine's own is untouched."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BLOCK_ROWS = 65_536  # samples derived at a time
 
 
 @dataclass(frozen=True)
-class Rows:
+class DisplayMontage:
     """Traces from channels: channel `plus`, less channel `minus` where that is >= 0, less the mean of `common`."""
 
     names: tuple[str, ...]
@@ -39,7 +39,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.names)
 
-    def of(self, data: Samples) -> Samples:
+    def derive(self, data: Samples) -> Samples:
         """(n_samples, n_channels) -> (n_samples, n_rows)."""
         out = data[:, self.plus]
         pairs = np.flatnonzero(self.minus >= 0)
@@ -51,7 +51,7 @@ class Rows:
             out *= self.signs
         return out
 
-    def only(self, rows: list[int]) -> Rows:
+    def only(self, rows: list[int]) -> DisplayMontage:
         return replace(
             self,
             names=tuple(self.names[k] for k in rows),
@@ -62,27 +62,27 @@ class Rows:
         )
 
 
-def rows(montage: str, channels: tuple[str, ...]) -> Rows | None:
+def display_montage(name: str, channels: tuple[str, ...]) -> DisplayMontage | None:
     """None where these channels do not let it be derived."""
-    if montage == BANANA:
+    if name == BANANA:
         return _banana(channels)
     common = np.array([k for k, c in enumerate(channels) if _is_electrode(c)], np.intp)
-    if montage == AVERAGE and len(common) < 4:
+    if name == AVERAGE and len(common) < 4:
         return None
-    return _recorded(channels, common if montage == AVERAGE else common[:0])
+    return _recorded(channels, common if name == AVERAGE else common[:0])
 
 
-def _recorded(channels: tuple[str, ...], common: npt.NDArray[np.intp]) -> Rows:
+def _recorded(channels: tuple[str, ...], common: npt.NDArray[np.intp]) -> DisplayMontage:
     meant = [derivation(c) for c in channels]
     regions = [region(d) for d in meant]
     order = sorted(range(len(channels)), key=lambda k: REGIONS.index(regions[k]))
     n = len(channels)
-    return Rows(
+    return DisplayMontage(
         tuple(str(d) for d in meant), tuple(regions), np.arange(n), np.full(n, -1), np.ones(n, np.float32), common
     ).only(order)
 
 
-def _banana(channels: tuple[str, ...]) -> Rows | None:
+def _banana(channels: tuple[str, ...]) -> DisplayMontage | None:
     # In µV already, whatever the stream's unit was.
     info = StreamInfo("", 1.0, channels)
     found = []
@@ -96,7 +96,7 @@ def _banana(channels: tuple[str, ...]) -> Rows | None:
         return None
     names, plus, minus, signs = zip(*found, strict=True)
     regions = [region(derivation(name)) for name in names]
-    made = Rows(
+    made = DisplayMontage(
         names, tuple(regions), np.array(plus), np.array(minus), np.array(signs, np.float32), np.empty(0, np.intp)
     )
     chain = {"left": 0, "midline": 1, "right": 2}
@@ -125,8 +125,8 @@ def _side(first: str, second: str) -> str:
     return "left" if digits[0] % 2 else "right"
 
 
-def moving(data: Samples, made: Rows) -> Samples:
-    """`made.of(data)`, in pieces, so that a long page needs little memory beside its result."""
+def derive_in_blocks(data: Samples, made: DisplayMontage) -> Samples:
+    """`made.derive(data)`, a block at a time, so that a long page needs little memory beside its result."""
     if len(data) <= _BLOCK_ROWS:
-        return made.of(data)
-    return np.concatenate([made.of(data[k : k + _BLOCK_ROWS]) for k in range(0, len(data), _BLOCK_ROWS)])
+        return made.derive(data)
+    return np.concatenate([made.derive(data[k : k + _BLOCK_ROWS]) for k in range(0, len(data), _BLOCK_ROWS)])

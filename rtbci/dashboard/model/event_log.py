@@ -1,21 +1,23 @@
-"""What happened, as the engine's log tells it: events and annotations for the table, stretches for the plots."""
+"""Events and annotations for the table and time marks for the plots, from the lines of the engine's log."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
-
-from PyQt6.QtCore import QObject, pyqtSignal
+from pathlib import Path
 
 from rtbci.dashboard.model import time_marks as kinds
-from rtbci.dashboard.model.clock import Clock
-from rtbci.dashboard.model.time_marks import Mark, Marks
+from rtbci.dashboard.model.changes import Changes
+from rtbci.dashboard.model.display_clock import DisplayClock
+from rtbci.dashboard.model.time_marks import TimeMark, TimeMarks
+from rtbci.monitor.messages import AnnotationLine, DetectionLine, GapLine, LogLine, OnsetLine, ReviewLine, Verdict
+from rtbci.recordings.event_table import write_events
+from rtbci.types import Event
 
 
 @dataclass(slots=True)
-class Entry:
-    """One row of the table. onset: seconds of the recording; verdict: "", "confirmed" or "rejected"."""
+class EventEntry:
+    """One row of the table. onset: seconds of the recording."""
 
     onset: float
     duration: float
@@ -24,59 +26,64 @@ class Entry:
     channels: tuple[str, ...] = ()
     open: bool = False
     annotation: bool = False
-    verdict: str = ""
+    verdict: Verdict = ""
     note: str = ""
-    mark: Mark = field(default_factory=lambda: Mark(0, 0, kinds.EVENT))
+    mark: TimeMark = field(default_factory=lambda: TimeMark(0, 0, kinds.EVENT))
 
     @property
     def key(self) -> tuple[str, float]:
         return self.label, round(self.onset, 6)
 
 
-class Book(QObject):
-    """Entries in the order they began."""
+class DisplayEventLog:
+    """Entries in the order they began.
 
-    cleared = pyqtSignal()
-    added = pyqtSignal(int)  # row
-    changed = pyqtSignal(int)
-    alarmed = pyqtSignal(object)  # an event began
+    `added` and `changed` carry a row, `began` the entry of an event that has just begun.
+    """
 
-    def __init__(self, marks: Marks) -> None:
-        super().__init__()
-        self.entries: list[Entry] = []
+    def __init__(self, marks: TimeMarks) -> None:
+        self.cleared: Changes[[]] = Changes()
+        self.added: Changes[[int]] = Changes()
+        self.changed: Changes[[int]] = Changes()
+        self.began: Changes[[EventEntry]] = Changes()
+        self.entries: list[EventEntry] = []
         self._marks = marks
 
-    def take(self, line: dict[str, Any], clock: Clock | None) -> None:
-        """One line of the engine's log. clock: of the stream's present life; marks need one."""
-        kind = line["kind"]
-        if kind == "onset":
-            self._event(line, clock, still_on=True)
-        elif kind == "event":
-            self._event(line, clock, still_on=False)
-        elif kind == "annotation":
-            self._annotation(line, clock)
-        elif kind == "review":
-            self._review(line)
-        elif kind == "gap" and clock is not None:
-            what = kinds.FILLED if line["filled"] else kinds.LOST
-            self._marks.add(Mark(clock.x(line["start"]), clock.x(line["end"]), what))
+    def take(self, line: LogLine, clock: DisplayClock | None) -> None:
+        """One line of the engine's log. clock: of the stream as it is now; marks need one."""
+        match line:
+            case DetectionLine():
+                self._event(line, clock, still_on=isinstance(line, OnsetLine))
+            case AnnotationLine():
+                self._annotation(line, clock)
+            case ReviewLine():
+                self._review(line)
+            case GapLine() if clock is not None:
+                what = kinds.FILLED if line.filled else kinds.LOST
+                self._marks.add(TimeMark(clock.x(line.start), clock.x(line.end), what))
 
     def clear(self) -> None:
         self.entries.clear()
-        self.cleared.emit()
+        self.cleared.notify()
 
     @property
-    def open(self) -> list[Entry]:
+    def open(self) -> list[EventEntry]:
         return [entry for entry in self.entries[-64:] if entry.open]
 
-    def _event(self, line: dict[str, Any], clock: Clock | None, *, still_on: bool) -> None:
-        entry = next((e for e in reversed(self.entries) if e.open and e.label == line["label"]), None)
+    def export(self, path: Path, duration_s: float) -> None:
+        """Write the SzCORE table of all entries but those that a person rejected. duration_s: of the recording."""
+        kept = sorted((e for e in self.entries if e.verdict != "rejected"), key=lambda e: e.onset)
+        events = [Event(e.onset, e.duration, e.label, 1.0 if math.isnan(e.peak) else e.peak, e.channels) for e in kept]
+        write_events(path, events, duration_s=duration_s)
+
+    def _event(self, line: DetectionLine, clock: DisplayClock | None, *, still_on: bool) -> None:
+        entry = next((e for e in reversed(self.entries) if e.open and e.label == line.label), None)
         known = entry is not None
         if entry is None:
-            entry = Entry(line["onset"], 0.0, line["label"], 0.0, tuple(line["channels"]))
+            entry = EventEntry(line.onset, 0.0, line.label, 0.0, line.channels)
             if clock is not None:
-                entry.mark.start = clock.x(line["stamp"]) - (line["time"] - line["onset"])
-        entry.duration, entry.peak, entry.open = line["duration"], line["confidence"], still_on
+                entry.mark.start = clock.x(line.stamp) - (line.time - line.onset)
+        entry.duration, entry.peak, entry.open = line.duration, line.confidence, still_on
         entry.mark.stop = math.inf if still_on else entry.mark.start + entry.duration
         entry.mark.text = entry.label
         if not known and clock is not None:
@@ -85,25 +92,25 @@ class Book(QObject):
             self._marks.touch()
         self._put(entry, known)
         if still_on and not known:
-            self.alarmed.emit(entry)
+            self.began.notify(entry)
 
-    def _annotation(self, line: dict[str, Any], clock: Clock | None) -> None:
-        entry = Entry(line["onset"], line["duration"], line["label"], math.nan, annotation=True)
+    def _annotation(self, line: AnnotationLine, clock: DisplayClock | None) -> None:
+        entry = EventEntry(line.onset, line.duration, line.label, math.nan, annotation=True)
         if clock is not None:
-            start = clock.x(line["stamp"])
-            entry.mark = self._marks.add(Mark(start, start + line["duration"], kinds.ANNOTATION, line["label"]))
+            start = clock.x(line.stamp)
+            entry.mark = self._marks.add(TimeMark(start, start + line.duration, kinds.ANNOTATION, line.label))
         self._put(entry, known=False)
 
-    def _review(self, line: dict[str, Any]) -> None:
-        key = line["label"], round(line["onset"], 6)
+    def _review(self, line: ReviewLine) -> None:
+        key = line.label, round(line.onset, 6)
         for row, entry in enumerate(self.entries):
             if entry.key == key:
-                entry.verdict, entry.note = line["verdict"], line["note"]
-                self.changed.emit(row)
+                entry.verdict, entry.note = line.verdict, line.note
+                self.changed.notify(row)
 
-    def _put(self, entry: Entry, known: bool) -> None:
+    def _put(self, entry: EventEntry, known: bool) -> None:
         if known:
-            self.changed.emit(self.entries.index(entry))
+            self.changed.notify(self.entries.index(entry))
         else:
             self.entries.append(entry)
-            self.added.emit(len(self.entries) - 1)
+            self.added.notify(len(self.entries) - 1)

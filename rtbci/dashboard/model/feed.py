@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from rtbci.dashboard.model.clock import Clock
+from rtbci.dashboard.model.display_clock import DisplayClock
 from rtbci.dashboard.model.history import History
 from rtbci.monitor.layout import Layout, read_layout
+from rtbci.monitor.messages import ConnectedLine, EngineState, LogLine, MoveLine, SeekLine
 from rtbci.monitor.shared_memory import MonitorReader, Rings, SharedRing
 from rtbci.recordings.replay_clock import Move
 from rtbci.stages.montage import microvolts
@@ -21,7 +21,7 @@ DEAD_S = 2.0  # an engine that lives writes its state ten times a second
 
 
 @dataclass(slots=True)
-class _Track:
+class _RingReader:
     """One ring, how far it was read, and where its rows go."""
 
     ring: SharedRing
@@ -30,7 +30,7 @@ class _Track:
     position: int = 0
     missed: int = 0
 
-    def read(self, clock: Clock) -> bool:
+    def read(self, clock: DisplayClock) -> bool:
         if self.ring.n_written == self.position:
             return False
         chunk, self.position, missed = self.ring.since(self.position)
@@ -41,22 +41,22 @@ class _Track:
 
 
 class Feed:
-    """The engine as its monitor shows it: `state`, the layout and histories of the stream's present life, and the log."""
+    """The engine as its monitor shows it: `state`, the layout and histories of the present generation, and the log."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.state: dict[str, Any] = {}
-        self.life = 0
+        self.state = EngineState()
+        self.generation = 0
         self.layout: Layout | None = None
-        self.clock: Clock | None = None
-        self._reader = MonitorReader(folder)
-        self._tracks: dict[str, _Track] = {}
+        self.clock: DisplayClock | None = None
+        self._monitor = MonitorReader(folder)
+        self._rings: dict[str, _RingReader] = {}
         self._status_due = 0.0
         self._changed_at = time.monotonic()
-        self.log: list[dict[str, Any]] = []
+        self.log: list[LogLine] = []
         self._newest = 0.0
         self._begins_s: float | None = None
-        self._moves: list[Move] = []  # of the stream's present life
+        self._moves: list[Move] = []  # of the present generation
 
     @property
     def signals(self) -> History | None:
@@ -73,80 +73,79 @@ class Feed:
     @property
     def missed(self) -> int:
         """Samples that the display was too slow to read; the engine has them."""
-        return self._tracks["signals"].missed if self._tracks else 0
+        return self._rings["signals"].missed if self._rings else 0
 
     @property
     def dead_s(self) -> float:
-        """Seconds since the engine last said anything, once that is longer than it may be."""
+        """Seconds since the engine last wrote its state, once that is longer than it may be."""
         silent = time.monotonic() - self._changed_at
-        return silent if silent > DEAD_S and self.state.get("state") != "stopped" else 0.0
+        return silent if silent > DEAD_S and self.state.state != "stopped" else 0.0
 
     def poll(self) -> tuple[bool, bool]:
-        """(a new life began, rows came). New lines of the log are in `log` until the next call."""
+        """(a new generation of rings began, rows came). New lines of the log are in `log` until the next call."""
         now = time.monotonic()
         self.log = []
         began = False
-        looks = bool(self.state.get("replay"))  # samples on another clock come soon after its line
+        looks = self.state.replay is not None  # samples on another clock come soon after its line
         if now >= self._status_due:
             self._status_due = now + STATUS_EVERY_S
             self._read_status(now)
-            began = self._begin() if self.state.get("life", 0) != self.life else False
+            began = self._begin() if self.state.life != self.generation else False
             looks = True
         if found := self.clock is None and self._find_origin():
             began = looks = True
-        if looks and (self.clock is not None or self.life != 1):
-            self.log = [line.plain() for line in self._reader.new_log()]
+        if looks and (self.clock is not None or self.generation != 1):
+            self.log = self._monitor.new_log()
             self._follow_moves()
         if found and self.clock is not None:
             self._place(self.clock)
-        came = [track.read(self.clock) for track in self._tracks.values()] if self.clock else []
+        came = [reader.read(self.clock) for reader in self._rings.values()] if self.clock else []
         return began, any(came)
 
     def _follow_moves(self) -> None:
         """Of a replay; their lines come before the samples behind them."""
         for line in self.log:
-            if line["kind"] in ("connected", "seek"):
+            if isinstance(line, ConnectedLine | SeekLine):
                 self._moves.clear()
-            elif line["kind"] == "move":
-                self._moves.append((line["until"], line["since"], line["speed"] or 1.0))
+            elif isinstance(line, MoveLine):
+                self._moves.append((line.until, line.since, line.speed or 1.0))
                 if self.clock is not None:
                     self.clock.move(*self._moves[-1])
 
     def _history(self, name: str) -> History | None:
-        return self._tracks[name].history if name in self._tracks else None
+        return self._rings[name].history if name in self._rings else None
 
     def _read_status(self, now: float) -> None:
-        told = self._reader.status()
-        state = told.plain() if told is not None else {}
-        if state and state != self.state:
+        state = self._monitor.status()
+        if state is not None and state != self.state:
             self.state, self._changed_at = state, now
 
     def _begin(self) -> bool:
-        rings = self._reader.rings(self.state["life"])
+        rings = self._monitor.rings(self.state.life)
         if rings is None:
             return False
-        self.life = self.state["life"]
-        layout = read_layout(self.folder, self.life)
+        self.generation = self.state.life
+        layout = read_layout(self.folder, self.generation)
         self.layout = layout if layout is not None and _names(layout, rings) else _nameless(self.state, rings)
         self.clock = None
         gains = np.array([microvolts(unit) or 1.0 for unit in self.layout.units], np.float32)
         pace = self.layout.speed or 1.0
         rates = {"signals": self.layout.sfreq, "model": self.layout.model_sfreq, "scores": 1 / self.layout.hop_s}
-        self._tracks = {
-            name: _Track(ring, History(ring.n_channels, rates[name], 600.0 if name == "model" else None))
+        self._rings = {
+            name: _RingReader(ring, History(ring.n_channels, rates[name], 600.0 if name == "model" else None))
             for name, ring in (("signals", rings.signals), ("model", rings.model), ("scores", rings.scores))
         }
         if (gains != 1).any():
-            self._tracks["signals"].gains = gains
+            self._rings["signals"].gains = gains
         self._pace = pace
         return True
 
     def _find_origin(self) -> bool:
         """The stream's first stamp that can be read is where the display's seconds begin."""
-        if not self._tracks or not self._tracks["signals"].ring.n_written:
+        if not self._rings or not self._rings["signals"].ring.n_written:
             return False
-        chunk, _, missed = self._tracks["signals"].ring.since(0)
-        clock = Clock(float(chunk.times[0]), self._pace)
+        chunk, _, missed = self._rings["signals"].ring.since(0)
+        clock = DisplayClock(float(chunk.times[0]), self._pace)
         if self.layout is not None and not self.layout.speed:
             # Stamps of a replay that is not paced are the recording's own; its newest sample is of now.
             clock.wall_minus_local = time.time() - float(chunk.times[-1])
@@ -154,17 +153,17 @@ class Feed:
             clock.move(*move)
         self.clock, self._newest = clock, float(chunk.times[-1])
         begins_s = self.layout.begins_s if self.layout is not None else None
-        if begins_s is None and self.life == 1:
+        if begins_s is None and self.generation == 1:
             begins_s = 0.0
         # Where the first sample is not there any more, the newest tells how far the recording has come.
         self._begins_s = begins_s if not missed else None
         return True
 
-    def _place(self, clock: Clock) -> None:
+    def _place(self, clock: DisplayClock) -> None:
         """The recording's seconds; after the moves that are known."""
         if self._begins_s is None:
-            newest = self.state.get("newest_stamp") or self._newest
-            self._begins_s = self.state.get("recording_s", 0.0) - clock.x(newest)
+            newest = self.state.newest_stamp or self._newest
+            self._begins_s = self.state.recording_s - clock.x(newest)
         clock.recording_at_origin = self._begins_s
 
 
@@ -174,14 +173,13 @@ def _names(layout: Layout, rings: Rings) -> bool:
     return columns == [len(names) for names in (layout.channels, layout.inputs, layout.classes)]
 
 
-def _nameless(state: dict[str, Any], rings: Rings) -> Layout:
+def _nameless(state: EngineState, rings: Rings) -> Layout:
     """An engine that has not named its channels: they are numbered."""
-    stream = state.get("stream") or {}
+    sfreq = state.stream.sfreq if state.stream is not None else 256.0
     n, m = rings.signals.n_channels, rings.model.n_channels
     inputs = tuple(f"in{k + 1}" for k in range(m))
-    classes = tuple(state.get("classes", ()))
     return Layout(
-        channels=tuple(f"ch{k + 1}" for k in range(n)), units=("",) * n, sfreq=stream.get("sfreq") or 256.0,
-        inputs=inputs, model_sfreq=stream.get("sfreq") or 256.0, montage=inputs, classes=classes, labels=classes,
-        hop_s=1 / 32, speed=stream.get("speed", 1.0),
+        channels=tuple(f"ch{k + 1}" for k in range(n)), units=("",) * n, sfreq=sfreq,
+        inputs=inputs, model_sfreq=sfreq, montage=inputs, classes=state.classes, labels=state.classes,
+        hop_s=1 / 32, speed=state.stream.speed if state.stream is not None else 1.0,
     )  # fmt: skip

@@ -1,15 +1,15 @@
-"""The engine's state in words: what to say, and whether it is wrong."""
+"""The engine's state as text for the header and the state panel, and whether something is wrong."""
 
 from __future__ import annotations
 
 from html import escape
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rtbci.engine.staleness import STALE_S
+from rtbci.monitor.messages import EngineState, LatencyMs, RecordingState, SampleCounts, StreamState, TrustState
 
-Json = dict[str, Any]
 RATE_TOLERANCE = 0.05
-RING_S = 2.0  # a shorter silence calls nobody
+RING_S = 2.0  # a shorter silence rings no alarm
 
 
 class Fact(NamedTuple):
@@ -19,139 +19,128 @@ class Fact(NamedTuple):
     wrong: bool = False
 
 
-def tip(text: str) -> str:
-    """A tool tip that says just that: Qt takes for HTML what looks like it, and a stream may bear any name."""
+def tool_tip(text: str) -> str:
+    """A tool tip that says just that: Qt takes for HTML what looks like it, and a stream may have any name."""
     return f"<qt>{escape(text)}</qt>" if "<" in text else text
 
 
-def sentence(state: Json, dead_s: float = 0.0) -> Fact:
-    """How the engine is, in one sentence. dead_s: how long it has said nothing, if longer than it may."""
-    word = str(state.get("state", ""))
+def state_sentence(state: EngineState, dead_s: float = 0.0) -> Fact:
+    """The state in one sentence. dead_s: how long the engine has been silent, if longer than it may be."""
     if dead_s:
         return Fact(f"The engine has not answered for {dead_s:.0f} s. It has ended or hangs.", True)
-    if not word:
-        return Fact("The engine is starting")
-    query = ", ".join(f"{key} {value}" for key, value in state.get("query", {}).items()) or "a stream"
-    if word == "waiting":
-        waited, limit = state.get("waiting_s", 0.0), state.get("wait_s")
-        left = f", gives up in {max(0.0, limit - waited):.0f} s" if limit is not None else ""
-        return Fact(f"Waiting for {query} ({waited:.0f} s{left})")
-    age_s, silent_s = state.get("staleness_s", 0.0), state.get("silent_s", 0.0)
-    if word == "stale" and silent_s < age_s / 2:
-        return Fact(f"Behind by {age_s:.1f} s, catching up", True)
-    if word in ("lost", "stale"):
-        host = (state.get("stream") or {}).get("hostname", "")
-        where = f" from host {host}" if host else ""
-        return Fact(f"No data for {silent_s:.1f} s, waiting for {query}{where}", True)
-    if word == "paused":
-        return Fact("Paused: the replay stands still")
-    if word == "stopped":
-        return Fact("The engine has stopped", True)
-    if (trust := state.get("trust") or {}).get("level") in ("none", "untested"):
-        return Fact(f"Live, but {trust['words']}", True)
+    query = ", ".join(f"{key} {value}" for key, value in state.query.items()) or "a stream"
+    behind = state.state == "stale" and state.silent_s < state.staleness_s / 2
+    match state.state:
+        case "" | "starting":
+            return Fact("The engine is starting")
+        case "waiting":
+            left = f", gives up in {max(0.0, state.wait_s - state.waiting_s):.0f} s" if state.wait_s is not None else ""
+            return Fact(f"Waiting for {query} ({state.waiting_s:.0f} s{left})")
+        case "stale" if behind:
+            return Fact(f"Behind by {state.staleness_s:.1f} s, catching up", True)
+        case "lost" | "stale":
+            where = f" from host {state.stream.hostname}" if state.stream and state.stream.hostname else ""
+            return Fact(f"No data for {state.silent_s:.1f} s, waiting for {query}{where}", True)
+        case "paused":
+            return Fact("Paused: the replay stands still")
+        case "stopped":
+            return Fact("The engine has stopped", True)
+    if state.trust is not None and state.trust.level in ("none", "untested"):
+        return Fact(f"Live, but {state.trust.words}", True)
     return Fact("Live")
 
 
-def is_old(state: Json) -> bool:
-    """A stream in real time, and what is shown of it is history: someone has to look."""
-    real_time = (state.get("stream") or {}).get("speed") == 1
-    return real_time and state.get("state") in ("lost", "stale") and state.get("staleness_s", 0.0) > RING_S
+def is_old(state: EngineState) -> bool:
+    """A stream in real time, and what is shown of it is out of date: someone has to look."""
+    real_time = state.stream is not None and state.stream.speed == 1
+    return real_time and state.state in ("lost", "stale") and state.staleness_s > RING_S
 
 
-def facts(state: Json) -> dict[str, Fact]:
+def state_facts(state: EngineState) -> dict[str, Fact]:
     """The lines of the state panel, in order."""
-    stream = state.get("stream")
-    if not stream:
-        return {"Pipeline": Fact(str(state.get("pipeline", "–")))}
+    pipeline = Fact(state.pipeline or "–")
+    if state.stream is None:
+        return {"Pipeline": pipeline}
     return {
-        "Stream": Fact(_stream(stream)),
-        "Pipeline": Fact(str(state.get("pipeline", "–"))),
-        "Rate": _rate(state, stream),
+        "Stream": Fact(_stream(state.stream)),
+        "Pipeline": pipeline,
+        "Rate": _rate(state.rate_hz, state.stream),
         "Newest": _staleness(state),
-        "Latency": _latency(state.get("latency_ms", {})),
-        "Samples": Fact(f"{state['samples']['received']:,} received"),
-        "Missing": _missing(state["samples"]),
-        "Device": Fact(f"{state.get('device', '–')} · filters {1e3 * state.get('filter_delay_s', 0.0):.0f} ms"),
+        "Latency": _latency(state.latency_ms),
+        "Samples": Fact(f"{state.samples.received:,} received"),
+        "Missing": _missing(state.samples),
+        "Device": Fact(f"{state.device or '–'} · filters {1e3 * state.filter_delay_s:.0f} ms"),
         "Clock": _clock(state),
-        "Recording": _recording(state.get("recording")),
-        "Channels": _quality(state.get("quality", {}), stream),
-        "Trust": _trust(state.get("trust") or {}),
+        "Recording": _recording(state.recording),
+        "Channels": _quality(state.quality),
+        "Trust": _trust(state.trust),
     }
 
 
-def _stream(stream: Json) -> str:
-    speed = stream.get("speed", 1)
-    pace = "" if speed == 1 else f" × {speed:g}" if speed else " unpaced"
-    return f"{stream['name']} · {stream['channels']} ch{pace}"
+def _stream(stream: StreamState) -> str:
+    pace = "" if stream.speed == 1 else f" × {stream.speed:g}" if stream.speed else " unpaced"
+    return f"{stream.name} · {stream.channels} ch{pace}"
 
 
-def _rate(state: Json, stream: Json) -> Fact:
-    nominal, measured = stream["sfreq"] * (stream.get("speed") or 0), state.get("rate_hz")
+def _rate(measured: float | None, stream: StreamState) -> Fact:
+    nominal = stream.sfreq * stream.speed
     if measured is None:
-        return Fact(f"– of {stream['sfreq']:g} Hz")
+        return Fact(f"– of {stream.sfreq:g} Hz")
     wrong = bool(nominal) and abs(measured - nominal) > RATE_TOLERANCE * nominal
-    return Fact(f"{measured:.1f} of {nominal or stream['sfreq']:g} Hz", wrong)
+    return Fact(f"{measured:.1f} of {nominal or stream.sfreq:g} Hz", wrong)
 
 
-def _staleness(state: Json) -> Fact:
-    if state.get("state") == "paused":
+def _staleness(state: EngineState) -> Fact:
+    if state.state == "paused":
         return Fact("paused")
-    age = state.get("staleness_s", 0.0)
-    return Fact(f"{age * 1e3:.0f} ms old" if age < 1 else f"{age:.1f} s old", age > STALE_S)
+    age_s = state.staleness_s
+    return Fact(f"{age_s * 1e3:.0f} ms old" if age_s < 1 else f"{age_s:.1f} s old", age_s > STALE_S)
 
 
-def _latency(latency: Json) -> Fact:
-    if latency.get("p50") is None:
-        return Fact("–")
-    return Fact(f"{latency['p50']:.2f} / {latency['p99']:.2f} ms")
+def _latency(latency: LatencyMs) -> Fact:
+    return Fact("–" if latency.p50 is None else f"{latency.p50:.2f} / {latency.p99:.2f} ms")
 
 
-def _missing(samples: Json) -> Fact:
-    if not (samples["lost"] or samples["filled"] or samples["reconnects"]):
-        return Fact("none")
-    parts = [f"{samples[key]:,} {key}" for key in ("lost", "filled") if samples[key]]
-    if samples["reconnects"]:
-        parts.append(f"{samples['reconnects']} × back")
-    return Fact(", ".join(parts), bool(samples["lost"]))
+def _missing(samples: SampleCounts) -> Fact:
+    parts = [f"{n:,} {what}" for n, what in ((samples.lost, "lost"), (samples.filled, "filled")) if n]
+    if samples.reconnects:
+        parts.append(f"{samples.reconnects} × back")
+    return Fact(", ".join(parts) or "none", bool(samples.lost))
 
 
-def _clock(state: Json) -> Fact:
-    jitter = f"jitter {state.get('jitter_ms', 0.0):.1f} ms"
-    offset, age_s = state.get("clock_offset_s"), state.get("clock_age_s", 0.0)
-    if offset is None:
+def _clock(state: EngineState) -> Fact:
+    jitter, offset_s = f"jitter {state.jitter_ms:.1f} ms", state.clock_offset_s
+    if "clock_offset_s" not in state.model_fields_set:
         return Fact(jitter)
-    if age_s is None:
+    if "clock_age_s" in state.model_fields_set and state.clock_age_s is None:
         return Fact(f"does not answer · {jitter}", True)
-    away = f"{1e3 * offset:+.1f} ms" if abs(offset) < 1 else f"{offset:+.3f} s"
-    return Fact(f"offset {away} · {jitter}")
+    offset = f"{1e3 * offset_s:+.1f} ms" if abs(offset_s) < 1 else f"{offset_s:+.3f} s"
+    return Fact(f"offset {offset} · {jitter}")
 
 
-def _recording(recording: Json | None) -> Fact:
-    if not recording:
+def _recording(recording: RecordingState | None) -> Fact:
+    if recording is None:
         return Fact("off")
-    if recording.get("alarm"):  # the header has the words
-        return Fact("in trouble" if recording.get("on") else "not recording", True)
-    free = recording.get("free_bytes", 0)
-    return Fact(
-        f"{_size(recording.get('size_bytes', 0))} · {_size(free)} free", free < 2**30 or not recording.get("on")
-    )
+    if recording.alarm:  # the header has the text
+        return Fact("in trouble" if recording.on else "not recording", True)
+    scarce = recording.free_bytes < 2**30 or not recording.on
+    return Fact(f"{_size(recording.size_bytes)} · {_size(recording.free_bytes)} free", scarce)
 
 
-def _quality(quality: dict[str, str], stream: Json) -> Fact:
+def _quality(quality: dict[str, str]) -> Fact:
     if not quality:
         return Fact("all well")
-    named = ", ".join(f"{name} {word}" for name, word in list(quality.items())[:2])
+    named = ", ".join(f"{name} {fault}" for name, fault in list(quality.items())[:2])
     more = f" +{len(quality) - 2}" if len(quality) > 2 else ""
     return Fact(named + more, True)
 
 
-def _trust(trust: Json) -> Fact:
+def _trust(trust: TrustState | None) -> Fact:
     """How far the answer can be trusted with the electrodes as they are."""
-    masked = trust.get("masked", [])
-    if not masked and trust.get("level", "full") == "full":
+    if trust is None or (not trust.masked and trust.level == "full"):
         return Fact("full")
-    cost = f" · AUROC {trust['auroc']:.2f}" if "auroc" in trust else ""
-    return Fact(f"{len(masked)} of {trust.get('inputs', 0)} masked{cost}", True)
+    cost = f" · AUROC {trust.auroc:.2f}" if trust.auroc is not None else ""
+    return Fact(f"{len(trust.masked)} of {trust.inputs} masked{cost}", True)
 
 
 def _size(n_bytes: float) -> str:

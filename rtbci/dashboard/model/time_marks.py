@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from PyQt6.QtCore import QObject, pyqtSignal
+
+from rtbci.dashboard.model.changes import Changes
 
 EVENT, ANNOTATION, LOST, FILLED = "event", "annotation", "lost", "filled"
 
 
 @dataclass(slots=True)
-class Mark:
+class TimeMark:
     """From start to stop on the display's axis (s); an event that is still on has stop = inf."""
 
     start: float
@@ -21,25 +22,23 @@ class Mark:
     text: str = ""
 
 
-class Marks(QObject):
+class TimeMarks:
     """All marks, in the order they came."""
 
-    changed = pyqtSignal()
-
     def __init__(self) -> None:
-        super().__init__()
-        self._marks: list[Mark] = []
+        self.changed: Changes[[]] = Changes()
+        self._marks: list[TimeMark] = []
         self._spans = np.empty((0, 2))
 
     def __len__(self) -> int:
         return len(self._marks)
 
-    def add(self, mark: Mark) -> Mark:
+    def add(self, mark: TimeMark) -> TimeMark:
         self._marks.append(mark)
         self.touch()
         return mark
 
-    def remove(self, mark: Mark) -> None:
+    def remove(self, mark: TimeMark) -> None:
         self._marks.remove(mark)
         self.touch()
 
@@ -50,9 +49,9 @@ class Marks(QObject):
     def touch(self) -> None:
         """A mark was changed."""
         self._spans = np.array([(m.start, m.stop) for m in self._marks]).reshape(-1, 2)
-        self.changed.emit()
+        self.changed.notify()
 
-    def between(self, start: float, stop: float) -> Iterator[Mark]:
+    def between(self, start: float, stop: float) -> Iterator[TimeMark]:
         """Those that touch start to stop."""
         touching = (self._spans[:, 0] <= stop) & (self._spans[:, 1] >= start)
         return (self._marks[k] for k in np.flatnonzero(touching))

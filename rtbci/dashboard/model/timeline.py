@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from PyQt6.QtCore import QObject, pyqtSignal
+from rtbci.dashboard.model.changes import Changes
 
 PAGES_S = (5.0, 10.0, 20.0, 30.0, 60.0)
 
 
-class Segment(NamedTuple):
+class PixelSegment(NamedTuple):
     """Pixels left to right show the columns from `column` on."""
 
     left: int
@@ -19,17 +19,16 @@ class Segment(NamedTuple):
     column: int
 
 
-class Timeline(QObject):
+class Timeline:
     """Seconds on the display (x) to pixel columns. Column c is where c = floor(x · columns_per_s), for all time.
 
     sweep: the newest column overwrites the oldest at a place that moves; otherwise, and whenever frozen, the newest
     is at the right. `head`: the newest x there is; `end`: where the frozen page ends, None while live.
+    `changed`: the whole page has to be drawn again.
     """
 
-    changed = pyqtSignal()  # all of the page is another
-
     def __init__(self) -> None:
-        super().__init__()
+        self.changed: Changes[[]] = Changes()
         self.page_s = 10.0
         self.width = 1000  # device pixels
         self.sweep = True
@@ -63,20 +62,20 @@ class Timeline(QObject):
     def column(self, x: float) -> int:
         return math.floor(x * self.columns_per_s)
 
-    def segments(self, left: int = 0, right: int | None = None) -> Iterator[Segment]:
+    def segments(self, left: int = 0, right: int | None = None) -> Iterator[PixelSegment]:
         """How the pixels from left to right map to columns; a sweep's blank is left out."""
         right = self.width if right is None else min(right, self.width)
         left, last = max(0, left), self.last
         if not self.sweeping:
             if left < right:
-                yield Segment(left, right, last - self.width + 1 + left)
+                yield PixelSegment(left, right, last - self.width + 1 + left)
             return
         turn = last % self.width
         if left <= turn:
-            yield Segment(left, min(right, turn + 1), last - turn + left)
+            yield PixelSegment(left, min(right, turn + 1), last - turn + left)
         left = max(left, turn + 1 + self.blank)
         if left < right:
-            yield Segment(left, right, last - turn - self.width + left)
+            yield PixelSegment(left, right, last - turn - self.width + left)
 
     def x_at(self, pixel: int) -> float | None:
         """The moment in the middle of a pixel column; None in a sweep's blank."""
@@ -93,7 +92,9 @@ class Timeline(QObject):
                 return left + column - first
         return None
 
-    def strips(self, start: float, stop: float, left: int = 0, right: int | None = None) -> Iterator[tuple[int, int]]:
+    def pixel_ranges(
+        self, start: float, stop: float, left: int = 0, right: int | None = None
+    ) -> Iterator[tuple[int, int]]:
         """The pixel stretches (left, right) that show start to stop, between two pixels."""
         a, b = self.column(start), self.column(stop)
         for seg_left, seg_right, first in self.segments(left, right):
@@ -101,17 +102,17 @@ class Timeline(QObject):
             if from_ < to:
                 yield from_, to
 
-    # -- what a hand does -------------------------------------------------------------------------------------
+    # -- what the user does -------------------------------------------------------------------------------------
 
     def set_width(self, width: int) -> None:
         if width > 0 and width != self.width:
             self.width = width
-            self.changed.emit()
+            self.changed.notify()
 
     def set_page(self, page_s: float) -> None:
         if page_s != self.page_s:
             self.page_s = page_s
-            self.changed.emit()
+            self.changed.notify()
 
     def step_page(self, by: int) -> None:
         """The next shorter or longer page."""
@@ -121,17 +122,17 @@ class Timeline(QObject):
     def set_sweep(self, sweep: bool) -> None:
         if sweep != self.sweep:
             self.sweep = sweep
-            self.changed.emit()
+            self.changed.notify()
 
     def freeze(self, end: float | None = None) -> None:
-        """Hold the page that ends at `end` (now, if not said)."""
+        """Hold the page that ends at `end` (now by default)."""
         self.end = self.head if end is None else end
-        self.changed.emit()
+        self.changed.notify()
 
     def go_live(self) -> None:
         if self.end is not None:
             self.end = None
-            self.changed.emit()
+            self.changed.notify()
 
     def scroll(self, by_s: float, oldest: float) -> None:
         """Move the frozen page; from the live one back freezes, forward past the newest goes live."""

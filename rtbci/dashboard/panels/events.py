@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 from PyQt6.QtCore import QAbstractTableModel, QModelIndex, Qt, pyqtSignal
 from PyQt6.QtGui import QColor
 from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
-from rtbci.dashboard.model.event_log import Book, Entry
-from rtbci.dashboard.model.state_text import tip
+from rtbci.dashboard.model.event_log import DisplayEventLog, EventEntry
+from rtbci.dashboard.model.state_text import tool_tip
 from rtbci.dashboard.theme import Theme
-from rtbci.recordings.event_table import write_events
 from rtbci.text import clock_text
-from rtbci.types import Event
 
 COLUMNS = ("Onset", "Length", "Peak", "What", "")
 VERDICT = 4
@@ -25,21 +22,21 @@ _VERDICTS = {"": "", "confirmed": "✓", "rejected": "✗"}
 _RIGHT_COLUMNS = (0, 1, 2)
 
 
-class EventModel(QAbstractTableModel):
-    """The book, newest first."""
+class EventTableModel(QAbstractTableModel):
+    """The event log, newest first."""
 
-    def __init__(self, book: Book, theme: Theme) -> None:
+    def __init__(self, event_log: DisplayEventLog, theme: Theme) -> None:
         super().__init__()
-        self._book, self.theme = book, theme
-        book.added.connect(self._added)
-        book.cleared.connect(self._cleared)
-        book.changed.connect(self._changed)
+        self._event_log, self.theme = event_log, theme
+        event_log.added.subscribe(self._added)
+        event_log.cleared.subscribe(self._cleared)
+        event_log.changed.subscribe(self._changed)
 
-    def entry(self, row: int) -> Entry:
-        return self._book.entries[len(self._book.entries) - 1 - row]
+    def entry(self, row: int) -> EventEntry:
+        return self._event_log.entries[len(self._event_log.entries) - 1 - row]
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:
-        return 0 if parent is not None and parent.isValid() else len(self._book.entries)
+        return 0 if parent is not None and parent.isValid() else len(self._event_log.entries)
 
     def columnCount(self, parent: QModelIndex | None = None) -> int:
         return len(COLUMNS)
@@ -65,20 +62,20 @@ class EventModel(QAbstractTableModel):
             return self._about(entry)
         return None
 
-    def _text(self, entry: Entry) -> tuple[str, ...]:
+    def _text(self, entry: EventEntry) -> tuple[str, ...]:
         verdict = _VERDICTS[entry.verdict] + (" ✎" if entry.note else "")
         where = f" ({', '.join(entry.channels[:2])}{' …' if len(entry.channels) > 2 else ''})" if entry.channels else ""
         length = "" if entry.annotation else "now" if entry.open else f"{entry.duration:.1f} s"
         peak = "" if math.isnan(entry.peak) else f"{entry.peak:.2f}"
         return clock_text(entry.onset), length, peak, entry.label + where, verdict
 
-    def _about(self, entry: Entry) -> str:
+    def _about(self, entry: EventEntry) -> str:
         """All of it, for the tool tip."""
         kind = "annotation" if entry.annotation else f"on {', '.join(entry.channels) or 'all channels'}"
         parts = [f"{entry.label}, {kind}", entry.verdict, entry.note]
-        return tip("\n".join(part for part in parts if part))
+        return tool_tip("\n".join(part for part in parts if part))
 
-    def _colour(self, entry: Entry) -> QColor:
+    def _colour(self, entry: EventEntry) -> QColor:
         if entry.verdict == "rejected":
             return self.theme.colour("dim")
         if entry.annotation:
@@ -94,18 +91,18 @@ class EventModel(QAbstractTableModel):
         self.endResetModel()
 
     def _changed(self, row: int) -> None:
-        at = len(self._book.entries) - 1 - row
+        at = len(self._event_log.entries) - 1 - row
         self.dataChanged.emit(self.index(at, 0), self.index(at, len(COLUMNS) - 1))
 
 
 class EventTable(QTableView):
-    """Emits `chosen` with an entry when a hand or a key goes to it."""
+    """Emits `chosen` with an entry when the user goes to it."""
 
     chosen = pyqtSignal(object)
 
-    def __init__(self, book: Book, theme: Theme) -> None:
+    def __init__(self, event_log: DisplayEventLog, theme: Theme) -> None:
         super().__init__()
-        self._events = EventModel(book, theme)
+        self._events = EventTableModel(event_log, theme)
         self.setModel(self._events)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -136,7 +133,7 @@ class EventTable(QTableView):
             if widest is not None:
                 self.setColumnWidth(column, metrics.horizontalAdvance(widest) + 14)
 
-    def current(self) -> Entry | None:
+    def current(self) -> EventEntry | None:
         """The chosen entry; where none is chosen, the newest event."""
         index = self.currentIndex()
         if index.isValid():
@@ -157,13 +154,3 @@ class EventTable(QTableView):
     def _follow(self) -> None:
         if not self.currentIndex().isValid():
             self.scrollToTop()
-
-
-def export(entries: list[Entry], path: Path, duration_s: float) -> None:
-    """The SzCORE table of what is in the book, without what a person rejected."""
-    kept = [e for e in entries if e.verdict != "rejected"]
-    found = [
-        Event(e.onset, e.duration, e.label, 1.0 if math.isnan(e.peak) else e.peak, e.channels)
-        for e in sorted(kept, key=lambda e: e.onset)
-    ]
-    write_events(path, found, duration_s=duration_s)

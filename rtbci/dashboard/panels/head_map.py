@@ -9,26 +9,26 @@ from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PyQt6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from rtbci.dashboard.panels.electrode_positions import POSITIONS
+from rtbci.dashboard.model.electrode_positions import POSITIONS
 from rtbci.dashboard.theme import Theme
 from rtbci.monitor.layout import Layout
 from rtbci.stages.montage import derivation
 
 TEXT_IN_DOT = 0.95
-SMALLEST_TEXT = 7.5  # pixels; smaller names are told by the hovering hand alone
+SMALLEST_TEXT = 7.5  # pixels; smaller names are shown in the tool tip only
 
 
 @dataclass(frozen=True, slots=True)
-class Electrode:
+class HeadElectrode:
     """weight: how much the pipeline uses it (0 where it does not); present: the stream carries it."""
 
     name: str
     weight: float
     present: bool
-    word: str = ""
+    fault: str = ""
 
 
-def electrodes(layout: Layout, quality: dict[str, str]) -> list[Electrode]:
+def electrodes(layout: Layout, quality: dict[str, str]) -> list[HeadElectrode]:
     """Every electrode that the stream carries or the pipeline's montage names, and has a place."""
     weights: dict[str, float] = {}
     for k, name in enumerate(layout.inputs):
@@ -37,9 +37,9 @@ def electrodes(layout: Layout, quality: dict[str, str]) -> list[Electrode]:
             weights[electrode] = max(weights.get(electrode, 0.0), weight)
     carried = {e for channel in layout.channels for e in _of(channel)}
     wanted = {e for channel in layout.montage for e in _of(channel)}
-    words = {e: f"{channel} {word}" for channel, word in quality.items() for e in _of(channel)}
+    faults = {e: f"{channel} {fault}" for channel, fault in quality.items() for e in _of(channel)}
     return [
-        Electrode(name, weights.get(name, 0.0), name in carried, words.get(name, ""))
+        HeadElectrode(name, weights.get(name, 0.0), name in carried, faults.get(name, ""))
         for name in POSITIONS
         if name in carried | wanted
     ]
@@ -50,7 +50,7 @@ def _of(channel: str) -> list[str]:
     return [name for name in (meant.electrode, meant.reference) if name in POSITIONS]
 
 
-class Head(QWidget):
+class HeadMap(QWidget):
     """Nose up."""
 
     clicked = pyqtSignal(str)
@@ -58,7 +58,7 @@ class Head(QWidget):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self.theme = theme
-        self.electrodes: list[Electrode] = []
+        self.electrodes: list[HeadElectrode] = []
         self.pairs: list[tuple[str, str]] = []
         self._shown: tuple[Layout | None, dict[str, str]] = None, {}
         self.setMouseTracking(True)
@@ -135,12 +135,12 @@ class Head(QWidget):
         painter.setBrush(self.theme.colour("panel"))
         painter.drawEllipse(middle, radius, radius)
 
-    def _electrode(self, painter: QPainter, electrode: Electrode) -> None:
+    def _electrode(self, painter: QPainter, electrode: HeadElectrode) -> None:
         at, size = self.place(electrode.name), self._dot()
         used = electrode.weight > 0
         ink = (
             self.theme.colour("bad")
-            if electrode.word
+            if electrode.fault
             else self.theme.colour("accent" if used else "dim", 255 if used else 120)
         )
         painter.setPen(QPen(ink, 1.4))
@@ -148,7 +148,7 @@ class Head(QWidget):
         fill.setAlphaF(0.25 + 0.75 * min(1.0, electrode.weight) if used else 0.0)
         painter.setBrush(fill if used else self.theme.colour("panel"))
         painter.drawEllipse(at, size, size)
-        if electrode.word or (used and not electrode.present):
+        if electrode.fault or (used and not electrode.present):
             painter.setPen(QPen(self.theme.colour("bad"), 2))
             reach = size * 1.15
             painter.drawLine(at + QPointF(-reach, -reach), at + QPointF(reach, reach))
@@ -161,7 +161,7 @@ class Head(QWidget):
             box = QRectF(at.x() - 3 * size, at.y() - 2 * size, 6 * size, 4 * size)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, electrode.name)
 
-    # -- the hand ---------------------------------------------------------------------------------------------
+    # -- the pointer -----------------------------------------------------------------------------------------
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
         assert event is not None
@@ -172,11 +172,11 @@ class Head(QWidget):
         QToolTip.showText(event.globalPosition().toPoint(), self.describe(name), self)
 
     def describe(self, name: str) -> str:
-        """An electrode in words."""
+        """An electrode's tool tip."""
         found = next(e for e in self.electrodes if e.name == name)
         used = f"used, weight {found.weight:.2f}" if found.weight else "not used by this pipeline"
         missing = "" if found.present else ", not in the stream"
-        return f"{name}: {used}{missing}" + (f"; {found.word}" if found.word else "")
+        return f"{name}: {used}{missing}" + (f"; {found.fault}" if found.fault else "")
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         assert event is not None

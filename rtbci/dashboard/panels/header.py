@@ -1,4 +1,4 @@
-"""The top line: how the engine is, in words; what happened last; the wall clock and the alarm."""
+"""The top line: the engine's state in a sentence; what happened last; the wall clock and the alarm."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEWS_S = 20.0  # how long what happened last stays
 
 
 class Header(QWidget):
-    """Red from end to end, with words, when something is wrong; of one height always."""
+    """Red from end to end, with the reason, when something is wrong; its height never changes."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Header(QWidget):
     def show_fact(self, fact: Fact) -> None:
         self.fact = fact
 
-    def tell(self, news: str) -> None:
+    def show_news(self, news: str) -> None:
         """What happened last, for a while."""
         self._news, self._news_at = news, time.monotonic()
 
@@ -73,16 +73,16 @@ class Header(QWidget):
         painter.setPen(ink)
         painter.drawText(QRect(clock_left, 0, right - clock_left, height), Qt.AlignmentFlag.AlignVCenter, clock)
         left = round(0.9 * em) if alert else round(1.8 * em)
-        words = self.fact.text if self.fact.wrong or not self.alarm else self.alarm
+        headline = self.fact.text if self.fact.wrong or not self.alarm else self.alarm
         if self.fact.wrong and self.alarm:
-            words = f"{self.alarm}   ·   {self.fact.text}"
+            headline = f"{self.alarm}   ·   {self.fact.text}"
         font = painter.font()
         font.setBold(True)
         painter.setFont(font)
         bold = painter.fontMetrics()
-        words = bold.elidedText(words, Qt.TextElideMode.ElideRight, clock_left - left - em)
-        painter.drawText(QRect(left, 0, clock_left - left, height), Qt.AlignmentFlag.AlignVCenter, words)
-        left += bold.horizontalAdvance(words) + round(1.5 * em)
+        headline = bold.elidedText(headline, Qt.TextElideMode.ElideRight, clock_left - left - em)
+        painter.drawText(QRect(left, 0, clock_left - left, height), Qt.AlignmentFlag.AlignVCenter, headline)
+        left += bold.horizontalAdvance(headline) + round(1.5 * em)
         font.setBold(False)
         painter.setFont(font)
         painter.setPen(faint)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QIcon, QMouseEvent, QPainter, QPixmap, QPolygonF, QWheelEvent
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QToolButton
 
-from rtbci.dashboard.panels.toolbar import Choice
+from rtbci.dashboard.panels.toolbar import ChoiceButton
 from rtbci.dashboard.shortcuts import hint
 from rtbci.dashboard.theme import Theme
+from rtbci.monitor.messages import ReplayState
 from rtbci.text import clock_text
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 FULL = "full speed"
 STEPS_PER_S = 10
-PATIENCE_S = 1.0  # how long a move may take to be seen
+ANSWER_S = 1.0  # how long a move may take to be seen
 
 
 def speed_text(speed: float) -> str:
@@ -26,9 +26,9 @@ def speed_text(speed: float) -> str:
 
 
 class ReplayBar(QFrame):
-    """Shows what the replay says; `said` is a line for it (rtbci/replay/transport.py)."""
+    """Shows the replay's state; `command` carries a line for it (rtbci/replay/transport.py)."""
 
-    said = pyqtSignal(str)
+    command = pyqtSignal(str)
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -47,14 +47,14 @@ class ReplayBar(QFrame):
         self.slider.setToolTip(f"drag or click to go there; {hint('replay_back')}; {hint('replay_on')}")
         self.slider.asked.connect(self.seek)
         self.slider.sliderMoved.connect(lambda step: self.here.setText(clock_text(step / STEPS_PER_S)))
-        self.speed = Choice(
+        self.speed = ChoiceButton(
             [*map(speed_text, SPEEDS), FULL], f"speed; {hint('replay_slower')}, {hint('replay_faster')}"
         )
         self.speed.chosen.connect(lambda text: self.set_speed(0.0 if text == FULL else float(text.split()[0])))
         for widget in (self.button, self.here, self.slider, self.end, self.speed):
             row.addWidget(widget)
         row.setStretchFactor(self.slider, 1)
-        self.replay: dict[str, Any] = {}  # as the engine's state has it
+        self.replay: ReplayState | None = None  # as the engine's state has it
         self._waits_until = 0.0  # for what was asked to be seen
         self.set_theme(theme)
         self.hide()
@@ -66,60 +66,60 @@ class ReplayBar(QFrame):
         self.here.setMinimumWidth(self.fontMetrics().horizontalAdvance("00:00:00"))
         self._show_button()
 
-    def show_state(self, replay: dict[str, Any] | None) -> None:
+    def show_state(self, replay: ReplayState | None) -> None:
         """Where it is now; None: the stream is no replay."""
-        self.setVisible(bool(replay))
-        before, self.replay = self.replay, replay or {}
-        if not replay:
+        self.setVisible(replay is not None)
+        before, self.replay = self.replay, replay
+        if replay is None:
             return
-        if replay["move"] != before.get("move"):
+        if before is None or replay.move != before.move:
             self._waits_until = 0.0
-        first, last = round(replay["start_s"] * STEPS_PER_S), round(replay["end_s"] * STEPS_PER_S)
+        first, last = round(replay.start_s * STEPS_PER_S), round(replay.end_s * STEPS_PER_S)
         if (first, last) != (self.slider.minimum(), self.slider.maximum()):
             self.slider.setRange(first, last)
-        # Not under the hand, and not back to where it was before the last order.
+        # Not while it is dragged, and not back to where it was before the last command.
         if not self.slider.isSliderDown() and time.monotonic() > self._waits_until:
-            self.slider.setValue(round(replay["recorded_s"] * STEPS_PER_S))
-            self.here.setText(clock_text(replay["recorded_s"]))
-        self.end.setText(clock_text(replay["end_s"]))
-        self.speed.show_item(speed_text(replay["speed"]))
-        if replay["paused"] != before.get("paused"):
+            self.slider.setValue(round(replay.recorded_s * STEPS_PER_S))
+            self.here.setText(clock_text(replay.recorded_s))
+        self.end.setText(clock_text(replay.end_s))
+        self.speed.show_item(speed_text(replay.speed))
+        if before is None or replay.paused != before.paused:
             self._show_button()
 
-    # -- what a hand does ---------------------------------------------------------------------------------------
+    # -- what the user does -------------------------------------------------------------------------------------
 
     def toggle(self) -> None:
-        self._say("toggle")
+        self._send("toggle")
 
     def seek(self, to_s: float) -> None:
         """Seconds of the recording."""
-        if self.replay:
+        if self.replay is not None:
             self.here.setText(clock_text(to_s))
             self.slider.setValue(round(to_s * STEPS_PER_S))
-            self._waits_until = time.monotonic() + PATIENCE_S
-        self._say(f"seek {to_s:.1f}")
+            self._waits_until = time.monotonic() + ANSWER_S
+        self._send(f"seek {to_s:.1f}")
 
     def skip(self, by_s: float) -> None:
-        self._say(f"seek {by_s:+g}")
+        self._send(f"seek {by_s:+g}")
 
     def set_speed(self, speed: float) -> None:
-        self._say(f"speed {speed:g}")
+        self._send(f"speed {speed:g}")
 
     def step_speed(self, by: int) -> None:
         """The next in SPEEDS."""
-        now = self.replay.get("speed", 1.0) or SPEEDS[-1] * 2
+        now = (self.replay.speed if self.replay is not None else 1.0) or SPEEDS[-1] * 2
         faster, slower = [s for s in SPEEDS if s > now], [s for s in SPEEDS if s < now]
         if by > 0 and faster:
             self.set_speed(faster[0])
         elif by < 0 and slower:
             self.set_speed(slower[-1])
 
-    def _say(self, line: str) -> None:
-        if self.replay:
-            self.said.emit(line)
+    def _send(self, line: str) -> None:
+        if self.replay is not None:
+            self.command.emit(line)
 
     def _show_button(self) -> None:
-        paused = bool(self.replay.get("paused"))
+        paused = self.replay is not None and self.replay.paused
         self.button.setIcon(_icon(self._theme, self.button.iconSize(), self.devicePixelRatioF(), play=paused))
         self.button.setAccessibleName("play" if paused else "pause")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import (
@@ -18,12 +17,13 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from rtbci.dashboard.model.event_log import Book
+from rtbci.dashboard.model.event_log import DisplayEventLog
 from rtbci.dashboard.panels.events import EventTable
-from rtbci.dashboard.panels.head_map import Head, caption
+from rtbci.dashboard.panels.head_map import HeadMap, caption
 from rtbci.dashboard.panels.state import StatePanel
 from rtbci.dashboard.theme import Theme
 from rtbci.monitor.layout import Layout
+from rtbci.monitor.messages import LogLine
 
 LOG_LINES = 1000
 
@@ -46,12 +46,12 @@ def panel(heading: QLabel | str, *widgets: QWidget) -> QFrame:
 class Sidebar(QWidget):
     """Only as wide as its text needs."""
 
-    def __init__(self, book: Book, theme: Theme) -> None:
+    def __init__(self, event_log: DisplayEventLog, theme: Theme) -> None:
         super().__init__()
         self.state = StatePanel(theme)
-        self.head = Head(theme)
+        self.head = HeadMap(theme)
         self.head_title = QLabel("Electrodes")
-        self.events = EventTable(book, theme)
+        self.events = EventTable(event_log, theme)
         self.log = QListWidget()
         self.log.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.log.setWordWrap(True)
@@ -101,9 +101,9 @@ class Sidebar(QWidget):
         if self.head_title.text() != title:
             self.head_title.setText(title)
 
-    def tell(self, line: dict[str, Any], text: str) -> None:
+    def log_line(self, line: LogLine, text: str) -> None:
         """A line into the log, newest at the top."""
-        at = datetime.fromtimestamp(line["wall"]).strftime("%H:%M:%S")
+        at = datetime.fromtimestamp(line.wall).strftime("%H:%M:%S")
         self.log.insertItem(0, f"{at}  {text}")
         if self.log.count() > LOG_LINES:
             self.log.takeItem(LOG_LINES)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
 
-from rtbci.dashboard.model.state_text import Fact, facts, tip
+from rtbci.dashboard.model.state_text import Fact, state_facts, tool_tip
 from rtbci.dashboard.panels.sparkline import Sparkline
 from rtbci.dashboard.theme import Theme
+from rtbci.monitor.messages import EngineState
 
 LINES = (
     "Stream",
@@ -28,7 +27,7 @@ LINES = (
 )
 
 
-class Value(QLabel):
+class ElidedLabel(QLabel):
     """A line of text that is cut with an ellipsis, never by its neighbour, and never moves the others."""
 
     def __init__(self) -> None:
@@ -48,7 +47,7 @@ class Value(QLabel):
             return
         wrong_changed = fact.wrong != self.fact.wrong
         self.fact = fact
-        self.setToolTip(tip(fact.text))
+        self.setToolTip(tool_tip(fact.text))
         self._elide()
         if wrong_changed:
             self.setProperty("wrong", "true" if fact.wrong else "false")
@@ -73,12 +72,12 @@ class StatePanel(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(10)
         grid.setVerticalSpacing(1)
-        self.values: dict[str, Value] = {}
+        self.values: dict[str, ElidedLabel] = {}
         self.spark = Sparkline(theme)
         for row, name in enumerate(LINES):
             key = QLabel(name)
             key.setObjectName("key")
-            value = self.values[name] = Value()
+            value = self.values[name] = ElidedLabel()
             grid.addWidget(key, row, 0)
             if name == "Latency":
                 key.setToolTip("sample stamped to answer published, p50 / p99")
@@ -93,11 +92,11 @@ class StatePanel(QWidget):
         self.spark.theme = theme
         self.spark.setFixedSize(70, self.fontMetrics().height() + 2)
 
-    def show_state(self, state: dict[str, Any]) -> None:
-        said = facts(state)
+    def show_state(self, state: EngineState) -> None:
+        shown = state_facts(state)
         for name, value in self.values.items():
-            value.show_fact(said.get(name, Fact("–")))
+            value.show_fact(shown.get(name, Fact("–")))
 
-    def add_latency(self, state: dict[str, Any]) -> None:
+    def add_latency(self, state: EngineState) -> None:
         """Once a second: the p99 into the sparkline."""
-        self.spark.add(state.get("latency_ms", {}).get("p99"))
+        self.spark.add(state.latency_ms.p99)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
@@ -12,7 +10,7 @@ from rtbci.dashboard.model.timeline import PAGES_S
 from rtbci.dashboard.shortcuts import hint
 
 
-class Choice(QToolButton):
+class ChoiceButton(QToolButton):
     """One of several, from a menu."""
 
     chosen = pyqtSignal(str)
@@ -23,7 +21,7 @@ class Choice(QToolButton):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._menu = QMenu(self)
-        self._menu.triggered.connect(lambda action: self.chosen.emit(action.text()))
+        self._menu.triggered.connect(lambda item: self.chosen.emit(item.text()))
         self.setMenu(self._menu)
         self.items: list[str] = []
         self.set_items(items)
@@ -40,19 +38,18 @@ class Choice(QToolButton):
         self.setMinimumWidth(self.fontMetrics().horizontalAdvance(max(self.items, key=len, default="") + "  ▾") + 14)
 
 
-class Controls(QWidget):
+class Toolbar(QWidget):
     """Emits what was chosen; the window carries it out and calls back with what holds."""
 
+    triggered = pyqtSignal(str)  # the name of an action
     page_chosen = pyqtSignal(float)
     montage_chosen = pyqtSignal(str)
 
-    def __init__(self, actions: Callable[[str], Callable[[], None]]) -> None:
-        """actions: the method of a name."""
+    def __init__(self) -> None:
         super().__init__()
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(5)
-        self._actions = actions
         self.buttons: dict[str, QToolButton] = {}
         self.page = self._choice([f"{p:g} s" for p in PAGES_S], "length of the page ([ and ])")
         self.page.chosen.connect(lambda text: self.page_chosen.emit(float(text.removesuffix(" s"))))
@@ -76,28 +73,27 @@ class Controls(QWidget):
             ("annotate", "Annotate"),
             ("toggle_mute", "Mute"),
             ("toggle_theme", "◐"),
-            ("show_keys", "?"),
+            ("show_shortcuts", "?"),
         ):
             self._button(name, text, checkable=name == "toggle_mute")
 
-    def _choice(self, items: list[str], tip: str) -> Choice:
-        choice = Choice(items, tip)
+    def _choice(self, items: list[str], tip: str) -> ChoiceButton:
+        choice = ChoiceButton(items, tip)
         self._row.addWidget(choice)
         return choice
 
-    def _button(self, does: str, text: str, *, checkable: bool = False) -> None:
+    def _button(self, action: str, text: str, *, checkable: bool = False) -> None:
         button = QToolButton()
         button.setText(text)
-        button.setToolTip(hint(does))
+        button.setToolTip(hint(action))
         button.setCheckable(checkable)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        method = self._actions(does)
-        button.clicked.connect(lambda _checked=False: method())
+        button.clicked.connect(lambda _checked=False: self.triggered.emit(action))
         self._row.addWidget(button)
-        self.buttons[does] = button
+        self.buttons[action] = button
 
-    def check(self, does: str, on: bool) -> None:
-        self.buttons[does].setChecked(on)
+    def check(self, action: str, on: bool) -> None:
+        self.buttons[action].setChecked(on)
 
     def show_sensitivity(self, per_mm: float, per_division: float, unit: str) -> None:
         self.sensitivity.setText(f"{per_mm:g} {unit}/mm")

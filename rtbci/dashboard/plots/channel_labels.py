@@ -1,4 +1,4 @@
-"""The names beside the traces: coloured by region, chosen by a click, and with a word where a channel is bad."""
+"""The names beside the traces: coloured by region, chosen by a click, and with the fault where a channel is bad."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from PyQt6.QtCore import QRect, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from rtbci.dashboard.plots.traces import Signals
+from rtbci.dashboard.plots.traces import TracePlot
 from rtbci.dashboard.theme import Theme
 
 WIDTH = 104
@@ -14,21 +14,21 @@ BUTTERFLY = "butterfly: all channels laid over each other"
 MARK = 3  # the region's bar
 
 
-class Labels(QWidget):
+class ChannelLabels(QWidget):
     """One name a lane; where lanes are narrower than a line of text, every so many."""
 
     selected = pyqtSignal(object)  # a row's name, or None
     soloed = pyqtSignal(str)
 
-    def __init__(self, signals: Signals, theme: Theme) -> None:
+    def __init__(self, traces: TracePlot, theme: Theme) -> None:
         super().__init__()
-        self._signals, self.theme = signals, theme
+        self._traces, self.theme = traces, theme
         self.quality: dict[str, str] = {}
         self.selection: str | None = None
         self.setFixedWidth(WIDTH)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
         self.setMouseTracking(True)
-        signals.rearranged.connect(self.update)
+        traces.rearranged.connect(self.update)
 
     def set_quality(self, quality: dict[str, str]) -> None:
         """quality: what is wrong, by a row's name."""
@@ -43,7 +43,7 @@ class Labels(QWidget):
 
     def step(self, by: int) -> None:
         """Select the next row down, or up."""
-        shown = self._signals.shown
+        shown = self._traces.shown
         if shown is None:
             return
         at = shown.names.index(self.selection) + by if self.selection in shown.names else (0 if by > 0 else -1)
@@ -51,7 +51,7 @@ class Labels(QWidget):
 
     def names_drawn(self) -> list[tuple[int, int]]:
         """(row, y) of the names there is room for."""
-        lanes, ratio = self._signals.lanes, self._signals.ratio
+        lanes, ratio = self._traces.lanes, self._traces.ratio
         line = self._font().pixelSize() + 2
         drawn: list[tuple[int, int]] = []
         for row, centre in enumerate(lanes.centres.tolist()):
@@ -62,7 +62,7 @@ class Labels(QWidget):
 
     def _font(self) -> QFont:
         font = QFont(self.font())
-        lane = self._signals.lanes.pitch / self._signals.ratio
+        lane = self._traces.lanes.pitch / self._traces.ratio
         usual = self.fontMetrics().height() * 0.72
         font.setPixelSize(round(min(usual * 1.1, max(9, 0.65 * usual, 0.85 * lane))))
         return font
@@ -70,10 +70,10 @@ class Labels(QWidget):
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
         painter.fillRect(self.rect(), self.theme.colour("panel"))
-        signals = self._signals
-        if signals.shown is None:
+        traces = self._traces
+        if traces.shown is None:
             return
-        if signals.butterfly:
+        if traces.butterfly:
             painter.setPen(self.theme.colour("dim"))
             painter.drawText(
                 self.rect().adjusted(8, 8, -4, -8),
@@ -81,9 +81,9 @@ class Labels(QWidget):
                 BUTTERFLY,
             )
             return
-        half = max(1, round(signals.lanes.pitch / signals.ratio / 2))
-        for row, centre in enumerate(signals.lanes.centres.tolist()):
-            y = round(centre / signals.ratio)
+        half = max(1, round(traces.lanes.pitch / traces.ratio / 2))
+        for row, centre in enumerate(traces.lanes.centres.tolist()):
+            y = round(centre / traces.ratio)
             painter.fillRect(self.width() - MARK, y - half, MARK, 2 * half, self._colour(row))
         font = self._font()
         painter.setFont(font)
@@ -92,29 +92,29 @@ class Labels(QWidget):
         painter.end()
 
     def _colour(self, row: int) -> QColor:
-        shown = self._signals.shown
+        shown = self._traces.shown
         assert shown is not None
         return self.theme.region(shown.regions[row])
 
     def _name(self, painter: QPainter, row: int, y: int, size: int) -> None:
-        shown = self._signals.shown
+        shown = self._traces.shown
         assert shown is not None
         name = shown.names[row]
         box = QRect(8, y - size, self.width() - 16 - MARK, 2 * size)
         if name == self.selection:
             painter.fillRect(QRect(0, y - size + 1, self.width() - MARK, 2 * size - 2), self.theme.colour("accent", 60))
         metrics = painter.fontMetrics()
-        word = self.quality.get(name, "")
-        if factor := self._signals.factors.get(name, 1.0):
-            word = word or (f"×{1 / factor:.2g}" if abs(factor - 1) > 0.01 else "")
-        room = box.width() - (metrics.horizontalAdvance(word) + 5 if word else 0)
+        note = self.quality.get(name, "")
+        if factor := self._traces.factors.get(name, 1.0):
+            note = note or (f"×{1 / factor:.2g}" if abs(factor - 1) > 0.01 else "")
+        room = box.width() - (metrics.horizontalAdvance(note) + 5 if note else 0)
         painter.setPen(self._colour(row))
         painter.drawText(
             box, Qt.AlignmentFlag.AlignVCenter, metrics.elidedText(name, Qt.TextElideMode.ElideRight, room)
         )
-        if word:
+        if note:
             painter.setPen(self.theme.colour("bad" if name in self.quality else "dim"))
-            painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, word)
+            painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, note)
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         assert event is not None
@@ -129,10 +129,10 @@ class Labels(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
         assert event is not None
         if (name := self._under(event)) is not None:
-            word = self.quality.get(name, "")
-            QToolTip.showText(event.globalPosition().toPoint(), f"{name}: {word}" if word else name, self)
+            note = self.quality.get(name, "")
+            QToolTip.showText(event.globalPosition().toPoint(), f"{name}: {note}" if note else name, self)
 
     def _under(self, event: QMouseEvent) -> str | None:
-        shown = self._signals.shown
-        row = self._signals.row_at(event.position().y() * self._signals.ratio)
+        shown = self._traces.shown
+        row = self._traces.row_at(event.position().y() * self._traces.ratio)
         return None if shown is None or row is None else shown.names[row]

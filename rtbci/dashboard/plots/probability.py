@@ -1,4 +1,4 @@
-"""The probability over the same time axis: a line a class, and a threshold that a hand can drag."""
+"""The probability over the same time axis: a line a class, and a threshold that can be dragged."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from PyQt6.QtCore import QRect, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from rtbci.dashboard.model.column_extents import Spans
+from rtbci.dashboard.model.column_extents import ColumnExtents
 from rtbci.dashboard.model.history import History
-from rtbci.dashboard.model.time_marks import Marks
+from rtbci.dashboard.model.time_marks import TimeMarks
 from rtbci.dashboard.model.timeline import Timeline
 from rtbci.dashboard.plots.time_plot import TimePlot
 from rtbci.dashboard.theme import Theme
 
-GRIP = 7  # pixels about the threshold line that take hold of it
+GRIP = 7  # pixels around the threshold line in which a press takes hold of it
 PADDING = 4
-HEARD_S = 0.6  # by then the engine's state shows what was asked
+ANSWER_S = 0.6  # by then the engine's state shows what was asked
 
 
-class Strip(TimePlot):
+class ProbabilityPlot(TimePlot):
     """Probabilities from 0 to 1."""
 
     threshold_asked = pyqtSignal(float)
 
-    def __init__(self, timeline: Timeline, marks: Marks, theme: Theme) -> None:
+    def __init__(self, timeline: Timeline, marks: TimeMarks, theme: Theme) -> None:
         super().__init__(timeline, marks, theme)
         self.threshold: float | None = None
         self._held = False
@@ -42,7 +42,7 @@ class Strip(TimePlot):
         self.redraw()
 
     def set_threshold(self, value: float | None) -> None:
-        """What the engine decides by; a hand that holds the line has its own way until the engine has heard of it."""
+        """What the engine decides by; not while the user drags the line, nor before the engine has had time to answer."""
         waiting = self._held or time.monotonic() < self._asked_until
         if not waiting and value != self.threshold:
             self.threshold = value
@@ -53,7 +53,7 @@ class Strip(TimePlot):
         value = round(min(max(value, 0.0), 1.0), 2)
         if value != self.threshold:
             self.threshold = value
-            self._asked_until = time.monotonic() + HEARD_S
+            self._asked_until = time.monotonic() + ANSWER_S
             self.update()
             self.threshold_asked.emit(value)
 
@@ -61,7 +61,7 @@ class Strip(TimePlot):
         assert self.history is not None
         return [self.theme.of_class(k) for k in range(self.history.n_channels)]
 
-    def paint_spans(self, found: Spans) -> None:
+    def paint_extents(self, found: ColumnExtents) -> None:
         height, pad = self.raster.height, PADDING * self.ratio
         half = np.float32(0.9 * self.weight * self.ratio)
         span = height - 2 * pad
@@ -104,7 +104,7 @@ class Strip(TimePlot):
             self._held = False
 
 
-class Legend(QWidget):
+class ProbabilityLegend(QWidget):
     """Beside the strip: each class with its newest value, and the threshold."""
 
     def __init__(self, width: int, theme: Theme) -> None:

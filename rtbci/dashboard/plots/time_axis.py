@@ -6,7 +6,7 @@ from PyQt6.QtCore import QRect, QSize, Qt
 from PyQt6.QtGui import QPainter, QPaintEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from rtbci.dashboard.model.clock import Clock
+from rtbci.dashboard.model.display_clock import DisplayClock
 from rtbci.dashboard.model.timeline import Timeline
 from rtbci.dashboard.theme import Theme
 from rtbci.text import clock_text, wall_text
@@ -14,17 +14,17 @@ from rtbci.text import clock_text, wall_text
 STEPS_S = (1, 2, 5, 10, 20, 30, 60)
 
 
-class Axis(QWidget):
+class TimeAxis(QWidget):
     """Moves with the shared timeline; only where columns are new is it painted anew."""
 
     def __init__(self, timeline: Timeline, theme: Theme) -> None:
         super().__init__()
         self.timeline, self.theme = timeline, theme
-        self.clock: Clock | None = None
+        self.clock: DisplayClock | None = None
         self._head = 0
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        timeline.changed.connect(self.update)
+        timeline.changed.subscribe(self.update)
 
     def sizeHint(self) -> QSize:
         return QSize(200, 2 * self.fontMetrics().height() + 6)

@@ -8,15 +8,15 @@ from PyQt6.QtGui import QBrush, QColor, QMouseEvent, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from rtbci.dashboard.model import time_marks as kinds
-from rtbci.dashboard.model.column_extents import Spans, spans
+from rtbci.dashboard.model.column_extents import ColumnExtents, column_extents
 from rtbci.dashboard.model.history import History
-from rtbci.dashboard.model.time_marks import Marks
+from rtbci.dashboard.model.time_marks import TimeMarks
 from rtbci.dashboard.model.timeline import Timeline
 from rtbci.dashboard.plots.raster import Raster
 from rtbci.dashboard.theme import Theme
 from rtbci.types import Samples
 
-AWAY_S = 0.5  # data that are older than the page's newest moment by more are shown to be away
+MISSING_S = 0.5  # data that are older than the page's newest moment by more are shown as missing
 GAP_S = 0.02  # two samples further apart than this, and than three periods, have a gap between them
 
 
@@ -25,7 +25,7 @@ class TimePlot(QWidget):
 
     hovered = pyqtSignal(object, int)  # x or None, y in device pixels
 
-    def __init__(self, timeline: Timeline, marks: Marks, theme: Theme) -> None:
+    def __init__(self, timeline: Timeline, marks: TimeMarks, theme: Theme) -> None:
         super().__init__()
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -41,8 +41,8 @@ class TimePlot(QWidget):
         self._head_column = 0
         self._painted_rows = 0
         self._stale = True
-        timeline.changed.connect(self.redraw)
-        marks.changed.connect(self.update)
+        timeline.changed.subscribe(self.redraw)
+        marks.changed.subscribe(self.update)
 
     # -- for subclasses ---------------------------------------------------------------------------------------
 
@@ -53,7 +53,7 @@ class TimePlot(QWidget):
     def colours(self) -> list[QColor]:
         raise NotImplementedError
 
-    def paint_spans(self, found: Spans) -> None:
+    def paint_extents(self, found: ColumnExtents) -> None:
         """Paint them into the raster, at their place."""
         raise NotImplementedError
 
@@ -138,7 +138,7 @@ class TimePlot(QWidget):
         if not len(x):
             return
         gap_s = max(GAP_S, 3 / history.sfreq)
-        self.paint_spans(spans(x * rate, self.values(data), first, stop, gap_s * rate))
+        self.paint_extents(column_extents(x * rate, self.values(data), first, stop, gap_s * rate))
         if not valid.all():
             self._flag(np.floor(x[~valid] * rate).astype(np.intp), first, stop)
 
@@ -205,11 +205,11 @@ class TimePlot(QWidget):
 
     def _shades(self, painter: QPainter, left: int, right: int, column: int) -> None:
         rate, head = self.timeline.columns_per_s, self.timeline.head
-        if self.history is not None and self.history.n and head - self.history.newest_x > AWAY_S:
-            for a, b in self.timeline.strips(self.history.newest_x, head, left, right):
+        if self.history is not None and self.history.n and head - self.history.newest_x > MISSING_S:
+            for a, b in self.timeline.pixel_ranges(self.history.newest_x, head, left, right):
                 self._shade(painter, kinds.LOST, a, b)
         for mark in self.marks.between(column / rate, (column + right - left) / rate):
-            for a, b in self.timeline.strips(mark.start, min(mark.stop, head), left, right):
+            for a, b in self.timeline.pixel_ranges(mark.start, min(mark.stop, head), left, right):
                 self._shade(painter, mark.kind, a, b)
 
     def _shade(self, painter: QPainter, kind: str, left: int, right: int) -> None:

@@ -1,4 +1,4 @@
-"""The traces of all channels: lanes by region, sensitivity in µV/mm, hide, solo, butterfly; for the eye alone."""
+"""The traces of all channels: lanes by region, sensitivity in µV/mm, hide, solo, butterfly; for display only."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ import numpy.typing as npt
 from PyQt6.QtCore import QRect, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPen, QResizeEvent
 
-from rtbci.dashboard.model.column_extents import Spans
-from rtbci.dashboard.model.display_montage import AS_RECORDED, MONTAGES, Rows, moving, rows
+from rtbci.dashboard.model.column_extents import ColumnExtents
+from rtbci.dashboard.model.display_montage import (
+    AS_RECORDED,
+    MONTAGES,
+    DisplayMontage,
+    derive_in_blocks,
+    display_montage,
+)
 from rtbci.dashboard.model.history import History
-from rtbci.dashboard.model.time_marks import Marks
+from rtbci.dashboard.model.time_marks import TimeMarks
 from rtbci.dashboard.model.timeline import Timeline
 from rtbci.dashboard.plots.time_plot import TimePlot
 from rtbci.dashboard.theme import Theme
@@ -37,16 +43,16 @@ class Lanes:
         return int(np.argmin(np.abs(self.centres - y))) if len(self.centres) else None
 
 
-class Signals(TimePlot):
+class TracePlot(TimePlot):
     """Raw or as the model sees them."""
 
     rearranged = pyqtSignal()  # other rows, lanes or colours: the labels follow
     rescaled = pyqtSignal()
 
-    def __init__(self, timeline: Timeline, marks: Marks, theme: Theme) -> None:
+    def __init__(self, timeline: Timeline, marks: TimeMarks, theme: Theme) -> None:
         super().__init__(timeline, marks, theme)
-        self.all_rows: Rows | None = None
-        self.shown: Rows | None = None
+        self.all_rows: DisplayMontage | None = None
+        self.shown: DisplayMontage | None = None
         self.montage = AS_RECORDED
         self.butterfly = False
         self.hidden: set[str] = set()
@@ -54,7 +60,7 @@ class Signals(TimePlot):
         self.factors: dict[str, float] = {}  # a row's own sensitivity, times the common one
         self.unit = "µV"
         self.per_mm = 10.0
-        self.auto = True  # no hand has chosen a sensitivity
+        self.auto = True  # the user has not chosen a sensitivity
         self._channels: tuple[str, ...] = ()
         self._base = np.zeros(0, np.float32)
         self._settled_s = SETTLED_S[0]
@@ -78,7 +84,9 @@ class Signals(TimePlot):
     def montages(self) -> list[str]:
         """Those that the channels let be derived."""
         return (
-            [name for name in MONTAGES if rows(name, self._channels) is not None] if self._channels else [AS_RECORDED]
+            [name for name in MONTAGES if display_montage(name, self._channels) is not None]
+            if self._channels
+            else [AS_RECORDED]
         )
 
     def set_montage(self, montage: str) -> None:
@@ -107,9 +115,9 @@ class Signals(TimePlot):
 
     def _arrange(self) -> None:
         """Which rows, and where."""
-        made = rows(self.montage, self._channels) if self._channels else None
+        made = display_montage(self.montage, self._channels) if self._channels else None
         if made is None and self._channels:
-            made = rows(AS_RECORDED, self._channels)
+            made = display_montage(AS_RECORDED, self._channels)
         self.all_rows = made
         if made is not None:
             keep = [k for k, name in enumerate(made.names) if self._is_shown(name)]
@@ -179,7 +187,7 @@ class Signals(TimePlot):
 
     def values(self, data: Samples) -> Samples:
         assert self.shown is not None
-        return moving(data, self.shown)
+        return derive_in_blocks(data, self.shown)
 
     def colours(self) -> list[QColor]:
         return [self.theme.region(name) for name in self.shown.regions] if self.shown else []
@@ -204,7 +212,7 @@ class Signals(TimePlot):
         end = self.timeline.head if self.timeline.end is None else self.timeline.end
         start, stop = self.history.find(end - self.timeline.page_s), self.history.find(end)
         _, data, _ = self.history.rows(start, max(stop, start + 1))
-        return np.nan_to_num(self.shown.of(data[:: max(1, len(data) // 400)]))
+        return np.nan_to_num(self.shown.derive(data[:: max(1, len(data) // 400)]))
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
@@ -226,7 +234,7 @@ class Signals(TimePlot):
             if self.auto:
                 self.fit()
 
-    def paint_spans(self, found: Spans) -> None:
+    def paint_extents(self, found: ColumnExtents) -> None:
         if self.shown is None or not len(found.columns):
             return
         half = np.float32(0.6 * self.weight * self.ratio)
@@ -255,7 +263,7 @@ class Signals(TimePlot):
         painter.drawLine(box.left() + 6, box.top() + 5, box.left() + 6, box.top() + 5 + int(size / ratio))
         painter.drawText(box.adjusted(11, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
 
-    # -- what lies under the hand -----------------------------------------------------------------------------
+    # -- what lies under the pointer -----------------------------------------------------------------------------
 
     def row_at(self, y: float) -> int | None:
         """The row whose lane is at y (device pixels)."""
@@ -269,7 +277,7 @@ class Signals(TimePlot):
         times, data, _ = self.history.rows(found - 1, found)
         if not len(times) or abs(float(times[0]) - x) > 0.1:
             return None
-        return float(self.shown.of(data)[0, row])
+        return float(self.shown.derive(data)[0, row])
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
         assert event is not None

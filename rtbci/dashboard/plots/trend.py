@@ -4,45 +4,16 @@ from __future__ import annotations
 
 import time
 
-import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import pyqtSignal
 
-from rtbci.dashboard.model.clock import Clock
+from rtbci.dashboard.model.display_clock import DisplayClock
 from rtbci.dashboard.model.history import History
+from rtbci.dashboard.model.trend_bins import TrendBins
 from rtbci.dashboard.theme import Theme
 
-BIN_S = 5.0
-KEEP_S = 24 * 3600.0
 
-
-class Bins:
-    """The largest value of each class in each stretch of BIN_S, for a day."""
-
-    def __init__(self, n_classes: int, first_x: float) -> None:
-        self._n = int(KEEP_S / BIN_S)
-        self._top = np.full((self._n, n_classes), np.nan, np.float32)
-        self._origin = first_x
-        self._first = self._last = 0
-
-    def add(self, x: np.ndarray, data: np.ndarray) -> None:
-        at = np.maximum(((x - self._origin) // BIN_S).astype(np.intp), self._first)
-        for k in range(int(self._last) + 1, int(at[-1]) + 1):
-            self._top[k % self._n] = np.nan
-        self._last = max(self._last, int(at[-1]))
-        self._first = max(self._first, self._last - self._n + 1)
-        place = at % self._n
-        fresh = np.isnan(self._top[place])
-        self._top[place] = np.where(fresh, data, self._top[place])
-        np.maximum.at(self._top, place, data)
-
-    def curves(self) -> tuple[np.ndarray, np.ndarray]:
-        """(x of each bin's middle, values (n_bins, n_classes)), oldest first."""
-        k = np.arange(self._first, self._last + 1)
-        return self._origin + (k + 0.5) * BIN_S, self._top[k % self._n]
-
-
-class Trend(pg.PlotWidget):  # type: ignore[misc]
+class TrendPlot(pg.PlotWidget):  # type: ignore[misc]
     """A click goes there."""
 
     chosen = pyqtSignal(float)
@@ -55,8 +26,8 @@ class Trend(pg.PlotWidget):  # type: ignore[misc]
         self.setMouseEnabled(x=True, y=False)
         self.getAxis("left").setTicks([[(0, "0"), (1, "1")]])
         self.setFixedHeight(92)
-        self._bins: Bins | None = None
-        self._clock: Clock | None = None
+        self._bins: TrendBins | None = None
+        self._clock: DisplayClock | None = None
         self._row = 0
         self._curves: list[pg.PlotDataItem] = []
         self.scene().sigMouseClicked.connect(self._clicked)
@@ -74,7 +45,7 @@ class Trend(pg.PlotWidget):  # type: ignore[misc]
         for k, curve in enumerate(self._curves):
             curve.setPen(pg.mkPen(theme.of_class(k), width=1.2))
 
-    def begin(self, clock: Clock | None, n_classes: int) -> None:
+    def begin(self, clock: DisplayClock | None, n_classes: int) -> None:
         """A new stream."""
         self.clear()
         self._bins, self._clock, self._row = None, clock, 0
@@ -88,7 +59,7 @@ class Trend(pg.PlotWidget):  # type: ignore[misc]
         self._row = scores.n
         if len(x) and valid.any():
             if self._bins is None:
-                self._bins = Bins(data.shape[1], float(x[0]))
+                self._bins = TrendBins(data.shape[1], float(x[0]))
             self._bins.add(x[valid], data[valid])
         if self._bins is None or self._clock is None:
             return

@@ -6,17 +6,16 @@ import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import gui_kit  # noqa: F401
 import numpy as np
 import pytest
 
 from rtbci.bench.synthetic_monitor import HOP_S, SyntheticMonitor
-from rtbci.dashboard.model.clock import Clock
-from rtbci.dashboard.model.event_log import Book
+from rtbci.dashboard.model.display_clock import DisplayClock
+from rtbci.dashboard.model.event_log import DisplayEventLog, EventEntry
 from rtbci.dashboard.model.feed import Feed
-from rtbci.dashboard.model.time_marks import Mark, Marks
-from rtbci.dashboard.panels.events import export
+from rtbci.dashboard.model.time_marks import TimeMark, TimeMarks
 from rtbci.monitor.layout import read_layout
+from rtbci.monitor.messages import AnnotationLine, EventLine, GapLine, OnsetLine, ReviewLine
 from rtbci.recordings.event_table import read_events
 
 
@@ -33,50 +32,51 @@ def monitor(tmp_path: Path) -> Iterator[Callable[..., SyntheticMonitor]]:
         fake.close()
 
 
-CLOCK = Clock(origin=1000.0, pace=1.0)
-ONSET = {"kind": "onset", "time": 12.0, "stamp": 1012.0, "onset": 10.0, "duration": 2.0, "label": "seizure"}
-ONSET |= {"confidence": 0.8, "channels": []}
-EVENT = ONSET | {"kind": "event", "time": 33.0, "stamp": 1033.0, "duration": 20.0, "confidence": 0.95}
+CLOCK = DisplayClock(origin=1000.0, pace=1.0)
+ONSET = OnsetLine(time=12.0, stamp=1012.0, onset=10.0, duration=2.0, label="seizure", confidence=0.8, channels=())
+EVENT = EventLine(time=33.0, stamp=1033.0, onset=10.0, duration=20.0, label="seizure", confidence=0.95, channels=())
 
 
-def test_an_event_is_one_entry_from_its_onset_to_its_end(qtbot):
-    marks = Marks()
-    book = Book(marks)
-    with qtbot.waitSignal(book.alarmed):
-        book.take(ONSET, CLOCK)
-    assert [e.open for e in book.entries] == [True]
+def test_an_event_is_one_entry_from_its_onset_to_its_end():
+    marks = TimeMarks()
+    event_log = DisplayEventLog(marks)
+    began: list[EventEntry] = []
+    event_log.began.subscribe(began.append)
+    event_log.take(ONSET, CLOCK)
+    assert began == event_log.entries
+    assert [e.open for e in event_log.entries] == [True]
     assert next(marks.between(50, 60)).stop == math.inf
-    book.take(EVENT, CLOCK)
-    (entry,) = book.entries
+    event_log.take(EVENT, CLOCK)
+    (entry,) = event_log.entries
     assert (entry.onset, entry.duration, entry.peak, entry.open) == (10.0, 20.0, 0.95, False)
     assert (entry.mark.start, entry.mark.stop) == (10.0, 30.0)
     assert not list(marks.between(31, 60))
 
 
-def test_annotations_and_verdicts_come_back_from_the_engine(qapp):
-    book = Book(Marks())
-    book.take(EVENT, CLOCK)
-    book.take({"kind": "annotation", "label": "eyes closed", "onset": 5.0, "duration": 0.0, "stamp": 1005.0}, CLOCK)
-    book.take({"kind": "review", "label": "seizure", "onset": 10.0, "verdict": "rejected", "note": "chewing"}, CLOCK)
-    assert [(e.label, e.annotation, e.verdict, e.note) for e in book.entries] == [
+def test_annotations_and_verdicts_come_back_from_the_engine():
+    event_log = DisplayEventLog(TimeMarks())
+    event_log.take(EVENT, CLOCK)
+    event_log.take(AnnotationLine(label="eyes closed", onset=5.0, duration=0.0, stamp=1005.0), CLOCK)
+    event_log.take(ReviewLine(label="seizure", onset=10.0, verdict="rejected", note="chewing"), CLOCK)
+    assert [(e.label, e.annotation, e.verdict, e.note) for e in event_log.entries] == [
         ("seizure", False, "rejected", "chewing"),
         ("eyes closed", True, "", ""),
     ]
 
 
-def test_a_gap_is_a_mark_on_the_display_s_axis(qapp):
-    marks = Marks()
-    gap = {"kind": "gap", "start": 1003.0, "end": 1004.0, "n_missing": 256, "cause": "samples lost", "filled": True}
-    Book(marks).take(gap, CLOCK)
-    assert list(marks.between(0, 10)) == [Mark(3.0, 4.0, "filled")]
+def test_a_gap_is_a_mark_on_the_display_s_axis():
+    marks = TimeMarks()
+    gap = GapLine(start=1003.0, end=1004.0, n_missing=256, cause="samples lost", filled=True)
+    DisplayEventLog(marks).take(gap, CLOCK)
+    assert list(marks.between(0, 10)) == [TimeMark(3.0, 4.0, "filled")]
 
 
-def test_the_exported_table_leaves_out_what_was_rejected(qapp, tmp_path):
-    book = Book(Marks())
-    book.take(EVENT, CLOCK)
-    book.take(EVENT | {"onset": 50.0}, CLOCK)
-    book.entries[0].verdict = "rejected"
-    export(book.entries, tmp_path / "e.tsv", 100.0)
+def test_the_exported_table_leaves_out_what_was_rejected(tmp_path):
+    event_log = DisplayEventLog(TimeMarks())
+    event_log.take(EVENT, CLOCK)
+    event_log.take(EVENT.model_copy(update={"onset": 50.0}), CLOCK)
+    event_log.entries[0].verdict = "rejected"
+    event_log.export(tmp_path / "e.tsv", 100.0)
     assert [(e.onset, e.duration, e.label) for e in read_events(tmp_path / "e.tsv")] == [(50.0, 20.0, "seizure")]
 
 

@@ -1,21 +1,18 @@
-"""The dashboard's parts that need no window: columns, history, timeline, rows, words."""
+"""What the dashboard computes before it draws: columns, history, timeline, montages, state text, the trend's bins."""
 
 from __future__ import annotations
 
-import gui_kit  # noqa: F401
 import numpy as np
 import pytest
-from PyQt6.QtGui import QColor
 
 from rtbci.bench.synthetic_monitor import SyntheticMonitor
-from rtbci.dashboard.model.column_extents import spans
-from rtbci.dashboard.model.display_montage import AS_RECORDED, AVERAGE, BANANA, rows
+from rtbci.dashboard.model.column_extents import column_extents
+from rtbci.dashboard.model.display_montage import AS_RECORDED, AVERAGE, BANANA, display_montage
 from rtbci.dashboard.model.history import History
-from rtbci.dashboard.model.state_text import facts, sentence
+from rtbci.dashboard.model.state_text import state_facts, state_sentence
 from rtbci.dashboard.model.timeline import Timeline
-from rtbci.dashboard.plots.raster import Raster
-from rtbci.dashboard.plots.trend import Bins
-from rtbci.dashboard.settings import Settings
+from rtbci.dashboard.model.trend_bins import TrendBins
+from rtbci.monitor.messages import EngineState, SampleCounts, StreamState
 from rtbci.simulation.scalp import ELECTRODES
 from rtbci.stages.montage import DOUBLE_BANANA
 
@@ -28,21 +25,21 @@ def flat(values: list[float]) -> np.ndarray:
 
 
 def test_a_column_spans_what_the_line_does_within_it():
-    found = spans(np.array([0.5, 1.5, 2.5]), flat([0, 10, 0]), 0, 3, gap=2)
+    found = column_extents(np.array([0.5, 1.5, 2.5]), flat([0, 10, 0]), 0, 3, gap=2)
     assert found.columns.tolist() == [0, 1, 2]
     assert found.low[:, 0].tolist() == [0, 5, 0]
     assert found.high[:, 0].tolist() == [5, 10, 5]
 
 
 def test_sparse_samples_are_joined_through_the_columns_between():
-    found = spans(np.array([0.0, 4.0]), flat([0, 8]), 0, 5, gap=10)
+    found = column_extents(np.array([0.0, 4.0]), flat([0, 8]), 0, 5, gap=10)
     assert found.columns.tolist() == [0, 1, 2, 3, 4]
     assert found.low[:, 0].tolist() == [0, 2, 4, 6, 8]
     assert found.high[:, 0].tolist() == [2, 4, 6, 8, 8]
 
 
 def test_a_gap_is_left_empty():
-    found = spans(np.array([0.2, 0.8, 7.2, 7.8]), flat([1, 2, 3, 4]), 0, 10, gap=3)
+    found = column_extents(np.array([0.2, 0.8, 7.2, 7.8]), flat([1, 2, 3, 4]), 0, 10, gap=3)
     assert found.columns.tolist() == [0, 7]
     assert found.high[:, 0].tolist() == [2, 4]
 
@@ -51,25 +48,13 @@ def test_columns_do_not_depend_on_how_they_are_asked_for():
     rng = np.random.default_rng(0)
     x = np.cumsum(rng.uniform(0.01, 2.5, 400))
     data = rng.normal(size=(400, 3)).astype(np.float32)
-    whole = spans(x, data, 0, 300, gap=2)
+    whole = column_extents(x, data, 0, 300, gap=2)
     for k in whole.columns.tolist():
         lo, hi = np.searchsorted(x, k) - 1, np.searchsorted(x, k + 1) + 1
-        one = spans(x[max(lo, 0) : hi], data[max(lo, 0) : hi], k, k + 1, gap=2)
+        one = column_extents(x[max(lo, 0) : hi], data[max(lo, 0) : hi], k, k + 1, gap=2)
         at = np.searchsorted(whole.columns, k)
         np.testing.assert_array_equal(one.low[0], whole.low[at])
         np.testing.assert_array_equal(one.high[0], whole.high[at])
-
-
-def test_a_raster_paints_a_span_solid_with_soft_ends_and_skips_what_is_no_number(qapp):
-    raster = Raster(4, 8)
-    raster.set_colours(QColor(0, 0, 0), [QColor(255, 255, 255)] * 2)
-    edges = np.array([0, 0], np.float32), np.array([8, 8], np.float32)
-    raster.paint(np.array([5]), np.array([[1.5, np.nan]], np.float32), np.array([[4.0, np.nan]], np.float32), *edges)
-    column = raster.pixels[:, 1] & 0xFF
-    assert column.tolist() == [0, 128, 255, 255, 0, 0, 0, 0]
-    assert not (raster.pixels[:, [0, 2, 3]] & 0xFFFFFF).any()
-    raster.erase(3, 6)
-    assert not (raster.pixels & 0xFFFFFF).any()
 
 
 # -- history ------------------------------------------------------------------------------------------------------
@@ -105,7 +90,7 @@ def test_jitter_never_turns_a_trace_back():
 
 
 @pytest.fixture
-def timeline(qapp) -> Timeline:
+def timeline() -> Timeline:
     made = Timeline()
     made.width, made.page_s, made.head = 100, 10.0, 23.55
     return made
@@ -147,72 +132,72 @@ def test_a_jump_puts_the_moment_a_quarter_into_the_page(timeline):
     assert timeline.pixel(12.0) == pytest.approx(25, abs=1)
 
 
-# -- rows ---------------------------------------------------------------------------------------------------------
+# -- montages ---------------------------------------------------------------------------------------------------------
 
 OLD = {"T7": "T3", "T8": "T4", "P7": "T5", "P8": "T6"}
 NINETEEN = tuple(f"EEG {OLD.get(name, name)}-Ref" for name in ELECTRODES)
 
 
 def test_a_double_banana_is_derived_from_electrodes_under_any_spelling():
-    made = rows(BANANA, NINETEEN)
+    made = display_montage(BANANA, NINETEEN)
     assert made is not None
     assert set(made.names) == set(DOUBLE_BANANA)
     data = np.arange(19, dtype=np.float32)[None, :]
     row = made.names.index("F7-T7")
-    assert made.of(data)[0, row] == ELECTRODES.index("F7") - ELECTRODES.index("T7")
+    assert made.derive(data)[0, row] == ELECTRODES.index("F7") - ELECTRODES.index("T7")
     assert made.regions[row] == "left"
 
 
 def test_a_common_average_takes_the_mean_of_all_electrodes_away():
-    made = rows(AVERAGE, NINETEEN)
+    made = display_montage(AVERAGE, NINETEEN)
     assert made is not None
     data = np.random.default_rng(0).normal(size=(5, 19)).astype(np.float32)
-    np.testing.assert_allclose(made.of(data).mean(axis=1), 0, atol=1e-6)
+    np.testing.assert_allclose(made.derive(data).mean(axis=1), 0, atol=1e-6)
 
 
 def test_montages_that_the_channels_do_not_let_be_derived_are_not_offered():
-    assert rows(AVERAGE, DOUBLE_BANANA) is None
-    assert rows(BANANA, ("ECG", "EMG")) is None
-    assert rows(BANANA, DOUBLE_BANANA) is not None
+    assert display_montage(AVERAGE, DOUBLE_BANANA) is None
+    assert display_montage(BANANA, ("ECG", "EMG")) is None
+    assert display_montage(BANANA, DOUBLE_BANANA) is not None
 
 
 def test_rows_as_recorded_are_grouped_by_region_and_keep_their_values():
-    made = rows(AS_RECORDED, ("O1", "Fp1", "ECG", "T3"))
+    made = display_montage(AS_RECORDED, ("O1", "Fp1", "ECG", "T3"))
     assert made is not None
     assert made.names == ("Fp1", "T7", "O1", "ECG")
-    assert made.of(np.array([[1, 2, 3, 4]], np.float32))[0].tolist() == [2, 4, 1, 3]
+    assert made.derive(np.array([[1, 2, 3, 4]], np.float32))[0].tolist() == [2, 4, 1, 3]
 
 
-# -- words --------------------------------------------------------------------------------------------------------
+# -- state text -------------------------------------------------------------------------------------------------------
 
 
 def test_what_is_wrong_says_so_in_words():
-    lost = {"state": "lost", "silent_s": 3.2, "query": {"name": "EEG"}, "stream": {"hostname": "amp-1"}}
-    assert sentence(lost) == ("No data for 3.2 s, waiting for name EEG from host amp-1", True)
-    stale = lost | {"state": "stale", "staleness_s": 3.3}
-    assert sentence(stale).text.startswith("No data for 3.2 s")
-    assert sentence(stale | {"silent_s": 0.0}) == ("Behind by 3.3 s, catching up", True)
-    assert sentence({"state": "running"}) == ("Live", False)
-    assert sentence({"state": "running"}, dead_s=4.0).wrong
+    stream = StreamState(name="EEG", hostname="amp-1", channels=8, sfreq=256.0, speed=1.0)
+    lost = EngineState(state="lost", silent_s=3.2, query={"name": "EEG"}, stream=stream)
+    assert state_sentence(lost) == ("No data for 3.2 s, waiting for name EEG from host amp-1", True)
+    stale = lost | EngineState(state="stale", staleness_s=3.3)
+    assert state_sentence(stale).text.startswith("No data for 3.2 s")
+    assert state_sentence(stale | EngineState(silent_s=0.0)) == ("Behind by 3.3 s, catching up", True)
+    assert state_sentence(EngineState(state="running")) == ("Live", False)
+    assert state_sentence(EngineState(state="running"), dead_s=4.0).wrong
 
 
 def test_facts_turn_red_where_they_are_wrong(tmp_path):
     fake = SyntheticMonitor(tmp_path, 8)
     fake.close()
-    state = fake.state.plain()
-    assert not any(fact.wrong for fact in facts(state).values())
-    state |= {"rate_hz": 200.0, "staleness_s": 4.0, "quality": {"O1": "flat"}}
-    state["samples"]["lost"] = 7
-    wrong = {name for name, fact in facts(state).items() if fact.wrong}
+    state = fake.state
+    assert not any(fact.wrong for fact in state_facts(state).values())
+    state |= EngineState(rate_hz=200.0, staleness_s=4.0, quality={"O1": "flat"}, samples=SampleCounts(lost=7))
+    wrong = {name for name, fact in state_facts(state).items() if fact.wrong}
     assert wrong == {"Rate", "Newest", "Missing", "Channels"}
-    assert facts(state)["Channels"].text == "O1 flat"
+    assert state_facts(state)["Channels"].text == "O1 flat"
 
 
-# -- the rest -----------------------------------------------------------------------------------------------------
+# -- trend --------------------------------------------------------------------------------------------------------
 
 
 def test_trend_bins_hold_the_largest_and_leave_gaps():
-    bins = Bins(1, 0.0)
+    bins = TrendBins(1, 0.0)
     bins.add(np.array([0.0, 1.0, 2.0, 16.0]), flat([0.1, 0.9, 0.2, 0.4]))
     x, values = bins.curves()
     assert x.tolist() == [2.5, 7.5, 12.5, 17.5]
@@ -220,22 +205,9 @@ def test_trend_bins_hold_the_largest_and_leave_gaps():
 
 
 def test_trend_bins_keep_a_day():
-    bins = Bins(1, 0.0)
+    bins = TrendBins(1, 0.0)
     for hour in range(30):
         bins.add(np.array([hour * 3600.0]), flat([hour / 30]))
     x, values = bins.curves()
     assert x[-1] - x[0] == pytest.approx(24 * 3600 - 5)
     assert np.nanmax(values) == pytest.approx(29 / 30)
-
-
-def test_settings_come_back_as_what_they_were(tmp_path, qapp):
-    path = str(tmp_path / "s.ini")
-    first = Settings(path)
-    for key, value in (("a", True), ("b", 2.5), ("c", "x")):
-        first.set(key, value)
-    first.remember("pipelines", "one")
-    first.remember("pipelines", "two")
-    first.save()
-    again = Settings(path)
-    assert (again.get("a", False), again.get("b", 0.0), again.get("c", ""), again.get("d", 7)) == (True, 2.5, "x", 7)
-    assert again.recent("pipelines") == ["two", "one"]

@@ -1,0 +1,130 @@
+"""All that the window shows and the user changes, without a window: the feed, the time axis, the events, the view."""
+
+from __future__ import annotations
+
+from pylsl import local_clock
+
+from rtbci.dashboard.model.changes import Changes
+from rtbci.dashboard.model.commands import CommandPort, CommandSender
+from rtbci.dashboard.model.event_log import DisplayEventLog
+from rtbci.dashboard.model.feed import Feed
+from rtbci.dashboard.model.state_text import is_old
+from rtbci.dashboard.model.time_marks import TimeMarks
+from rtbci.dashboard.model.timeline import Timeline
+from rtbci.monitor.messages import EngineState, ErrorLine, LogLine
+
+COAST_S = 1.0  # a stream that is silent for longer: the page moves on without it
+
+
+class DashboardModel:
+    """Reads one engine's feed frame by frame.
+
+    `began`: another stream, or the same one anew. `view_changed`: the plots show other data from now on.
+    `logged`: a line of the engine's log.
+    """
+
+    def __init__(self) -> None:
+        self.feed: Feed | None = None
+        self.commands = CommandSender(None)
+        self.timeline, self.marks = Timeline(), TimeMarks()
+        self.event_log = DisplayEventLog(self.marks)
+        self.errors: list[LogLine] = []
+        self.as_model = False  # show what the model sees, not what was recorded
+        self.began: Changes[[]] = Changes()
+        self.view_changed: Changes[[]] = Changes()
+        self.logged: Changes[[LogLine]] = Changes()
+
+    @property
+    def state(self) -> EngineState:
+        """The engine's; that of one that starts where none is watched."""
+        return self.feed.state if self.feed is not None else EngineState()
+
+    def watch(self, feed: Feed, port: CommandPort | None) -> None:
+        """Watch an engine in place of what was. port: takes the commands to it."""
+        self.commands.close()
+        self.feed, self.commands = feed, CommandSender(port)
+        self.errors.clear()
+        self.event_log.clear()
+        self.marks.clear()
+        self.view_changed.notify()
+
+    def set_as_model(self, as_model: bool) -> None:
+        self.as_model = as_model
+        self.view_changed.notify()
+
+    def advance(self) -> None:
+        """One frame: read what is new."""
+        self.commands.flush()
+        feed = self.feed
+        if feed is None:
+            return
+        began, _ = feed.poll()
+        if began:
+            self._begin(feed)
+        for line in feed.log:
+            self._take(line, feed)
+        self._move_on(feed)
+
+    def _begin(self, feed: Feed) -> None:
+        # Marks of the stream before have no place on this one's axis.
+        self.marks.clear()
+        self.timeline.end = None
+        self.timeline.head = 0.0
+        log = feed.log
+        feed.poll()
+        feed.log = log + feed.log
+        self.began.notify()
+        self.view_changed.notify()
+
+    def _take(self, line: LogLine, feed: Feed) -> None:
+        self.event_log.take(line, feed.clock)
+        if isinstance(line, ErrorLine):
+            self.errors.append(line)
+        self.logged.notify(line)
+
+    def _move_on(self, feed: Feed) -> None:
+        """The newest moment on the axis: that of the data, or of the clock while no data come."""
+        if feed.signals is None or feed.clock is None:
+            return
+        head = feed.signals.newest_x
+        if feed.state.state in ("lost", "stale") and feed.layout and feed.layout.speed:
+            head = max(head, feed.clock.x(local_clock() - COAST_S))
+        self.timeline.head = max(head, self.timeline.head)
+
+    # -- what the user asks -----------------------------------------------------------------------------------
+
+    def scroll(self, pages: float) -> None:
+        oldest = self.feed.signals.oldest_x if self.feed is not None and self.feed.signals is not None else 0.0
+        self.timeline.scroll(pages * self.timeline.page_s, oldest)
+
+    def annotate(self, label: str, x: float) -> None:
+        """x: the moment, on the display's axis."""
+        if self.feed is not None and (clock := self.feed.clock) is not None:
+            self.commands.annotate(label, round(clock.recording_s(x), 3), clock.stamp(x))
+
+    # -- what has to be seen ----------------------------------------------------------------------------------
+
+    @property
+    def alarm_text(self) -> str:
+        """The events that are on."""
+        now_s = self.state.recording_s
+        return "   ".join(f"{e.label.upper()} for {max(0.0, now_s - e.onset):.0f} s" for e in self.event_log.open)
+
+    @property
+    def unwritten_text(self) -> str:
+        """What is not written at present, of the event table or of the recording."""
+        recording = self.state.recording
+        texts = (self.state.alarm, recording.alarm if recording is not None else "")
+        return "   ".join(text for text in texts if text)
+
+    @property
+    def is_old(self) -> bool:
+        """What is shown of a stream in real time is out of date."""
+        return is_old(self.state)
+
+    @property
+    def frozen_text(self) -> str:
+        """How far a frozen page is from now; "" while live."""
+        if self.timeline.end is None:
+            return ""
+        return f"Frozen, {self.timeline.head - self.timeline.end:.0f} s behind live (End goes there)"
