@@ -64,7 +64,7 @@ class Stage:
             if k % 10 == 0:
                 p99 = 1.1 + 0.3 * math.sin(0.9 * self.fake.seconds) * math.cos(2.3 * self.fake.seconds)
                 self.fake.publish(latency_ms={"p50": 0.31, "p99": round(p99, 3), "max": 3.4}, **state)
-                self.window.sidebar.state.add_latency(self.fake.state.plain())
+                self.window.sidebar.state.add_latency(self.fake.state)
             self.window.tick()
             self.app.processEvents()
         self.settle()

@@ -7,6 +7,7 @@ import json
 import struct
 from functools import cache
 from multiprocessing import Pipe
+from socket import socketpair
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,9 +27,10 @@ from rtbci.engine.engine import Engine
 from rtbci.engine.sinks import Sinks
 from rtbci.engine.start_gate import StartGate
 from rtbci.monitor import command_pipe
+from rtbci.monitor.command_server import Client
 from rtbci.monitor.describe import describe as in_words
 from rtbci.monitor.layout import read_layout
-from rtbci.monitor.messages import EngineState, GapLine, Line, read_state
+from rtbci.monitor.messages import EngineState, GapLine, Line, Message, read_state
 from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter
 from rtbci.pipeline.stream import session_info
 from rtbci.recordings.event_sink import EventTable
@@ -114,6 +116,7 @@ def state(data: bytes) -> None:
     state_facts(told)
 
 
+_KEY = b"0123456789abcdef"
 _COMMANDS = (
     {"do": "threshold", "value": 0.7},
     {"do": "annotate", "label": "x", "onset": 1.0, "stamp": 2.0, "duration": 0.5},
@@ -144,6 +147,20 @@ def command(data: bytes) -> None:
     assert 0 <= _live().decision.threshold <= 1
     engine.sinks.close()
     read_events(SCRATCH / "command.tsv")
+
+
+@target(lambda: [_KEY + b"\n" + json.dumps(c).encode() + b"\n" for c in _COMMANDS])
+def window(data: bytes) -> None:
+    """What a window sends to the engine's socket, in pieces: a poll takes it, refuses it, or ends the connection."""
+    theirs, ours = socketpair()
+    client = Client(ours)
+    for piece in (data[k : k + 1000] for k in range(0, min(len(data), 100_000), 1000)):
+        theirs.sendall(piece)
+        assert all(isinstance(what, Message) for what in client.commands(_KEY))
+        if client.closed:
+            break
+    theirs.close()
+    client.close()
 
 
 @cache
