@@ -8,9 +8,6 @@ import re
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
-
-from rtbci.text import json_text
 
 try:
     __version__ = version("rtbci")
@@ -18,11 +15,6 @@ except PackageNotFoundError:  # a source tree that is on the path and not instal
     __version__ = "unknown"
 
 PACKAGES = ("rtbci", "torch", "numpy", "scipy", "scikit-learn", "pylsl", "mne", "PyQt6", "pyqtgraph")
-
-
-def about() -> dict[str, Any]:
-    """The keys that every `--json` answer ends with."""
-    return {"machine": machine(), "versions": versions(), "commit": commit()}
 
 
 def machine() -> str:
@@ -77,8 +69,3 @@ def built_from(version: str) -> str | None:
 def _git(folder: Path, *arguments: str) -> str:
     done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=5, check=True)
     return done.stdout.strip()
-
-
-def print_json(value: dict[str, Any]) -> None:
-    """The one JSON object of a command, with the machine, versions and commit."""
-    print(json_text(value | about(), indent=1))

@@ -6,9 +6,43 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+
+from rtbci.results import Result, print_json
+
+
+class Percentiles(Result):
+    """Of all frames."""
+
+    p50: float
+    """Median."""
+    p95: float
+    """95th percentile."""
+
+
+class GuiReport(Result):
+    """Milliseconds that a frame costs, in turn."""
+
+    channels: int
+    """How many."""
+    sfreq: float
+    """Rate of the stream."""
+    page_s: float
+    """Seconds on the screen."""
+    width: int
+    """Of the window, pixels."""
+    height: int
+    """Of the window, pixels."""
+    mode: Literal["sweep", "scroll"]
+    """How the page moves."""
+    platform: str
+    """Qt's; `offscreen`: drawn into memory."""
+    frame_ms: Percentiles
+    """All that the finished window does for 1/60 s of new data."""
+    set_data_ms: Percentiles
+    """The usual way: a curve a channel, `setData`."""
 
 
 def bench_gui(
@@ -19,7 +53,7 @@ def bench_gui(
     width: int = 1280,
     height: int = 720,
     scroll: bool = False,
-) -> dict[str, Any]:
+) -> GuiReport:
     """A frame is all that the window does for 1/60 s of new data. Without a display it is drawn into memory."""
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -31,37 +65,35 @@ def bench_gui(
         fake = SyntheticMonitor(Path(folder), channels, sfreq)
         frames = window_frames_ms(fake, Path(folder), page_s, seconds, size, scroll=scroll)
         fake.close()
-    return {
-        "channels": channels,
-        "sfreq": sfreq,
-        "page_s": page_s,
-        "width": width,
-        "height": height,
-        "mode": "scroll" if scroll else "sweep",
-        "platform": app.platformName(),
-        "frame_ms": _summary(frames),
-        "set_data_ms": _summary(set_data_frames_ms(channels, sfreq, page_s, size)),
-    }
+    return GuiReport(
+        channels=channels,
+        sfreq=sfreq,
+        page_s=page_s,
+        width=width,
+        height=height,
+        mode="scroll" if scroll else "sweep",
+        platform=app.platformName(),
+        frame_ms=_summary(frames),
+        set_data_ms=_summary(set_data_frames_ms(channels, sfreq, page_s, size)),
+    )
 
 
-def _summary(ms: list[float]) -> dict[str, float]:
+def _summary(ms: list[float]) -> Percentiles:
     p50, p95 = np.percentile(ms, [50, 95])
-    return {"p50": round(float(p50), 3), "p95": round(float(p95), 3)}
+    return Percentiles(p50=round(float(p50), 3), p95=round(float(p95), 3))
 
 
 def gui_report(*, json: bool, **sizes: Any) -> None:
     """Measure and print."""
     from rich.console import Console
 
-    from rtbci.provenance import print_json
-
     result = bench_gui(**sizes)
     if json:
         return print_json(result)
-    frame, usual = result["frame_ms"], result["set_data_ms"]
+    frame, usual = result.frame_ms, result.set_data_ms
     Console(highlight=False).print(
-        f"{result['channels']} channels at {result['sfreq']:g} Hz, {result['page_s']:g} s page, "
-        f"{result['width']}x{result['height']}, {result['platform']}\n"
-        f"frame     p50 {frame['p50']:.2f} ms  p95 {frame['p95']:.2f} ms\n"
-        f"setData   p50 {usual['p50']:.2f} ms  p95 {usual['p95']:.2f} ms"
+        f"{result.channels} channels at {result.sfreq:g} Hz, {result.page_s:g} s page, "
+        f"{result.width}x{result.height}, {result.platform}\n"
+        f"frame     p50 {frame.p50:.2f} ms  p95 {frame.p95:.2f} ms\n"
+        f"setData   p50 {usual.p50:.2f} ms  p95 {usual.p95:.2f} ms"
     )

@@ -15,12 +15,38 @@ from rich.console import Console
 
 from rtbci.lsl.config import on_this_machine
 from rtbci.pipeline.config import PipelineConfig
-from rtbci.provenance import print_json
+from rtbci.results import Result, print_json
 from rtbci.stages.filters import FilterConfig
 from rtbci.stages.montage import MontageConfig
 
 ROUNDS = 2
 SKIP = 20  # chunks at the start of each round, while everything is still cold
+
+
+class Percentiles(Result):
+    """Of all chunks."""
+
+    p50: float
+    """Median."""
+    p99: float
+    """99th percentile."""
+
+
+class LatencyReport(Result):
+    """Milliseconds from the time stamp of a chunk, in turn."""
+
+    transport_ms: Percentiles
+    """To its samples in hand: LSL alone."""
+    end_to_end_ms: Percentiles
+    """To its published probability: LSL, filters, network and outlets."""
+    channels: int
+    """How many."""
+    sfreq: float
+    """Rate of the stream."""
+    chunk: int
+    """Samples a chunk."""
+    network: str
+    """In words."""
 
 
 def latency_report(seconds: float, channels: int, sfreq: float, chunk: int, *, json: bool) -> None:
@@ -32,20 +58,25 @@ def latency_report(seconds: float, channels: int, sfreq: float, chunk: int, *, j
         for _ in range(ROUNDS):
             for way, found in ways.items():
                 found += measure(way, str(pipeline), channels, sfreq, chunk, seconds / ROUNDS)
-    result: dict[str, Any] = {f"{way}_ms": _percentiles(found) for way, found in ways.items()}
-    result |= {"channels": channels, "sfreq": sfreq, "chunk": chunk, "network": "lstm_tagger 64-64, hop 1"}
+    result = LatencyReport(
+        transport_ms=_percentiles(ways["transport"]),
+        end_to_end_ms=_percentiles(ways["end_to_end"]),
+        channels=channels,
+        sfreq=sfreq,
+        chunk=chunk,
+        network="lstm_tagger 64-64, hop 1",
+    )
     if json:
         return print_json(result)
     console = Console(highlight=False)
     console.print(f"{channels} channels, {sfreq:g} Hz, chunks of {chunk}; milliseconds from stamp")
-    for way in ways:
-        ms = result[f"{way}_ms"]
-        console.print(f"{way.replace('_', ' '):12} p50 {ms['p50']:.3f}  p99 {ms['p99']:.3f}  ({len(ways[way])} chunks)")
+    for way, ms in (("transport", result.transport_ms), ("end_to_end", result.end_to_end_ms)):
+        console.print(f"{way.replace('_', ' '):12} p50 {ms.p50:.3f}  p99 {ms.p99:.3f}  ({len(ways[way])} chunks)")
 
 
-def _percentiles(values: list[float]) -> dict[str, float]:
+def _percentiles(values: list[float]) -> Percentiles:
     p50, p99 = np.percentile(values, [50, 99])
-    return {"p50": round(float(p50), 4), "p99": round(float(p99), 4)}
+    return Percentiles(p50=round(float(p50), 4), p99=round(float(p99), 4))
 
 
 def make_pipeline(n_channels: int, sfreq: float) -> Any:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
@@ -22,13 +21,13 @@ from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
 from rtbci.engine.threads import one_thread_each
 from rtbci.lsl.config import on_this_machine
-from rtbci.monitor.messages import EngineState, EventLine
+from rtbci.monitor.messages import EngineState, EventLine, SampleCounts
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.pipeline.stream import StreamMessage, StreamSession
-from rtbci.provenance import print_json
 from rtbci.recordings.open import open_recording
 from rtbci.replay.faults import BadChannel, Faults
 from rtbci.replay.replay import RECONNECT_S, Replay, cut
+from rtbci.results import Result, print_json
 from rtbci.types import Chunk, Detection, Event, Scores, Times
 
 QUIET_S = 5.0
@@ -37,7 +36,31 @@ STEADY = 0.01  # of a probability, on input that repeats each minute
 FLAT_MB, FLAT_FILES = 96.0, 4  # a return of the stream brings a new inlet with its buffers; a leak goes on
 ACCOUNTED_S = 0.1  # of samples for each hour: what jitter may hide of a loss
 
-Row = dict[str, Any]
+
+class SoakReport(Result):
+    """Hours of stream with faults, and which promises were kept."""
+
+    hours: float
+    """Of stream."""
+    seed: int
+    """Of the faults."""
+    took_s: float
+    """Wall clock."""
+    times_real_time: float
+    """How fast it went."""
+    kept: dict[str, bool]
+    """By promise; the exit code is 1 where one was not."""
+    figures: dict[str, str]
+    """By promise, in words."""
+    samples: SampleCounts
+    samples_sent: int
+    """By the replay."""
+    samples_expected: int
+    """In a stream without faults."""
+    rss_mb: float
+    """Resident memory of the engine at most."""
+    reconnects: int
+    """Returns of the stream."""
 
 
 class Told:
@@ -74,10 +97,10 @@ def soak_report(hours: float, seed: int, *, json: bool, pipeline: str = str(PIPE
     if json:
         print_json(result)
     else:
-        for name, kept in result["kept"].items():
-            console.print(f"{'kept  ' if kept else 'BROKEN'} {name}: {result['figures'][name]}")
-        console.print(f"{hours:g} h in {result['took_s']:.0f} s, {result['times_real_time']:.0f} times real time")
-    return int(not all(result["kept"].values()))
+        for name, kept in result.kept.items():
+            console.print(f"{'kept  ' if kept else 'BROKEN'} {name}: {result.figures[name]}")
+        console.print(f"{hours:g} h in {result.took_s:.0f} s, {result.times_real_time:.0f} times real time")
+    return int(not all(result.kept.values()))
 
 
 def seeded_faults(hours: float, seed: int) -> Faults:
@@ -105,7 +128,7 @@ def seeded_faults(hours: float, seed: int) -> Faults:
     )  # fmt: skip
 
 
-def soak(recording: Path, pipeline: str, hours: float, seed: int, console: Console) -> Row:
+def soak(recording: Path, pipeline: str, hours: float, seed: int, console: Console) -> SoakReport:
     """Live and offline through the same faults; the figures, and which promises were kept."""
     name = f"rtbci-soak-{os.getpid()}"
     replay = Replay([recording], name=name, speed=0, seed=seed, faults=seeded_faults(hours, seed))
@@ -145,11 +168,11 @@ def soak(recording: Path, pipeline: str, hours: float, seed: int, console: Conso
         last < 2 * first + 1,
         abs(drift) < STEADY,
     ]
-    return {
-        "hours": hours, "seed": seed, "took_s": round(took, 1), "times_real_time": round(hours * 3600 / took, 1),
-        "kept": dict(zip(figures, kept, strict=True)), "figures": figures, "samples": samples.plain(), "samples_sent": sent,
-        "samples_expected": n_all, "rss_mb": round(max(course.rss_mb), 1), "reconnects": samples.reconnects,
-    }  # fmt: skip
+    return SoakReport(
+        hours=hours, seed=seed, took_s=round(took, 1), times_real_time=round(hours * 3600 / took, 1),
+        kept=dict(zip(figures, kept, strict=True)), figures=figures, samples=samples, samples_sent=sent,
+        samples_expected=n_all, rss_mb=round(max(course.rss_mb), 1), reconnects=samples.reconnects,
+    )  # fmt: skip
 
 
 def _live(replay: Replay, pipeline: str, hours: float, console: Console) -> tuple[int, Course]:

@@ -13,6 +13,7 @@ from rtbci.models import build
 from rtbci.models.network import Network
 from rtbci.models.numpy_step import NumpyStep
 from rtbci.models.step import Step, TorchStep
+from rtbci.results import Result, print_json
 
 Call = Callable[[], object]
 
@@ -24,12 +25,37 @@ SAMPLES = (1, 8, 64)
 STACK = (256, 128, 64)
 
 
-def bench_step(window_s: float = 96.0, sfreq: float = 128.0, n_calls: int = 200, n_windows: int = 3) -> dict[str, Any]:
+class StepRow(Result):
+    """A network on a back end."""
+
+    network: str
+    """In words."""
+    backend: str
+    """`numpy`, `torch-cpu`, `cuda` or `keras`."""
+    samples: int
+    """New samples in a call."""
+    us_p50: float
+    """Median of a call."""
+
+
+class StepReport(Result):
+    """An answer to a few new samples, by each back end, in turn; and the whole window again."""
+
+    rows: tuple[StepRow, ...]
+    window_s: float
+    """Of the network that answers a window."""
+    sfreq: float
+    """Rate of the signal."""
+    threads: int
+    """Of torch."""
+
+
+def bench_step(window_s: float = 96.0, sfreq: float = 128.0, n_calls: int = 200, n_windows: int = 3) -> StepReport:
     """Rows of medians, on one CPU thread; the back ends are called in turn."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        rows: list[dict[str, Any]] = []
+        rows: list[StepRow] = []
         for name, sizes in TAGGERS.items():
             steps = backends(build(**sizes))
             for samples in SAMPLES:
@@ -39,7 +65,7 @@ def bench_step(window_s: float = 96.0, sfreq: float = 128.0, n_calls: int = 200,
         rows += _stacked(n_samples, n_calls, n_windows)
     finally:
         torch.set_num_threads(before)
-    return {"rows": rows, "window_s": window_s, "sfreq": sfreq, "threads": 1}
+    return StepReport(rows=tuple(rows), window_s=window_s, sfreq=sfreq, threads=1)
 
 
 def backends(network: Network) -> dict[str, Step]:
@@ -50,7 +76,7 @@ def backends(network: Network) -> dict[str, Step]:
     return steps
 
 
-def _stacked(n_samples: int, n_calls: int, n_windows: int) -> list[dict[str, Any]]:
+def _stacked(n_samples: int, n_calls: int, n_windows: int) -> list[StepRow]:
     """stacked_lstm (32 channels, 6 classes): 8 new samples on carried state, and its whole window again for them."""
     window = build("stacked_lstm", n_channels=32, units=STACK, window=n_samples)
     tagger = build("lstm_tagger", n_channels=32, n_classes=window.n_classes, units=STACK)
@@ -105,9 +131,9 @@ def medians_us(calls: dict[str, Call], n_calls: int, n_warm: int = 20) -> dict[s
     return {name: 1e6 * float(np.median(times[n_warm:])) for name, times in took.items()}
 
 
-def _rows(network: str, samples: int, medians: dict[str, float]) -> list[dict[str, Any]]:
+def _rows(network: str, samples: int, medians: dict[str, float]) -> list[StepRow]:
     return [
-        {"network": network, "backend": backend, "samples": samples, "us_p50": round(us, 1)}
+        StepRow(network=network, backend=backend, samples=samples, us_p50=round(us, 1))
         for backend, us in medians.items()
     ]
 
@@ -117,12 +143,10 @@ def step_report(*, json: bool, **sizes: Any) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from rtbci.provenance import print_json
-
     result = bench_step(**sizes)
     if json:
         return print_json(result)
     table = Table("network", "back end", "samples", "µs, median")
-    for row in result["rows"]:
-        table.add_row(row["network"], row["backend"], str(row["samples"]), f"{row['us_p50']:,.1f}")
+    for row in result.rows:
+        table.add_row(row.network, row.backend, str(row.samples), f"{row.us_p50:,.1f}")
     Console(highlight=False).print(table)

@@ -15,11 +15,34 @@ import numpy as np
 from rich.console import Console
 
 from rtbci import plugins
-from rtbci.provenance import print_json
+from rtbci.results import Result, print_json
 from rtbci.stages.montage import DOUBLE_BANANA
 
 SFREQ = 256
 EXTRA = ("P7-T7", "T7-FT9", "FT9-FT10", "FT10-T8", "T8-P8")  # the rest of a CHB-MIT montage: 23 in all
+
+
+class TaggingReport(Result):
+    """A made-up recording through a pipeline, offline, on one core."""
+
+    times_real_time: float
+    """Reading, filtering, network and decision."""
+    read_and_filter_times_real_time: float
+    """Reading and filtering alone."""
+    peak_rss_mb: float
+    """Resident memory at most."""
+    hop: int
+    """Samples between two answers."""
+    model: str
+    """Kind of the network."""
+    hours: float
+    """Length of the recording."""
+    channels: int
+    """How many."""
+    sfreq: int
+    """Rate of the recording."""
+    cores: int
+    """That were used."""
 
 
 def tagging_report(hours: float, pipeline: str, *, json: bool) -> None:
@@ -27,14 +50,14 @@ def tagging_report(hours: float, pipeline: str, *, json: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         recording = Path(folder) / "long.edf"
         write_noise(recording, hours)
-        result = _in_own_process(measure, str(recording), pipeline, plugins.named())
-    result |= {"hours": hours, "channels": 23, "sfreq": SFREQ, "cores": 1}
+        measured = _in_own_process(measure, str(recording), pipeline, plugins.named())
+    result = TaggingReport(**measured, hours=hours, channels=23, sfreq=SFREQ, cores=1)
     if json:
         return print_json(result)
     Console(highlight=False).print(
-        f"{hours:g} h of 23 channels at {SFREQ} Hz on one core: {result['times_real_time']:.0f} times real time "
-        f"(reading and filtering alone {result['read_and_filter_times_real_time']:.0f}), "
-        f"at most {result['peak_rss_mb']:.0f} MB resident"
+        f"{hours:g} h of 23 channels at {SFREQ} Hz on one core: {result.times_real_time:.0f} times real time "
+        f"(reading and filtering alone {result.read_and_filter_times_real_time:.0f}), "
+        f"at most {result.peak_rss_mb:.0f} MB resident"
     )
 
 

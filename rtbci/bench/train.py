@@ -12,6 +12,7 @@ import torch
 
 from rtbci.models import build
 from rtbci.models.network import Network, count_parameters
+from rtbci.results import Result, print_json
 from rtbci.training.batches import Batch
 from rtbci.training.config import TrainingConfig
 from rtbci.training.fit import Fit
@@ -60,7 +61,34 @@ class Side:
     run: Callable[[], object]
 
 
-def bench_train(rounds: int = 3, n_batches: int = 4, threads: int = 2) -> dict[str, Any]:
+class TrainSpeedRow(Result):
+    """A network; Keras' keys are there where Keras is installed."""
+
+    network: str
+    """Its kind."""
+    samples: int
+    """In a trial."""
+    channels: int
+    """How many."""
+    rtbci_trials_per_s: float
+    """Ours."""
+    keras_trials_per_s: float | None = None
+    """Of the same network in Keras."""
+    ratio: float | None = None
+    """Ours to Keras'."""
+
+
+class TrainSpeed(Result):
+    """Trials a second in training, in turn."""
+
+    rows: tuple[TrainSpeedRow, ...]
+    batch: int
+    """Trials a batch."""
+    threads: int
+    """Of torch."""
+
+
+def bench_train(rounds: int = 3, n_batches: int = 4, threads: int = 2) -> TrainSpeed:
     """Rows of medians over rounds; a round trains each on n_batches of 32 trials with Adam, one after the other.
 
     Keras runs on one thread and on `threads`, and the faster counts.
@@ -74,8 +102,10 @@ def bench_train(rounds: int = 3, n_batches: int = 4, threads: int = 2) -> dict[s
         if keras is not None:
             sides += [Side("keras", n, keras) for n in sorted({1, threads})]
         rates = _rates(sides, rounds, n_batches * ROWS)
-        rows.append({"network": subject.kind, "samples": subject.n_samples, "channels": subject.n_channels, **rates})
-    return {"rows": rows, "batch": ROWS, "threads": threads}
+        rows.append(
+            TrainSpeedRow(network=subject.kind, samples=subject.n_samples, channels=subject.n_channels, **rates)
+        )
+    return TrainSpeed(rows=tuple(rows), batch=ROWS, threads=threads)
 
 
 def _fit(subject: Subject, threads: int) -> Fit:
@@ -124,16 +154,14 @@ def train_report(*, json: bool, **sizes: Any) -> None:
     """Measure and print."""
     from rich.console import Console
 
-    from rtbci.provenance import print_json
-
     result = bench_train(**sizes)
     if json:
         return print_json(result)
     console = Console(highlight=False)
-    for row in result["rows"]:
-        line = f"{row['network']} ({row['samples']} × {row['channels']}): {row['rtbci_trials_per_s']:,.0f} trials/s"
-        if "ratio" in row:
-            line += f", Keras {row['keras_trials_per_s']:,.0f}, ratio {row['ratio']:.1f}"
+    for row in result.rows:
+        line = f"{row.network} ({row.samples} × {row.channels}): {row.rtbci_trials_per_s:,.0f} trials/s"
+        if row.ratio is not None:
+            line += f", Keras {row.keras_trials_per_s:,.0f}, ratio {row.ratio:.1f}"
         console.print(line)
-    if "ratio" not in result["rows"][0]:
+    if result.rows[0].ratio is None:
         console.print("Keras is not installed: pip install 'rtbci[bench]' to compare")

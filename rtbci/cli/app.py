@@ -81,10 +81,10 @@ def demo(
 
     from rtbci.cli import demo as play
     from rtbci.lsl.config import on_this_machine
-    from rtbci.provenance import print_json
+    from rtbci.results import print_json
 
     with on_this_machine():
-        tell = print_json if json else lambda result: play.print_summary(result, Console())
+        tell = print_json if json else lambda result, _: play.print_summary(result, Console())
         play.demo(seconds, speed, device, show=_show(headless, json), tell=tell)
 
 
@@ -109,27 +109,12 @@ def streams(
     json: Json = False,
 ) -> None:
     """List the LSL streams on the network."""
-    from dataclasses import asdict
-
-    from rich.table import Table
-
     from rtbci.lsl.config import quiet_lsl
-    from rtbci.provenance import print_json
 
     quiet_lsl()
-    from rtbci.cli.terminal import Terminal
-    from rtbci.lsl.discovery import list_streams
+    from rtbci.cli.streams import show_streams
 
-    found = list_streams(wait)
-    if json:
-        return print_json({"streams": [asdict(s) for s in found]})
-    if not found:
-        return typer.echo("no LSL stream answers; `rtbci doctor` checks why", err=True)
-    table = Table("name", "type", "channels", "rate", "format", "host", "source id")
-    for s in found:
-        rate = f"{s.sfreq:g} Hz" if s.sfreq else "irregular"
-        table.add_row(s.name, s.type, str(s.n_channels), rate, s.format, s.hostname, s.source_id)
-    Terminal().print(table)
+    show_streams(wait, json=json)
 
 
 @app.command()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from rich.console import Console
 from rich.table import Table
@@ -16,19 +15,53 @@ from rtbci.cli.watch import Watch
 from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
 from rtbci.evaluation.scoring import Scored, detection_delays, is_seizure, overlaps
-from rtbci.monitor.messages import EngineState, EventLine, LogLine, OnsetLine
+from rtbci.monitor.messages import EngineState, EventLine, LatencyMs, LogLine, OnsetLine
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
 from rtbci.replay.replay import Replay, run_replay
+from rtbci.results import Result, Text
 from rtbci.types import Event
 
 QUIET_S = 2.0  # without a new sample after the replay has ended, nothing more is on the way
 
 
+class DemoSummary(Result):
+    """What was annotated in the part that was played, what was found, and whether every sample came."""
+
+    seizures_annotated: int
+    """By an expert."""
+    seizures_detected: int
+    """Annotated seizures that an event overlaps."""
+    detection_delay_s: tuple[float, ...]
+    """From the annotated onset to the decision, of each seizure that was detected."""
+    false_alarms: int
+    """Events that overlap no annotated seizure."""
+    samples_expected: int
+    """In the part of the recording that was played."""
+    samples_received: int
+    """By the engine."""
+    samples_filled: int
+    """Interpolated, and marked invalid."""
+    samples_lost: int
+    """Known to be missing."""
+    latency_ms: LatencyMs
+    real_data: bool
+    """A recording of a patient, nothing made up."""
+    recording: Text
+    """File name."""
+    pipeline: Text
+    """File name."""
+
+
 def demo(
-    seconds: float | None, speed: float, device: str, *, show: str, tell: Callable[[dict[str, Any]], None]
+    seconds: float | None,
+    speed: float,
+    device: str,
+    *,
+    show: str,
+    tell: Callable[[DemoSummary, Iterable[str]], None],
 ) -> None:
-    """Run the demonstration. tell: what to do with its summary (the keys of `demo --json`)."""
+    """Run the demonstration. tell: what to do with its summary and the warnings that came up."""
     recording = open_recording(RECORDING)
     name = f"rtbci-demo-{os.getpid()}"
     spec = EngineSpec(str(PIPELINE), {"name": name}, device=device, wait_s=60.0)
@@ -37,7 +70,7 @@ def demo(
         replay = _start_replay(name, seconds, speed)
         try:
             watch.follow(_until_all_is_heard(replay))
-            tell(summary(recording, seconds, watch.state, list(watch.log)))
+            tell(summary(recording, seconds, watch.state, list(watch.log)), (*recording.warnings, *watch.warnings))
             watch.linger()
         finally:
             watch.close()
@@ -73,44 +106,47 @@ def _until_all_is_heard(replay: multiprocessing.process.BaseProcess) -> Callable
     return done
 
 
-def summary(recording: Recording, seconds: float | None, state: EngineState, log: list[LogLine]) -> dict[str, Any]:
-    """What was annotated in the part that was played, what was found, and whether every sample came."""
+def summary(recording: Recording, seconds: float | None, state: EngineState, log: list[LogLine]) -> DemoSummary:
+    """seconds: how much of the recording was played."""
     played_s = min(recording.duration_s, seconds or recording.duration_s)
     truth = tuple(e for e in recording.annotations if is_seizure(e.label) and e.onset < played_s)
     found = tuple(Event(e.onset, e.duration, e.label) for e in log if isinstance(e, EventLine))
     confirmed = tuple(line.time for line in log if isinstance(line, OnsetLine))[: len(found)]
-    return {
-        "seizures_annotated": len(truth),
-        "seizures_detected": sum(any(overlaps(e, seizure) for e in found) for seizure in truth),
-        "detection_delay_s": [round(d, 3) for d in detection_delays(Scored(truth, found, confirmed, played_s))],
-        "false_alarms": sum(not any(overlaps(e, seizure) for seizure in truth) for e in found),
-        "samples_expected": round(played_s * recording.info.sfreq),
-        "samples_received": state.samples.received,
-        "samples_filled": state.samples.filled,
-        "samples_lost": state.samples.lost,
-        "latency_ms": {"p50": None, "p99": None, "max": None} | state.latency_ms.plain(),
-        "real_data": True,
-        "recording": RECORDING.name,
-        "pipeline": PIPELINE.name,
-    }
+    return DemoSummary(
+        seizures_annotated=len(truth),
+        seizures_detected=sum(any(overlaps(e, seizure) for e in found) for seizure in truth),
+        detection_delay_s=tuple(round(d, 3) for d in detection_delays(Scored(truth, found, confirmed, played_s))),
+        false_alarms=sum(not any(overlaps(e, seizure) for seizure in truth) for e in found),
+        samples_expected=round(played_s * recording.info.sfreq),
+        samples_received=state.samples.received,
+        samples_filled=state.samples.filled,
+        samples_lost=state.samples.lost,
+        latency_ms=state.latency_ms,
+        real_data=True,
+        recording=RECORDING.name,
+        pipeline=PIPELINE.name,
+    )
 
 
-def print_summary(result: dict[str, Any], console: Console) -> None:
+def print_summary(result: DemoSummary, console: Console) -> None:
     """The summary for a person."""
-    delays = ", ".join(f"{d:.1f} s" for d in result["detection_delay_s"]) or "–"
-    latency = {k: "–" if v is None else f"{v:.2f} ms" for k, v in result["latency_ms"].items()}
+    delays = ", ".join(f"{d:.1f} s" for d in result.detection_delay_s) or "–"
+    p50, p99, most = (
+        "–" if ms is None else f"{ms:.2f} ms"
+        for ms in (result.latency_ms.p50, result.latency_ms.p99, result.latency_ms.max)
+    )
     table = Table.grid(padding=(0, 3))
     for name, value in (
-        ("seizures", f"{result['seizures_detected']} of {result['seizures_annotated']} annotated were detected"),
+        ("seizures", f"{result.seizures_detected} of {result.seizures_annotated} annotated were detected"),
         ("detection delay", delays),
-        ("false alarms", str(result["false_alarms"])),
+        ("false alarms", str(result.false_alarms)),
         (
             "samples",
-            f"{result['samples_received']} received of {result['samples_expected']}, {result['samples_filled']} filled",
+            f"{result.samples_received} received of {result.samples_expected}, {result.samples_filled} filled",
         ),
-        ("latency", f"p50 {latency['p50']}, p99 {latency['p99']}, max {latency['max']}"),
-        ("recording", f"{result['recording']} (real EEG: CHB-MIT, ODC-By 1.0)"),
-        ("pipeline", f"{result['pipeline']} (a demonstration, no medical device)"),
+        ("latency", f"p50 {p50}, p99 {p99}, max {most}"),
+        ("recording", f"{result.recording} (real EEG: CHB-MIT, ODC-By 1.0)"),
+        ("pipeline", f"{result.pipeline} (a demonstration, no medical device)"),
     ):
         table.add_row(f"[bold]{name}[/bold]", value)
     console.print(table)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
-from rich.text import Text
+from rich.text import Text as RichText
 
 from rtbci.cli.terminal import Terminal
 from rtbci.doctor import machine, network
-from rtbci.doctor.machine import Finding
-from rtbci.provenance import print_json
+from rtbci.doctor.machine import Finding, Level
+from rtbci.results import Result, Text, print_json
 from rtbci.text import one_line
 
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
@@ -18,6 +18,27 @@ CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
     network.check_liblsl, network.check_ports, network.check_multicast, network.check_discovery, network.check_streams,
     machine.check_torch, machine.check_qt, machine.check_recorder, machine.check_disk,
 )  # fmt: skip
+
+
+class FindingRow(Result):
+    """One thing that was looked at."""
+
+    name: Text
+    """What was looked at."""
+    level: Level
+    """How bad."""
+    text: Text
+    """How it is."""
+    todo: Text
+    """What to do; empty where all is well."""
+
+
+class DoctorReport(Result):
+    """What this machine has that rtbci needs."""
+
+    findings: tuple[FindingRow, ...]
+    problems: int
+    """Findings that are problems; the exit code is 1 where there are any."""
 
 
 def doctor_report(json: bool) -> int:
@@ -31,12 +52,14 @@ def doctor_report(json: bool) -> int:
                 _print(finding, console)
     sick = sum(f.level == "problem" for f in findings)
     if json:
-        print_json({"findings": [asdict(f) for f in findings], "problems": sick})
+        rows = tuple(FindingRow(**asdict(f)) for f in findings)
+        warned = (f"{f.name}: {f.text}" for f in findings if f.level != "ok")
+        print_json(DoctorReport(findings=rows, problems=sick), warned)
     return int(sick > 0)
 
 
 def _print(finding: Finding, console: Terminal) -> None:
-    level = Text(f"{finding.level:8}", _STYLES[finding.level])
-    console.print(level + Text(f" {finding.name:12} {one_line(finding.text)}"))
+    level = RichText(f"{finding.level:8}", _STYLES[finding.level])
+    console.print(level + RichText(f" {finding.name:12} {one_line(finding.text)}"))
     if finding.todo:
         console.print(f"{'':21} → {finding.todo}")

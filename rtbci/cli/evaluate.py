@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from rtbci.cli.tag import _progress
+from rtbci.cli.tag import _progress, recording_warnings
 from rtbci.cli.terminal import Terminal
 from rtbci.errors import RecordingError
-from rtbci.evaluation.scoring import Scored, is_seizure, score
+from rtbci.evaluation.scoring import Scored, Scores, is_seizure, score
 from rtbci.evaluation.tagging import tag
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.provenance import print_json
 from rtbci.recordings.open import open_recording
+from rtbci.results import Text, print_json
+
+
+class Evaluation(Scores):
+    """A pipeline against annotated recordings."""
+
+    recordings: int
+    """How many."""
+    hours: float
+    """Of all recordings."""
+    pipeline: Text
+    """Its name."""
 
 
 def evaluate_files(pipeline_path: str, paths: list[Path], labels: list[str], *, device: str, json: bool) -> None:
@@ -30,25 +40,33 @@ def evaluate_files(pipeline_path: str, paths: list[Path], labels: list[str], *, 
             truth = tuple(e for e in recording.annotations if (e.label in labels if labels else is_seizure(e.label)))
             found = tuple(e for e in result.events if labels or is_seizure(e.label))
             scored.append(Scored(truth, found, result.confirmed[: len(found)], recording.duration_s))
-    figures = score(scored) | {"recordings": len(opened), "hours": sum(s.duration_s for s in scored) / 3600}
+    scores = score(scored)
+    evaluation = Evaluation(
+        event=scores.event,
+        sample=scores.sample,
+        detection_delay_s=scores.detection_delay_s,
+        scorer=scores.scorer,
+        recordings=len(opened),
+        hours=sum(s.duration_s for s in scored) / 3600,
+        pipeline=pipeline.name,
+    )
     if json:
-        return print_json(figures | {"pipeline": pipeline.name})
-    _print_figures(figures)
+        return print_json(evaluation, recording_warnings(opened))
+    _print_figures(evaluation)
 
 
-def _print_figures(figures: dict[str, Any]) -> None:
+def _print_figures(figures: Evaluation) -> None:
     console = Terminal()
-    for name in ("event", "sample"):
-        f = figures[name]
+    for name, f in (("event", figures.event), ("sample", figures.sample)):
         console.print(
-            f"by {name:6}  sensitivity {_said(f['sensitivity'])}  precision {_said(f['precision'])}  "
-            f"F1 {_said(f['f1'])}  false alarms a day {_said(f['false_alarms_per_24h'], '.1f')}"
+            f"by {name:6}  sensitivity {_said(f.sensitivity)}  precision {_said(f.precision)}  "
+            f"F1 {_said(f.f1)}  false alarms a day {_said(f.false_alarms_per_24h, '.1f')}"
         )
-    delay = figures["detection_delay_s"]
-    console.print(f"detection delay  p50 {_said(delay['p50'], '.1f')} s  p90 {_said(delay['p90'], '.1f')} s")
-    scorer = figures["scorer"]
+    delay = figures.detection_delay_s
+    console.print(f"detection delay  p50 {_said(delay.p50, '.1f')} s  p90 {_said(delay.p90, '.1f')} s")
+    scorer = figures.scorer
     console.print(
-        f"{figures['recordings']} recordings, {figures['hours']:.2f} h; scored by {scorer['name']} {scorer['version']} (SzCORE)"
+        f"{figures.recordings} recordings, {figures.hours:.2f} h; scored by {scorer.name} {scorer.version} (SzCORE)"
     )
 
 

@@ -4,27 +4,92 @@ from __future__ import annotations
 
 import json as jsonlib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from rich.table import Table
-from rich.text import Text
+from rich.text import Text as RichText
 
 from rtbci.cli.terminal import Terminal
 from rtbci.pipeline.pipeline import Pipeline, check_rate
-from rtbci.provenance import print_json
+from rtbci.results import FREE, Json, Result, Text, Texts, print_json
 from rtbci.stages.montage import canonical
 from rtbci.types import StreamInfo
+
+
+class PipelineFacts(Result):
+    """A pipeline file."""
+
+    pipeline: Text
+    """Its name."""
+    file: Text
+    """Its path."""
+    size_bytes: int
+    """Of the file."""
+    classes: Texts
+    """What it tells apart."""
+    channels: Texts
+    """That a stream must have."""
+    sfreq: float
+    """Rate that the network is fed at."""
+    hop: int
+    """Samples between two answers."""
+    hop_s: float
+    """The same in seconds."""
+    causal: bool
+    """The network sees nothing of the future."""
+    model: Json
+    """Configuration of the network, and the number of its `parameters`."""
+    filters: Json
+    """As configured."""
+    group_delay_ms: dict[str, float]
+    """By stage and in `total`, for a stream at `--sfreq`."""
+    scaling: Json
+    """As configured."""
+    decision: Json
+    """As configured."""
+    gaps: Json
+    """As configured."""
+    notes: Annotated[Json, FREE]
+    """How and on what it was trained; of any shape."""
+
+
+class RecordingFacts(Result):
+    """A recording."""
+
+    recording: Text
+    """Its path."""
+    format: str
+    """Of the file."""
+    start: str | None
+    """Date and time, ISO 8601; null where the file names none."""
+    duration_s: float
+    """Length."""
+    n_samples: int
+    """Of each channel."""
+    sfreq: float
+    """Rate."""
+    channels: Texts
+    """As named in the file."""
+    understood_as: Texts
+    """The same by their usual names."""
+    units: Texts
+    """Of the channels, each once; empty text: the file names none."""
+    annotations: dict[Text, int]
+    """How many, by label."""
+    warnings: Texts
+    """What is odd about the file; a line each."""
 
 
 def inspect_file(path: Path, sfreq: float | None, *, json: bool) -> None:
     """Print what the file is. Raises RecordingError or PipelineFileError for one that cannot be read."""
     facts = pipeline_facts(path, sfreq) if path.suffix == ".rtbci" else recording_facts(path)
     if json:
-        return print_json(facts)
-    notes = facts.pop("notes", {})
+        return print_json(facts, facts.warnings if isinstance(facts, RecordingFacts) else ())
+    shown = facts.plain()
+    notes = shown.pop("notes", {})
     table = Table.grid(padding=(0, 3))
-    for name, value in (facts | _readable(notes)).items():
-        table.add_row(Text(name.replace("_", " "), "bold"), _text(value))
+    for name, value in (shown | _readable(notes)).items():
+        table.add_row(RichText(name.replace("_", " "), "bold"), _text(value))
     Terminal().print(table)
 
 
@@ -71,32 +136,31 @@ def _inline(value: Any) -> str:
     return value if isinstance(value, str) else jsonlib.dumps(value)
 
 
-def pipeline_facts(path: Path, sfreq: float | None) -> dict[str, Any]:
+def pipeline_facts(path: Path, sfreq: float | None) -> PipelineFacts:
     """Config, delays and how it was trained; `sfreq`: of the stream whose delay is wanted (the pipeline's own if None)."""
-
     pipeline = Pipeline.load(path)
     config = pipeline.config
     if sfreq is not None:
         check_rate(config, StreamInfo("--sfreq", sfreq, pipeline.channels))
     delay = pipeline.filter_delay_s(sfreq if sfreq is not None else pipeline.sfreq)
-    return {
-        "pipeline": pipeline.name,
-        "file": str(path),
-        "size_bytes": path.stat().st_size,
-        "classes": list(pipeline.classes),
-        "channels": list(pipeline.channels),
-        "sfreq": pipeline.sfreq,
-        "hop": pipeline.hop,
-        "hop_s": pipeline.hop_s,
-        "causal": pipeline.causal,
-        "model": config.model.model_dump(mode="json") | {"parameters": _n_parameters(pipeline)},
-        "filters": config.filters.model_dump(mode="json"),
-        "group_delay_ms": {name: round(1e3 * value, 2) for name, value in delay.items()},
-        "scaling": config.scaling.model_dump(mode="json"),
-        "decision": config.decision.model_dump(mode="json"),
-        "gaps": config.gaps.model_dump(mode="json"),
-        "notes": pipeline.notes,
-    }
+    return PipelineFacts(
+        pipeline=pipeline.name,
+        file=str(path),
+        size_bytes=path.stat().st_size,
+        classes=pipeline.classes,
+        channels=pipeline.channels,
+        sfreq=pipeline.sfreq,
+        hop=pipeline.hop,
+        hop_s=pipeline.hop_s,
+        causal=pipeline.causal,
+        model=config.model.model_dump(mode="json") | {"parameters": _n_parameters(pipeline)},
+        filters=config.filters.model_dump(mode="json"),
+        group_delay_ms={name: round(1e3 * value, 2) for name, value in delay.items()},
+        scaling=config.scaling.model_dump(mode="json"),
+        decision=config.decision.model_dump(mode="json"),
+        gaps=config.gaps.model_dump(mode="json"),
+        notes=pipeline.notes,
+    )
 
 
 def _n_parameters(pipeline: Pipeline) -> int:
@@ -104,7 +168,7 @@ def _n_parameters(pipeline: Pipeline) -> int:
     return sum(p.numel() for name, p in pipeline.network.named_parameters() if "bias_hh" not in name)
 
 
-def recording_facts(path: Path) -> dict[str, Any]:
+def recording_facts(path: Path) -> RecordingFacts:
     """Format, rate, length, channels as named and as understood, annotations, and what was odd about it."""
     from rtbci.recordings.open import open_recording
 
@@ -112,16 +176,16 @@ def recording_facts(path: Path) -> dict[str, Any]:
     labels: dict[str, int] = {}
     for event in recording.annotations:
         labels[event.label] = labels.get(event.label, 0) + 1
-    return {
-        "recording": str(path),
-        "format": recording.format,
-        "start": recording.start.isoformat() if recording.start else None,
-        "duration_s": recording.duration_s,
-        "n_samples": recording.n_samples,
-        "sfreq": recording.info.sfreq,
-        "channels": list(recording.info.channels),
-        "understood_as": [canonical(c) for c in recording.info.channels],
-        "units": sorted(set(recording.info.units)),
-        "annotations": labels,
-        "warnings": list(recording.warnings),
-    }
+    return RecordingFacts(
+        recording=str(path),
+        format=recording.format,
+        start=recording.start.isoformat() if recording.start else None,
+        duration_s=recording.duration_s,
+        n_samples=recording.n_samples,
+        sfreq=recording.info.sfreq,
+        channels=recording.info.channels,
+        understood_as=tuple(canonical(c) for c in recording.info.channels),
+        units=tuple(sorted(set(recording.info.units))),
+        annotations=labels,
+        warnings=recording.warnings,
+    )

@@ -8,11 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rtbci.cli.watch import MOST_WARNINGS
 from rtbci.engine.recording import _TAIL_S
 from rtbci.lsl.discovery import Search, _identity, check_sizes, find_stream, predicate
-from rtbci.lsl.recorder import Recorder, RecorderState, size_text
-from rtbci.provenance import about
-from rtbci.text import json_text, one_line
+from rtbci.lsl.recorder import Recorder, size_text
+from rtbci.results import Result, Text, about, print_line
+from rtbci.text import one_line
 
 _SILENT_S = 2.0  # without an answer to liblsl's questions, of which there are two a second
 
@@ -31,18 +32,41 @@ def record_streams(
         check_sizes(stream)
         recorder.start(stream.name(), [predicate(_identity(stream))])
         presence, progress = _Presence(stream), _Progress(stream.name(), json)
+        alarms: list[str] = []
         try:
             while not asked() and (seconds is None or recorder.recorded_s < seconds + _TAIL_S):
                 for alarm in recorder.tend() + presence.look():
                     sys.stderr.write(f"\nALARM: {one_line(alarm)}\n")
-                progress.show(recorder.state(), presence.answers)
+                    alarms = [*alarms[1 - MOST_WARNINGS :], alarm]
+                progress.show(_state(recorder, presence), alarms)
                 time.sleep(0.1)
         finally:
             closed = recorder.stop()
-        progress.show(recorder.state(), presence.answers, last=True)
+        progress.show(_state(recorder, presence), alarms, last=True)
     if not closed:
         sys.stderr.write("\nLabRecorder is still closing its file, and will do so by itself\n")
     sys.stderr.writelines(f"\n{path}: {size_text(path.stat().st_size)}\n" for path in recorder.files)
+
+
+class RecordState(Result):
+    """What the recorder does."""
+
+    on: bool
+    """Samples are being taken."""
+    file: Text | None
+    """The newest file."""
+    files: int
+    """Files so far."""
+    size_bytes: int
+    """Of the newest file."""
+    free_bytes: int
+    """On the disk."""
+    seconds: float
+    """How long the newest file has been taking samples."""
+    hours_left: float | None
+    """Until the disk is full at this rate; null while that is not known."""
+    stream_answers: bool
+    """The recorded stream is on the network."""
 
 
 class _Presence:
@@ -70,6 +94,10 @@ class _Presence:
         return [f"{self._name} does not answer any more; when it is back, the recording goes on"]
 
 
+def _state(recorder: Recorder, presence: _Presence) -> RecordState:
+    return RecordState(**asdict(recorder.state()), stream_answers=presence.answers)
+
+
 class _Progress:
     """The recorder's state: one JSON line a second, or one line of a terminal that is written over."""
 
@@ -78,19 +106,19 @@ class _Progress:
         self._about = about() if json else None
         self._due = 0.0
 
-    def show(self, state: RecorderState, stream_answers: bool, *, last: bool = False) -> None:
+    def show(self, state: RecordState, alarms: list[str], *, last: bool = False) -> None:
         now = time.monotonic()
         if now < self._due and not last:
             return
         self._due = now + 1.0
         if self._about is not None:
-            print(json_text(asdict(state) | {"stream_answers": stream_answers} | self._about), flush=True)
+            print_line(state, self._about, alarms)
         elif sys.stderr.isatty():
             sys.stderr.write("\r" + recording_text(self._name, state).ljust(78))
             sys.stderr.flush()
 
 
-def recording_text(name: str, state: RecorderState) -> str:
+def recording_text(name: str, state: RecordState) -> str:
     """One line for a person: `Amp  00:01:05  1.5 MB  20.1 GB free, 310.0 h left`."""
     minutes, seconds = divmod(int(state.seconds), 60)
     clock = f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}" if state.on else "starting"

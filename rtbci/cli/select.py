@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -13,13 +12,23 @@ from rich.table import Table
 from rtbci.cli.terminal import Terminal
 from rtbci.errors import ConfigError
 from rtbci.pipeline.file import check_target
-from rtbci.provenance import about, print_json
+from rtbci.results import print_json
 from rtbci.text import file_name
 from rtbci.training.config import TrainConfig, read_train_config
 from rtbci.training.data import OnProgress
-from rtbci.training.electrode_selection.comparison import Bench, Score, scores_of_all, scores_with
+from rtbci.training.electrode_selection.comparison import Bench, scores_of_all, scores_with
 from rtbci.training.electrode_selection.pipeline import pipeline_of
-from rtbci.training.electrode_selection.report import NOTE, check_report, described, row_of, write_report
+from rtbci.training.electrode_selection.report import (
+    NOTE,
+    FoldNames,
+    MethodRow,
+    Search,
+    SelectionReport,
+    check_report,
+    described,
+    row_of,
+    write_report,
+)
 from rtbci.training.threads import torch_threads
 
 
@@ -35,31 +44,33 @@ def select_from_file(config: Path, ks: list[int], out: Path, settings: list[str]
     with _bar(console, quiet=json) as told:
         report = compare(parsed, ks, out, told)
     if json:
-        return print_json({**report, **about()})
-    console.print(_table(report["rows"]))
-    for path in report["files"]:
+        return print_json(report)
+    console.print(_table(report.rows))
+    for path in report.files:
         console.print(path, soft_wrap=True)
 
 
-def compare(config: TrainConfig, ks: list[int], out: Path, told: OnProgress) -> dict[str, Any]:
+def compare(config: TrainConfig, ks: list[int], out: Path, told: OnProgress) -> SelectionReport:
     """All electrodes, and for each K every method and a pipeline file; the report as it was written."""
     name = config.pipeline.name
     with torch_threads(config.training.threads):
         bench = Bench.load(config, told)
-        report = _empty(bench)
-        _add(report, [scores_of_all(bench, told)])
+        rows = [row_of(scores_of_all(bench, told))]
+        searches: dict[str, Search] = {}
+        searches_of_folds: dict[str, tuple[Search, ...]] = {}
+        files: list[str] = []
         for k in ks:
             scores, found = scores_with(bench, k, told)
             chosen = bench.select(bench.final_fold(), k, lambda done, n, k=k: told(f"pipeline, K = {k}", done, n, None))  # type: ignore[misc]
-            _add(report, scores)
-            report["searches"][str(k)] = described(chosen, bench.channels)
-            report["searches_of_folds"][str(k)] = [described(one, bench.channels) for one in found]
+            rows += [row_of(score) for score in scores]
+            searches[str(k)] = described(chosen, bench.channels)
+            searches_of_folds[str(k)] = tuple(described(one, bench.channels) for one in found)
             path = _pipeline_path(out, name, k)
             pipeline_of(bench, chosen, scores).save(path)
-            report["files"].append(str(path))
+            files.append(str(path))
+            report = _report(bench, rows, searches, searches_of_folds, files)
             written = [str(p) for p in write_report(out, name, report)]
-        report["files"] += written
-    return report
+    return report.model_copy(update={"files": (*files, *written)})
 
 
 def _check(config: TrainConfig, ks: list[int], out: Path) -> None:
@@ -80,33 +91,38 @@ def _pipeline_path(out: Path, name: str, k: int) -> Path:
     return out / f"{file_name(name, 'pipeline')}_k{k}.rtbci"
 
 
-def _empty(bench: Bench) -> dict[str, Any]:
+def _report(
+    bench: Bench,
+    rows: list[MethodRow],
+    searches: dict[str, Search],
+    searches_of_folds: dict[str, tuple[Search, ...]],
+    files: list[str],
+) -> SelectionReport:
     names = [e.source.name for e in bench.examples]
     counts = [int((bench.pieces.groups == g).sum()) for g in range(len(names))]
-    folds = [{"test": [names[g] for g in f.test], "held_out": [names[g] for g in f.held_out]} for f in bench.folds()]
-    return {
-        "pipeline": bench.config.pipeline.name,
-        "pieces": dict(zip(names, counts, strict=True)),
-        "folds": folds,
-        "converged_entropy": bench.config.selection.converged_entropy,
-        "rows": [],
-        "searches": {},
-        "searches_of_folds": {},
-        "files": [],
-        "note": NOTE,
-    }
+    folds = tuple(
+        FoldNames(test=tuple(names[g] for g in f.test), held_out=tuple(names[g] for g in f.held_out))
+        for f in bench.folds()
+    )
+    return SelectionReport(
+        pipeline=bench.config.pipeline.name,
+        pieces=dict(zip(names, counts, strict=True)),
+        folds=folds,
+        converged_entropy=bench.config.selection.converged_entropy,
+        rows=tuple(rows),
+        searches=searches,
+        searches_of_folds=searches_of_folds,
+        files=tuple(files),
+        note=NOTE,
+    )
 
 
-def _add(report: dict[str, Any], scores: list[Score]) -> None:
-    report["rows"] += [row_of(score) for score in scores]
-
-
-def _table(rows: list[dict[str, Any]]) -> Table:
+def _table(rows: Iterable[MethodRow]) -> Table:
     table = Table("method", "K", "accuracy", "95 % interval", "range of sets")
     for row in rows:
-        spread = f"{row['lowest']:.2f} … {row['highest']:.2f}" if row["n_sets"] > 1 else ""
-        figures = f"{row['accuracy']:.3f}", f"{row['low']:.2f} … {row['high']:.2f}"
-        table.add_row(row["method"], str(row["k"]), *figures, spread)
+        spread = f"{row.lowest:.2f} … {row.highest:.2f}" if row.n_sets > 1 else ""
+        figures = f"{row.accuracy:.3f}", f"{row.low:.2f} … {row.high:.2f}"
+        table.add_row(row.method, str(row.k), *figures, spread)
     return table
 
 

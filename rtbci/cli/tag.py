@@ -16,9 +16,48 @@ from rtbci.evaluation.epochs import check_predictions, is_epochs, predictions_pa
 from rtbci.evaluation.outputs import Outputs
 from rtbci.evaluation.tagging import Tagged, tag, write_tagged
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.provenance import print_json
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
+from rtbci.results import Result, Text, print_json
+
+
+class TaggedEvent(Result):
+    """An event in seconds of the recording."""
+
+    onset_s: float
+    """Begin."""
+    duration_s: float
+    """Length."""
+    label: Text
+    """Class."""
+    confidence: float
+    """Largest smoothed probability, 0 to 1."""
+
+
+class TaggedRow(Result):
+    """A recording."""
+
+    recording: Text
+    """Its path."""
+    duration_s: float
+    """Of the recording."""
+    events: tuple[TaggedEvent, ...]
+    events_tsv: Text
+    """Path of the event table."""
+    scores_npz: Text
+    """Path of the scores."""
+    times_real_time: float
+    """How fast it went."""
+
+
+class TagReport(Result):
+    """What was written."""
+
+    pipeline: Text
+    """Its name."""
+    recordings: tuple[TaggedRow, ...]
+    predictions: dict[Text, Text]
+    """Of epochs files: path of the table by path of the file."""
 
 
 def tag_files(pipeline_path: str, paths: list[Path], out: Path, *, device: str, json: bool) -> None:
@@ -36,7 +75,7 @@ def tag_files(pipeline_path: str, paths: list[Path], out: Path, *, device: str, 
     for recording in opened:
         Outputs(out, recording.path.stem).check()
     out.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, Any]] = []
+    rows: list[TaggedRow] = []
     with _progress(opened, json) as advance:
         for recording in opened:
             began = time.perf_counter()
@@ -46,28 +85,37 @@ def tag_files(pipeline_path: str, paths: list[Path], out: Path, *, device: str, 
             rows.append(_row(recording, result, events, scores, took))
     tables = {str(path): str(tag_epochs(pipeline, path, out, device)) for path in epochs}
     if json:
-        return print_json({"pipeline": pipeline.name, "recordings": rows, "predictions": tables})
+        report = TagReport(pipeline=pipeline.name, recordings=tuple(rows), predictions=tables)
+        return print_json(report, recording_warnings(opened))
     console = Terminal()
     for path, table in tables.items():
         console.print(f"{path} -> {table}", soft_wrap=True)
     for row in rows:
         console.print(
-            f"{row['recording']}: {len(row['events'])} events in {row['duration_s']:.0f} s "
-            f"({row['times_real_time']:.0f} times real time) -> {row['events_tsv']}",
+            f"{row.recording}: {len(row.events)} events in {row.duration_s:.0f} s "
+            f"({row.times_real_time:.0f} times real time) -> {row.events_tsv}",
             soft_wrap=True,
         )  # fmt: skip
 
 
-def _row(recording: Recording, result: Tagged, events: Path, scores: Path, took_s: float) -> dict[str, Any]:
-    return {
-        "recording": str(recording.path),
-        "duration_s": recording.duration_s,
-        "events": [{"onset_s": e.onset, "duration_s": e.duration, "label": e.label, "confidence": e.confidence}
-                   for e in result.events],
-        "events_tsv": str(events),
-        "scores_npz": str(scores),
-        "times_real_time": recording.duration_s / took_s,
-    }  # fmt: skip
+def recording_warnings(recordings: list[Recording]) -> list[str]:
+    """What was odd about them, each with its file's name."""
+    return [f"{recording.path.name}: {text}" for recording in recordings for text in recording.warnings]
+
+
+def _row(recording: Recording, result: Tagged, events: Path, scores: Path, took_s: float) -> TaggedRow:
+    events_found = tuple(
+        TaggedEvent(onset_s=e.onset, duration_s=e.duration, label=e.label, confidence=e.confidence)
+        for e in result.events
+    )
+    return TaggedRow(
+        recording=str(recording.path),
+        duration_s=recording.duration_s,
+        events=events_found,
+        events_tsv=str(events),
+        scores_npz=str(scores),
+        times_real_time=recording.duration_s / took_s,
+    )
 
 
 @contextmanager

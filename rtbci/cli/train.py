@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from pydantic import ConfigDict
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from rtbci.cli.terminal import Terminal
 from rtbci.evaluation import trial_scores
 from rtbci.files import free
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.provenance import print_json
+from rtbci.results import Json, Result, Text, print_json
 from rtbci.training import distributed
 from rtbci.training.checkpoint import checkpoint_path
 from rtbci.training.config import read_train_config
 from rtbci.training.learning_curve import Row
 from rtbci.training.train import train
+
+
+class TrainReport(Result):
+    """The notes of the pipeline file that was written."""
+
+    model_config = ConfigDict(extra="allow")
+
+    pipeline: Text
+    """Path of the file."""
+    trained_on: list[Json]
+    """Recordings: `recording`, `source`, `licence`, `held_out`."""
+    synthetic: Json | None = None
+    """What was made up, as configured; null where nothing was."""
+    training: Json
+    """As configured, and `finished`, `epochs_run`, `best_epoch`, `best`."""
+    scores: Json
+    """By kind of what was held out, `cross_validated` those of every fold; `selection` of an electrode selection."""
+    selection: Json | None = None
+    """Of an electrode selection: what the search came to."""
+    search: Json | None = None
+    """Of an electrode selection: as configured."""
 
 
 def train_from_file(config: Path, out: Path, settings: list[str], *, resume: bool, json: bool) -> None:
@@ -38,7 +59,8 @@ def train_from_file(config: Path, out: Path, settings: list[str], *, resume: boo
     if not distributed.leads():
         return
     if json:
-        return print_json({"pipeline": str(out), **pipeline.notes})
+        notes = {key: value for key, value in pipeline.notes.items() if key not in ("commit", "versions")}
+        return print_json(TrainReport(pipeline=str(out), **notes))
     for line in summary(pipeline, out):
         console.print(line, soft_wrap=True)
 
@@ -63,7 +85,7 @@ def summary(pipeline: Pipeline, out: Path) -> list[str]:
     return lines
 
 
-def _told(one: dict[str, Any]) -> str:
+def _told(one: Json) -> str:
     auroc = "-" if one["sample_auroc"] is None else f"{one['sample_auroc']:.3f}"
     return (
         f"{one['detected']} of {one['labelled']} labelled stretches detected, {one['false_alarms']} false alarms in "

@@ -20,11 +20,14 @@ from rtbci.engine.process import USER_MISTAKE, EngineProcess
 from rtbci.errors import EngineFailed, RtbciError
 from rtbci.monitor.describe import describe
 from rtbci.monitor.messages import AlarmLine, EngineState, LogLine, TellRecording, WarningLine
-from rtbci.provenance import about
-from rtbci.text import json_text, one_line
+from rtbci.results import about, print_line
+from rtbci.text import one_line
 
 if TYPE_CHECKING:
     from rtbci.engine.recording import LiveRecording
+
+
+MOST_WARNINGS = 100  # in a line of JSON; the log has all
 
 
 class _Pulse:
@@ -79,9 +82,10 @@ class Watch:
         self._json_due = 0.0
         self._word: str | None = None  # of the last line
         self._tell_due = 0.0
-        self._about = about() if show == "json" else {}
+        self._about = about() if show == "json" else None
         self._dashboard = DashboardProcess(engine.folder, title) if show == "dashboard" else None
         self.log: deque[LogLine] = deque(maxlen=4096)
+        self.warnings: deque[str] = deque(maxlen=MOST_WARNINGS)  # each once
         self.state = EngineState()  # nothing said yet
 
     def follow(self, until: Callable[[EngineState], bool] = lambda _: False) -> None:
@@ -140,6 +144,8 @@ class Watch:
             self._journal.state(self.state)
         for line in new:
             self.log.append(line)
+            if isinstance(line, WarningLine) and line.text not in self.warnings:
+                self.warnings.append(line.text)
             self._view.note(line)
             if isinstance(line, AlarmLine):
                 sys.stderr.write(f"\aALARM: {one_line(line.text)}\n")
@@ -149,12 +155,12 @@ class Watch:
                 self._console.print(text, soft_wrap=True)
         word = self.state.state
         if (
-            self._show == "json"
+            self._about is not None
             and self.state.model_fields_set
             and (word != self._word or time.monotonic() >= self._json_due)
         ):
             self._json_due, self._word = time.monotonic() + 1, word
-            print(json_text(self.state.plain() | self._about), flush=True)
+            print_line(self.state, self._about, self.warnings)
         if self._dashboard is not None:
             self._tend(self._dashboard)
 

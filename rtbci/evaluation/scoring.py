@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from rtbci.results import Result
 from rtbci.types import Event
 
 SEIZURE_LABELS = {"seizure", "sz", "seiz", "fnsz", "gnsz", "spsz", "cpsz", "absz", "tnsz", "cnsz", "tcsz", "mysz"}
@@ -31,11 +32,69 @@ class Scored:
     duration_s: float
 
 
-def score(recordings: Iterable[Scored]) -> dict[str, Any]:
+class Counts(Result):
+    """Pooled over recordings."""
+
+    true: int
+    """Events, or samples, that the expert marked."""
+    hit: int
+    """Of these, detected."""
+    false: int
+    """Detected, and not marked."""
+    seconds: float
+    """Of recordings."""
+
+
+class Figures(Result):
+    """A ratio without a denominator is null."""
+
+    sensitivity: float | None
+    """Hits to marked."""
+    precision: float | None
+    """Hits to detected."""
+    f1: float | None
+    """Harmonic mean of both."""
+    false_alarms_per_24h: float | None
+    """Detected, and not marked."""
+    counts: Counts
+
+
+class DelayPercentiles(Result):
+    """Of the seizures that were detected; null where none was."""
+
+    p50: float | None
+    """Median."""
+    p90: float | None
+    """90th percentile."""
+
+
+class Scorer(Result):
+    """What scored."""
+
+    name: str
+    """Library."""
+    version: str
+    """Of the library."""
+    parameters: dict[str, int | float]
+    """As the library names them."""
+
+
+class Scores(Result):
+    """SzCORE's figures, and the detection delay."""
+
+    event: Figures
+    """By event."""
+    sample: Figures
+    """By sample."""
+    detection_delay_s: DelayPercentiles
+    """From an annotated onset to the decision of the first event that overlaps it; below 0: it came before."""
+    scorer: Scorer
+
+
+def score(recordings: Iterable[Scored]) -> Scores:
     """Sensitivity, precision, F1 and false alarms per 24 h, by event and by sample (SzCORE, J. Dan et al. 2024).
 
-    Counts are pooled over recordings. A ratio without a denominator is None. Also the detection delay: from an
-    annotated onset to the decision of the first event that overlaps it.
+    Also the detection delay: from an annotated onset to the decision of the first event that overlaps it.
     """
     from timescoring import scoring
 
@@ -46,19 +105,18 @@ def score(recordings: Iterable[Scored]) -> dict[str, Any]:
         event.add(scoring.EventScoring(truth, found), one.duration_s)
         sample.add(scoring.SampleScoring(truth, found), one.duration_s)
         delays += detection_delays(one)
-    return {
-        "event": event.figures(),
-        "sample": sample.figures(),
-        "detection_delay_s": {
-            "p50": float(np.median(delays)) if delays else None,
-            "p90": float(np.percentile(delays, 90)) if delays else None,
-        },
-        "scorer": {
-            "name": "timescoring",
-            "version": version("timescoring"),
-            "parameters": vars(scoring.EventScoring.Parameters()) | {"sample_hz": 1},
-        },
-    }
+    return Scores(
+        event=event.figures(),
+        sample=sample.figures(),
+        detection_delay_s=DelayPercentiles(
+            p50=float(np.median(delays)) if delays else None, p90=float(np.percentile(delays, 90)) if delays else None
+        ),
+        scorer=Scorer(
+            name="timescoring",
+            version=version("timescoring"),
+            parameters=vars(scoring.EventScoring.Parameters()) | {"sample_hz": 1},
+        ),
+    )
 
 
 def detection_delays(one: Scored) -> list[float]:
@@ -99,14 +157,15 @@ class _Pool:
         self.false += int(scored.fp)
         self.seconds += duration_s
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Figures:
         missed = self.true - self.hit
-        return {
-            "sensitivity": _ratio(self.hit, self.true),
-            "precision": _ratio(self.hit, self.hit + self.false),
-            "f1": _ratio(2 * self.hit, 2 * self.hit + self.false + missed) if self.true or self.false else None,
-            "false_alarms_per_24h": _ratio(self.false * 86400, self.seconds),
-        } | {"counts": asdict(self)}
+        return Figures(
+            sensitivity=_ratio(self.hit, self.true),
+            precision=_ratio(self.hit, self.hit + self.false),
+            f1=_ratio(2 * self.hit, 2 * self.hit + self.false + missed) if self.true or self.false else None,
+            false_alarms_per_24h=_ratio(self.false * 86400, self.seconds),
+            counts=Counts(**asdict(self)),
+        )
 
 
 def _ratio(part: float, whole: float) -> float | None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import model_validator
 
-from rtbci.monitor.messages import Message, Number, Pace, Rate, Texts, read, within
+from rtbci.monitor.messages import Message, Number, Pace, Rate, read, within
+from rtbci.results import Texts
 from rtbci.types import SessionInfo
 
 if TYPE_CHECKING:

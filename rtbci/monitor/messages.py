@@ -13,23 +13,18 @@ from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    SerializerFunctionWrapHandler,
     TypeAdapter,
     ValidationError,
     ValidationInfo,
-    model_serializer,
     model_validator,
 )
 
 from rtbci.config import LARGEST
-from rtbci.text import json_text
+from rtbci.results import Result, Text, Texts
 
 _READ = "read"  # the context of a validation: another process wrote this
-_ALWAYS = ("kind", "wall", "do")  # keys that are written though nobody set them
 
 
 def within(least: float, most: float) -> AfterValidator:
@@ -43,13 +38,6 @@ def within(least: float, most: float) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _utf8(value: object) -> object:
-    """Broken surrogates, of file names and of foreign streams, have no UTF-8: they become visible escapes."""
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
-
-
-Text = Annotated[str, BeforeValidator(_utf8)]
-Texts = tuple[Text, ...]
 Number = Annotated[float, within(-LARGEST, LARGEST)]
 Whole = Annotated[int, within(-LARGEST, LARGEST)]
 Count = Annotated[int, within(0, LARGEST)]
@@ -64,24 +52,11 @@ Wall = Annotated[float, within(0, 1e11)]
 Verdict: TypeAlias = Literal["", "confirmed", "rejected"]
 
 
-class Message(BaseModel):
+class Message(Result):
     """The ground of all of them."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True, use_attribute_docstrings=True)
-
-    @model_serializer(mode="wrap")
-    def _what_was_set(self, dump: SerializerFunctionWrapHandler) -> dict[str, object]:
-        names = {info.serialization_alias or name: name for name, info in type(self).model_fields.items()}
-        given = self.model_fields_set.union(_ALWAYS)
-        return {key: value for key, value in dump(self).items() if names.get(key, key) in given}
-
-    def plain(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return self.model_dump(mode="json", by_alias=True)
-
-    def to_json(self) -> str:
-        """One line of JSON."""
-        return json_text(self.plain())
+    model_config = ConfigDict(extra="ignore")
+    ALWAYS = ("kind", "wall", "do")
 
 
 Model = TypeVar("Model", bound=Message)
@@ -102,11 +77,15 @@ class StreamState(Message):
     """The stream that is read."""
 
     name: Text
+    """Its own."""
     source_id: Text = ""
+    """Empty where it names none."""
     hostname: Text
+    """Machine that sends it."""
     channels: Count
+    """How many."""
     sfreq: Rate
-    """Hz"""
+    """Nominal rate."""
     speed: Pace
     """Seconds of the stream a second; 0: a replay that is not paced."""
 
@@ -115,15 +94,20 @@ class ArmingState(Message):
     """The stream that the engine has found, and will take up when a recorder is ready."""
 
     name: Text = ""
+    """Of the stream."""
     source_id: Text = ""
+    """Of the stream."""
 
 
 class LatencyMs(Message):
-    """From the time stamp of a sample to its published probability, ms; null before the first answer."""
+    """From the time stamp of a sample to its published probability; null before the first answer."""
 
-    p50: Number | None = None
-    p99: Number | None = None
-    max: Number | None = None
+    p50: Number | None
+    """Median."""
+    p99: Number | None
+    """99th percentile."""
+    max: Number | None
+    """Of all."""
 
     @model_validator(mode="after")
     def _all_or_none(self) -> Self:
@@ -135,14 +119,18 @@ class LatencyMs(Message):
 class SampleCounts(Message):
     """Every sample accounted for: the recording = received - extra + filled + lost."""
 
-    received: Count = 0
+    received: Count
+    """By the engine."""
     extra: Count = 0
     """Came twice or too late, and were left out."""
-    filled: Count = 0
+    filled: Count
     """Interpolated, and marked invalid."""
-    lost: Count = 0
-    gaps: Count = 0
-    reconnects: Count = 0
+    lost: Count
+    """Missing, and not interpolated."""
+    gaps: Count
+    """Of any length."""
+    reconnects: Count
+    """Returns of the stream."""
     invalid_hops: Count = 0
     """Answers that are marked invalid."""
 
@@ -192,12 +180,17 @@ class ReplayState(Message):
     """Where a replay that can be moved is, in seconds of its recording."""
 
     recorded_s: Span
+    """Where it is."""
     start_s: Span
+    """Where it began."""
     end_s: Span
+    """Where it will end."""
     speed: Pace
     """Seconds of the recording a second; 0: not paced."""
     paused: bool
+    """It stands still."""
     loop: bool
+    """It begins again at the end."""
     move: Whole
     """Counts the moves."""
 
@@ -211,8 +204,10 @@ class EngineState(Message):
     state: Text = "starting"
     """`waiting`, `arming`, `running`, `paused`, `stale`, `lost` or `stopped`."""
     pipeline: Text = ""
+    """Its name."""
     classes: Texts = ()
-    query: dict[Text, Text] = {}
+    """What the pipeline tells apart."""
+    query: dict[Text, Text] = Field(default_factory=dict)
     """What the stream is looked for by."""
     life: Count = 0
     """Number of the shared rings in use; the stream began anew as often."""
@@ -222,10 +217,10 @@ class EngineState(Message):
     """How long the first stream may take; null: for ever."""
     silent_s: Number = 0.0
     """Since samples last came."""
-    probability: dict[Text, Share] = {}
+    probability: dict[Text, Share] = Field(default_factory=dict)
     """The newest answer, by class."""
-    latency_ms: LatencyMs = LatencyMs()
-    samples: SampleCounts = SampleCounts()
+    latency_ms: LatencyMs = LatencyMs(p50=None, p99=None, max=None)
+    samples: SampleCounts = SampleCounts(received=0, filled=0, lost=0, gaps=0, reconnects=0)
     events: Count = 0
     """Events that were decided and are over."""
     alarm: Text = ""
@@ -247,11 +242,11 @@ class EngineState(Message):
     """Of the time stamps."""
     device: Text = ""
     """What the network runs on."""
-    stage_us: dict[Text, Number] = {}
-    """Time that each stage took for the last chunk, µs."""
+    stage_us: dict[Text, Number] = Field(default_factory=dict)
+    """That each stage took for the last chunk."""
     threshold: Number = 0.5
     """Of the decision."""
-    smoothed: dict[Text, Share] = {}
+    smoothed: dict[Text, Share] = Field(default_factory=dict)
     """The smoothed probability that the decision compares, by class."""
     filter_delay_s: Number = 0.0
     """Group delay of the filters; not part of the latency."""
@@ -261,11 +256,11 @@ class EngineState(Message):
     """Of the clock of the stream's host against the local one."""
     clock_age_s: Number | None = None
     """How old the measurement of the offset is; null before the first."""
-    quality: dict[Text, Text] = {}
+    quality: dict[Text, Text] = Field(default_factory=dict)
     """What is wrong, by bad channel."""
     trust: TrustState | None = None
     newest_stamp: Number | None = None
-    """Time stamp of the newest sample, s."""
+    """Time stamp of the newest sample."""
     replay: ReplayState | None = None
     """Null for a stream that is no replay, or one that cannot be moved."""
     engine_silent_s: Number | None = None
@@ -313,9 +308,13 @@ class ConnectedLine(Line):
 
     kind: Literal["connected"] = "connected"
     stream: Text
+    """Its name."""
     host: Text
+    """Machine that sends it."""
     sfreq: Number
+    """Nominal rate."""
     channels: Whole
+    """How many."""
 
 
 class ReconnectedLine(Line):
@@ -323,7 +322,9 @@ class ReconnectedLine(Line):
 
     kind: Literal["reconnected"] = "reconnected"
     stream: Text
+    """Its name."""
     host: Text
+    """Machine that sends it."""
 
 
 class LostLine(Line):
@@ -331,6 +332,7 @@ class LostLine(Line):
 
     kind: Literal["lost"] = "lost"
     reason: Text
+    """In words."""
 
 
 class RefusedLine(Line):
@@ -338,6 +340,7 @@ class RefusedLine(Line):
 
     kind: Literal["refused"] = "refused"
     reason: Text
+    """What came and what was wanted."""
 
 
 class GapLine(Line):
@@ -345,11 +348,13 @@ class GapLine(Line):
 
     kind: Literal["gap"] = "gap"
     start: Number
-    """Time stamp of the last sample before it, s."""
+    """Time stamp of the last sample before it."""
     end: Number
-    """Time stamp of the first sample after it, s."""
+    """Time stamp of the first sample after it."""
     n_missing: Whole
+    """Samples."""
     cause: Text
+    """In words."""
     filled: bool
     """Interpolated and marked invalid; else every stage started afresh."""
     n_extra: Whole = 0
@@ -362,14 +367,17 @@ class DetectionLine(Line):
     time: Number
     """When it was decided, seconds of the recording."""
     stamp: Number
-    """Time stamp of the newest sample then, s."""
+    """Time stamp of the newest sample then."""
     onset: Number
     """Seconds of the recording."""
     duration: Number
-    """s"""
+    """So far, or in all."""
     label: Text
+    """Class."""
     confidence: Number
+    """Largest smoothed probability, 0 to 1."""
     channels: Texts
+    """Where it is, if the pipeline says so."""
 
 
 class OnsetLine(DetectionLine):
@@ -389,6 +397,7 @@ class ClockLine(Line):
 
     kind: Literal["clock"] = "clock"
     by_s: Number
+    """How far."""
     offset_s: Number
     """Against the local clock, since then."""
 
@@ -398,9 +407,11 @@ class CueLine(Line):
 
     kind: Literal["cue"] = "cue"
     cue: Text
+    """Its text."""
     cue_stamp: Number = 0.0
-    """Time stamp of the cue, s."""
+    """Time stamp of the cue."""
     valid: bool
+    """The answer can be trusted."""
     probabilities: dict[Text, Number] | None = None
     """By class; not there where the window was cut by a gap."""
 
@@ -410,12 +421,13 @@ class AnnotationLine(Line):
 
     kind: Literal["annotation"] = "annotation"
     label: Text
+    """What was noted."""
     onset: Number
     """Seconds of the recording."""
     duration: Number
-    """s"""
+    """0: a moment."""
     stamp: Number
-    """Of the local clock, s."""
+    """Of the local clock."""
 
 
 class ReviewLine(Line):
@@ -423,11 +435,13 @@ class ReviewLine(Line):
 
     kind: Literal["review"] = "review"
     label: Text
+    """Of the event."""
     onset: Number
     """Of the event, seconds of the recording."""
     verdict: Verdict
     """`confirmed`, `rejected`, or empty: open again."""
     note: Text
+    """In the person's words."""
 
 
 class ThresholdLine(Line):
@@ -435,6 +449,7 @@ class ThresholdLine(Line):
 
     kind: Literal["threshold"] = "threshold"
     value: Number
+    """The new one."""
 
 
 class SeekLine(Line):
@@ -452,10 +467,11 @@ class MoveLine(Line):
 
     kind: Literal["move"] = "move"
     until: Number
-    """Time stamp at which it stood still, s."""
+    """Time stamp at which it stood still."""
     since: Number
-    """Time stamp from which it goes on, s."""
+    """Time stamp from which it goes on."""
     speed: Pace
+    """Seconds of the recording a second; 0: not paced."""
     recorded_s: Number
     """Seconds of the recording."""
 
@@ -469,12 +485,13 @@ class PauseLine(Line):
 
 
 class StaleLine(Line):
-    """Answers have become old."""
+    """Answers have become old; `seconds` is 0."""
 
     kind: Literal["stale"] = "stale"
     age_s: Number
     """Of the newest sample."""
     seconds: Number
+    """How long answers were old."""
 
 
 class CaughtUpLine(Line):
@@ -492,6 +509,7 @@ class StalledLine(Line):
 
     kind: Literal["stalled"] = "stalled"
     seconds: Number
+    """How long."""
 
 
 class AlarmLine(Line):
@@ -499,6 +517,7 @@ class AlarmLine(Line):
 
     kind: Literal["alarm"] = "alarm"
     text: Text
+    """In words."""
 
 
 class WarningLine(Line):
@@ -506,6 +525,7 @@ class WarningLine(Line):
 
     kind: Literal["warning"] = "warning"
     text: Text = ""
+    """In words."""
 
 
 class ErrorLine(Line):
@@ -513,6 +533,7 @@ class ErrorLine(Line):
 
     kind: Literal["error"] = "error"
     text: Text
+    """In words."""
 
 
 class StateLine(Line):
@@ -587,6 +608,7 @@ class SetThreshold(Message):
 
     do: Literal["threshold"] = "threshold"
     value: Share
+    """The new one."""
 
 
 class TellRecording(Message):
@@ -601,6 +623,7 @@ class ReplaySay(Message):
 
     do: Literal["replay"] = "replay"
     say: Text
+    """As `seek 120` or `speed 4`."""
 
 
 class Annotate(Message):
@@ -608,12 +631,13 @@ class Annotate(Message):
 
     do: Literal["annotate"] = "annotate"
     label: Text
+    """What to note."""
     onset: Moment
     """Seconds of the recording."""
     stamp: Moment
-    """Of the local clock, s."""
+    """Of the local clock."""
     duration: Annotated[float, within(0, 1e10)] = 0.0
-    """s"""
+    """0: a moment."""
 
 
 class Review(Message):
@@ -621,10 +645,13 @@ class Review(Message):
 
     do: Literal["review"] = "review"
     label: Text
+    """Of the event."""
     onset: Moment
     """Of the event, seconds of the recording."""
     verdict: Verdict = ""
+    """Empty: open again."""
     note: Text = ""
+    """In the person's words."""
 
 
 Command: TypeAlias = Annotated[

@@ -15,11 +15,11 @@ def test_a_short_soak_accounts_for_every_sample_and_gives_the_offline_events(tmp
     recording = tmp_path / "soak.edf"
     write_noise(recording, 0.15)
     result = soak(recording, str(PIPELINE), 0.15, seed=3, console=Console(quiet=True))
-    kept = result["kept"]
-    assert kept["every sample sent was received"], result["figures"]
-    assert kept["processed and declared lost make the whole"], result["figures"]
-    assert kept["events are those of the offline answer"], result["figures"]
-    assert result["reconnects"] == 1
+    kept = result.kept
+    assert kept["every sample sent was received"], result.figures
+    assert kept["processed and declared lost make the whole"], result.figures
+    assert kept["events are those of the offline answer"], result.figures
+    assert result.reconnects == 1
 
 
 def test_the_faults_of_a_seed_are_always_the_same_and_apart_from_each_other() -> None:

@@ -104,7 +104,7 @@ def test_tag_writes_the_table_and_the_scores(pipeline: Path, tmp_path: Path) -> 
     done = rtbci_command("tag", pipeline, RECORDING, "--out", tmp_path / "out", "--json")
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
-    assert {"machine", "versions", "commit"} <= set(said)
+    assert {"machine", "versions", "commit", "warnings"} <= set(said)
     scores = np.load(tmp_path / "out" / "chb01_03_demo_scores.npz", allow_pickle=False)
     assert set(scores.files) == {"times", "probabilities", "valid", "classes"}
     wanted = rtbci.tag(rtbci.Pipeline.load(pipeline), rtbci.open_recording(RECORDING))
@@ -124,7 +124,7 @@ def test_evaluate_prints_the_agreed_keys(pipeline: Path) -> None:
         assert {"sensitivity", "precision", "f1", "false_alarms_per_24h"} <= set(said[by])
     assert set(said["detection_delay_s"]) == {"p50", "p90"}
     assert said["scorer"]["name"] == "timescoring"
-    assert {"machine", "versions", "commit"} <= set(said)
+    assert {"machine", "versions", "commit", "warnings"} <= set(said)
 
 
 def test_evaluate_without_any_annotation_says_so(pipeline: Path, tmp_path: Path) -> None:
@@ -141,3 +141,14 @@ def test_inspect_says_what_a_pipeline_and_a_recording_are(pipeline: Path) -> Non
     assert said["channels"] == ["Fp1-F7", "F7-T7", "T7-P7", "P7-O1"]
     said = json.loads(rtbci_command("inspect", RECORDING, "--json").stdout)
     assert (said["sfreq"], said["n_samples"], said["annotations"]["seizure"]) == (256.0, 20992, 1)
+    assert said["warnings"] == []
+
+
+def test_what_is_odd_about_a_recording_is_in_the_json(tmp_path: Path) -> None:
+    import edfio
+
+    odd = tmp_path / "odd.edf"
+    signals = [edfio.EdfSignal(np.zeros(2 * rate), rate, label=label) for rate, label in ((256, "C3"), (64, "Temp"))]
+    edfio.Edf(signals).write(odd)
+    said = json.loads(rtbci_command("inspect", odd, "--json").stdout)
+    assert said["warnings"] == ["left out, for their other sampling rate: Temp"]

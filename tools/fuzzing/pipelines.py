@@ -47,7 +47,7 @@ def _load(data: bytes) -> None:
     with suppress(RecursionError):
         read_config(path)
     use(Pipeline.load(path))
-    json.dumps(pipeline_facts(path, None), allow_nan=False)
+    pipeline_facts(path, None).to_json()
     with redirect_stdout(io.StringIO()):
         inspect_file(path, None, json=False)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from rtbci import provenance
 from rtbci.models.config import SelectionConfig
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.provenance import about
 from rtbci.training.config import TrainConfig
 from rtbci.training.data import OnProgress
 from rtbci.training.electrode_selection.comparison import Bench, Score
@@ -42,9 +42,10 @@ def pipeline_of(bench: Bench, chosen: Selected, scores: list[Score]) -> Pipeline
             "epochs_run": len(chosen.epochs),
             "best_epoch": len(chosen.epochs),
         },
-        "selection": described(chosen, bench.channels),
+        "selection": described(chosen, bench.channels).plain(),
         "search": bench.config.selection.model_dump(mode="json"),
-        "scores": {"selection": [row_of(score) for score in scores], "note": NOTE},
-        **{key: value for key, value in about().items() if key != "machine"},
+        "scores": {"selection": [row_of(score).plain() for score in scores], "note": NOTE},
+        "versions": provenance.versions(),
+        "commit": provenance.commit(),
     }
     return pipeline

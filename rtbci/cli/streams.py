@@ -1,0 +1,56 @@
+"""`rtbci streams`: the LSL streams on the network, as a table or as JSON."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+
+from rich.table import Table
+
+from rtbci.cli.terminal import Terminal
+from rtbci.lsl.discovery import list_streams
+from rtbci.results import Result, Text, print_json
+
+
+class StreamRow(Result):
+    """A stream on the network."""
+
+    name: Text
+    """Its own."""
+    type: Text
+    """What it carries: EEG, Markers, …"""
+    n_channels: int
+    """How many."""
+    sfreq: float
+    """0: irregular."""
+    format: Text
+    """Of a sample."""
+    hostname: Text
+    """Machine that sends it."""
+    source_id: Text
+    """Empty where the sender names none: then it cannot be told from others of its name."""
+    uid: Text
+    """Of this run of the sender."""
+
+
+class StreamList(Result):
+    """What answered."""
+
+    streams: tuple[StreamRow, ...]
+
+
+def show_streams(wait_s: float, *, json: bool) -> None:
+    """Print what answers within `wait_s`."""
+    found = list_streams(wait_s)
+    if json:
+        return print_json(StreamList(streams=tuple(StreamRow(**asdict(stream)) for stream in found)))
+    if not found:
+        sys.stderr.write("no LSL stream answers; `rtbci doctor` checks why\n")
+        return
+    table = Table("name", "type", "channels", "rate", "format", "host", "source id")
+    for stream in found:
+        rate = f"{stream.sfreq:g} Hz" if stream.sfreq else "irregular"
+        table.add_row(
+            stream.name, stream.type, str(stream.n_channels), rate, stream.format, stream.hostname, stream.source_id
+        )
+    Terminal().print(table)
