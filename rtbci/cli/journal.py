@@ -1,16 +1,19 @@
-"""A rotating log of JSON lines (`--log FILE`): what happened, and the state once a minute; it never holds work up."""
+"""Sink: a rotating log of JSON lines (`--log FILE`): what happened, and the state once a minute.
+
+It stands in the front process, where a slow disk delays no answer.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from rtbci.errors import ConfigError
-from rtbci.monitor.messages import EngineState, LogLine, StateLine
+from rtbci.monitor.messages import EngineState, Line, LogLine, StateLine
 from rtbci.text import json_text
+from rtbci.types import SessionInfo
 
 MAX_BYTES = 10_000_000
 KEEP = 9  # old files: FILE.1 is the youngest
@@ -26,6 +29,8 @@ class Journal:
 
     A disk that takes no more loses lines, and is tried again; how many were lost is told once it takes them again.
     """
+
+    recovered = "the log is written again"
 
     def __init__(self, path: Path, max_bytes: int = MAX_BYTES, keep: int = KEEP) -> None:
         """Raises OSError where the file cannot be opened at all, ConfigError where it is there and is no such log."""
@@ -54,16 +59,24 @@ class Journal:
         else:
             self.n_lost = 0
 
-    def lines(self, log: Iterable[LogLine]) -> None:
-        """Lines of the engine's log, with the time that they bear."""
-        for line in log:
-            self.write(line)
+    @property
+    def trouble(self) -> str:
+        """What is not written."""
+        return f"the log is not written: {self.n_lost} lines are lost ({self.path})" if self.n_lost else ""
 
-    def state(self, state: EngineState) -> None:
-        """The state, if the last one is a minute old."""
-        if time.monotonic() >= self._state_due:
+    def begin(self, session: SessionInfo) -> None:
+        """A line of the engine tells it."""
+
+    def on(self, message: object) -> None:
+        """A line of the engine's log, with the time that it bears; the state, if the last one is a minute old."""
+        if isinstance(message, Line):
+            self.write(cast(LogLine, message))
+        elif isinstance(message, EngineState) and time.monotonic() >= self._state_due:
             self._state_due = time.monotonic() + STATE_EVERY_S
-            self.write(StateLine(state=state))
+            self.write(StateLine(state=message))
+
+    def tend(self) -> None:
+        """The next line tries again."""
 
     def close(self) -> None:
         if self._file is not None:

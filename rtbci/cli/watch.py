@@ -17,6 +17,7 @@ from rtbci.cli.signals import stopped_by_signal
 from rtbci.cli.terminal import Terminal
 from rtbci.cli.terminal_view import TerminalView
 from rtbci.engine.process import USER_MISTAKE, EngineProcess
+from rtbci.engine.sinks import Sinks
 from rtbci.errors import EngineFailed, RtbciError
 from rtbci.monitor.describe import describe
 from rtbci.monitor.messages import AlarmLine, EngineState, LogLine, TellRecording, WarningLine
@@ -73,7 +74,7 @@ class Watch:
         """
         self._engine = engine
         self._recording = recording
-        self._journal = journal
+        self._sinks = Sinks([journal] if journal is not None else [])
         self._title = title
         self._view = TerminalView(title)
         self._show = show
@@ -103,8 +104,7 @@ class Watch:
                 self._recording.stop()
             self._look()
             draw()
-            if self._journal is not None:
-                self._journal.close()
+            self._sinks.close()
         self._raise_for_failure()
 
     def linger(self) -> None:
@@ -139,30 +139,36 @@ class Watch:
                 # By way of the engine, so that the dashboard sees it too.
                 self._tell_due = time.monotonic() + 1
                 self._engine.command(TellRecording(state=told))
-        if self._journal is not None:
-            self._journal.lines(new)
-            self._journal.state(self.state)
+        new += [AlarmLine(text=text) for text in self._sinks.tend()]
         for line in new:
-            self.log.append(line)
-            if isinstance(line, WarningLine) and line.text not in self.warnings:
-                self.warnings.append(line.text)
-            self._view.note(line)
-            if isinstance(line, AlarmLine):
-                sys.stderr.write(f"\aALARM: {one_line(line.text)}\n")
-            if isinstance(line, WarningLine):
-                sys.stderr.write(f"warning: {one_line(line.text)}\n")
-            elif self._prints_lines and (text := describe(line)):
-                self._console.print(text, soft_wrap=True)
-        word = self.state.state
-        if (
-            self._about is not None
-            and self.state.model_fields_set
-            and (word != self._word or time.monotonic() >= self._json_due)
-        ):
-            self._json_due, self._word = time.monotonic() + 1, word
-            print_line(self.state, self._about, self.warnings)
+            self._sinks.tell(line)
+            self._note(line)
+        self._sinks.tell(self.state)
+        self._print_state()
         if self._dashboard is not None:
             self._tend(self._dashboard)
+
+    def _note(self, line: LogLine) -> None:
+        """Keep and show one line of the log."""
+        self.log.append(line)
+        self._view.note(line)
+        if isinstance(line, WarningLine) and line.text not in self.warnings:
+            self.warnings.append(line.text)
+        if isinstance(line, AlarmLine):
+            sys.stderr.write(f"\aALARM: {one_line(line.text)}\n")
+        if isinstance(line, WarningLine):
+            sys.stderr.write(f"warning: {one_line(line.text)}\n")
+        elif self._prints_lines and (text := describe(line)):
+            self._console.print(text, soft_wrap=True)
+
+    def _print_state(self) -> None:
+        """A line a second, and one whenever the state's word changes; nothing before the engine has said a word."""
+        if self._about is None or not self.state.model_fields_set:
+            return
+        word = self.state.state
+        if word != self._word or time.monotonic() >= self._json_due:
+            self._json_due, self._word = time.monotonic() + 1, word
+            print_line(self.state, self._about, self.warnings)
 
     @property
     def _prints_lines(self) -> bool:

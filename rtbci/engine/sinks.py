@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol, TypeAlias
 
-from rtbci.monitor.messages import LogLine
+from rtbci.monitor.messages import EngineState, LogLine
 from rtbci.pipeline.stream import StreamMessage
 from rtbci.types import OperatorAnnotation, OperatorVerdict, SessionInfo, StalenessChanged, TrustChanged
 
-Message: TypeAlias = StreamMessage | StalenessChanged | TrustChanged | OperatorAnnotation | OperatorVerdict | LogLine
+Message: TypeAlias = (
+    StreamMessage | StalenessChanged | TrustChanged | OperatorAnnotation | OperatorVerdict | LogLine | EngineState
+)
 
 
 class Sink(Protocol):

@@ -18,7 +18,7 @@ def test_lines_are_appended_with_the_wall_clock(tmp_path: Path) -> None:
     for n in range(2):
         log = Journal(tmp_path / "log")
         log.write(line("gap", start=1.0, end=2.0, n_missing=n, cause="x", filled=True))
-        log.lines([LostLine(wall=5.0, reason="gone")])
+        log.on(LostLine(wall=5.0, reason="gone"))
         log.close()
     lines = read(tmp_path / "log")
     assert [one["kind"] for one in lines] == ["gap", "lost", "gap", "lost"]
@@ -41,7 +41,7 @@ def test_a_full_file_is_turned_over_and_only_so_many_are_kept(tmp_path: Path) ->
 def test_the_state_is_written_once_a_minute(tmp_path: Path) -> None:
     log = Journal(tmp_path / "log")
     for _ in range(10):
-        log.state(EngineState(state="running"))
+        log.on(EngineState(state="running"))
     log.close()
     assert len(read(tmp_path / "log")) == 1
 
