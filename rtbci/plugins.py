@@ -103,13 +103,13 @@ def load(group: str, name: str, built_in: Iterable[str] = ()) -> Any:
     try:
         found = importlib.import_module(module)
     except Exception as error:
-        raise PluginError(f"plug-in {path}: its module cannot be imported: {told(error)}") from error
+        raise PluginError(f"plug-in {path}: its module cannot be imported: {error_text(error)}") from error
     if not hasattr(found, attribute):
         raise PluginError(f"plug-in {path}: the module has no {attribute!r}{nearest(attribute, dir(found))}")
     return getattr(found, attribute)
 
 
-def told(error: Exception, file: str | None = None) -> str:
+def error_text(error: Exception, file: str | None = None) -> str:
     """An error of the user's code in one line, with its place: the last one in `file`, else the last one."""
     frames = traceback.extract_tb(error.__traceback__)
     frame = next((f for f in reversed(frames) if f.filename == file), frames[-1] if frames else None)

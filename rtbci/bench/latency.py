@@ -84,7 +84,7 @@ def make_pipeline(n_channels: int, sfreq: float) -> Any:
     import torch
 
     from rtbci.models import build
-    from rtbci.models.config import LSTMTaggerConfig
+    from rtbci.models.sizes import LSTMTaggerConfig
     from rtbci.pipeline.pipeline import Pipeline
 
     torch.manual_seed(0)

@@ -16,7 +16,7 @@ from rtbci.results import print_json
 from rtbci.text import file_name
 from rtbci.training.config import TrainConfig, read_train_config
 from rtbci.training.data import OnProgress
-from rtbci.training.electrode_selection.comparison import Bench, scores_of_all, scores_with
+from rtbci.training.electrode_selection.comparison import Comparison, scores_of_all, scores_with
 from rtbci.training.electrode_selection.pipeline import pipeline_of
 from rtbci.training.electrode_selection.report import (
     NOTE,
@@ -29,6 +29,7 @@ from rtbci.training.electrode_selection.report import (
     row_of,
     write_report,
 )
+from rtbci.training.electrode_selection.search import OnEpoch
 from rtbci.training.threads import torch_threads
 
 
@@ -41,8 +42,8 @@ def select_from_file(config: Path, ks: list[int], out: Path, settings: list[str]
     _check(parsed, ks, out)
     out.mkdir(parents=True, exist_ok=True)
     console = Terminal(stderr=True)
-    with _bar(console, quiet=json) as told:
-        report = compare(parsed, ks, out, told)
+    with _bar(console, quiet=json) as on_progress:
+        report = compare(parsed, ks, out, on_progress)
     if json:
         return print_json(report)
     console.print(_table(report.rows))
@@ -50,27 +51,31 @@ def select_from_file(config: Path, ks: list[int], out: Path, settings: list[str]
         console.print(path, soft_wrap=True)
 
 
-def compare(config: TrainConfig, ks: list[int], out: Path, told: OnProgress) -> SelectionReport:
+def compare(config: TrainConfig, ks: list[int], out: Path, on_progress: OnProgress) -> SelectionReport:
     """All electrodes, and for each K every method and a pipeline file; the report as it was written."""
     name = config.pipeline.name
     with torch_threads(config.training.threads):
-        bench = Bench.load(config, told)
-        rows = [row_of(scores_of_all(bench, told))]
+        comparison = Comparison.load(config, on_progress)
+        rows = [row_of(scores_of_all(comparison, on_progress))]
         searches: dict[str, Search] = {}
         searches_of_folds: dict[str, tuple[Search, ...]] = {}
         files: list[str] = []
         for k in ks:
-            scores, found = scores_with(bench, k, told)
-            chosen = bench.select(bench.final_fold(), k, lambda done, n, k=k: told(f"pipeline, K = {k}", done, n, None))  # type: ignore[misc]
+            scores, found = scores_with(comparison, k, on_progress)
+            chosen = comparison.select(comparison.final_fold(), k, _epochs_of(on_progress, k))
             rows += [row_of(score) for score in scores]
-            searches[str(k)] = described(chosen, bench.channels)
-            searches_of_folds[str(k)] = tuple(described(one, bench.channels) for one in found)
+            searches[str(k)] = described(chosen, comparison.channels)
+            searches_of_folds[str(k)] = tuple(described(one, comparison.channels) for one in found)
             path = _pipeline_path(out, name, k)
-            pipeline_of(bench, chosen, scores).save(path)
+            pipeline_of(comparison, chosen, scores).save(path)
             files.append(str(path))
-            report = _report(bench, rows, searches, searches_of_folds, files)
+            report = _report(comparison, rows, searches, searches_of_folds, files)
             written = [str(p) for p in write_report(out, name, report)]
     return report.model_copy(update={"files": (*files, *written)})
+
+
+def _epochs_of(on_progress: OnProgress, k: int) -> OnEpoch:
+    return lambda done, total: on_progress(f"pipeline, K = {k}", done, total, None)
 
 
 def _check(config: TrainConfig, ks: list[int], out: Path) -> None:
@@ -92,23 +97,23 @@ def _pipeline_path(out: Path, name: str, k: int) -> Path:
 
 
 def _report(
-    bench: Bench,
+    comparison: Comparison,
     rows: list[MethodRow],
     searches: dict[str, Search],
     searches_of_folds: dict[str, tuple[Search, ...]],
     files: list[str],
 ) -> SelectionReport:
-    names = [e.source.name for e in bench.examples]
-    counts = [int((bench.pieces.groups == g).sum()) for g in range(len(names))]
+    names = [e.source.name for e in comparison.examples]
+    counts = [int((comparison.segments.groups == g).sum()) for g in range(len(names))]
     folds = tuple(
         FoldNames(test=tuple(names[g] for g in f.test), held_out=tuple(names[g] for g in f.held_out))
-        for f in bench.folds()
+        for f in comparison.folds()
     )
     return SelectionReport(
-        pipeline=bench.config.pipeline.name,
+        pipeline=comparison.config.pipeline.name,
         pieces=dict(zip(names, counts, strict=True)),
         folds=folds,
-        converged_entropy=bench.config.selection.converged_entropy,
+        converged_entropy=comparison.config.selection.converged_entropy,
         rows=tuple(rows),
         searches=searches,
         searches_of_folds=searches_of_folds,

@@ -15,7 +15,7 @@ from rtbci.results import Json, Result, Text, print_json
 from rtbci.training import distributed
 from rtbci.training.checkpoint import checkpoint_path
 from rtbci.training.config import read_train_config
-from rtbci.training.learning_curve import Row
+from rtbci.training.learning_curve import EpochFigures
 from rtbci.training.train import train
 
 
@@ -52,7 +52,7 @@ def train_from_file(config: Path, out: Path, settings: list[str], *, resume: boo
     with _bar(console, quiet=json or not distributed.leads()) as bar:
         task = bar.add_task("reading", total=None, figures="")
 
-        def show(what: str, done: int, total: int, row: Row | None) -> None:
+        def show(what: str, done: int, total: int, row: EpochFigures | None) -> None:
             bar.update(task, description=what, completed=done, total=total, figures=_figures(row) if row else "")
 
         pipeline = train(parsed, out, show, resume=resume)
@@ -79,7 +79,7 @@ def summary(pipeline: Pipeline, out: Path) -> list[str]:
     for what, part in (("held out", scores), ("cross-validated", crossed)):
         if "trials" in part:
             parts.append((what, part["trials"]))
-            lines.append(f"{what}: {trial_scores.told(part['trials'])}")
+            lines.append(f"{what}: {trial_scores.summary_line(part['trials'])}")
     if not parts:
         lines.append("nothing was held out: how well it does on other recordings is not known")
     return lines
@@ -93,7 +93,7 @@ def _told(one: Json) -> str:
     )
 
 
-def _figures(row: Row) -> str:
+def _figures(row: EpochFigures) -> str:
     held = "" if row.held_out_loss is None else f" · held out {row.held_out_loss:.4f}"
     auroc = "" if row.held_out_auroc is None else f" · AUROC {row.held_out_auroc:.3f}"
     return f"loss {row.train_loss:.4f}{held}{auroc}"

@@ -52,7 +52,7 @@ def _open_plugin(name: str, folder: Path) -> Dataset:
     except RtbciError:
         raise
     except Exception as error:
-        raise DatasetError(f"{name}: reading {folder} fails: {plugins.told(error)}") from error
+        raise DatasetError(f"{name}: reading {folder} fails: {plugins.error_text(error)}") from error
     if not isinstance(dataset, Dataset):
         raise DatasetError(f"{name}: gives {type(dataset).__name__}, wanted an rtbci.datasets.Dataset")
     return dataset

@@ -113,6 +113,6 @@ def _members(path: Path, epochs: Epochs) -> list[Member]:
 def as_recording(path: Path, epochs: Epochs, trial: int) -> Recording:
     """One trial as the short recording that it is: the same stages as live, begun afresh."""
     x = epochs.x[trial]
-    said = () if epochs.labels is None else (Event(0.0, DURATION_S, LABELS[epochs.labels[trial]]),)
+    annotations = () if epochs.labels is None else (Event(0.0, DURATION_S, LABELS[epochs.labels[trial]]),)
     info = StreamInfo("sp1s_aa", epochs.sfreq, CHANNELS, ("uV",) * len(CHANNELS))
-    return Recording(path, "epochs", info, len(x), lambda start, stop: x[start:stop], said)
+    return Recording(path, "epochs", info, len(x), lambda start, stop: x[start:stop], annotations)

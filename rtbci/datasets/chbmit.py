@@ -85,14 +85,14 @@ def _seizures(path: Path, name: str, block: str) -> tuple[tuple[float, float], .
     limits = _LIMIT.findall(block)
     starts = [float(seconds) for which, seconds in limits if which == "Start"]
     stops = [float(seconds) for which, seconds in limits if which == "End"]
-    said = re.search(r"Number of Seizures in File:\s*(\d+)", block)
+    counted = re.search(r"Number of Seizures in File:\s*(\d+)", block)
     if (
-        said is None
-        or not int(said[1]) == len(starts) == len(stops)
+        counted is None
+        or not int(counted[1]) == len(starts) == len(stops)
         or any(a >= b for a, b in zip(starts, stops, strict=True))
     ):
         raise DatasetError(
-            f"{path}: {name} says {said and said[1]} seizures, but gives {len(starts)} starts and {len(stops)} ends"
+            f"{path}: {name} says {counted and counted[1]} seizures, but gives {len(starts)} starts and {len(stops)} ends"
         )
     return tuple(zip(starts, stops, strict=True))
 

@@ -56,8 +56,8 @@ def meanings(run: int, path: Path) -> dict[str, str]:
 
 
 def _labelled(recording: Recording, meaning: dict[str, str]) -> Recording:
-    said = {event.label for event in recording.annotations}
-    if odd := sorted(said - meaning.keys()):
+    found = {event.label for event in recording.annotations}
+    if odd := sorted(found - meaning.keys()):
         raise DatasetError(
             f"{recording.path}: annotation {odd[0][:40]!r} is not among {', '.join(meaning)}; {PUBLISHED}"
         )

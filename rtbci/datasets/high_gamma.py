@@ -49,7 +49,7 @@ def open_folder(folder: Path) -> Dataset:
 
 def _member(path: Path, part: Literal["train", "test"], subject: str) -> Member:
     recording = open_recording(path) if path.suffix == ".edf" else open_mat(path)
-    labelled = tuple(_in_our_words(event) for event in recording.annotations)
+    labelled = tuple(_with_dataset_label(event) for event in recording.annotations)
     kept = tuple(event for event in labelled if event.label in LABELS)
     if not kept:
         raise DatasetError(f"{path}: has no annotation among {', '.join(LABELS)}; {PUBLISHED}")
@@ -65,7 +65,7 @@ def _names(recording: Recording) -> set[str]:
     return {label.removeprefix("EEG ").strip() for label in recording.info.channels}
 
 
-def _in_our_words(event: Event) -> Event:
+def _with_dataset_label(event: Event) -> Event:
     return replace(event, label=event.label.strip().lower().replace(" ", "_"), duration=event.duration or CUE_S)
 
 

@@ -51,7 +51,7 @@ from rtbci.monitor.messages import (
 from rtbci.monitor.sink import MonitorSink
 from rtbci.pipeline.pipeline import Pipeline, check_rate
 from rtbci.pipeline.stream import StreamSession, Tally, session_info
-from rtbci.recordings.event_sink import EventTable
+from rtbci.recordings.event_sink import EventTableSink
 from rtbci.text import one_line
 from rtbci.types import Chunk, Detection, Gap, Scores, StreamInfo
 
@@ -79,7 +79,7 @@ class Engine:
         self.markers = MarkerSource(spec.cues) if spec.cues else None
         self.outlets = Outlets()
         self.monitor = MonitorSink(Path(spec.monitor), pipeline) if spec.monitor else None
-        self.table = EventTable(Path(spec.events)) if spec.events else None
+        self.table = EventTableSink(Path(spec.events)) if spec.events else None
         own = (sink for sink in (self.outlets, self.monitor, self.table) if sink is not None)
         self.sinks = Sinks([*own, *(SinkProcess(name) for name in spec.sinks), *sinks])
         self.connection: Connection | None = None

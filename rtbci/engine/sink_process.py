@@ -16,7 +16,7 @@ import psutil
 
 from rtbci.engine.threads import one_thread_each
 from rtbci.errors import PluginError
-from rtbci.plugins import SINKS, load, plugin, told
+from rtbci.plugins import SINKS, error_text, load, plugin
 from rtbci.types import SessionInfo
 
 STARTS_S = 30.0  # imports and construction
@@ -177,7 +177,7 @@ def sink_main(name: str, messages: Connection, words: Connection, taken: Any) ->
         _say(words, str(error))
         return
     except Exception as error:
-        _say(words, f"cannot be made: {told(error)}")
+        _say(words, f"cannot be made: {error_text(error)}")
         return
     if missing := [method for method in _METHODS if not callable(getattr(sink, method, None))]:
         _say(words, f"lacks {', '.join(missing)}; a sink has {', '.join(_METHODS)}")
@@ -199,7 +199,7 @@ def _serve(sink: Any, messages: Connection, words: Connection, taken: Any) -> No
             getattr(sink, what)(*(() if what in ("tend", "close") else (value,)))
         except Exception as error:
             was_well = False
-            _say(words, told(error))
+            _say(words, error_text(error))
         else:
             if not was_well and what == "on":
                 was_well = True

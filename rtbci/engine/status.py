@@ -19,7 +19,7 @@ from rtbci.monitor.messages import ArmingState, EngineState, RecordingState, Rep
 from rtbci.monitor.sink import MonitorSink
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.pipeline.stream import Tally
-from rtbci.recordings.event_sink import EventTable
+from rtbci.recordings.event_sink import EventTableSink
 
 
 class Observed(Protocol):
@@ -30,7 +30,7 @@ class Observed(Protocol):
     source: LslSource
     outlets: Outlets
     monitor: MonitorSink | None
-    table: EventTable | None
+    table: EventTableSink | None
     sinks: Sinks
     connection: Connection | None
     gate: StartGate

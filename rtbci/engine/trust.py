@@ -8,7 +8,7 @@ from rtbci.config import Number, fits
 from rtbci.monitor.messages import TrustState
 from rtbci.pipeline.pipeline import LivePipeline
 from rtbci.pipeline.stream import StreamSession
-from rtbci.stages.bad_channels import MASKED, Mask
+from rtbci.stages.bad_channels import MASKED, BadChannelMask
 from rtbci.stages.montage import Montage
 from rtbci.types import TrustChanged
 
@@ -35,7 +35,7 @@ class TrustWatch:
 
 def trust_of(live: LivePipeline, bad: dict[str, str], channels: tuple[str, ...], notes: Json) -> TrustState:
     """bad: what is wrong, by channel of the stream (`channels`); notes: the pipeline's."""
-    montage, mask = live.find(Montage), live.find(Mask)
+    montage, mask = live.find(Montage), live.find(BadChannelMask)
     assert montage is not None
     hurt = [name for name, used in zip(channels, montage.used, strict=True) if used and bad.get(name) in MASKED]
     masked = mask.masked if mask is not None else ()

@@ -72,12 +72,16 @@ class Outputs:
         """Digests of the tables that `tag` wrote; None where there are no scores of its."""
         try:
             with zipfile.ZipFile(self.scores) as archive:
-                said = json.loads(archive.comment)
+                claimed = json.loads(archive.comment)
         except (OSError, ValueError, RecursionError, zipfile.BadZipFile):
             return None
-        if not isinstance(said, dict) or said.get("written_by") != _WRITER or not isinstance(said.get("tables"), list):
+        if (
+            not isinstance(claimed, dict)
+            or claimed.get("written_by") != _WRITER
+            or not isinstance(claimed.get("tables"), list)
+        ):
             return None
-        return [str(digest) for digest in said["tables"]]
+        return [str(digest) for digest in claimed["tables"]]
 
 
 def foreign(path: Path) -> ConfigError:

@@ -32,7 +32,7 @@ class Answers:
         )
 
     @property
-    def said(self) -> npt.NDArray[np.int64]:
+    def predicted(self) -> npt.NDArray[np.int64]:
         """(n,) the likeliest class; of a single class, -1 below one half."""
         return decided(self.probabilities)
 
@@ -48,14 +48,14 @@ def decided(probabilities: Samples) -> npt.NDArray[np.int64]:
 def report(answers: Answers, classes: tuple[str, ...], repeats: int = 1) -> dict[str, Any]:
     """Plain JSON. repeats: how often each trial was answered, by fits of its own; it counts once for the intervals.
 
-    confusion: rows are the truth, columns what was said. Wilson's interval holds for independent trials; the bootstrap
+    confusion: rows are the truth, columns the predicted class. Wilson's interval holds for independent trials; the bootstrap
     draws whole groups, for trials of one recording are more alike than others.
     """
     names = classes if len(classes) > 1 else ("background", *classes)
     shift = 0 if len(classes) > 1 else 1
     confusion = np.zeros((len(names), len(names)), int)
-    np.add.at(confusion, (answers.truth + shift, answers.said + shift), 1)
-    right = (answers.truth == answers.said).astype(float)
+    np.add.at(confusion, (answers.truth + shift, answers.predicted + shift), 1)
+    right = (answers.truth == answers.predicted).astype(float)
     accuracy, n = float(right.mean()), len(right) // repeats
     drawn = bootstrap(right, np.array(answers.groups))
     recalls = [row[i] / row.sum() for i, row in enumerate(confusion) if row.sum()]
@@ -72,11 +72,11 @@ def report(answers: Answers, classes: tuple[str, ...], repeats: int = 1) -> dict
     }
 
 
-def draw_confusion(said: dict[str, Any], path: Path) -> None:
+def draw_confusion(scores: dict[str, Any], path: Path) -> None:
     """A report's confusion matrix as a PNG."""
     from matplotlib.figure import Figure
 
-    confusion, names = np.array(said["confusion"]), said["classes"]
+    confusion, names = np.array(scores["confusion"]), scores["classes"]
     figure = Figure(figsize=(1.6 + 0.9 * len(names), 1.2 + 0.9 * len(names)), layout="constrained")
     axis = figure.add_subplot()
     axis.imshow(confusion / np.maximum(confusion.sum(1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
@@ -84,21 +84,21 @@ def draw_confusion(said: dict[str, Any], path: Path) -> None:
         for column, count in enumerate(counts):
             shade = "white" if 2 * count > counts.sum() else "black"
             axis.text(column, row, str(count), ha="center", va="center", color=shade)
-    low, high = said["accuracy_wilson_95"]
+    low, high = scores["accuracy_wilson_95"]
     axis.set(
-        xticks=range(len(names)), yticks=range(len(names)), xlabel="said", ylabel="true",
-        xticklabels=names, yticklabels=names, title=f"{said['accuracy']:.3f} ({low:.3f}–{high:.3f})",
+        xticks=range(len(names)), yticks=range(len(names)), xlabel="predicted", ylabel="true",
+        xticklabels=names, yticklabels=names, title=f"{scores['accuracy']:.3f} ({low:.3f}–{high:.3f})",
     )  # fmt: skip
     atomic_write(path, lambda file: figure.savefig(file, format="png", dpi=120))
 
 
-def told(said: dict[str, Any]) -> str:
+def summary_line(scores: dict[str, Any]) -> str:
     """A report in one line."""
-    low, high = said["accuracy_wilson_95"]
-    line = f"accuracy {said['accuracy']:.3f} (95 %: {low:.3f}–{high:.3f}, Wilson) of {said['n_trials']} trials"
-    if said["accuracy_bootstrap_95"] and said["n_groups"] < said["n_trials"]:
-        low, high = said["accuracy_bootstrap_95"]
-        line += f"; {low:.3f}–{high:.3f} by bootstrap over {said['n_groups']} groups"
+    low, high = scores["accuracy_wilson_95"]
+    line = f"accuracy {scores['accuracy']:.3f} (95 %: {low:.3f}–{high:.3f}, Wilson) of {scores['n_trials']} trials"
+    if scores["accuracy_bootstrap_95"] and scores["n_groups"] < scores["n_trials"]:
+        low, high = scores["accuracy_bootstrap_95"]
+        line += f"; {low:.3f}–{high:.3f} by bootstrap over {scores['n_groups']} groups"
     return line
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rtbci.errors import ConfigError
-from rtbci.models.config import ModelConfig, PluginConfig, SelectionConfig, model_config
+from rtbci.models.config import ModelConfig, PluginConfig, SelectorConfig, model_config
 
 if TYPE_CHECKING:
     from rtbci.models.network import Network
@@ -27,7 +27,7 @@ def from_config(config: ModelConfig) -> Network:
     config = model_config(**config.model_dump())  # model_copy(update=…) does not check what it is given
     if config.n_channels is None:
         raise ConfigError(f"{config.kind}: n_channels is not set")
-    if isinstance(config, SelectionConfig):
+    if isinstance(config, SelectorConfig):
         return SelectionNet(config.n_channels, config.n_select, from_config(config.inner()))
     if isinstance(config, PluginConfig):
         return build_plugin(config)

@@ -1,4 +1,4 @@
-"""The size of each network, strict and frozen; defaults are the original's. Needs no torch: pipelines carry these."""
+"""A network's configuration by its kind: built-in, behind an electrode selector, or a plug-in. Needs no torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pydantic import (
     Discriminator,
     Field,
     FiniteFloat,
-    NonNegativeFloat,
     Tag,
     TypeAdapter,
     ValidationError,
@@ -18,212 +17,27 @@ from pydantic import (
 )
 
 from rtbci import plugins
-from rtbci.config import Strict, nearest
+from rtbci.config import nearest
 from rtbci.errors import ConfigError, PluginError
-
-# Bounded, so that a stranger's pipeline cannot ask for a machine's whole memory.
-Size: TypeAlias = Annotated[int, Field(ge=1, le=65_536)]
-Samples: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
-Units: TypeAlias = Annotated[tuple[Size, ...], Field(min_length=1, max_length=16)]
-Fraction: TypeAlias = Annotated[NonNegativeFloat, Field(lt=1)]
-
-
-class _Sizes(Strict):
-    """What every network has. n_channels may stay open until the montage is known."""
-
-    n_channels: Size | None = None
-    n_classes: Size = 1  # logits an output; 1: sigmoid, more: softmax
-
-    def values(self, n_channels: int) -> int:
-        """How many float32 values the network holds at once to give one answer, to a hop or a window; at the most."""
-        raise NotImplementedError
-
-
-def _lstm(units: tuple[int, ...], n_in: int, steps: int = 1) -> int:
-    """Values that a stack holds: at each step its input, and gates, cell and output of the widest layer.
-
-    And once the input's weights, which the CPU's kernel packs into 32 units at the least.
-    """
-    return steps * (n_in + 6 * max(units)) + 128 * n_in
-
-
-class StackedLSTMConfig(_Sizes):
-    """LSTM layers over an epoch, last step."""
-
-    kind: Literal["stacked_lstm"] = "stacked_lstm"
-    n_classes: Size = 6
-    units: Units = (256, 128, 64)
-    window: Samples = 200
-    dropout: Fraction = 0.0
-
-    def values(self, n_channels: int) -> int:
-        return _lstm(self.units, n_channels, self.window)
-
-
-class ChannelLSTMConfig(_Sizes):
-    """An LSTM a channel, concatenated, then common LSTM layers, last step."""
-
-    kind: Literal["channel_lstm"] = "channel_lstm"
-    n_classes: Size = 6
-    channel_units: Size = 1
-    units: Units = (128, 64)
-    window: Samples = 200
-    dropout: Fraction = 0.0
-
-    def values(self, n_channels: int) -> int:
-        width = n_channels * self.channel_units
-        wide = 8 * width * (width + n_channels)  # the small matrices stand on the diagonal of large ones
-        return wide + _lstm((width, *self.units), max(n_channels, width), self.window)
-
-
-class SmallLSTMConfig(_Sizes):
-    """The small stack of BCI Competition II set IV."""
-
-    kind: Literal["small_lstm"] = "small_lstm"
-    n_classes: Size = 2
-    units: Units = (10, 10, 5)
-    window: Samples = 500
-    dropout: Fraction = 0.0
-
-    def values(self, n_channels: int) -> int:
-        return _lstm(self.units, n_channels, self.window)
-
-
-class ConvLSTMConfig(_Sizes):
-    """Conv1D, LSTM, every hop."""
-
-    kind: Literal["conv_lstm"] = "conv_lstm"
-    filters: Size = 32
-    kernel: Samples = 8
-    hop: Samples = 1
-    padding: Literal["causal", "same"] = "causal"
-    units: Units = (32,)
-    dropout: Fraction = 0.0
-
-    @model_validator(mode="after")
-    def _no_sample_is_skipped(self) -> ConvLSTMConfig:
-        if self.kernel < self.hop:
-            raise ValueError(f"kernel ({self.kernel}) must be at least hop ({self.hop}), or samples go unseen")
-        return self
-
-    def values(self, n_channels: int) -> int:
-        return (self.kernel + self.hop) * n_channels + self.filters + _lstm(self.units, self.filters)
-
-
-class ConvPoolLSTMConfig(_Sizes):
-    """Conv1D, max-pool, LSTM, all outputs of the epoch at once."""
-
-    kind: Literal["conv_pool_lstm"] = "conv_pool_lstm"
-    n_classes: Size = 400
-    filters: Size = 32
-    kernel: Samples = 8
-    pool: Samples = 4
-    units: Units = (32,)
-    window: Samples = 400
-    dropout: Fraction = 0.0
-
-    @model_validator(mode="after")
-    def _something_is_left_after_the_pool(self) -> ConvPoolLSTMConfig:
-        if self.window < self.kernel + self.pool - 1:
-            raise ValueError(f"window ({self.window}) must be at least kernel + pool - 1")
-        return self
-
-    def values(self, n_channels: int) -> int:
-        pooled = _lstm(self.units, self.filters, self.window // self.pool)
-        return self.window * ((self.kernel + 1) * n_channels + 2 * self.filters) + pooled
-
-
-class SpatialConvLSTMConfig(_Sizes):
-    """A convolution over neighbouring channels within each step, LSTM, every step."""
-
-    kind: Literal["spatial_conv_lstm"] = "spatial_conv_lstm"
-    filters: Size = 8
-    kernel: Samples = 4
-    units: Units = (32,)
-    dropout: Fraction = 0.0
-
-    @model_validator(mode="after")
-    def _kernel_fits_the_channels(self) -> SpatialConvLSTMConfig:
-        if self.n_channels is not None and self.kernel > self.n_channels:
-            raise ValueError(f"kernel ({self.kernel}) must be at most n_channels ({self.n_channels})")
-        return self
-
-    def values(self, n_channels: int) -> int:
-        places = max(0, n_channels - self.kernel + 1)
-        return n_channels + places * (self.kernel + self.filters) + _lstm(self.units, places * self.filters)
-
-
-class LSTMTaggerConfig(_Sizes):
-    """LSTM layers of any depth, every hop; bidirectional works offline only."""
-
-    kind: Literal["lstm_tagger"] = "lstm_tagger"
-    units: Units = (48,)
-    hop: Samples = 1
-    bidirectional: bool = False
-    dropout: Fraction = 0.0
-
-    def values(self, n_channels: int) -> int:
-        return (1 + self.bidirectional) * _lstm(self.units, n_channels, self.hop)
-
-
-class MSFBCNNConfig(_Sizes):
-    """Temporal kernels, a spatial filter, log band power."""
-
-    kind: Literal["msfbcnn"] = "msfbcnn"
-    n_classes: Size = 4
-    window: Samples = 1125
-    filters: Size = 10
-    kernels: Annotated[tuple[Samples, ...], Field(min_length=1, max_length=8)] = (65, 41, 27, 17)
-    pool: Samples = 75
-    pool_hop: Samples = 15
-    dropout: Fraction = 0.5
-
-    @model_validator(mode="after")
-    def _kernels_and_pool_fit(self) -> MSFBCNNConfig:
-        if any(kernel % 2 == 0 for kernel in self.kernels):
-            raise ValueError(f"kernels must be odd, so that they have a middle; got {self.kernels}")
-        if self.window < self.pool:
-            raise ValueError(f"window ({self.window}) must be at least pool ({self.pool})")
-        return self
-
-    def values(self, n_channels: int) -> int:
-        return self.window * n_channels * (2 + 3 * self.filters * len(self.kernels) + max(self.kernels))
-
-
-class CovarianceConfig(_Sizes):
-    """Slow means and the log-covariance of the fast part, linear; for few trials.
-
-    means: lengths of the stretches, the last of which ends with the window. band: cycles a sample, of a filter of `taps`.
-    """
-
-    kind: Literal["covariance"] = "covariance"
-    n_channels: Annotated[int, Field(ge=1, le=512)] | None = None  # its readout grows with their square
-    n_classes: Size = 2
-    window: Samples = 50
-    means: Annotated[tuple[Samples, ...], Field(min_length=1, max_length=64)] = (35, 10, 5)
-    band: tuple[Annotated[float, Field(gt=0, lt=0.5)], Annotated[float, Field(gt=0, lt=0.5)]] = (0.14, 0.4)
-    taps: Annotated[int, Field(ge=3, le=4095)] = 13
-    dropout: Fraction = 0.0
-
-    @model_validator(mode="after")
-    def _parts_fit_the_window(self) -> CovarianceConfig:
-        if sum(self.means) > self.window or self.taps >= self.window:
-            raise ValueError(
-                f"means (together {sum(self.means)}) and taps ({self.taps}) must fit window ({self.window})"
-            )
-        if self.band[0] >= self.band[1]:
-            raise ValueError(f"band must rise, got {self.band}")
-        return self
-
-    def values(self, n_channels: int) -> int:
-        return 2 * self.window * n_channels * (2 + self.taps) + 16 * n_channels**2  # some of them float64
-
+from rtbci.models.sizes import (
+    ChannelLSTMConfig,
+    ConvLSTMConfig,
+    ConvPoolLSTMConfig,
+    CovarianceConfig,
+    LSTMTaggerConfig,
+    MSFBCNNConfig,
+    NetworkSizes,
+    Size,
+    SmallLSTMConfig,
+    SpatialConvLSTMConfig,
+    StackedLSTMConfig,
+)
 
 Scalar: TypeAlias = bool | Annotated[int, Field(ge=-(2**53), le=2**53)] | FiniteFloat | str | None
 Option: TypeAlias = Scalar | Annotated[tuple[Scalar, ...], Field(max_length=1000)]
 
 
-class PluginConfig(_Sizes):
+class PluginConfig(NetworkSizes):
     """A network of the user's own: `kind` is its import path `module:Class`, or an entry point's name.
 
     Every other key goes to the class as a keyword argument. Reading one imports nothing: what only the class knows
@@ -290,7 +104,7 @@ _Network: TypeAlias = (
 NetworkConfig: TypeAlias = Annotated[_Network, _by_kind]
 
 
-class SelectionConfig(_Sizes):
+class SelectorConfig(NetworkSizes):
     """An electrode selector in front of a network, which then has n_select channels; n_classes None: the network's."""
 
     kind: Literal["selection"] = "selection"
@@ -299,7 +113,7 @@ class SelectionConfig(_Sizes):
     network: NetworkConfig = MSFBCNNConfig()
 
     @model_validator(mode="after")
-    def _enough_electrodes(self) -> SelectionConfig:
+    def _enough_electrodes(self) -> SelectorConfig:
         if self.n_channels is not None and self.n_select > self.n_channels:
             raise ValueError(f"n_select ({self.n_select}) must be at most n_channels ({self.n_channels})")
         return self
@@ -315,9 +129,9 @@ class SelectionConfig(_Sizes):
         return length * n_channels + inner.values(self.n_select)
 
 
-ModelConfig: TypeAlias = Annotated[_Network | Annotated[SelectionConfig, Tag("selection")], _by_kind]
+ModelConfig: TypeAlias = Annotated[_Network | Annotated[SelectorConfig, Tag("selection")], _by_kind]
 
-CONFIGS: dict[str, type[_Sizes]] = {
+CONFIGS: dict[str, type[NetworkSizes]] = {
     tag.tag: config for config, tag in map(get_args, get_args(get_args(ModelConfig)[0])) if config is not PluginConfig
 }
 
@@ -326,7 +140,7 @@ _any_model: TypeAdapter[ModelConfig] = TypeAdapter(ModelConfig)
 
 def is_plugin(config: ModelConfig) -> bool:
     """Whether it is a network of the user's own, or such a one behind a selector."""
-    inner = config.network if isinstance(config, SelectionConfig) else config
+    inner = config.network if isinstance(config, SelectorConfig) else config
     return isinstance(inner, PluginConfig)
 
 

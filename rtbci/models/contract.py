@@ -19,7 +19,7 @@ from rtbci.models.network import Network, State
 from rtbci.models.plugin_network import build_plugin, file_of, held_values, plugin_of, sketch
 
 N_HOPS = 12
-CUTS = ((1,) * N_HOPS, (5, 1, 6), (7, 5))  # hops of each piece
+CUTS = ((1,) * N_HOPS, (5, 1, 6), (7, 5))  # hops of each part
 TOLERANCE = 1e-3  # of the largest logit: sums of other orders differ by less, a sample that is not seen by more
 
 
@@ -68,54 +68,54 @@ def check_loaded(model: ModelConfig, network: Network) -> None:
 @torch.no_grad()
 def check_answers(kind: str, network: Network) -> None:
     """Raises PluginError where answers to noise are of a wrong shape, not repeated, or change with the cut of the input."""
-    with _said(kind, network, "cannot be copied"):
+    with _failures_named(kind, network, "cannot be copied"):
         network = copy.deepcopy(network).eval()
-    seen = _Seen(kind, network)
+    observed = _Observed(kind, network)
     x = torch.randn(
         2, network.window or N_HOPS * network.hop, network.n_channels, generator=torch.Generator().manual_seed(0)
     )
-    logits, state = seen(x, None)
-    seen.require_shapes(x, logits, state)
-    if not _close(seen(x, None)[0], logits):
+    logits, state = observed(x, None)
+    observed.require_shapes(x, logits, state)
+    if not _close(observed(x, None)[0], logits):
         raise PluginError(
             f"network {kind}: the same samples get another answer; in evaluation nothing may be drawn or kept"
         )
-    if not _close(seen(x[:1], None)[0], logits[:1]):
+    if not _close(observed(x[:1], None)[0], logits[:1]):
         raise PluginError(f"network {kind}: the answer to one recording changes with the others in its batch")
     if network.window is None and network.causal:
-        _check_law(seen, x, logits)
+        _check_law(observed, x, logits)
 
 
-def _check_law(seen: _Seen, x: Tensor, logits: Tensor) -> None:
+def _check_law(observed: _Observed, x: Tensor, logits: Tensor) -> None:
     """However the samples are cut into whole hops, the answer is the same; so none of it comes of later samples."""
     for cut in CUTS:
-        state = seen.network.initial_state(len(x))
+        state = observed.network.initial_state(len(x))
         parts = []
-        for piece in torch.split(x, [n * seen.network.hop for n in cut], 1):
+        for part in torch.split(x, [n * observed.network.hop for n in cut], 1):
             before = [s.clone() for s in state]
-            answer, new = seen(piece, state)
-            seen.require_shapes(piece, answer, new)
+            answer, new = observed(part, state)
+            observed.require_shapes(part, answer, new)
             if any(not torch.equal(a, b) for a, b in zip(before, state, strict=True)):
-                raise PluginError(f"network {seen.kind}: writes into the state that it is given; return a new one")
+                raise PluginError(f"network {observed.kind}: writes into the state that it is given; return a new one")
             parts.append(answer)
             state = new
         if not _close(torch.cat(parts, 1), logits):
             raise PluginError(
-                f"network {seen.kind}: the answer depends on how the samples are cut ({N_HOPS} hops at once, or "
+                f"network {observed.kind}: the answer depends on how the samples are cut ({N_HOPS} hops at once, or "
                 f"{' + '.join(map(str, cut))}); carry in the state all it needs of earlier samples and use no later ones, "
                 "or set causal = False"
             )
 
 
 @dataclass
-class _Seen:
+class _Observed:
     """A network that is looked at while it answers."""
 
     kind: str
     network: Network
 
     def __call__(self, x: Tensor, state: State | None) -> tuple[Tensor, State]:
-        with _said(self.kind, self.network, f"fails on noise of shape {tuple(x.shape)}"):
+        with _failures_named(self.kind, self.network, f"fails on noise of shape {tuple(x.shape)}"):
             answer = self.network(x, state)
         if not isinstance(answer, tuple) or len(answer) != 2 or not isinstance(answer[0], Tensor):
             raise PluginError(f"network {self.kind}: forward gives {type(answer).__name__}, wanted (logits, state)")
@@ -153,7 +153,7 @@ def _shaken(network: Network) -> Network:
 
 
 def _check_saved(kind: str, network: Network) -> None:
-    with _said(kind, network, "its weights cannot be saved"):
+    with _failures_named(kind, network, "its weights cannot be saved"):
         weights = safetensors.torch.save({k: v.detach().contiguous() for k, v in network.state_dict().items()})
     if len(weights) > MAX_WEIGHTS:
         raise PluginError(
@@ -164,7 +164,7 @@ def _check_saved(kind: str, network: Network) -> None:
 def _check_gradient(kind: str, network: Network) -> None:
     network.train()
     x = torch.randn(2, network.window or 2 * network.hop, network.n_channels)
-    with _said(kind, network, "cannot be trained"):
+    with _failures_named(kind, network, "cannot be trained"):
         logits, state = network(x, None)
         if network.window is None and network.causal:
             logits = logits + network(x, tuple(s.detach() for s in state))[0]
@@ -172,11 +172,11 @@ def _check_gradient(kind: str, network: Network) -> None:
 
 
 @contextmanager
-def _said(kind: str, network: Network, what: str) -> Iterator[None]:
+def _failures_named(kind: str, network: Network, what: str) -> Iterator[None]:
     """What the user's code raises inside, in one line."""
     try:
         yield
     except PluginError:
         raise
     except Exception as error:
-        raise PluginError(f"network {kind}: {what}: {plugins.told(error, file_of(type(network)))}") from error
+        raise PluginError(f"network {kind}: {what}: {plugins.error_text(error, file_of(type(network)))}") from error

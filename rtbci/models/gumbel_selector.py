@@ -19,7 +19,7 @@ EDGE = 1e-6  # keeps the uniform draws off 0 and 1
 
 
 @dataclass(frozen=True)
-class Move:
+class Reassignment:
     """One selector that had to give way, and where it went. Electrodes are 0-based."""
 
     selector: int
@@ -32,7 +32,7 @@ class Resolution:
     """The chosen electrodes, one a selector, none twice; and which selectors had to give way."""
 
     electrodes: tuple[int, ...]
-    moves: tuple[Move, ...]
+    reassignments: tuple[Reassignment, ...]
 
 
 class ElectrodeSelector(nn.Module):
@@ -91,8 +91,8 @@ class ElectrodeSelector(nn.Module):
         for m in (m for m in order if m not in got):
             ranking = self.qz_loga[:, m].argsort(descending=True).tolist()
             got[m] = next(e for e in ranking if e not in got.values())
-        moves = tuple(Move(m, wanted[m], got[m]) for m in sorted(got) if got[m] != wanted[m])
-        return Resolution(tuple(got[m] for m in sorted(got)), moves)
+        reassignments = tuple(Reassignment(m, wanted[m], got[m]) for m in sorted(got) if got[m] != wanted[m])
+        return Resolution(tuple(got[m] for m in sorted(got)), reassignments)
 
     def freeze(self) -> Resolution:
         """From now on the resolved electrodes, in training too."""

@@ -33,7 +33,7 @@ class LSTMStack(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def state_shapes(self) -> list[tuple[int, ...]]:
-        return [(units,) for units in self.units for _ in "hc"]
+        return [(units,) for units in self.units for _ in range(2)]  # h and c
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         new: list[Tensor] = []

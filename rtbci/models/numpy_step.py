@@ -40,7 +40,7 @@ def has_numpy_step(network: Network) -> bool:
     return seen * network.n_channels <= MAX_HOP_VALUES
 
 
-def in_pieces(step: Callable[[F32, S], tuple[F32, S]], x: F32, state: S, n_samples: int) -> tuple[F32, S]:
+def in_chunks(step: Callable[[F32, S], tuple[F32, S]], x: F32, state: S, n_samples: int) -> tuple[F32, S]:
     """step on pieces of n_samples, and on what is left, one after the other."""
     if len(x) <= n_samples:
         return step(x, state)
@@ -71,9 +71,9 @@ class NumpyStep:
         return tuple(np.zeros((1, *shape), np.float32) for shape in self.shapes)
 
     def __call__(self, x: F32, state: tuple[F32, ...]) -> tuple[F32, tuple[F32, ...]]:
-        return in_pieces(self._piece, x, state, self.max_samples)
+        return in_chunks(self._run, x, state, self.max_samples)
 
-    def _piece(self, x: F32, state: tuple[F32, ...]) -> tuple[F32, tuple[F32, ...]]:
+    def _run(self, x: F32, state: tuple[F32, ...]) -> tuple[F32, tuple[F32, ...]]:
         if not len(x):
             return np.empty((0, len(self.bias)), np.float32), state
         new: list[F32] = []

@@ -14,7 +14,7 @@ from torch import nn
 from rtbci import plugins
 from rtbci.config import nearest
 from rtbci.errors import PluginError, RtbciError
-from rtbci.models.config import CONFIGS, ModelConfig, Option, PluginConfig, SelectionConfig, model_config
+from rtbci.models.config import CONFIGS, ModelConfig, Option, PluginConfig, SelectorConfig, model_config
 from rtbci.models.network import Network
 
 
@@ -38,7 +38,9 @@ def build_plugin(config: PluginConfig) -> Network:
     except RtbciError:
         raise
     except Exception as error:
-        raise PluginError(f"network {config.kind} cannot be built: {plugins.told(error, file_of(made))}") from error
+        raise PluginError(
+            f"network {config.kind} cannot be built: {plugins.error_text(error, file_of(made))}"
+        ) from error
     _require_attributes(config.kind, network, given)
     return cast(Network, network)
 
@@ -46,8 +48,8 @@ def build_plugin(config: PluginConfig) -> Network:
 def completed(config: PluginConfig) -> PluginConfig:
     """With the class's own defaults written down: a file says all, whatever the class's defaults are one day."""
     parameters = inspect.signature(network_class(config.kind)).parameters.values()
-    said = (*config.options, *PluginConfig.model_fields)
-    written = {p.name: p.default for p in parameters if p.name not in said and _is_option(p.default)}
+    given = (*config.options, *PluginConfig.model_fields)
+    written = {p.name: p.default for p in parameters if p.name not in given and _is_option(p.default)}
     complete = model_config(**config.model_dump(), **written)
     assert isinstance(complete, PluginConfig)
     return complete
@@ -78,15 +80,15 @@ def held_values(config: PluginConfig) -> int:
         steps = network.window or network.hop
         held = sum(t.numel() for t in (*network.parameters(), *network.buffers()))
         return held + sum(map(math.prod, network.state_shapes())) + steps * network.n_channels
-    said = offered(config.n_channels)
-    if not isinstance(said, int) or said < 1:
-        raise PluginError(f"network {config.kind}: values({config.n_channels}) is {said!r}, wanted a count")
-    return said
+    reported = offered(config.n_channels)
+    if not isinstance(reported, int) or reported < 1:
+        raise PluginError(f"network {config.kind}: values({config.n_channels}) is {reported!r}, wanted a count")
+    return reported
 
 
 def plugin_of(config: ModelConfig) -> PluginConfig | None:
     """The user's own network in a config, that behind a selector too; None where there is none."""
-    inner = config.inner() if isinstance(config, SelectionConfig) else config
+    inner = config.inner() if isinstance(config, SelectorConfig) else config
     return inner if isinstance(inner, PluginConfig) else None
 
 

@@ -11,7 +11,7 @@ import torch
 
 from rtbci.errors import ConfigError
 from rtbci.models.network import Network
-from rtbci.models.numpy_step import F32, NumpyStep, has_numpy_step, in_pieces
+from rtbci.models.numpy_step import F32, NumpyStep, has_numpy_step, in_chunks
 
 StepState: TypeAlias = tuple[Any, ...]
 """The network's state in the back end's own arrays: to be handed back to the same back end, and not written to."""
@@ -53,7 +53,7 @@ class HopByHop:
         return self.step.initial_state()
 
     def __call__(self, x: F32, state: StepState) -> tuple[F32, StepState]:
-        return in_pieces(self.step, x, state, self.hop)
+        return in_chunks(self.step, x, state, self.hop)
 
 
 def make_step(network: Network, device: torch.device | str = "cpu") -> Step:

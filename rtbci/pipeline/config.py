@@ -26,14 +26,14 @@ from rtbci.stages.gap_guard import GapConfig
 from rtbci.stages.montage import MontageConfig
 from rtbci.stages.scaling import ConstantScaling, NoScaling, RunningScaling, ScalingConfig
 
-Row = Annotated[tuple[Probability, ...], Field(max_length=MAX_CHANNELS)]
+ProbabilityRow = Annotated[tuple[Probability, ...], Field(max_length=MAX_CHANNELS)]
 
 
-class SelectionConfig(Strict):
+class ChosenElectrodes(Strict):
     """Electrodes that a Gumbel-softmax selector chose out of the montage, and its probabilities."""
 
     channels: Annotated[Names, Field(min_length=1)]
-    probabilities: Annotated[tuple[Row, ...], Field(max_length=MAX_CHANNELS)] = ()
+    probabilities: Annotated[tuple[ProbabilityRow, ...], Field(max_length=MAX_CHANNELS)] = ()
 
 
 class PipelineConfig(Strict):
@@ -45,7 +45,7 @@ class PipelineConfig(Strict):
     activation: Literal["sigmoid", "softmax"] = "sigmoid"
     montage: MontageConfig
     filters: FilterConfig = FilterConfig()
-    selection: SelectionConfig | None = None
+    selection: ChosenElectrodes | None = None
     scaling: ScalingConfig = NoScaling()
     mask: MaskConfig | None = None
     model: ModelConfig

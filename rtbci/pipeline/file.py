@@ -122,8 +122,8 @@ def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
 
 
 def _member(path: Path, archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    said = archive.getinfo(name).file_size
-    if said <= limit:
+    claimed = archive.getinfo(name).file_size
+    if claimed <= limit:
         with archive.open(name) as file:
             content = file.read(limit + 1)
         if len(content) <= limit:

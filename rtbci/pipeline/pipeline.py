@@ -15,12 +15,12 @@ from rtbci.errors import ConfigError, NotCausal, StreamMismatch
 from rtbci.models.config import is_plugin
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.stages import filters, scaling
-from rtbci.stages.bad_channels import Electrodes, Mask
+from rtbci.stages.bad_channels import BadChannelMask, BadChannelReplacer
 from rtbci.stages.buffers import Framer
 from rtbci.stages.cues import Cue, CueAnswer, CueTagger
 from rtbci.stages.decision import Decision
-from rtbci.stages.montage import Montage, Pick
-from rtbci.stages.network import Judge, Tagger, WholeTagger, WindowTagger
+from rtbci.stages.montage import ChannelPicker, Montage
+from rtbci.stages.network import Tagger, WholeTagger, WindowClassifier, WindowTagger
 from rtbci.stages.scaling import ConstantScaling, NoScaling, RunningScaling
 from rtbci.types import Chunk, Detection, Stage, StreamInfo
 
@@ -96,8 +96,8 @@ class Pipeline:
         config = self.config
         check_rate(config, info)
         montage = Montage(config.montage, info, self.channels)
-        electrodes = Electrodes(info, montage) if config.mask is not None else None
-        stages: list[tuple[str, Stage]] = [("electrodes", electrodes)] if electrodes is not None else []
+        replacer = BadChannelReplacer(info, montage) if config.mask is not None else None
+        stages: list[tuple[str, Stage]] = [("electrodes", replacer)] if replacer is not None else []
         stages.append(("montage", montage))
         up = down = 1
         if info.sfreq != config.sfreq:
@@ -110,17 +110,19 @@ class Pipeline:
                 )
             stages.append(("resample", resampler))
         if len(sos := filters.design(config.filters, config.sfreq)):
-            stages.append(("filter", filters.Sos(sos)))
+            stages.append(("filter", filters.SosFilter(sos)))
         if config.selection is not None and montage.channels != config.selection.channels:
-            stages.append(("select", Pick(tuple(montage.channels.index(c) for c in config.selection.channels))))
+            stages.append(
+                ("select", ChannelPicker(tuple(montage.channels.index(c) for c in config.selection.channels)))
+            )
         if isinstance(config.scaling, ConstantScaling):
-            stages.append(("scale", scaling.Constant(config.scaling)))
+            stages.append(("scale", scaling.ConstantScaler(config.scaling)))
         elif isinstance(config.scaling, RunningScaling):
-            stages.append(("scale", scaling.Running(config.scaling, config.sfreq)))
+            stages.append(("scale", scaling.RunningScaler(config.scaling, config.sfreq)))
         else:
             assert isinstance(config.scaling, NoScaling)
-        if config.mask is not None and electrodes is not None:
-            stages.append(("mask", Mask(electrodes, self.inputs, up, down, config.mask.most)))
+        if config.mask is not None and replacer is not None:
+            stages.append(("mask", BadChannelMask(replacer, self.inputs, up, down, config.mask.most)))
         return Chain(stages)
 
     def start(self, info: StreamInfo, device: str = "cpu", *, offline: bool = False) -> LivePipeline:
@@ -158,8 +160,8 @@ class Pipeline:
         stages = [*self.preprocessor(info).stages, *frames, ("network", tagger)]
         cues = None
         if config.cues is not None and network.window is not None:
-            judge = Judge(network, int(network.window), config.activation, device)
-            cues = CueTagger(config.cues, judge, int(network.window), self.sfreq)
+            classify = WindowClassifier(network, int(network.window), config.activation, device)
+            cues = CueTagger(config.cues, classify, int(network.window), self.sfreq)
         return LivePipeline(stages, Decision(config.decision, self.classes, self.hop_s), device, self.n_inputs, cues)
 
     @property

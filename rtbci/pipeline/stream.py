@@ -9,8 +9,8 @@ from typing import TypeAlias
 import numpy as np
 
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.stages.bad_channels import Electrodes
-from rtbci.stages.channel_quality import Quality
+from rtbci.stages.bad_channels import BadChannelReplacer
+from rtbci.stages.channel_quality import ChannelQuality
 from rtbci.stages.cues import CueAnswer
 from rtbci.stages.decision import watched_labels
 from rtbci.stages.gap_guard import CLOCK_FORWARD, GapGuard
@@ -108,9 +108,9 @@ class StreamSession:
         self.newest_stamp = 0.0
         self.is_begun = False
         self._guard = self._new_guard() if stamped else None
-        electrodes = self.live.find(Electrodes)  # judges for itself, where the pipeline masks what is bad
-        self.quality = electrodes.quality if electrodes is not None else Quality(info)
-        self._judges_apart = electrodes is None
+        replacer = self.live.find(BadChannelReplacer)  # judges for itself, where the pipeline masks what is bad
+        self.quality = replacer.quality if replacer is not None else ChannelQuality(info)
+        self._has_own_quality = replacer is None
         # A network that must see the future answers at the end: of which samples?
         self._kept_times: list[Times] = []
 
@@ -147,8 +147,8 @@ class StreamSession:
             if not self.is_begun:
                 yield from self._begin(float(chunk.times[0]))
             self.newest_stamp = float(chunk.times[-1])
-        for piece in self._guard.process(chunk, arrived) if self._guard is not None else (chunk,):
-            yield from self._take(piece)
+        for part in self._guard.process(chunk, arrived) if self._guard is not None else (chunk,):
+            yield from self._take(part)
         yield Signals(chunk)
 
     def connected_anew(self, info: StreamInfo) -> None:
@@ -181,7 +181,7 @@ class StreamSession:
         self.live.end_cues()
         yield from self.live.answers()
 
-    # -- from a piece on the grid to messages --------------------------------------------------------------------
+    # -- from a part on the grid to messages --------------------------------------------------------------------
 
     def _new_guard(self) -> GapGuard:
         return GapGuard(self.pipeline.config.gaps, self.info.sfreq, self.speed or 1.0)
@@ -194,27 +194,27 @@ class StreamSession:
         yield SpanBegan(stamp, self.speed or 1.0)
 
     def _finish(self) -> Iterator[StreamMessage]:
-        for piece in self._guard.flush() if self._guard is not None else ():
-            yield from self._take(piece)
+        for part in self._guard.flush() if self._guard is not None else ():
+            yield from self._take(part)
         yield from self._close_open(self.newest_stamp)
         if self.is_begun:
             self.is_begun = False
             yield SpanEnded(self.newest_stamp, self.recording_s)
 
-    def _take(self, piece: Chunk | Gap) -> Iterator[StreamMessage]:
-        if isinstance(piece, Chunk):
-            yield from self._answer(piece)
+    def _take(self, part: Chunk | Gap) -> Iterator[StreamMessage]:
+        if isinstance(part, Chunk):
+            yield from self._answer(part)
             return
-        self._count(piece)
-        yield piece
-        if piece.cause == CLOCK_FORWARD:
+        self._count(part)
+        yield part
+        if part.cause == CLOCK_FORWARD:
             # Without it a recording of the stream would read as a loss.
             speed = self.speed or 1.0
-            yield ClockMoved(piece.end, piece.start + 1 / (self.info.sfreq * speed), speed)
-        if not piece.filled:
-            yield from self._close_open(piece.start)
+            yield ClockMoved(part.end, part.start + 1 / (self.info.sfreq * speed), speed)
+        if not part.filled:
+            yield from self._close_open(part.start)
             self.live.reset()
-            self.next_index += piece.n_missing
+            self.next_index += part.n_missing
 
     def _count(self, gap: Gap) -> None:
         self.tally.gaps += 1
@@ -233,7 +233,7 @@ class StreamSession:
             yield from self._decide(scores, chunk.times, self.next_index)
         yield from self.live.answers()
         self.next_index += len(chunk)
-        if self._judges_apart:
+        if self._has_own_quality:
             self.quality.process(chunk)
         yield Seen(self.live.seen)
 

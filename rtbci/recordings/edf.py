@@ -23,7 +23,7 @@ _FIELDS |= {"digital_max": 8, "prefilter": 80, "n_samples": 8, "reserved": 32}
 
 
 @dataclass(frozen=True)
-class Header:
+class EdfHeader:
     """The fixed fields of an EDF or BDF file (Kemp & Olivan, Clin. Neurophysiol. 114, 2003), one entry a signal."""
 
     n_bytes: int
@@ -48,7 +48,7 @@ def open_edf(path: Path, kind: str) -> Recording:
     header = _read_header(path)
     width = 3 if kind == "BDF" else 2
     n_records, warnings = _records_held(path, header, width)
-    with quietly(path, kind) as said:
+    with quietly(path, kind) as reported:
         raw = (mne.io.read_raw_bdf if kind == "BDF" else mne.io.read_raw_edf)(path, preload=False)
         types = raw.get_channel_types()
     # mne leaves the annotation signals out; the others keep their order.
@@ -61,7 +61,7 @@ def open_edf(path: Path, kind: str) -> Recording:
         warnings.append(f"left out, for their other sampling rate: {', '.join(left_out)}")
     if header.interrupted:
         warnings.append(f"{kind}+D: the recording was interrupted; its times are counted as if it were not")
-    warnings += [w for w in said if "Number of records" not in w]
+    warnings += [w for w in reported if "Number of records" not in w]
 
     picks = np.array([signal for signal, _ in kept])
     reader = _Records(path, header, width, n_records, picks)
@@ -78,7 +78,7 @@ def open_edf(path: Path, kind: str) -> Recording:
 class _Records:
     """Reads samples a to b of the picked signals, all of which have the same number in a record."""
 
-    def __init__(self, path: Path, header: Header, width: int, n_records: int, picks: npt.NDArray[np.int64]) -> None:
+    def __init__(self, path: Path, header: EdfHeader, width: int, n_records: int, picks: npt.NDArray[np.int64]) -> None:
         self.path, self.header, self.width, self.n_records = path, header, width, n_records
         self.per_record = int(header.samples[picks[0]])
         ends = np.cumsum(header.samples)
@@ -109,7 +109,7 @@ class _Records:
         return (wide.view("<i4") >> 8).reshape(-1, size)  # the sign comes down with the shift
 
 
-def _at_main_rate(header: Header, kept: list[tuple[int, str]]) -> tuple[list[tuple[int, str]], list[str]]:
+def _at_main_rate(header: EdfHeader, kept: list[tuple[int, str]]) -> tuple[list[tuple[int, str]], list[str]]:
     """The channels at the rate that most voltages have, and the names of the others.
 
     Others are not resampled: that would need samples from the future, or depend on how the file is cut.
@@ -120,7 +120,7 @@ def _at_main_rate(header: Header, kept: list[tuple[int, str]]) -> tuple[list[tup
     return [k for k in kept if header.samples[k[0]] == main], [n for s, n in kept if header.samples[s] != main]
 
 
-def _read_header(path: Path) -> Header:
+def _read_header(path: Path) -> EdfHeader:
     with path.open("rb") as file:
         fixed = file.read(256).decode("latin-1")
         n_signals = _count(path, fixed[252:256], "number of signals")
@@ -146,7 +146,7 @@ def _read_header(path: Path) -> Header:
     if record_s <= 0 or not np.isfinite(record_s) or not whole or not samples.any():
         raise RecordingError(f"{path}: its data records are {record_s:g} s long and hold no signal; nothing to read")
     gain, offset = _calibration(**{k: v for k, v in numbers.items() if k != "n_samples"})
-    return Header(
+    return EdfHeader(
         n_bytes=n_bytes,
         n_records=_count(path, fixed[236:244], "number of data records"),
         record_s=record_s,
@@ -175,8 +175,8 @@ def _number(path: Path, text: str, what: str) -> float:
     try:
         return float(text.strip(" \x00").replace(",", "."))
     except ValueError:
-        said = text.strip()
-        raise RecordingError(f"{path}: {what} in its header is {said!r}, not a number; copy the file again") from None
+        found = text.strip()
+        raise RecordingError(f"{path}: {what} in its header is {found!r}, not a number; copy the file again") from None
 
 
 def _count(path: Path, text: str, what: str) -> int:
@@ -186,7 +186,7 @@ def _count(path: Path, text: str, what: str) -> int:
     return int(number)
 
 
-def _records_held(path: Path, header: Header, width: int) -> tuple[int, list[str]]:
+def _records_held(path: Path, header: EdfHeader, width: int) -> tuple[int, list[str]]:
     """Whole data records in the file, and a line where the header promises another number."""
     held = (path.stat().st_size - header.n_bytes) // (header.record_samples * width)
     promised = header.n_records

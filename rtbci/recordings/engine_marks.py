@@ -43,8 +43,8 @@ def is_ours(stream: Stream) -> bool:
 def live_span(streams: Sequence[Stream], signal: Stream) -> LiveSpan:
     """Of the one engine that ran on `signal`; all of the recording where there was none, or more than one."""
     marks = [mark for s in streams if _is_about(s, signal) for mark in _marks(s)]
-    told = [m for m in marks if "stamp" in m]
-    stamps = {state: [m["stamp"] for m in told if m.get("state") == state] for state in ("begin", "end")}
+    stamped = [m for m in marks if "stamp" in m]
+    stamps = {state: [m["stamp"] for m in stamped if m.get("state") == state] for state in ("begin", "end")}
     if len(stamps["begin"]) > 1:
         return LiveSpan()
     gaps = [(m["start"], m["end"]) for m in marks if m.get("state") == "gap" and {"start", "end"} <= m.keys()]

@@ -15,7 +15,7 @@ from rtbci.types import Detection, Event, OperatorAnnotation, OperatorVerdict, S
 REVIEW_COLUMNS = ("onset", "eventType", "verdict", "note", "dateTime")  # the last is the start of the event's run
 
 
-class EventTable:
+class EventTableSink:
     """Each event that is over is on disk when `on` returns; `close` makes it a finished table.
 
     Parameters
@@ -59,7 +59,7 @@ class EventTable:
             case OperatorAnnotation(label=label, onset=onset, duration=duration):
                 self._add(Event(onset, duration, label))
             case OperatorVerdict() if self._log is not None:
-                self._judge(message, self._log)
+                self._review(message, self._log)
             case SpanEnded(recording_s=recording_s):
                 self._duration_s = max(self._duration_s, recording_s)
 
@@ -76,14 +76,14 @@ class EventTable:
         if self._log is not None:
             self._log.add(event)
 
-    def _judge(self, judged: OperatorVerdict, log: EventLog) -> None:
+    def _review(self, verdict: OperatorVerdict, log: EventLog) -> None:
         path = review_path(log.path)
-        row = repr(judged.onset), judged.label, judged.verdict or "n/a", judged.note or "n/a", start_cell(log.start)
+        row = repr(verdict.onset), verdict.label, verdict.verdict or "n/a", verdict.note or "n/a", start_cell(log.start)
         try:
             with closing(TableFile(path, REVIEW_COLUMNS)) as table:
                 table.append(("\t".join(row) + "\n").encode())
         except OSError as error:
-            about = f"the verdict on {judged.label} at {judged.onset:.1f} s"
+            about = f"the verdict on {verdict.label} at {verdict.onset:.1f} s"
             self._lost_verdict = f"{path}: {about} is not written: {error.strerror}"
             return
         self._lost_verdict = ""

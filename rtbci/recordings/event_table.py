@@ -96,7 +96,9 @@ def read_table(path: str | Path) -> Table:
         if row != [""]:
             cells = cells_of(path, number, columns, row)
             run = runs.setdefault(cells.get("dateTime", NOT_AVAILABLE), [])
-            run += [] if (event := event_of(path, number, cells)) is None else [event]
+            event = event_of(path, number, cells)
+            if event is not None:
+                run.append(event)
     return Table(tuple(Run(start_of(text), tuple(events)) for text, events in runs.items()), torn)
 
 
@@ -168,7 +170,7 @@ class EventLog:
             atomic_write(self._file.real_path, earlier + rows_text(self.events, self.start, duration_s).encode())
             self.trouble = ""
         except OSError as error:
-            self.trouble = self._words(error)
+            self.trouble = self._trouble_text(error)
         self._file.close()
         self._file = None
 
@@ -178,7 +180,7 @@ class EventLog:
             assert self._file is not None
             self._file.append(rows_text(self.events[self._n_written :], self.start, None).encode())
         except OSError as error:
-            self.trouble, self._retry_at = self._words(error), time.monotonic() + _RETRY_S
+            self.trouble, self._retry_at = self._trouble_text(error), time.monotonic() + _RETRY_S
         else:
             self._n_written, self.trouble = len(self.events), ""
 
@@ -203,7 +205,7 @@ class EventLog:
             return "holds a run of the same start"
         return ""
 
-    def _words(self, error: OSError) -> str:
+    def _trouble_text(self, error: OSError) -> str:
         left = len(self.events) - self._n_written
         kept = "no event is missing in it" if not left else f"{left} of {len(self.events)} events are not in it yet"
         return f"the event table is not written: {error.strerror}; {kept} ({self.path})"

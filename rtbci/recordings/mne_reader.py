@@ -27,11 +27,11 @@ def quietly(path: Path, kind: str) -> Iterator[list[str]]:
     """Collects what mne would print or warn of, one line each, and turns its errors into one RecordingError."""
     import mne
 
-    said: list[str] = []
+    reported: list[str] = []
     with mne.utils.use_log_level("ERROR"), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            yield said
+            yield reported
         except RecordingError:
             raise
         except ImportError as error:
@@ -42,7 +42,9 @@ def quietly(path: Path, kind: str) -> Iterator[list[str]]:
                 f"{path}: cannot be read as {kind}: {_one_line(error)}; check that the file is whole and of this kind"
             ) from error
         finally:
-            said += dict.fromkeys(_one_line(w.message) for w in caught if "naming conventions" not in str(w.message))
+            reported += dict.fromkeys(
+                _one_line(w.message) for w in caught if "naming conventions" not in str(w.message)
+            )
 
 
 def events_of(raw: mne.io.BaseRaw) -> tuple[Event, ...]:
@@ -61,7 +63,7 @@ def open_with_mne(path: Path, kind: str) -> Recording:
     import mne
 
     # Some readers print to standard output, which may be carrying a program's JSON.
-    with quietly(path, kind) as said, redirect_stdout(io.StringIO()):
+    with quietly(path, kind) as reported, redirect_stdout(io.StringIO()):
         raw = mne.io.read_raw(path, preload=False)
         types = raw.get_channel_types()
         annotations = events_of(raw)
@@ -83,7 +85,7 @@ def open_with_mne(path: Path, kind: str) -> Recording:
         channels=tuple(raw.ch_names[i] for i in picks),
         units=tuple("uV" if volt else "" for volt in volts),
     )
-    return Recording(path, kind, info, int(raw.n_times), read, annotations, raw.info["meas_date"], tuple(said))
+    return Recording(path, kind, info, int(raw.n_times), read, annotations, raw.info["meas_date"], tuple(reported))
 
 
 def _without_unit(raw: mne.io.BaseRaw, kind: str) -> npt.NDArray[np.bool_]:

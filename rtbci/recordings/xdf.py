@@ -39,12 +39,12 @@ def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
     labels, units = _channels(chosen)
     scale = np.array([_TO_MICROVOLTS.get(unit.lower(), 1.0) for unit in units])
     data: Samples = (np.asarray(chosen["time_series"], np.float64) * scale).astype(np.float32)
-    sfreq, said = _rate(path, chosen, pace.seconds(stamps, float(stamps[0]) if len(stamps) else 0.0))
+    sfreq, warned = _rate(path, chosen, pace.seconds(stamps, float(stamps[0]) if len(stamps) else 0.0))
     if wanted is None:
         seen = live_span(streams, chosen).keep(stamps, 1 / (sfreq * pace.fastest))
         data, stamps = data[seen], stamps[seen]
     zero = float(stamps[0]) if len(stamps) else 0.0
-    others = [_say(s) for s in streams if s is not chosen and not is_ours(s)]
+    others = [_summary(s) for s in streams if s is not chosen and not is_ours(s)]
     info = StreamInfo(
         name=path.stem,
         sfreq=sfreq,
@@ -61,7 +61,7 @@ def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
         lambda start, stop: data[start:stop],
         _markers(streams, zero, pace),
         started,
-        (*said, *(f"other stream, not read: {other}" for other in others)),
+        (*warned, *(f"other stream, not read: {other}" for other in others)),
         pace.seconds(stamps, zero),
     )
 
@@ -107,7 +107,7 @@ def _as_recorded(path: Path, stream: Stream, zeros: list[float], started: dateti
     zero = max((z for z in zeros if len(stamps) and z <= stamps.min()), default=zeros[0])
     stamps = stamps - zero
     apart = f"its clock was never compared with the others', {zero - zeros[0]:.0f} s away; it begins with them"
-    warned = (f"{_say(stream)}: {apart}",) if zero != zeros[0] else ()
+    warned = (f"{_summary(stream)}: {apart}",) if zero != zeros[0] else ()
     kind, n_channels = _field(stream, "channel_format"), len(labels)
     if kind == "string":
         values: Any = np.empty((len(stamps), n_channels), object)
@@ -123,9 +123,12 @@ def _as_recorded(path: Path, stream: Stream, zeros: list[float], started: dateti
         path, "XDF", info, len(stamps), lambda start, stop: values[start:stop], (), started, warned, stamps
     )
     described = stream["info"].get("desc")
-    told = described[0] if isinstance(described, list) and described else None
+    description = described[0] if isinstance(described, list) and described else None
     return XdfStream(
-        recording, kind or "float32", _field(stream, "stream_id"), told if isinstance(told, Mapping) else {}
+        recording,
+        kind or "float32",
+        _field(stream, "stream_id"),
+        description if isinstance(description, Mapping) else {},
     )
 
 
@@ -156,10 +159,12 @@ def _choose(path: Path, streams: Sequence[Stream], wanted: str | int | None) -> 
     else:
         signals = [s for s in signals if not is_ours(s)]
         regular = [s for s in signals if float(_field(s, "nominal_srate") or 0) > 0]
-        matching = [s for s in signals if _field(s, "type").upper() == "EEG"] or regular * (len(regular) == 1)
+        matching = [s for s in signals if _field(s, "type").upper() == "EEG"]
+        if not matching and len(regular) == 1:
+            matching = regular
     if len(matching) == 1:
         return matching[0]
-    there = "; ".join(map(_say, matching or streams)) or "no streams at all"
+    there = "; ".join(map(_summary, matching or streams)) or "no streams at all"
     what = "an EEG stream with samples" if wanted is None else f"a signal stream {str(wanted)!r}"
     if matching:
         raise RecordingError(f"{path}: more than one stream fits; pick one by number (stream=…): {there}")
@@ -171,12 +176,12 @@ def _rate(path: Path, stream: Stream, stamps: Times) -> tuple[float, list[str]]:
     span = float(stamps[-1] - stamps[0])
     effective = (len(stamps) - 1) / span if span > 0 else 0.0
     if nominal <= 0 and effective <= 0:
-        raise RecordingError(f"{path}: stream {_say(stream)} has no sampling rate; pick a regular one (stream=…)")
+        raise RecordingError(f"{path}: stream {_summary(stream)} has no sampling rate; pick a regular one (stream=…)")
     if nominal <= 0:
         return effective, [f"the stream names no rate; its stamps say {effective:g} Hz"]
     if effective > 0 and abs(effective / nominal - 1) > 0.02:
-        said = f"runs at {nominal:g} Hz by its header but {effective:g} Hz by its stamps"
-        return nominal, [f"{said}: samples were lost, or a clock was reset"]
+        rates = f"runs at {nominal:g} Hz by its header but {effective:g} Hz by its stamps"
+        return nominal, [f"{rates}: samples were lost, or a clock was reset"]
     return nominal, []
 
 
@@ -207,7 +212,7 @@ def _markers(streams: Sequence[Stream], zero: float, pace: Pace) -> tuple[Event,
     return tuple(sorted([*events, *notes(streams, seconds)], key=lambda e: e.onset))
 
 
-def _say(stream: Stream) -> str:
+def _summary(stream: Stream) -> str:
     return (
         f"{_field(stream, 'stream_id')} {_field(stream, 'name')!r} (type {_field(stream, 'type')!r}, "
         f"{_field(stream, 'channel_count')} channels, {len(stream['time_stamps'])} samples)"

@@ -57,7 +57,7 @@ def synthesise(
         format="synthetic",
         info=StreamInfo(name, sfreq, ELECTRODES, ("uV",) * len(ELECTRODES)),
         n_samples=round(duration_s * sfreq),
-        read=Generator(seed, sfreq, patient, script),
+        read=EegGenerator(seed, sfreq, patient, script),
         annotations=script.seizures,
     )
 
@@ -87,7 +87,7 @@ def write_script(
     return Script(tuple(waves), tuple(tensions), tuple(events))
 
 
-class Generator:
+class EegGenerator:
     """Samples a to b of a synthetic recording, (b - a, 19) float32."""
 
     def __init__(self, seed: int, sfreq: float, patient: Patient, script: Script) -> None:

@@ -9,22 +9,22 @@ import numpy.typing as npt
 from pydantic import NonNegativeInt
 
 from rtbci.config import Strict
-from rtbci.stages.channel_quality import WORDS, Quality
+from rtbci.stages.channel_quality import WORDS, ChannelQuality
 from rtbci.stages.montage import Montage, microvolts
 from rtbci.types import Chunk, Flags, StreamInfo
 
 MASKED = tuple(word for word in WORDS if word not in ("", "mains"))  # what is left of mains is the filters' business
 
 
-class Electrodes:
+class BadChannelReplacer:
     """Stage: the stream's samples, bad channels replaced by the mean of the good ones that the pipeline uses.
 
     So a common average is that of the good channels, and nothing that an open or saturated input gives enters a filter.
-    Judged on whole blocks (see Quality), so that the cut into chunks changes nothing.
+    Judged on whole blocks (see ChannelQuality), so that the cut into chunks changes nothing.
     """
 
     def __init__(self, info: StreamInfo, montage: Montage) -> None:
-        self.quality = Quality(info)
+        self.quality = ChannelQuality(info)
         self.channels = montage.channels
         self.uses = montage.uses  # (n_outputs, n_stream): which of the stream's channels each output rests on
         self._used = montage.used
@@ -35,7 +35,7 @@ class Electrodes:
         self.quality.reset()
         self._bad: Flags = np.zeros(len(self._used), np.bool_)
         self._n = 0
-        self.turns: deque[tuple[int, Flags]] = deque()  # from this sample of the stream on, these channels are bad
+        self.changes: deque[tuple[int, Flags]] = deque()  # from this sample of the stream on, these channels are bad
 
     @property
     def bad(self) -> dict[str, str]:
@@ -43,15 +43,15 @@ class Electrodes:
         return self.quality.bad()
 
     def process(self, chunk: Chunk) -> Chunk:
-        turns = [(at, np.isin(words, _MASKED) & self._used) for at, words in self.quality.process(chunk)]
+        changes = [(at, np.isin(words, _MASKED) & self._used) for at, words in self.quality.process(chunk)]
         start, self._n = self._n, self._n + len(chunk)
-        if not turns and not self._bad.any():
+        if not changes and not self._bad.any():
             return chunk
         data, at = chunk.data.copy(), 0
-        for end, bad in [*turns, (len(chunk), None)]:
+        for end, bad in [*changes, (len(chunk), None)]:
             self._replace(data[at:end])
             if bad is not None:
-                self.turns.append((start + end, bad))
+                self.changes.append((start + end, bad))
                 self._bad = bad
             at = end
         return Chunk(data, chunk.times, chunk.valid)
@@ -65,15 +65,15 @@ class Electrodes:
         data[:, bad] = mean[:, None] / self._gains[bad]
 
 
-class Mask:
+class BadChannelMask:
     """Stage: what the network sees, zero where a channel rests on a bad electrode; invalid where too many do."""
 
-    def __init__(self, electrodes: Electrodes, inputs: tuple[str, ...], up: int, down: int, most: int) -> None:
+    def __init__(self, replacer: BadChannelReplacer, inputs: tuple[str, ...], up: int, down: int, most: int) -> None:
         """inputs: the network's, of the montage's channels; up, down: of the resampling between; most: that may be masked."""
         self.inputs = inputs
         self.most = most
-        self._electrodes = electrodes
-        self._uses = electrodes.uses[[electrodes.channels.index(name) for name in inputs]]
+        self._replacer = replacer
+        self._uses = replacer.uses[[replacer.channels.index(name) for name in inputs]]
         self._up, self._down = up, down
         self.reset()
 
@@ -87,19 +87,19 @@ class Mask:
 
     def process(self, chunk: Chunk) -> Chunk:
         start, self._n = self._n, self._n + len(chunk)
-        turns = self._electrodes.turns
-        if not self._masked.any() and not turns:
+        changes = self._replacer.changes
+        if not self._masked.any() and not changes:
             return chunk
         data, valid, at = chunk.data.copy(), chunk.valid.copy(), 0
         while at < len(chunk):
-            # The first output whose newest input comes with the turn or after it.
-            turn = -(-turns[0][0] * self._up // self._down) - start if turns else len(chunk)
-            end = min(turn, len(chunk))
+            # The first output whose newest input comes with the change or after it.
+            change = -(-changes[0][0] * self._up // self._down) - start if changes else len(chunk)
+            end = min(change, len(chunk))
             data[at:end, self._masked] = 0
             if np.count_nonzero(self._masked) > self.most:
                 valid[at:end] = False
-            if turns and turn <= len(chunk):
-                self._masked = np.logical_or.reduce(self._uses & turns.popleft()[1], axis=1)
+            if changes and change <= len(chunk):
+                self._masked = np.logical_or.reduce(self._uses & changes.popleft()[1], axis=1)
             at = end
         return Chunk(data, chunk.times, valid)
 

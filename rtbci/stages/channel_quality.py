@@ -24,7 +24,7 @@ NOISE_SHARE = 0.8  # of the rms that this is; white noise has 1, EEG at 256 Hz a
 WORDS = ("", "flat", "saturated", "mains", "noise")
 
 
-class Quality:
+class ChannelQuality:
     """Judges the stream's channels on whole blocks of samples, so that the cut into chunks changes nothing."""
 
     def __init__(self, info: StreamInfo) -> None:
@@ -45,7 +45,7 @@ class Quality:
 
     def process(self, chunk: Chunk) -> list[tuple[int, npt.NDArray[np.int8]]]:
         """Where in this chunk what is said of a channel changes: (samples before it, indices into WORDS from there on)."""
-        turns = []
+        changes = []
         at = 0
         while at < len(chunk):
             n = min(len(chunk) - at, self._n - self._filled)
@@ -61,8 +61,8 @@ class Quality:
                 before = self._word
                 self._take_up(self._judge(block))
                 if not np.array_equal(before, self._word):
-                    turns.append((at, self._word))
-        return turns
+                    changes.append((at, self._word))
+        return changes
 
     def bad(self) -> dict[str, str]:
         """What is wrong, by channel; channels that are well are not named."""

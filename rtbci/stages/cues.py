@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from rtbci.config import Names, Strict
-from rtbci.stages.network import Judge
+from rtbci.stages.network import WindowClassifier
 from rtbci.text import one_line
 from rtbci.types import Chunk
 
@@ -44,9 +44,9 @@ class CueTagger:
     The answer does not depend on how the samples are cut, nor, up to `keep_s`, on how late the cue is told.
     """
 
-    def __init__(self, config: CueConfig, judge: Judge, window: int, sfreq: float) -> None:
+    def __init__(self, config: CueConfig, classify: WindowClassifier, window: int, sfreq: float) -> None:
         self._config = config
-        self._judge = judge
+        self._classify = classify
         self._window, self._sfreq = window, sfreq
         self._keep = window + math.ceil(config.keep_s * sfreq)
         self._open: list[Cue] = []
@@ -98,7 +98,7 @@ class CueTagger:
         if first + self._window > len(held):
             return None
         window = held[first : first + self._window]
-        scores = self._judge(window.data[None])[0]
+        scores = self._classify(window.data[None])[0]
         if not np.isfinite(scores).all():
             return missed(cue)
         return CueAnswer(cue, float(window.times[-1]), tuple(map(float, scores)), bool(window.valid.all()))

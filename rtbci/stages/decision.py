@@ -41,7 +41,7 @@ class Decision:
         self.threshold = threshold
 
     def reset(self) -> None:
-        self._tracks = [_Track(label) for label in self.labels]
+        self._trackers = [_EventTracker(label) for label in self.labels]
         self.smoothed = np.zeros(len(self.labels))
 
     def process(self, scores: Chunk) -> list[Detection]:
@@ -50,14 +50,14 @@ class Decision:
         if not len(kept):
             return []
         found: list[Detection] = []
-        for k, track in enumerate(self._tracks):
+        for k, tracker in enumerate(self._trackers):
             smooth = self._smooth(k, kept.data[:, self._columns[k]].astype(np.float64))
-            found += track.follow(smooth, kept.times, self.threshold, self.release, self._min_hops, self._merge_hops)
-        return sorted(found, key=lambda d: d.time) if len(self._tracks) > 1 else found
+            found += tracker.follow(smooth, kept.times, self.threshold, self.release, self._min_hops, self._merge_hops)
+        return sorted(found, key=lambda d: d.time) if len(self._trackers) > 1 else found
 
     def flush(self) -> list[Detection]:
         """Close what is open, where the recording or the stream ends, and start afresh."""
-        found = [d for track in self._tracks for d in track.finish(self._min_hops)]
+        found = [d for tracker in self._trackers for d in tracker.finish(self._min_hops)]
         self.reset()
         return found
 
@@ -77,7 +77,7 @@ def _only_valid(scores: Chunk) -> Chunk:
     return Chunk(scores.data[scores.valid], scores.times[scores.valid], scores.valid[scores.valid])
 
 
-class _Track:
+class _EventTracker:
     """The events of one label."""
 
     def __init__(self, label: str) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from rtbci.types import Chunk, Flags, Samples, Times
 
 
-class Repeats:
+class DuplicateFilter:
     """A sample is a repeat if one of the last 2 s of samples bore its stamp and its very values.
 
     What proves nothing: values that are also those of the sample before (a flat stream), and stamps of a stream that
@@ -27,10 +27,10 @@ class Repeats:
     def __init__(self, sfreq: float, period: float) -> None:
         """period: of the samples, on the clock of the stamps (s)."""
         self._n_remembered = max(8, round(self.REMEMBER_S * sfreq))
-        self._pace(period)
+        self._set_period(period)
         self.reset()
 
-    def _pace(self, period: float) -> None:
+    def _set_period(self, period: float) -> None:
         self._same, self._apart = self.SAME * period, self.APART * period
 
     def reset(self) -> None:
@@ -38,13 +38,13 @@ class Repeats:
         self._n_past = 0
         self._newest = -np.inf
 
-    def go_on(self, period: float, put: Callable[[Any], Any]) -> None:
+    def set_clock(self, period: float, put: Callable[[Any], Any]) -> None:
         """The stamps' clock has another pace; put: the stamps there were, on the new one."""
-        self._pace(period)
+        self._set_period(period)
         self._past = deque((put(times), rows) for times, rows in self._past)
         self._newest = put(self._newest)
 
-    def among(self, chunk: Chunk) -> Flags | None:
+    def find(self, chunk: Chunk) -> Flags | None:
         """Which samples came before; None where none did, as nearly always."""
         if not len(chunk):
             return None

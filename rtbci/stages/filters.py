@@ -32,7 +32,7 @@ def design(config: FilterConfig, sfreq: float) -> npt.NDArray[np.float64]:
     return np.concatenate(parts)
 
 
-class Sos:
+class SosFilter:
     """Stage: a cascade of second-order sections, started as if the first sample had lasted forever."""
 
     def __init__(self, sos: npt.NDArray[np.float64]) -> None:

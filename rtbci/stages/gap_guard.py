@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from rtbci.config import Seconds, Strict
-from rtbci.stages.duplicates import Repeats
+from rtbci.stages.duplicates import DuplicateFilter
 from rtbci.types import Chunk, Gap, Samples, Times
 
 CLOCK_FORWARD = "the stream's clock went forward"
@@ -37,7 +37,7 @@ class GapGuard:
 
     Out of order: where suspect samples, put in the order of their stamps, are all where they are due, they are handed on
     in that order; samples whose stamps go back wait for this verdict for up to 0.5 s. What comes with a stamp inside a
-    loss that was declared within the last second of samples comes too late, and what was there before (see Repeats)
+    loss that was declared within the last second of samples comes too late, and what was there before (see DuplicateFilter)
     comes twice: both are left out, and told.
 
     A clock that goes forward looks like a loss. Where it is known when the samples came, stamps that are newer than any
@@ -63,7 +63,7 @@ class GapGuard:
         self._n_look = max(8, round(self.LOOK_S * sfreq))
         self._n_order = max(self._n_confirm, round(self.ORDER_S * sfreq))
         self._n_too_late = round(self.TOO_LATE_S * sfreq)
-        self._repeats = Repeats(sfreq, self._period)
+        self._duplicates = DuplicateFilter(sfreq, self._period)
         self._slew = self.MAX_DRIFT * self._period
         self._max_fill = round(config.max_fill_s * sfreq)
         self._sfreq = sfreq
@@ -85,13 +85,13 @@ class GapGuard:
         self._least_delay = np.inf  # s from a stamp to its arrival, at the best
         self._arrived: float | None = None
         self._stamp: float | None = None  # the newest that came and is a time
-        self._repeats.reset()
+        self._duplicates.reset()
 
     def process(self, chunk: Chunk, arrived: float | None = None) -> Iterator[Chunk | Gap]:
         """arrived: when the newest of these samples came, on the clock of the stamps, where that is known."""
         chunk = self._with_sane_stamps(chunk)
         before, self._arrived = self._arrived, arrived
-        again = self._repeats.among(chunk)
+        again = self._duplicates.find(chunk)
         if again is None:
             yield from self._sort_out(chunk)
         else:
@@ -303,7 +303,7 @@ class GapGuard:
         self._lost = deque(((put(start), put(end), n) for start, end, n in self._lost), maxlen=self._lost.maxlen)
         self._least_delay, self._arrived = np.inf, None
         self._period, self._slew = period, self.MAX_DRIFT * period
-        self._repeats.go_on(period, put)
+        self._duplicates.set_clock(period, put)
 
 
 class GapConfig(Strict):

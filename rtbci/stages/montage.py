@@ -234,7 +234,7 @@ class Montage:
         return data, valid
 
 
-class Pick:
+class ChannelPicker:
     """Stage: some of the channels, by index, in that order."""
 
     def __init__(self, indices: tuple[int, ...]) -> None:

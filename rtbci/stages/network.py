@@ -68,8 +68,8 @@ class Tagger:
         if not len(chunk):
             return Chunk.empty(self._n_classes)
         if len(chunk) > self._most:
-            pieces = range(0, len(chunk), self._most)
-            return Chunk.join([self.process(chunk[start : start + self._most]) for start in pieces])
+            starts = range(0, len(chunk), self._most)
+            return Chunk.join([self.process(chunk[start : start + self._most]) for start in starts])
         logits, self._state = self._step(chunk.data, self._state)
         valid = chunk.valid if hop == 1 else all_of(chunk.valid.reshape(-1, hop))
         if self._n_cold:
@@ -79,7 +79,7 @@ class Tagger:
         return scored(probabilities(logits, self._activation), chunk.times[hop - 1 :: hop], valid)
 
 
-class Judge:
+class WindowClassifier:
     """Windows (n, window, n_channels) to probabilities (n, n_classes), by a network of one answer an epoch."""
 
     def __init__(self, network: Any, hop: int, activation: Activation, device: str) -> None:
@@ -119,7 +119,7 @@ class WindowTagger:
     ) -> None:  # fmt: skip
         """network: (batch, window, n_channels) -> (logits (batch, n_classes), state). values: see Tagger."""
         self._batch = max(1, min(self.BATCH, MAX_ANSWER_VALUES // values, MAX_WINDOW_VALUES // (hop * n_channels)))
-        self._judge = Judge(network, hop, activation, device)
+        self._classify = WindowClassifier(network, hop, activation, device)
         self._n_classes = n_classes
         self._window, self._hop = window, hop
         self._ring = Ring(window + self._batch * hop, n_channels)
@@ -153,7 +153,7 @@ class WindowTagger:
         reach = self._n_seen - int(ends[0]) + self._window
         held = self._ring.last(reach)
         starts = ends - ends[0]
-        return self._judge(np.stack([held[start : start + self._window] for start in starts]))
+        return self._classify(np.stack([held[start : start + self._window] for start in starts]))
 
 
 class WholeTagger:

@@ -49,7 +49,7 @@ class RunningScaling(Strict):
 ScalingConfig = Annotated[NoScaling | ConstantScaling | RunningScaling, Field(discriminator="kind")]
 
 
-class Constant:
+class ConstantScaler:
     """Stage: (x - center) / scale by constants learned in training, clipped."""
 
     def __init__(self, config: ConstantScaling) -> None:
@@ -65,7 +65,7 @@ class Constant:
         return Chunk(np.clip(data, -self._clip, self._clip, out=data), chunk.times, chunk.valid)
 
 
-class Running:
+class RunningScaler:
     """Stage: x / running robust amplitude of the montage (see RunningScaling), clipped."""
 
     def __init__(self, config: RunningScaling, sfreq: float) -> None:

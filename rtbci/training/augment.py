@@ -14,7 +14,7 @@ from rtbci.types import Samples
 
 
 @dataclass(frozen=True)
-class Change:
+class Augmentation:
     """x becomes x[:, order] * gain."""
 
     order: npt.NDArray[np.intp]  # (n_channels,)
@@ -25,14 +25,14 @@ class Change:
 
 
 class Augment:
-    """Draws a Change for each visit."""
+    """Draws a Augmentation for each visit."""
 
     def __init__(self, config: AugmentConfig, channels: tuple[str, ...]) -> None:
         self._config = config
         self._n = len(channels)
         self._mirrored = mirrored(channels) if config.mirror else None
 
-    def draw(self, rng: np.random.Generator) -> Change:
+    def draw(self, rng: np.random.Generator) -> Augmentation:
         config, n = self._config, self._n
         gain = np.exp(rng.normal(0, 1) * config.gain_sd + rng.normal(0, 1, n) * config.channel_gain_sd)
         gain *= rng.random(n) >= config.channel_dropout
@@ -41,7 +41,7 @@ class Augment:
             order = self._mirrored
         if config.invert and rng.random() < 0.5:
             gain = -gain
-        return Change(order, gain.astype(np.float32))
+        return Augmentation(order, gain.astype(np.float32))
 
 
 def mirrored(channels: tuple[str, ...]) -> npt.NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""Batches: recordings side by side in lanes for taggers, single trials for networks of one answer an epoch."""
+"""Batches: stateful ones of continuous recordings for taggers, batches of single trials for epoch networks."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rtbci.training.augment import Augment, Change
+from rtbci.training.augment import Augment, Augmentation
 from rtbci.training.config import BACKGROUND
 from rtbci.training.examples import Example
 
 
 @dataclass(frozen=True)
 class Batch:
-    """x (rows, time, n_channels), y (rows, steps, n_classes), known (rows, steps), fresh (rows,): begins anew here."""
+    """x (rows, time, n_channels), y (rows, steps, n_classes), known (rows, steps), fresh (rows,): where the state is zeroed."""
 
     x: Tensor
     y: Tensor
@@ -30,19 +30,19 @@ class Batch:
 
 @dataclass
 class _Visit:
-    """A stretch of an example, seen in one way: steps `at` to `stop` are still to come."""
+    """Part of an example, augmented in one way: steps `at` to `stop` are still to come."""
 
     example: Example
     at: int
     stop: int
-    change: Change | None
+    augmentation: Augmentation | None
 
 
-class Lanes:
+class StatefulBatches:
     """One epoch over continuous recordings, for truncated back-propagation through time.
 
     Each lane (row) follows one recording from segment to segment, so that state carries on; where it ends, the rest of
-    the segment is unknown, and the next segment begins another recording, `fresh`. Lanes without one are unknown.
+    the segment is unknown, and the next segment begins another recording, `fresh`. StatefulBatches without one are unknown.
     """
 
     def __init__(
@@ -54,34 +54,33 @@ class Lanes:
         augment: Augment | None = None,
         visit_steps: int | None = None,
     ) -> None:
-        """steps: of a segment. With `rng`: shuffled, repeated and augmented; else each once, as it is."""
         self._visits = _plan(examples, rng, augment, visit_steps)
         self._rows, self._steps = rows, steps
 
     def __iter__(self) -> Iterator[Batch]:
         waiting = iter(self._visits)
-        lanes: list[_Visit | None] = [None] * self._rows
+        visits: list[_Visit | None] = [None] * self._rows
         while True:
-            fresh = [lane is None or lane.at >= lane.stop for lane in lanes]
-            lanes = [next(waiting, None) if new else lane for new, lane in zip(fresh, lanes, strict=True)]
-            if not any(lanes):
+            fresh = [visit is None or visit.at >= visit.stop for visit in visits]
+            visits = [next(waiting, None) if new else visit for new, visit in zip(fresh, visits, strict=True)]
+            if not any(visits):
                 return
-            yield self._segment(lanes, fresh)
+            yield self._segment(visits, fresh)
 
-    def _segment(self, lanes: list[_Visit | None], fresh: list[bool]) -> Batch:
-        example = next(lane for lane in lanes if lane).example
+    def _segment(self, visits: list[_Visit | None], fresh: list[bool]) -> Batch:
+        example = next(visit for visit in visits if visit).example
         rows, steps, hop = self._rows, self._steps, example.hop
         x = np.zeros((rows, steps * hop, example.x.shape[1]), np.float32)
         y = np.zeros((rows, steps, example.y.shape[1]), np.float32)
         known = np.zeros((rows, steps), np.bool_)
-        for row, lane in enumerate(lanes):
-            if lane is not None:
-                first, last = lane.at, min(lane.at + steps, lane.stop)
-                part = lane.example.x[first * hop : last * hop]
-                x[row, : len(part)] = part if lane.change is None else lane.change(part)
-                y[row, : last - first] = lane.example.y[first:last]
-                known[row, : last - first] = lane.example.known[first:last]
-                lane.at = last
+        for row, visit in enumerate(visits):
+            if visit is not None:
+                first, last = visit.at, min(visit.at + steps, visit.stop)
+                part = visit.example.x[first * hop : last * hop]
+                x[row, : len(part)] = part if visit.augmentation is None else visit.augmentation(part)
+                y[row, : last - first] = visit.example.y[first:last]
+                known[row, : last - first] = visit.example.known[first:last]
+                visit.at = last
         return Batch(*map(torch.from_numpy, (x, y, known, np.array(fresh))))
 
 
@@ -100,10 +99,28 @@ def _plan(
     return visits
 
 
-class Trials:
+class TrialBatches:
     """One epoch over trials: windows that begin at `start_s` from the onset of each labelled stretch.
 
-    A window that reaches out of its recording is left out. Of a single class, background is the other kind of trial.
+    A window that does not lie wholly inside its recording is left out. With a single class, background stretches are the
+    negative trials.
+
+    Parameters
+    ----------
+    examples
+        The recordings to take trials from.
+    classes
+        Labels of the pipeline, in the order of the network's outputs.
+    window
+        Samples of a trial.
+    rows
+        Trials of a batch; the last batch may have fewer.
+    start_s
+        From the onset of a stretch to the first sample of its trial, in seconds.
+    rng
+        Shuffles and augments; None: in order and as they are.
+    augment
+        What is varied at each trial.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from rtbci.errors import ConfigError
 from rtbci.files import atomic_write, free
 from rtbci.training.config import TrainConfig
 from rtbci.training.fit import Fit, Progress
-from rtbci.training.learning_curve import Row
+from rtbci.training.learning_curve import EpochFigures
 
 
 def checkpoint_path(out: Path) -> Path:
@@ -64,7 +64,7 @@ def load_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
         fit.optimizer.load_state_dict(content["optimizer"])
         if content["scaler"]:
             fit.scaler.load_state_dict(content["scaler"])
-        rows = [Row(**row) for row in content["rows"]]
+        rows = [EpochFigures(**row) for row in content["rows"]]
         fit.progress = Progress(rows, content["best"], content["best_epoch"], content["best_loss"])
     except ConfigError:
         raise

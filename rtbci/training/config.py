@@ -16,7 +16,6 @@ BACKGROUND, UNKNOWN = "background", "unknown"
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Seconds = Annotated[float, Field(ge=0)]
-Stretch = tuple[Seconds, PositiveFloat]
 
 
 class Marked(Strict):

@@ -15,7 +15,7 @@ from rtbci.evaluation.trial_scores import Answers, draw_confusion, report
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.data import Data, OnProgress
 from rtbci.training.examples import Source
-from rtbci.training.held_out import answer, judge, scores_of
+from rtbci.training.held_out import answer_trials, score_recording, scores_of
 
 # Fits a fresh pipeline to the data, and reports how far it is.
 Fitted = Callable[[Data, OnProgress], Pipeline]
@@ -43,11 +43,11 @@ def cross_validate_recordings(
     folds: list[tuple[Data, list[Source]]], fitted: Fitted, on_progress: OnProgress
 ) -> dict[str, Any]:
     """Score the recordings that each fold leaves out; the scaling's constants are those of all."""
-    judged = []
+    scored = []
     for number, (data, left_out) in enumerate(folds, 1):
         pipeline = fitted(data, _within_fold(on_progress, number, len(folds)))
-        judged += [judge(pipeline, source) for source in left_out]
-    return scores_of(judged)
+        scored += [score_recording(pipeline, source) for source in left_out]
+    return scores_of(scored)
 
 
 def cross_validate_trials(data: Data, fitted: Fitted, on_progress: OnProgress) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def cross_validate_trials(data: Data, fitted: Fitted, on_progress: OnProgress) -
     for number, names in enumerate(folds, 1):
         fold, left_out = data.without(names)
         pipeline = fitted(fold, _within_fold(on_progress, number, len(folds)))
-        answers.append(answer(pipeline, fold, left_out))
+        answers.append(answer_trials(pipeline, fold, left_out))
     return {"trials": report(Answers.join(answers), data.pipeline_config.classes, len(rounds))}
 
 

@@ -17,16 +17,16 @@ from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.bad_channels import MaskConfig
 from rtbci.training.augment import Augment
-from rtbci.training.batches import Batch, Lanes, Trials
+from rtbci.training.batches import Batch, StatefulBatches, TrialBatches
 from rtbci.training.config import AugmentConfig, TrainConfig
 from rtbci.training.examples import Example, Source, find_sources, make_example, matching, require_labels
 from rtbci.training.fit import Fit
-from rtbci.training.learning_curve import Row
+from rtbci.training.learning_curve import EpochFigures
 from rtbci.training.losses import balance, make_loss
 from rtbci.training.scaling import learn_scaling
 
 # (what is being done, how much of it is done, of how much, the newest row of the learning curve)
-OnProgress = Callable[[str, int, int, Row | None], None]
+OnProgress = Callable[[str, int, int, EpochFigures | None], None]
 
 
 class Data:
@@ -40,18 +40,18 @@ class Data:
         require_labels(self.training, config.pipeline.classes)
 
     @classmethod
-    def load(cls, config: TrainConfig, told: OnProgress = lambda *_: None) -> Data:
+    def load(cls, config: TrainConfig, on_progress: OnProgress = lambda *_: None) -> Data:
         sized = with_mask(with_sizes(config.pipeline), config.augment)
         check_before_training(sized.model)
         if config.data.validation.k_fold and getattr(sized.model, "window", None) is None:
             raise ConfigError("data.validation.k_fold is for networks of trials; name the recordings in `folds`")
         sources = find_sources(config)
-        told("learning the scaling", 0, 1, None)
+        on_progress("learning the scaling", 0, 1, None)
         pipeline_config = learn_scaling(sized, [s for s in sources if not s.held_out])
         pipeline = Pipeline(pipeline_config, from_config(pipeline_config.model))
         examples = []
         for i, source in enumerate(sources):
-            told("reading recordings", i, len(sources), None)
+            on_progress("reading recordings", i, len(sources), None)
             examples.append(make_example(pipeline, source))
         return cls(config, pipeline_config, examples)
 
@@ -95,7 +95,7 @@ class Data:
         channels = pipeline.selection.channels if pipeline.selection else pipeline.montage.channels
         augment = Augment(self.config.augment, channels) if rng is not None and self.config.augment.is_on else None
         if self.window is not None:
-            return Trials(
+            return TrialBatches(
                 examples,
                 pipeline.classes,
                 self.window,
@@ -107,7 +107,7 @@ class Data:
         step_s = getattr(pipeline.model, "hop", 1) / pipeline.sfreq
         visit_steps = None if config.visit_s is None else max(1, round(config.visit_s / step_s))
         steps = max(1, round(config.bptt_s / step_s))
-        return Lanes(examples, config.rows, steps, rng=rng, augment=augment, visit_steps=visit_steps)
+        return StatefulBatches(examples, config.rows, steps, rng=rng, augment=augment, visit_steps=visit_steps)
 
     def fold(self, patterns: tuple[str, ...]) -> tuple[Data, list[Source]]:
         """The same without the recordings that match, and these: they are neither fitted to nor used to stop early."""
@@ -121,10 +121,10 @@ class Data:
         kept = [e for e in examples if e.source.name not in names]
         return Data(self.config, self.pipeline_config, kept), [e for e in examples if e.source.name in names]
 
-    def trials(self, examples: list[Example], rows: int = 256) -> Trials:
+    def trials(self, examples: list[Example], rows: int = 256) -> TrialBatches:
         """Their trials in order, as they are; for networks of one answer an epoch."""
         assert self.window is not None
-        return Trials(examples, self.pipeline_config.classes, self.window, rows, self.config.trials.start_s)
+        return TrialBatches(examples, self.pipeline_config.classes, self.window, rows, self.config.trials.start_s)
 
 
 def with_sizes(config: PipelineConfig) -> PipelineConfig:

@@ -68,7 +68,7 @@ def parallel(network: nn.Module) -> nn.Module:
 
 
 def own_rows(batch: Batch) -> Batch:
-    """This process's rows of a batch: always the same lanes, so that their state carries on."""
+    """This process's rows of a batch: always the same rows, so that their state carries on."""
     n, this = n_processes(), rank()
     if n == 1:
         return batch

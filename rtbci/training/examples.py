@@ -124,7 +124,7 @@ def _require_meaning(group: RecordingsConfig, recordings: list[Recording], where
         return
     if not group.labels and not group.marked:
         raise ConfigError(f"{where} says of nothing what it is; add labels, marked or background_only = true")
-    said = sorted({event.label for recording in recordings for event in recording.annotations})
+    found = sorted({event.label for recording in recordings for event in recording.annotations})
     for recording in recordings if not group.marked else ():
         table = recording.path.with_name(f"{recording.path.stem}_events.tsv")
         if not recording.annotations and not table.exists():
@@ -133,8 +133,8 @@ def _require_meaning(group: RecordingsConfig, recordings: list[Recording], where
                 f"label it with {where}.marked, or say background_only = true"
             )
     for label in group.labels:
-        if said and label not in said:
-            shown = ", ".join(repr(text[:40]) for text in said[:12])
+        if found and label not in found:
+            shown = ", ".join(repr(text[:40]) for text in found[:12])
             raise ConfigError(f"{where}.labels: no annotation reads {label!r}; those have {shown}")
 
 

@@ -1,4 +1,4 @@
-"""The loop: segments in, weights out; state carried along each lane, early stopping on whole held-out recordings."""
+"""The loop: segments in, weights out; state carried along each row, early stopping on whole held-out recordings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rtbci.models.network import Network, State
 from rtbci.training import distributed
 from rtbci.training.batches import Batch
 from rtbci.training.config import TrainingConfig
-from rtbci.training.learning_curve import Row
+from rtbci.training.learning_curve import EpochFigures
 from rtbci.training.losses import Loss
 from rtbci.training.threads import divisible, in_parts
 
@@ -29,7 +29,7 @@ Weights = dict[str, Tensor]
 class Progress:
     """What a run has come to: enough, with the optimizer's state, to go on from."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[EpochFigures] = field(default_factory=list)
     best: Weights = field(default_factory=dict)
     best_epoch: int = 0
     best_loss: float = math.inf
@@ -71,7 +71,7 @@ class Fit:
         """The network that is validated and kept: the running average where there is one."""
         return self.network if self.average is None else cast(Network, self.average.module)
 
-    def run_epoch(self, training: Iterable[Batch], held_out: Iterable[Batch]) -> Row:
+    def run_epoch(self, training: Iterable[Batch], held_out: Iterable[Batch]) -> EpochFigures:
         """One pass over the training batches, one over the held-out ones. Without these the last epoch is the best."""
         lr = learning_rate(self.config, self.epoch)
         for group in self.optimizer.param_groups:
@@ -83,7 +83,7 @@ class Fit:
         # One validates, so that all stop at the same epoch.
         validated = self.validate(self.candidate, held_out) if distributed.leads() else (None, None)
         held_loss, auroc = distributed.of_lead(validated)
-        row = Row(self.epoch + 1, lr, train_loss, held_loss, auroc)
+        row = EpochFigures(self.epoch + 1, lr, train_loss, held_loss, auroc)
         if held_loss is None or held_loss < self.progress.best_loss:
             self.progress.best = {k: v.detach().cpu().clone() for k, v in self.candidate.state_dict().items()}
             self.progress.best_epoch = row.epoch

@@ -25,14 +25,14 @@ from rtbci.types import Event
 def held_out_scores(pipeline: Pipeline, data: Data) -> dict[str, Any]:
     """Of the held-out recordings or trials; they were used to stop early: the cross-validated scores are the honest ones."""
     if data.window is None:
-        return scores_of([judge(pipeline, example.source) for example in data.held_out])
+        return scores_of([score_recording(pipeline, example.source) for example in data.held_out])
     if not len(data.trials(data.held_out)):
         return {}
-    return {"trials": report(answer(pipeline, data, data.held_out), pipeline.classes)}
+    return {"trials": report(answer_trials(pipeline, data, data.held_out), pipeline.classes)}
 
 
 @torch.inference_mode()
-def answer(pipeline: Pipeline, data: Data, examples: list[Example]) -> Answers:
+def answer_trials(pipeline: Pipeline, data: Data, examples: list[Example]) -> Answers:
     """What a pipeline says of every trial of some examples."""
     trials = data.trials(examples)
     logits = [pipeline.network(batch.x)[0].numpy() for batch in trials]
@@ -41,7 +41,7 @@ def answer(pipeline: Pipeline, data: Data, examples: list[Example]) -> Answers:
 
 
 @dataclass(frozen=True)
-class Judged:
+class RecordingScores:
     """What came of one recording: its row, and probabilities and truth, (n, n_classes), where the label is known."""
 
     row: dict[str, Any]
@@ -50,18 +50,18 @@ class Judged:
     synthetic: bool
 
 
-def scores_of(judged: Sequence[Judged]) -> dict[str, Any]:
+def scores_of(scored: Sequence[RecordingScores]) -> dict[str, Any]:
     """Over the real recordings, over the synthetic ones, and one by one (real ones alone); plain JSON."""
     scores: dict[str, Any] = {}
     for kind in ("real", "synthetic"):
-        part = [one for one in judged if one.synthetic == (kind == "synthetic")]
+        part = [one for one in scored if one.synthetic == (kind == "synthetic")]
         if part:
             scores[kind] = _summary(part)
-    scores["recordings"] = [one.row for one in judged if not one.synthetic]
+    scores["recordings"] = [one.row for one in scored if not one.synthetic]
     return scores
 
 
-def judge(pipeline: Pipeline, source: Source) -> Judged:
+def score_recording(pipeline: Pipeline, source: Source) -> RecordingScores:
     """Tag a recording by the live path, and compare.
 
     A false alarm is an event that overlaps known background and no labelled stretch of its class; an event wholly
@@ -88,7 +88,7 @@ def judge(pipeline: Pipeline, source: Source) -> Judged:
         "events_where_unknown": elsewhere,
     }
     kept = known & result.scores.valid
-    return Judged(row, result.scores.data[kept], y[kept] > 0.5, source.recording.format == "synthetic")
+    return RecordingScores(row, result.scores.data[kept], y[kept] > 0.5, source.recording.format == "synthetic")
 
 
 def _delay(result: Tagged, stretch: Stretch) -> float | None:
@@ -104,9 +104,9 @@ def _overlap(event: Event, stretch: Stretch) -> bool:
     return event.onset < stretch.stop and stretch.start < event.onset + event.duration
 
 
-def _summary(judged: list[Judged]) -> dict[str, Any]:
-    rows = [one.row for one in judged]
-    auroc = mean_auroc(np.concatenate([one.scores for one in judged]), np.concatenate([one.truth for one in judged]))
+def _summary(scored: list[RecordingScores]) -> dict[str, Any]:
+    rows = [one.row for one in scored]
+    auroc = mean_auroc(np.concatenate([one.scores for one in scored]), np.concatenate([one.truth for one in scored]))
     delays = [d for row in rows for d in row["detection_delay_s"]]
     seen = [d for d in delays if d is not None]
     return {

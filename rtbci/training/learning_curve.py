@@ -11,7 +11,7 @@ from rtbci.files import atomic_write
 
 
 @dataclass(frozen=True)
-class Row:
+class EpochFigures:
     """One epoch; the held-out figures are None where nothing is held out, or only one class is known there."""
 
     epoch: int
@@ -21,10 +21,10 @@ class Row:
     held_out_auroc: float | None = None
 
 
-def save_curves(rows: list[Row], out: Path) -> None:
+def save_curves(rows: list[EpochFigures], out: Path) -> None:
     """NAME_curves.csv and NAME_curves.png beside `out`, and NAME_tensorboard/."""
     table = io.StringIO()
-    writer = csv.DictWriter(table, [f.name for f in fields(Row)], lineterminator="\n")
+    writer = csv.DictWriter(table, [f.name for f in fields(EpochFigures)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
     atomic_write(out.with_name(f"{out.stem}_curves.csv"), table.getvalue())
@@ -32,7 +32,7 @@ def save_curves(rows: list[Row], out: Path) -> None:
     _to_tensorboard(rows, out.with_name(f"{out.stem}_tensorboard"))
 
 
-def _draw(rows: list[Row], path: Path) -> None:
+def _draw(rows: list[EpochFigures], path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")
@@ -53,7 +53,7 @@ def _draw(rows: list[Row], path: Path) -> None:
     atomic_write(path, lambda file: figure.savefig(file, format="png", dpi=120))
 
 
-def _to_tensorboard(rows: list[Row], folder: Path) -> None:
+def _to_tensorboard(rows: list[EpochFigures], folder: Path) -> None:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rtbci.models import build
-from rtbci.pipeline.config import PipelineConfig, SelectionConfig
+from rtbci.pipeline.config import ChosenElectrodes, PipelineConfig
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.decision import DecisionConfig
 from rtbci.stages.filters import FilterConfig
@@ -67,7 +67,7 @@ def make_pipeline(kind: str = "conv_lstm", **changes: object) -> Pipeline:
     }.get(kind, {})
     sizes = {**sizes, **changes.pop("sizes", {})}  # type: ignore[dict-item]
     selection = changes.get("selection")
-    n_channels = len(selection.channels) if isinstance(selection, SelectionConfig) else len(PAIRS)
+    n_channels = len(selection.channels) if isinstance(selection, ChosenElectrodes) else len(PAIRS)
     network = build(kind, n_channels=n_channels, **sizes)
     from rtbci.models import model_config
 

@@ -1,4 +1,4 @@
-"""Electrodes that go bad: masked from the verdict on, as in training; told; and all else as if they were well."""
+"""Electrodes that go bad: masked from the verdict on, as in training, and reported; and all else as if they were well."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,9 @@ from cutting import INFO, PAIRS, SFREQ, eeg, make_pipeline
 
 from rtbci.engine.trust import trust_of
 from rtbci.monitor.messages import TrustState
-from rtbci.pipeline.config import SelectionConfig
+from rtbci.pipeline.config import ChosenElectrodes
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.stages.bad_channels import Electrodes, MaskConfig
+from rtbci.stages.bad_channels import BadChannelReplacer, MaskConfig
 from rtbci.stages.channel_quality import AGREE, BLOCK_S
 from rtbci.stages.filters import FilterConfig
 from rtbci.stages.montage import MontageConfig
@@ -55,7 +55,7 @@ def test_a_common_average_is_that_of_the_good_electrodes() -> None:
     common = {"sfreq": SFREQ, "filters": FilterConfig(), "scaling": NoScaling()}
     got = inputs(make_pipeline(montage=montage, mask=MaskConfig(most=2), **common), spoilt(T3, 7.0))
     sizes = {"sizes": {"hop": 8, "kernel": 16, "filters": 8, "units": (12,)}}
-    without = make_pipeline(montage=three, selection=SelectionConfig(channels=three.channels), **common, **sizes)
+    without = make_pipeline(montage=three, selection=ChosenElectrodes(channels=three.channels), **common, **sizes)
     wanted = inputs(without, eeg(6000))
     masked = slice(2000 + VERDICT, 4000)
     np.testing.assert_allclose(got.data[masked][:, [0, 1, 3]], wanted.data[masked], rtol=1e-5, atol=1e-3)
@@ -77,13 +77,13 @@ def test_the_state_says_what_is_masked_and_what_that_cost_when_it_was_measured()
 
     def trust(chunk: Chunk) -> TrustState:
         live.process(chunk)
-        electrodes = live.find(Electrodes)
+        electrodes = live.find(BadChannelReplacer)
         assert electrodes is not None
         return trust_of(live, electrodes.bad, INFO.channels, notes)
 
     assert trust(eeg(1000)).level == "full"
-    told = trust(spoilt(T3, 7.0, 0, 1000, 1000))
-    assert told == TrustState(
+    state = trust(spoilt(T3, 7.0, 0, 1000, 1000))
+    assert state == TrustState(
         level="reduced", bad=("EEG T3-Ref",), masked=("F7-T7", "T7-P7"), inputs=4,
         auroc=0.7, auroc_whole=0.9, words="2 of 4 channels masked; AUROC 0.70 so, 0.90 with all",
     )  # fmt: skip
@@ -95,6 +95,6 @@ def test_the_state_says_what_is_masked_and_what_that_cost_when_it_was_measured()
 def test_a_network_that_never_learned_to_do_without_a_channel_goes_on_and_that_is_said() -> None:
     live, chunk = make_pipeline().start(INFO), spoilt(T3, 7.0)
     live.process(chunk)
-    told = trust_of(live, {"EEG T3-Ref": "flat", "EEG O1-Ref": "mains"}, INFO.channels, {})
-    assert (told.level, told.bad, told.masked) == ("untested", ("EEG T3-Ref",), ())
-    assert "EEG T3-Ref is bad" in told.words
+    state = trust_of(live, {"EEG T3-Ref": "flat", "EEG O1-Ref": "mains"}, INFO.channels, {})
+    assert (state.level, state.bad, state.masked) == ("untested", ("EEG T3-Ref",), ())
+    assert "EEG T3-Ref is bad" in state.words

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rtbci.stages.channel_quality import Quality
+from rtbci.stages.channel_quality import ChannelQuality
 from rtbci.types import Chunk, StreamInfo
 
 SFREQ = 256.0
@@ -20,7 +20,7 @@ def eeg(seconds: float = 4.0, seed: int = 0) -> np.ndarray:
 
 
 def judge(x: np.ndarray, cut: int | None = None) -> dict[str, str]:
-    quality = Quality(StreamInfo("test", SFREQ, ("Cz",), ("uV",)))
+    quality = ChannelQuality(StreamInfo("test", SFREQ, ("Cz",), ("uV",)))
     chunk = Chunk(x[:, None].astype(np.float32), np.arange(len(x)) / SFREQ)
     for k in range(0, len(x), cut or len(x)):
         quality.process(chunk[k : k + (cut or len(x))])
@@ -55,7 +55,7 @@ def test_quality_does_not_depend_on_chunking(case, cut):
 
 
 def test_one_second_is_not_enough_for_a_word_nor_to_take_it_back():
-    quality = Quality(StreamInfo("test", SFREQ, ("Cz",), ("uV",)))
+    quality = ChannelQuality(StreamInfo("test", SFREQ, ("Cz",), ("uV",)))
     good, flat = eeg(1.0)[:, None].astype(np.float32), np.zeros((256, 1), np.float32)
     said = []
     for block in (good, good, flat, good, flat, flat, good, good):
@@ -66,6 +66,6 @@ def test_one_second_is_not_enough_for_a_word_nor_to_take_it_back():
 
 def test_units_count():
     volts = (eeg() * 1e-6).astype(np.float32)[:, None]
-    quality = Quality(StreamInfo("test", SFREQ, ("Cz",), ("V",)))
+    quality = ChannelQuality(StreamInfo("test", SFREQ, ("Cz",), ("V",)))
     quality.process(Chunk(volts, np.arange(len(volts)) / SFREQ))
     assert quality.bad() == {}

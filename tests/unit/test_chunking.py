@@ -8,11 +8,11 @@ from cutting import CONSTANT, INFO, PAIRS, SFREQ, assert_same, cut, eeg, make_pi
 
 import rtbci
 from rtbci.stages import filters, scaling
-from rtbci.stages.bad_channels import Electrodes, MaskConfig
+from rtbci.stages.bad_channels import BadChannelReplacer, MaskConfig
 from rtbci.stages.buffers import Framer
 from rtbci.stages.filters import FilterConfig
 from rtbci.stages.gap_guard import GapConfig, GapGuard
-from rtbci.stages.montage import Montage, MontageConfig, Pick
+from rtbci.stages.montage import ChannelPicker, Montage, MontageConfig
 from rtbci.stages.scaling import RunningScaling
 from rtbci.types import Chunk, Gap, Stage
 
@@ -20,16 +20,20 @@ SEEDS = range(30)
 
 STAGES: dict[str, Callable[[], Stage]] = {
     "montage": lambda: Montage(MontageConfig(channels=PAIRS), INFO),
-    "electrodes": lambda: Electrodes(INFO, Montage(MontageConfig(channels=PAIRS), INFO)),
+    "electrodes": lambda: BadChannelReplacer(INFO, Montage(MontageConfig(channels=PAIRS), INFO)),
     "average": lambda: Montage(MontageConfig(channels=("Fp1", "T7", "O1"), reference="average"), INFO),
-    "band_pass": lambda: filters.Sos(filters.design(FilterConfig(low_hz=0.5, high_hz=40, notch_hz=(50, 60)), SFREQ)),
+    "band_pass": lambda: filters.SosFilter(
+        filters.design(FilterConfig(low_hz=0.5, high_hz=40, notch_hz=(50, 60)), SFREQ)
+    ),
     "halved": lambda: filters.Resampler(200, 100),
     "resampled_200_128": lambda: filters.Resampler(200, 128),
     "resampled_up": lambda: filters.Resampler(200, 256),
     "odd_rate": lambda: filters.Resampler(173.61, 128),
-    "constant": lambda: scaling.Constant(CONSTANT.model_copy(update={"center_uv": (1.0,) * 5, "scale_uv": (9.0,) * 5})),
-    "running": lambda: scaling.Running(RunningScaling(start_uv=20.0), SFREQ),
-    "pick": lambda: Pick((3, 1)),
+    "constant": lambda: scaling.ConstantScaler(
+        CONSTANT.model_copy(update={"center_uv": (1.0,) * 5, "scale_uv": (9.0,) * 5})
+    ),
+    "running": lambda: scaling.RunningScaler(RunningScaling(start_uv=20.0), SFREQ),
+    "pick": lambda: ChannelPicker((3, 1)),
     "framer": lambda: Framer(16, 5),
 }
 PIPELINES = {

@@ -1,4 +1,4 @@
-"""Cues: each is answered over the window behind it, however the samples are cut and whenever the cue is told."""
+"""Cues: each is answered over the window behind it, however the samples are cut and whenever the cue is passed on."""
 
 import math
 from dataclasses import replace
@@ -27,13 +27,13 @@ def pipeline(**changes: object) -> Pipeline:
     return make_pipeline("stacked_lstm", sizes={"units": (8,), "window": 128, "n_classes": 1}, cues=cues)
 
 
-def answers(live: LivePipeline, pieces: object, told: dict[int, list[Cue]]) -> list[CueAnswer]:
-    """told: before which piece each cue is told."""
+def answers(live: LivePipeline, chunks: object, cues: dict[int, list[Cue]]) -> list[CueAnswer]:
+    """cues: those that come before a chunk, by its number."""
     found: list[CueAnswer] = []
-    for number, piece in enumerate(pieces):  # type: ignore[arg-type]
-        for cue in told.get(number, []):
+    for number, chunk in enumerate(chunks):  # type: ignore[arg-type]
+        for cue in cues.get(number, []):
             live.cue(cue.time, cue.text)
-        live.process(piece)
+        live.process(chunk)
         found += live.answers()
     return found
 
@@ -44,7 +44,7 @@ def assert_equal(got: list[CueAnswer], wanted: list[CueAnswer]) -> None:
         np.testing.assert_allclose(one.probabilities, other.probabilities, rtol=1e-5, atol=1e-5)
 
 
-def test_an_answer_does_not_depend_on_the_cutting_or_on_when_the_cue_is_told() -> None:
+def test_an_answer_does_not_depend_on_the_cutting_or_on_when_the_cue_is_passed_on() -> None:
     whole = eeg(3000)
     wanted = answers(pipeline().start(INFO), [whole], {0: CUES})
     assert [answer.cue for answer in wanted] == CUES

@@ -14,7 +14,7 @@ from test_training import CONFIG, example, write_recording
 
 from rtbci.models import build
 from rtbci.training import distributed
-from rtbci.training.batches import Batch, Lanes
+from rtbci.training.batches import Batch, StatefulBatches
 from rtbci.training.config import TrainingConfig
 from rtbci.training.fit import Fit
 from rtbci.training.losses import masked_binary
@@ -40,12 +40,12 @@ def torchrun(*arguments: str | Path, cwd: Path) -> str:
 
 
 def fit_of(kind: str) -> tuple[Fit, list[Batch]]:
-    """Lanes of unequal recordings with carried state, or trials whose last batch has fewer rows than processes."""
+    """Stateful batches of unequal recordings with carried state, or trials whose last batch has fewer rows than processes."""
     torch.manual_seed(3)
     training = TrainingConfig(rows=3, lr=0.01, epochs=3)
     if kind == "conv_lstm":
         network = build("conv_lstm", n_channels=1, filters=3, kernel=4, hop=2, units=[4])
-        batches = list(Lanes([example("a", 9), example("b", 4), example("c", 7)], rows=3, steps=3))
+        batches = list(StatefulBatches([example("a", 9), example("b", 4), example("c", 7)], rows=3, steps=3))
         batches = [Batch((b.x % 100) / 10, b.y * (b.x[:, ::2] % 2), b.known, b.fresh) for b in batches]
     else:
         network = build("stacked_lstm", n_channels=2, n_classes=1, units=[5], window=12)

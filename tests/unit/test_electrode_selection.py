@@ -18,7 +18,7 @@ from rtbci.cli.train import summary
 from rtbci.errors import ConfigError, RtbciError, StreamMismatch
 from rtbci.models import build
 from rtbci.models.gumbel_selector import SelectionNet
-from rtbci.pipeline.config import SelectionConfig
+from rtbci.pipeline.config import ChosenElectrodes
 from rtbci.stages.montage import MontageConfig
 from rtbci.training.config import SearchConfig, read_train_config
 from rtbci.training.electrode_selection import baselines
@@ -29,12 +29,12 @@ from rtbci.training.electrode_selection.comparison import (
     GUMBEL,
     INFORMATION,
     RANDOM,
-    Bench,
+    Comparison,
     Score,
     narrowed,
 )
 from rtbci.training.electrode_selection.search import Selected, evaluate, fit, search, select, sum_of_squares
-from rtbci.training.electrode_selection.segments import Pieces
+from rtbci.training.electrode_selection.segments import Segments
 from rtbci.training.losses import masked_cross_entropy
 from rtbci.training.train import train
 from rtbci.types import Chunk, StreamInfo
@@ -47,14 +47,14 @@ QUICK = SearchConfig(epochs=120, fit_epochs=30, selector_lr=0.05, lr=0.02, tau=(
 def quiet(*_: object) -> None: ...
 
 
-def power_in(electrodes: tuple[int, ...], n: int = 96, n_channels: int = 6, seed: int = 0) -> Pieces:
+def power_in(electrodes: tuple[int, ...], n: int = 96, n_channels: int = 6, seed: int = 0) -> Segments:
     """Trials of noise; in those of class 1 each of some electrodes is large in three of four."""
     rng = np.random.default_rng(seed)
     labels = np.arange(n) % 2
     x = rng.normal(size=(n, 40, n_channels)).astype(np.float32)
     for i in np.flatnonzero(labels):
         x[i, :, [e for e in electrodes if rng.random() < 0.75 or len(electrodes) == 1]] *= 2.5
-    return Pieces.of_trials(x, labels, np.arange(n) // (n // 4), 2)
+    return Segments.of_trials(x, labels, np.arange(n) // (n // 4), 2)
 
 
 def selector(n_select: int, n_channels: int = 6) -> SelectionNet:
@@ -95,19 +95,19 @@ def test_the_same_seed_gives_the_same_search(selected: Selected) -> None:
 
 
 def test_no_electrode_is_chosen_twice_and_it_is_said_which_selector_gave_way() -> None:
-    network, pieces = selector(2), power_in((3,), 32)
+    network, segments = selector(2), power_in((3,), 32)
     with torch.no_grad():
         network.selection_layer.qz_loga[3] = torch.tensor([8.0, 9.0])
         network.selection_layer.qz_loga[5, 0] = 2.0
-    found = select(network, pieces, pieces, LOSS, SearchConfig(epochs=1, fit_epochs=1), 0, quiet)
+    found = select(network, segments, segments, LOSS, SearchConfig(epochs=1, fit_epochs=1), 0, quiet)
     assert found.electrodes == (5, 3)
-    assert [(m.selector, m.wanted, m.got) for m in found.resolution.moves] == [(0, 3, 5)]
+    assert [(m.selector, m.wanted, m.got) for m in found.resolution.reassignments] == [(0, 3, 5)]
     assert found.ranking[:2] == (3, 5)
 
 
 def test_a_search_that_has_not_decided_does_not_stop_early() -> None:
-    pieces = power_in((1,), 32)
-    epochs, converged = search(selector(1), pieces, pieces, LOSS, SearchConfig(epochs=15, patience=1), 0, quiet)
+    segments = power_in((1,), 32)
+    epochs, converged = search(selector(1), segments, segments, LOSS, SearchConfig(epochs=15, patience=1), 0, quiet)
     assert (len(epochs), converged) == (15, False)
 
 
@@ -123,13 +123,15 @@ def test_weight_decay_spares_biases_batch_norm_and_the_selectors_logits() -> Non
 def test_a_fit_keeps_the_weights_of_its_best_epoch() -> None:
     torch.manual_seed(0)
     network = build("msfbcnn", n_channels=6, **SMALL)
-    pieces, other = power_in((1,), 32), power_in((2,), 32, seed=5)
+    segments, other = power_in((1,), 32), power_in((2,), 32, seed=5)
     losses = []
-    fitted = fit(network, pieces, other, LOSS, QUICK, 0, lambda *_: losses.append(evaluate(network, other, LOSS).loss))
+    fitted = fit(
+        network, segments, other, LOSS, QUICK, 0, lambda *_: losses.append(evaluate(network, other, LOSS).loss)
+    )
     assert evaluate(fitted, other, LOSS).loss == pytest.approx(min(losses), abs=2e-3)
 
 
-# The rivals
+# The baselines
 
 
 def test_electrodes_are_ranked_by_how_far_the_classes_lie_apart_there() -> None:
@@ -140,13 +142,13 @@ def test_electrodes_are_ranked_by_how_far_the_classes_lie_apart_there() -> None:
 
 
 def test_the_best_by_mutual_information_come_first() -> None:
-    pieces = power_in((4,), 200)
-    assert baselines.by_mutual_information(pieces.log_power(), pieces.labels(), 3)[0] == 4
+    segments = power_in((4,), 200)
+    assert baselines.by_mutual_information(segments.log_power(), segments.labels(), 3)[0] == 4
 
 
 def test_backward_elimination_keeps_what_is_missed_most() -> None:
-    pieces = power_in((1, 4), 200)
-    assert baselines.by_backward_elimination(pieces.log_power(), pieces.labels(), 2) == (1, 4)
+    segments = power_in((1, 4), 200)
+    assert baselines.by_backward_elimination(segments.log_power(), segments.labels(), 2) == (1, 4)
 
 
 def test_the_left_out_error_is_that_of_leaving_each_out() -> None:
@@ -301,7 +303,7 @@ def test_a_config_with_a_selection_is_trained_to_a_pipeline_that_names_its_elect
         (["data.validation.files=['run0.edf', 'run1.edf']"], [1], "to fit to, to stop by and to test on"),
     ],
 )
-def test_a_mistake_is_told_in_one_line(
+def test_a_mistake_is_reported_in_one_line(
     folder: Path, tmp_path: Path, settings: list[str], ks: list[int], said: str
 ) -> None:
     with pytest.raises(ConfigError, match=said):
@@ -317,7 +319,7 @@ def test_a_file_of_somebody_else_is_refused_before_the_search(folder: Path, tmp_
 
 
 def test_ctrl_c_keeps_what_is_finished(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def second_is_cut_short(bench: Bench, k: int, told: object) -> tuple[list[Score], list[Selected]]:
+    def second_is_cut_short(bench: Comparison, k: int, told: object) -> tuple[list[Score], list[Selected]]:
         if k == 2:
             raise KeyboardInterrupt
         return [Score(GUMBEL, k, (0.5,), 63)], []
@@ -331,7 +333,7 @@ def test_ctrl_c_keeps_what_is_finished(folder: Path, tmp_path: Path, monkeypatch
 
 # Live, with the chosen electrodes alone
 
-CHOSEN = SelectionConfig(channels=("T7-P7", "Fp1-F7"))
+CHOSEN = ChosenElectrodes(channels=("T7-P7", "Fp1-F7"))
 
 
 def test_the_chosen_electrodes_are_enough_in_a_stream() -> None:
@@ -354,7 +356,7 @@ def test_only_the_chosen_electrodes_are_filtered_where_there_is_no_common_averag
 
 def test_a_common_average_is_taken_over_the_whole_montage_before_the_choice() -> None:
     montage = MontageConfig(channels=("Fp1", "F7", "T7", "P7", "O1"), reference="average")
-    pipeline = make_pipeline(montage=montage, selection=SelectionConfig(channels=("O1", "Fp1")))
+    pipeline = make_pipeline(montage=montage, selection=ChosenElectrodes(channels=("O1", "Fp1")))
     assert pipeline.channels == montage.channels
     assert "select" in dict(pipeline.preprocessor(INFO).stages)
     with pytest.raises(StreamMismatch, match="lacks"):

@@ -14,21 +14,21 @@ def tone(hz: float, sfreq: float, seconds: float = 20.0) -> Chunk:
     return Chunk(100 * np.sin(2 * np.pi * hz * t)[:, None], t)
 
 
-def gain(stage: filters.Sos | filters.Resampler, hz: float, sfreq: float) -> float:
+def gain(stage: filters.SosFilter | filters.Resampler, hz: float, sfreq: float) -> float:
     out = stage.process(tone(hz, sfreq)).data[:, 0]
     return float(np.sqrt(2 * np.mean(out[len(out) // 2 :] ** 2)) / 100)
 
 
 def test_an_offset_does_not_ring_in_a_high_pass() -> None:
     sos = filters.design(FilterConfig(low_hz=0.5, high_hz=40), 256)
-    out = filters.Sos(sos).process(Chunk(np.full((500, 2), 3e5, np.float32), np.arange(500) / 256))
+    out = filters.SosFilter(sos).process(Chunk(np.full((500, 2), 3e5, np.float32), np.arange(500) / 256))
     assert np.abs(out.data).max() < 1e-3
 
 
 def test_the_pass_band_passes_and_the_stop_band_does_not() -> None:
     config = FilterConfig(low_hz=1, high_hz=40, notch_hz=(50,), notch_harmonics=2)
     for hz, low, high in ((10, 0.99, 1.01), (50, 0, 0.01), (100, 0, 0.01), (0.1, 0, 0.01)):
-        assert low <= gain(filters.Sos(filters.design(config, 256)), hz, 256) <= high
+        assert low <= gain(filters.SosFilter(filters.design(config, 256)), hz, 256) <= high
 
 
 def test_short_and_long_pieces_are_filtered_alike() -> None:
@@ -36,7 +36,7 @@ def test_short_and_long_pieces_are_filtered_alike() -> None:
     x = np.random.default_rng(0).normal(0, 50, (2000, 3)).astype(np.float32) + 1000
     zi = signal.sosfilt_zi(sos)[:, :, None] * x[0].astype(np.float64)
     wanted, _ = signal.sosfilt(sos, x, axis=0, zi=zi)
-    stage, at, out = filters.Sos(sos), 0, []
+    stage, at, out = filters.SosFilter(sos), 0, []
     for n in [1, 8, 32, 33, 500, 3, 31] * 10:
         out.append(stage.process(Chunk(x[at : at + n], np.arange(len(x[at : at + n])))).data)
         at += n
@@ -89,7 +89,7 @@ def test_running_scaling_follows_the_amplitude_and_forgets_with_its_time_constan
     config = RunningScaling(start_uv=10, time_constant_s=30, start_weight_s=0)
     rng = np.random.default_rng(0)
     x = np.concatenate([rng.normal(0, 50, (6000, 4)), rng.normal(0, 5, (3000, 4))])
-    stage = scaling.Running(config, 100)
+    stage = scaling.RunningScaler(config, 100)
     stage.process(Chunk(x[:6000], np.arange(6000) / 100))
     assert stage.scale_uv == pytest.approx(50, rel=0.05)
     stage.process(Chunk(x[6000:], np.arange(3000) / 100))
@@ -100,13 +100,13 @@ def test_running_scaling_follows_the_amplitude_and_forgets_with_its_time_constan
 def test_one_dead_channel_does_not_move_the_running_scaling() -> None:
     x = np.random.default_rng(0).normal(0, 50, (3000, 5))
     x[:, 2] = 0
-    stage = scaling.Running(RunningScaling(start_uv=50), 100)
+    stage = scaling.RunningScaler(RunningScaling(start_uv=50), 100)
     stage.process(Chunk(x, np.arange(3000) / 100))
     assert stage.scale_uv == pytest.approx(48, rel=0.1)
 
 
 def test_invalid_stretches_teach_the_running_scaling_nothing() -> None:
-    stage = scaling.Running(RunningScaling(start_uv=50), 100)
+    stage = scaling.RunningScaler(RunningScaling(start_uv=50), 100)
     stage.process(Chunk(np.full((1000, 3), 9000.0), np.arange(1000) / 100, np.zeros(1000, bool)))
     assert stage.scale_uv == pytest.approx(50)
 

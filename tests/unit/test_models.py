@@ -321,7 +321,7 @@ def test_no_electrode_is_chosen_twice_and_the_surest_keeps_it():
     assert selector.selected() == (0, 0, 1)
     resolution = selector.resolved()
     assert resolution.electrodes == (2, 0, 1)  # its second choice, 1, is another's first
-    assert [(move.selector, move.wanted, move.got) for move in resolution.moves] == [(0, 0, 2)]
+    assert [(move.selector, move.wanted, move.got) for move in resolution.reassignments] == [(0, 0, 2)]
 
 
 def test_as_many_electrodes_as_channels_are_all_chosen():

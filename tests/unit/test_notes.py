@@ -10,19 +10,19 @@ from rtbci.engine.notes import annotation_of, verdict_of
 from rtbci.monitor.messages import Annotate, AnnotationLine, Review, ReviewLine
 from rtbci.monitor.sink import line_of
 from rtbci.pipeline.stream import session_info
-from rtbci.recordings.event_sink import EventTable, review_path
+from rtbci.recordings.event_sink import EventTableSink, review_path
 from rtbci.recordings.event_table import read_events
 from rtbci.types import Event, OperatorAnnotation, SpanEnded
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> EventTable:
-    table = EventTable(tmp_path / "e.tsv", now=lambda: datetime(2024, 2, 29, 23, 59, 58))
+def table(tmp_path: Path) -> EventTableSink:
+    table = EventTableSink(tmp_path / "e.tsv", now=lambda: datetime(2024, 2, 29, 23, 59, 58))
     table.begin(session_info(make_pipeline(), INFO))
     return table
 
 
-def test_an_annotation_goes_to_the_table_and_the_log(table: EventTable) -> None:
+def test_an_annotation_goes_to_the_table_and_the_log(table: EventTableSink) -> None:
     noted = annotation_of(Annotate(label="eyes\tclosed", onset=12.5, stamp=1012.5, duration=2))
     assert noted == OperatorAnnotation("eyes closed", 12.5, 2.0, 1012.5)
     table.on(noted)
@@ -34,7 +34,7 @@ def test_an_annotation_goes_to_the_table_and_the_log(table: EventTable) -> None:
     assert (line.label, line.onset, line.duration, line.stamp) == ("eyes closed", 12.5, 2.0, 1012.5)
 
 
-def test_a_verdict_is_kept_beside_the_table(table: EventTable) -> None:
+def test_a_verdict_is_kept_beside_the_table(table: EventTableSink) -> None:
     for verdict, note in (("confirmed", ""), ("rejected", "chewing\nand talking")):
         judged = verdict_of(Review(label="seizure", onset=5.0, verdict=verdict, note=note))
         table.on(judged)

@@ -344,9 +344,9 @@ def test_a_plugin_does_not_depend_on_the_cutting(own: str, folder: Path) -> None
     live = pipeline.start(INFO)
     wanted = live.process(whole)
     assert len(wanted) > 100
-    for pieces in (*(cut(whole, seed) for seed in range(10)), singles(whole)):
+    for segments in (*(cut(whole, seed) for seed in range(10)), singles(whole)):
         live.reset()
-        assert_same(Chunk.join([live.process(piece) for piece in pieces]), wanted)
+        assert_same(Chunk.join([live.process(piece) for piece in segments]), wanted)
 
 
 def test_a_plugin_of_windows_runs_over_a_sliding_window_and_answers_cues(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Training: what the lanes lay side by side, what the loss may see, repeatable runs, and mistakes told in one line."""
+"""Training: batches with carried state, the steps that a loss may see, repeatable runs, and errors of one line."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from rtbci.recordings.open import open_recording
 from rtbci.simulation.eeg import synthesise
 from rtbci.training import train as training
 from rtbci.training.augment import mirrored
-from rtbci.training.batches import Batch, Lanes, Trials
+from rtbci.training.batches import Batch, StatefulBatches, TrialBatches
 from rtbci.training.checkpoint import checkpoint_path
 from rtbci.training.config import TrainConfig, TrainingConfig, read_train_config
 from rtbci.training.data import Data
@@ -99,11 +99,11 @@ def example(name: str, n_steps: int, hop: int = 2) -> Example:
     return Example(source, x, times, np.ones((n_steps, 1), np.float32), np.ones(n_steps, bool), hop)
 
 
-# Lanes
+# Stateful batches
 
 
-def test_lanes_carry_each_recording_on_and_begin_the_next_one_fresh():
-    batches = list(Lanes([example("a", 5), example("b", 2), example("c", 1)], rows=2, steps=2))
+def test_rows_carry_each_recording_on_and_begin_the_next_one_fresh():
+    batches = list(StatefulBatches([example("a", 5), example("b", 2), example("c", 1)], rows=2, steps=2))
     assert [b.fresh.tolist() for b in batches] == [[True, True], [False, True], [False, True]]
     assert [b.known.tolist() for b in batches] == [
         [[True, True], [True, True]],
@@ -117,11 +117,11 @@ def test_lanes_carry_each_recording_on_and_begin_the_next_one_fresh():
     ]
 
 
-def test_shuffled_lanes_visit_every_recording_as_often_as_it_is_repeated():
+def test_shuffled_batches_visit_every_recording_as_often_as_it_is_repeated():
     examples = [example("a", 3), example("b", 4), example("c", 2)]
     thrice = Source(**{**vars(examples[2].source), "repeats": 3})
     examples[2] = Example(**{**vars(examples[2]), "source": thrice})
-    seen = np.concatenate([b.x[b.known.repeat_interleave(2, 1)].ravel() for b in Lanes(
+    seen = np.concatenate([b.x[b.known.repeat_interleave(2, 1)].ravel() for b in StatefulBatches(
         examples, rows=2, steps=3, rng=np.random.default_rng(0))])  # fmt: skip
     wanted = [*range(6), *range(100, 108), *(3 * list(range(200, 204)))]
     assert sorted(seen) == sorted(wanted)
@@ -130,19 +130,19 @@ def test_shuffled_lanes_visit_every_recording_as_often_as_it_is_repeated():
 def test_a_visit_to_a_long_recording_begins_at_a_random_step_and_has_the_length_asked_for():
     starts = set()
     for seed in range(20):
-        (batch,) = Lanes([example("a", 20)], rows=1, steps=4, rng=np.random.default_rng(seed), visit_steps=4)
+        (batch,) = StatefulBatches([example("a", 20)], rows=1, steps=4, rng=np.random.default_rng(seed), visit_steps=4)
         x = batch.x[0, :, 0].tolist()
         assert x == list(range(int(x[0]), int(x[0]) + 8))
         starts.add(x[0])
     assert len(starts) > 8
 
 
-def test_a_lane_gives_the_network_the_state_that_it_would_have_alone():
+def test_a_row_gives_the_network_the_state_that_it_would_have_alone():
     torch.manual_seed(0)
     network = build("conv_lstm", n_channels=1, filters=3, kernel=4, hop=2, units=[4])
     examples = [example("a", 9), example("b", 4), example("c", 7)]
     state, said = None, []
-    for batch in Lanes(examples, rows=2, steps=3):
+    for batch in StatefulBatches(examples, rows=2, steps=3):
         logits, state = step(network, batch, state)
         said.append(logits)
     alone = {e.source.name: network(torch.from_numpy(e.x)[None])[0][0] for e in examples}
@@ -169,7 +169,7 @@ def test_trials_are_the_windows_after_each_labelled_onset():
     )
     one = example("b", 20, hop=1)
     one = Example(**{**vars(one), "source": Source(**{**vars(one.source), "stretches": stretches})})
-    (batch,) = Trials([one], ("left", "right"), window=3, rows=8, start_s=0.2)
+    (batch,) = TrialBatches([one], ("left", "right"), window=3, rows=8, start_s=0.2)
     assert batch.x[..., 0].tolist() == [[112, 113, 114], [106, 107, 108]]  # the last one ends after the recording
     assert batch.y[:, 0].tolist() == [[0, 1], [1, 0]]
     assert batch.fresh.all()
@@ -412,7 +412,7 @@ def test_the_command_trains_from_a_file_and_says_what_came_of_it(folder, tmp_pat
         ("data.recordings=[]", "names no recordings; add"),
     ],
 )
-def test_a_config_that_is_wrong_is_told_in_one_line(folder, setting, line):
+def test_a_config_that_is_wrong_is_reported_in_one_line(folder, setting, line):
     with pytest.raises(ConfigError, match=line) as caught:
         config_of(folder, setting)
     assert "\n" not in str(caught.value)
@@ -434,7 +434,7 @@ def test_a_config_that_is_wrong_is_told_in_one_line(folder, setting, line):
         ("data.validation.files=['[abc].edf']", None),
     ],
 )  # fmt: skip
-def test_data_that_do_not_fit_the_config_are_told_in_one_line(folder, tmp_path, setting, line):
+def test_data_that_do_not_fit_the_config_are_reported_in_one_line(folder, tmp_path, setting, line):
     config = config_of(folder, setting, "training.epochs=1")
     if line is None:  # the counterpart: this one is right
         assert train(config, tmp_path / "tiny.rtbci").notes["scores"]["real"]["n_recordings"] == 3
@@ -499,7 +499,7 @@ def test_a_file_that_is_no_pipeline_is_refused_before_the_training_and_a_pipelin
     assert (tmp_path / "tiny.rtbci").read_bytes() != first
 
 
-def test_a_missing_output_folder_is_told_before_the_training(folder, tmp_path):
+def test_a_missing_output_folder_is_reported_before_the_training(folder, tmp_path):
     with pytest.raises(ConfigError, match="its folder does not exist"):
         train(config_of(folder), tmp_path / "no" / "tiny.rtbci")
 

@@ -12,13 +12,13 @@ from rtbci.config import parse
 from rtbci.datasets import bci2_iv
 from rtbci.errors import ConfigError, DatasetError
 from rtbci.evaluation.epochs import answer_epochs, is_epochs, tag_epochs
-from rtbci.evaluation.trial_scores import Answers, bootstrap, report, told, wilson
+from rtbci.evaluation.trial_scores import Answers, bootstrap, report, summary_line, wilson
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.config import TrainConfig, read_train_config
 from rtbci.training.cross_validation import deal, folds_of
 from rtbci.training.data import Data
 from rtbci.training.examples import make_example
-from rtbci.training.held_out import answer
+from rtbci.training.held_out import answer_trials
 from rtbci.training.train import train
 
 CONFIG = Path(__file__).parents[2] / "configs" / "bci2_iv.toml"
@@ -71,7 +71,7 @@ def test_the_report_counts_truth_in_rows_and_what_was_said_in_columns():
     assert said["confusion"] == [[1, 1], [0, 2]]
     assert said["accuracy"] == said["balanced_accuracy"] == 0.75
     assert said["accuracy_bootstrap_95"] == [0.5, 1.0]
-    assert told(said).startswith(
+    assert summary_line(said).startswith(
         "accuracy 0.750 (95 %: 0.301–0.954, Wilson) of 4 trials; 0.500–1.000 by bootstrap over 2"
     )
     one = report(Answers(p[:, :1], np.array([0, 0, -1, -1]), tuple("abcd")), ("seizure",))
@@ -207,7 +207,7 @@ def test_a_file_of_epochs_is_answered_as_in_training(folder):
     pipeline, data = Pipeline.load(folder / "tiny.rtbci"), Data.load(config)
     (epochs,) = bci2_iv.read_epochs(folder / "sp1s_aa_train.txt")
     offline = answer_epochs(pipeline, folder / "sp1s_aa_train.txt", epochs)
-    trained = answer(pipeline, data, [make_example(pipeline, source) for source in data.sources])
+    trained = answer_trials(pipeline, data, [make_example(pipeline, source) for source in data.sources])
     np.testing.assert_allclose(offline, trained.probabilities, rtol=1e-5, atol=1e-5)
     assert (offline.argmax(1) == epochs.labels).mean() > 0.9
 

@@ -21,7 +21,7 @@ from rtbci.models import from_config
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.file import MEMORY_BYTES, read_config
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.stages.channel_quality import Quality
+from rtbci.stages.channel_quality import ChannelQuality
 from rtbci.types import Chunk, StreamInfo
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +63,7 @@ def use(pipeline: Pipeline) -> None:
     live.flush()
     trust_of(live, dict.fromkeys(info.channels[:3], "flat"), info.channels, pipeline.notes)
     pipeline.filter_delay_s(pipeline.sfreq)
-    Quality(info)
+    ChannelQuality(info)
 
 
 @target(lambda: [_zipped(weights__safetensors=b"x" * 100), _zipped()])

@@ -151,7 +151,7 @@ def command(data: bytes) -> None:
 
 @target(lambda: [_KEY + b"\n" + json.dumps(c).encode() + b"\n" for c in _COMMANDS])
 def window(data: bytes) -> None:
-    """What a window sends to the engine's socket, in pieces: a poll takes it, refuses it, or ends the connection."""
+    """What a window sends to the engine's socket, in segments: a poll takes it, refuses it, or ends the connection."""
     theirs, ours = socketpair()
     client = Client(ours)
     for piece in (data[k : k + 1000] for k in range(0, min(len(data), 100_000), 1000)):

@@ -22,7 +22,7 @@ from rtbci.lsl.discovery import FoundStream, describe
 from rtbci.lsl.replay_protocol import Place
 from rtbci.pipeline.pipeline import Pipeline, check_rate
 from rtbci.replay.transport import Transport
-from rtbci.stages.channel_quality import Quality
+from rtbci.stages.channel_quality import ChannelQuality
 from rtbci.stages.cues import Cue, CueTagger, table
 from rtbci.stages.gap_guard import GapGuard
 from rtbci.stages.montage import canonical, match, microvolts
@@ -135,21 +135,21 @@ def labels(data: bytes) -> None:
         canonical(name)
         microvolts(unit)
     info = StreamInfo("fuzz", 256.0, names, units)
-    Quality(info)
+    ChannelQuality(info)
     match(names, info)
     match(("Fp1-F7", "T7", "C3"), info)
 
 
 @target(lambda: [np.arange(64).tobytes(), (np.arange(100) / 256).tobytes(), np.r_[0:1:0.01, 5:6:0.01].tobytes()])
 def stamps(data: bytes) -> None:
-    """Stamps of a stream at 256 Hz, in pieces: what comes out is in order, and counts every sample."""
+    """Stamps of a stream at 256 Hz, in segments: what comes out is in order, and counts every sample."""
     times = np.frombuffer(data[: len(data) // 8 * 8])
     guard = GapGuard(bundled().config.gaps, 256.0)
     with np.errstate(all="ignore"):
-        pieces = [p for k in range(0, len(times), 7) for p in guard.process(samples(times[k : k + 7]))]
-    pieces += list(guard.flush())
-    out = np.concatenate([np.empty(0), *(p.times for p in pieces if isinstance(p, Chunk))])
-    gaps = [p for p in pieces if isinstance(p, Gap)]
+        segments = [p for k in range(0, len(times), 7) for p in guard.process(samples(times[k : k + 7]))]
+    segments += list(guard.flush())
+    out = np.concatenate([np.empty(0), *(p.times for p in segments if isinstance(p, Chunk))])
+    gaps = [p for p in segments if isinstance(p, Gap)]
     assert np.isfinite(out).all() and (np.diff(out) > 0).all()
     left_out = len(times) + sum(g.n_missing for g in gaps if g.filled) - len(out)
     assert left_out == sum(g.n_extra for g in gaps) + guard._n_extra + _before_the_first(times)

@@ -9,7 +9,7 @@ from rtbci.training.electrode_selection.segments import Ints
 
 Features = npt.NDArray[np.float64]
 
-RIDGE = 1.0  # times the number of pieces, on standardised features
+RIDGE = 1.0  # times the number of segments, on standardised features
 
 
 def by_mutual_information(features: Features, labels: Ints, k: int) -> tuple[int, ...]:
@@ -33,8 +33,8 @@ def by_mutual_information(features: Features, labels: Ints, k: int) -> tuple[int
     """
     from sklearn.feature_selection import mutual_info_classif
 
-    told = len(set(labels.tolist())) < len(labels)  # labels that occur but once say nothing
-    information = mutual_info_classif(features, labels, random_state=0) if told else np.zeros(features.shape[1])
+    repeated = len(set(labels.tolist())) < len(labels)  # labels that occur but once say nothing
+    information = mutual_info_classif(features, labels, random_state=0) if repeated else np.zeros(features.shape[1])
     return tuple(np.argsort(information, kind="stable")[::-1][:k].tolist())
 
 

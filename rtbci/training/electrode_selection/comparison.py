@@ -1,4 +1,4 @@
-"""A learned selection against all electrodes and against its rivals, each on recordings that it never saw."""
+"""A learned selection against all electrodes and against its baselines, each on recordings that it never saw."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from rtbci.models import config as models
 from rtbci.models import from_config
 from rtbci.models.gumbel_selector import SelectionNet
 from rtbci.models.network import Network
-from rtbci.pipeline.config import PipelineConfig, SelectionConfig
+from rtbci.pipeline.config import ChosenElectrodes, PipelineConfig
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.scaling import ConstantScaling, RunningScaling
 from rtbci.training.config import TrainConfig
 from rtbci.training.cross_validation import folds_of
 from rtbci.training.data import Data, OnProgress
 from rtbci.training.electrode_selection import baselines
-from rtbci.training.electrode_selection.search import Evaluation, Selected, evaluate, fit, select
-from rtbci.training.electrode_selection.segments import Ints, Pieces
+from rtbci.training.electrode_selection.search import Evaluation, OnEpoch, Selected, evaluate, fit, select
+from rtbci.training.electrode_selection.segments import Ints, Segments
 from rtbci.training.losses import Loss, balance, make_loss
 
 GUMBEL, ANEW, ALL = "gumbel", "gumbel, fitted anew", "all electrodes"
@@ -34,13 +34,13 @@ INFORMATION, BACKWARD, RANDOM = "mutual information", "backward elimination", "r
 class Score:
     """How a method did over all folds with k electrodes. accuracies: of each random set; of the one set otherwise.
 
-    low, high: the 95 % interval of the (mean) accuracy for n_pieces independent pieces, by Wilson's score.
+    low, high: the 95 % interval of the (mean) accuracy for n_segments independent segments, by Wilson's score.
     """
 
     method: str
     k: int
     accuracies: tuple[float, ...]
-    n_pieces: int
+    n_segments: int
     electrodes: tuple[tuple[str, ...], ...] = ()  # of each fold; none for random sets
 
     @property
@@ -49,7 +49,7 @@ class Score:
 
     @property
     def interval(self) -> tuple[float, float]:
-        return wilson(self.accuracy, self.n_pieces)
+        return wilson(self.accuracy, self.n_segments)
 
 
 @dataclass(frozen=True)
@@ -61,24 +61,24 @@ class Fold:
     test: tuple[int, ...]
 
 
-class Bench:
-    """One config's pieces, on which any set of electrodes can be fitted and scored in the same way."""
+class Comparison:
+    """One config's segments, on which any set of electrodes can be fitted and scored in the same way."""
 
-    def __init__(self, config: TrainConfig, data: Data, pieces: Pieces) -> None:
+    def __init__(self, config: TrainConfig, data: Data, segments: Segments) -> None:
         """config: with the network itself as its model, behind no selector."""
         training = config.training
         on_gpu = training.device == "cuda" or (training.device == "auto" and torch.cuda.is_available())
         self.device = "cuda" if on_gpu else "cpu"
-        self.config, self.data, self.pieces = config, data, pieces.to(self.device)
+        self.config, self.data, self.segments = config, data, segments.to(self.device)
         self.channels = data.pipeline_config.montage.channels
         self.examples = (*data.training, *data.held_out)
 
     @classmethod
-    def load(cls, config: TrainConfig, told: OnProgress) -> Bench:
+    def load(cls, config: TrainConfig, on_progress: OnProgress) -> Comparison:
         """Read and preprocess. Raises ConfigError for what does not go with a selection."""
         config = without_selector(config)
-        data = Data.load(config, told)
-        return cls(config, data, Pieces.of_data(data, (*data.training, *data.held_out)))
+        data = Data.load(config, on_progress)
+        return cls(config, data, Segments.of_data(data, (*data.training, *data.held_out)))
 
     def folds(self) -> list[Fold]:
         """Each recording, or each fold of `data.validation`, is tested on once.
@@ -112,10 +112,10 @@ class Bench:
         last = self.folds()[-1]
         return Fold(tuple(i for i in range(len(self.examples)) if i not in last.held_out), last.held_out, ())
 
-    def of(self, examples: Sequence[int]) -> Pieces:
-        return self.pieces.of(np.isin(self.pieces.groups, list(examples)))
+    def of(self, examples: Sequence[int]) -> Segments:
+        return self.segments.of(np.isin(self.segments.groups, list(examples)))
 
-    def loss(self, training: Pieces) -> Loss:
+    def loss(self, training: Segments) -> Loss:
         config = self.config.training
         weights = torch.ones(training.y.shape[-1], device=self.device)
         if config.class_weights == "auto":
@@ -133,7 +133,7 @@ class Bench:
         sizes = self.data.pipeline_config.model.model_dump(exclude={"kind", "n_channels"})
         return models.model_config(self.data.pipeline_config.model.kind, n_channels=k, **sizes)
 
-    def select(self, fold: Fold, k: int, told: Callable[[int, int], None]) -> Selected:
+    def select(self, fold: Fold, k: int, on_epoch: OnEpoch) -> Selected:
         network = self.network(k)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.training.seed)
@@ -141,19 +141,19 @@ class Bench:
         training = self.of(fold.training)
         return select(
             selecting, training, self.of(fold.held_out), self.loss(training),
-            self.config.selection, self.config.training.seed, told,
+            self.config.selection, self.config.training.seed, on_epoch,
         )  # fmt: skip
 
-    def fit(self, fold: Fold, electrodes: Sequence[int], told: Callable[[int, int], None]) -> Network:
+    def fit(self, fold: Fold, electrodes: Sequence[int], on_epoch: OnEpoch) -> Network:
         training = self.of(fold.training)
         return fit(
-            self.network(len(electrodes)), training.heard_by(electrodes), self.of(fold.held_out).heard_by(electrodes),
-            self.loss(training), self.config.selection, self.config.training.seed, told,
+            self.network(len(electrodes)), training.with_channels(electrodes), self.of(fold.held_out).with_channels(electrodes),
+            self.loss(training), self.config.selection, self.config.training.seed, on_epoch,
         )  # fmt: skip
 
     def score(self, fold: Fold, network: Network, electrodes: Sequence[int]) -> Evaluation:
         test = self.of(fold.test)
-        return evaluate(network, test.heard_by(electrodes), self.loss(test))
+        return evaluate(network, test.with_channels(electrodes), self.loss(test))
 
     def pipeline(self, selected: Selected) -> Pipeline:
         """The fine-tuned network behind a pipeline that names the chosen electrodes and filters only those."""
@@ -174,7 +174,7 @@ def without_selector(config: TrainConfig) -> TrainConfig:
         )
     if config.augment.is_on:
         raise ConfigError("augment: a selection is made on recordings as they are; remove [augment]")
-    if isinstance(pipeline.model, models.SelectionConfig):
+    if isinstance(pipeline.model, models.SelectorConfig):
         pipeline = pipeline.model_copy(update={"model": pipeline.model.network})
     return config.model_copy(update={"pipeline": pipeline})
 
@@ -189,38 +189,46 @@ def narrowed(
     if isinstance(scaling, ConstantScaling):
         update = {key: tuple(getattr(scaling, key)[e] for e in electrodes) for key in ("center_uv", "scale_uv")}
         scaling = scaling.model_copy(update=update)
-    chosen = SelectionConfig(channels=names, probabilities=rounded)
+    chosen = ChosenElectrodes(channels=names, probabilities=rounded)
     return config.model_copy(update={"selection": chosen, "scaling": scaling})
 
 
-def scores_of_all(bench: Bench, told: OnProgress) -> Score:
+def scores_of_all(comparison: Comparison, on_progress: OnProgress) -> Score:
     """All electrodes: what the others give up."""
-    return _score(bench, ALL, len(bench.channels), lambda *_: tuple(range(len(bench.channels))), told)
+    return _score(
+        comparison, ALL, len(comparison.channels), lambda *_: tuple(range(len(comparison.channels))), on_progress
+    )
 
 
-def scores_with(bench: Bench, k: int, told: OnProgress) -> tuple[list[Score], list[Selected]]:
+def scores_with(comparison: Comparison, k: int, on_progress: OnProgress) -> tuple[list[Score], list[Selected]]:
     """Every method with k electrodes, and the searches of the folds."""
     found: list[Selected] = []
-    folds, correct = bench.folds(), []
+    folds, correct = comparison.folds(), []
     for number, fold in enumerate(folds, 1):
-        found.append(bench.select(fold, k, _epochs(told, f"{GUMBEL}, K = {k}, fold {number} of {len(folds)}")))
-        correct.append(bench.score(fold, found[-1].network, found[-1].electrodes).correct)
-    names = tuple(_names(bench, one.electrodes) for one in found)
+        found.append(
+            comparison.select(fold, k, _within(on_progress, f"{GUMBEL}, K = {k}, fold {number} of {len(folds)}"))
+        )
+        correct.append(comparison.score(fold, found[-1].network, found[-1].electrodes).correct)
+    names = tuple(_names(comparison, one.electrodes) for one in found)
     right = np.concatenate(correct)
     scores = [Score(GUMBEL, k, (float(right.mean()),), len(right), names)]
     chosen = dict(zip(folds, (one.electrodes for one in found), strict=True))
-    scores.append(_score(bench, ANEW, k, lambda fold, *_: chosen[fold], told))
-    scores.append(_score(bench, INFORMATION, k, lambda _, x, y: baselines.by_mutual_information(x, y, k), told))
-    scores.append(_score(bench, BACKWARD, k, lambda _, x, y: baselines.by_backward_elimination(x, y, k), told))
+    scores.append(_score(comparison, ANEW, k, lambda fold, *_: chosen[fold], on_progress))
+    scores.append(
+        _score(comparison, INFORMATION, k, lambda _, x, y: baselines.by_mutual_information(x, y, k), on_progress)
+    )
+    scores.append(
+        _score(comparison, BACKWARD, k, lambda _, x, y: baselines.by_backward_elimination(x, y, k), on_progress)
+    )
     drawn = [
-        _score(bench, RANDOM, k, partial(_at_random, len(bench.channels), k, seed), told)
-        for seed in range(bench.config.selection.random_sets)
+        _score(comparison, RANDOM, k, partial(_at_random, len(comparison.channels), k, seed), on_progress)
+        for seed in range(comparison.config.selection.random_sets)
     ]
     scores.append(replace(drawn[0], accuracies=tuple(one.accuracy for one in drawn), electrodes=()))
     return scores, found
 
 
-# (fold, log band power (n, n_channels) and labels (n,) of its training pieces) -> electrodes
+# (fold, log band power (n, n_channels) and labels (n,) of its training segments) -> electrodes
 Chooser = Callable[[Fold, baselines.Features, Ints], tuple[int, ...]]
 
 
@@ -228,22 +236,24 @@ def _at_random(n_channels: int, k: int, seed: int, *_: object) -> tuple[int, ...
     return baselines.at_random(n_channels, k, seed)
 
 
-def _score(bench: Bench, method: str, k: int, choose: Chooser, told: OnProgress) -> Score:
-    folds = bench.folds()
+def _score(comparison: Comparison, method: str, k: int, choose: Chooser, on_progress: OnProgress) -> Score:
+    folds = comparison.folds()
     correct, sets = [], []
     for number, fold in enumerate(folds, 1):
-        training = bench.of(fold.training)
+        training = comparison.of(fold.training)
         electrodes = choose(fold, training.log_power(), training.labels())
-        network = bench.fit(fold, electrodes, _epochs(told, f"{method}, K = {k}, fold {number} of {len(folds)}"))
-        correct.append(bench.score(fold, network, electrodes).correct)
-        sets.append(_names(bench, electrodes))
+        network = comparison.fit(
+            fold, electrodes, _within(on_progress, f"{method}, K = {k}, fold {number} of {len(folds)}")
+        )
+        correct.append(comparison.score(fold, network, electrodes).correct)
+        sets.append(_names(comparison, electrodes))
     right = np.concatenate(correct)
     return Score(method, k, (float(right.mean()),), len(right), tuple(sets))
 
 
-def _names(bench: Bench, electrodes: Sequence[int]) -> tuple[str, ...]:
-    return tuple(bench.channels[e] for e in electrodes)
+def _names(comparison: Comparison, electrodes: Sequence[int]) -> tuple[str, ...]:
+    return tuple(comparison.channels[e] for e in electrodes)
 
 
-def _epochs(told: OnProgress, what: str) -> Callable[[int, int], None]:
-    return lambda done, total: told(what, done, total, None)
+def _within(on_progress: OnProgress, what: str) -> Callable[[int, int], None]:
+    return lambda done, total: on_progress(what, done, total, None)

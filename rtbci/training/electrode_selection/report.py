@@ -20,7 +20,7 @@ from rtbci.training.electrode_selection.search import Selected
 COLUMNS = ("method", "k", "accuracy", "low", "high", "lowest", "highest", "n_sets", "n_pieces", "electrodes")
 NOTE = (
     "accuracy: pooled over folds, each tested on recordings that it never saw; low and high: 95 % interval (Wilson) for "
-    "n_pieces independent pieces; lowest and highest: of the sets, where several were drawn. mutual information: nearest-"
+    "n_pieces independent segments; lowest and highest: of the sets, where several were drawn. mutual information: nearest-"
     "neighbour estimate (Ross 2014) with log band power; backward elimination: leave-one-out error of a ridge regression "
     "on log band powers, a stand-in for the network. Every set but that of 'gumbel', whose network comes from the search "
     "and was fine-tuned, is fitted from random weights."
@@ -133,14 +133,14 @@ def row_of(score: Score) -> MethodRow:
         lowest=round(min(score.accuracies), 4),
         highest=round(max(score.accuracies), 4),
         n_sets=len(score.accuracies),
-        n_pieces=score.n_pieces,
+        n_pieces=score.n_segments,
         electrodes=() if score.method == ALL else tuple(tuple(names) for names in score.electrodes),
     )
 
 
 def described(selected: Selected, channels: Sequence[str]) -> Search:
     """A search, by the names of its electrodes."""
-    moves = selected.resolution.moves
+    moves = selected.resolution.reassignments
     return Search(
         electrodes=tuple(channels[e] for e in selected.electrodes),
         ranking=tuple(channels[e] for e in selected.ranking),

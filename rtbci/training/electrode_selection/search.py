@@ -19,16 +19,16 @@ from rtbci.models.gumbel_selector import ElectrodeSelector, Resolution, Selectio
 from rtbci.models.network import Network
 from rtbci.training.batches import Batch
 from rtbci.training.config import SearchConfig
-from rtbci.training.electrode_selection.segments import Pieces
+from rtbci.training.electrode_selection.segments import Segments
 from rtbci.training.fit import step
 from rtbci.training.losses import Loss
 
 STALL = 1e-3  # a validation loss that falls by less does not fall
-Told = Callable[[int, int], None]  # epochs done, of how many at most
+OnEpoch = Callable[[int, int], None]  # epochs done, of how many at most
 
 
 @dataclass(frozen=True)
-class Epoch:
+class SearchEpoch:
     """One epoch of a search. The entropy is the mean over selectors: 1 undecided, 0 decided."""
 
     temperature: float
@@ -50,7 +50,7 @@ class Selected:
     resolution: Resolution
     probabilities: tuple[tuple[float, ...], ...]
     ranking: tuple[int, ...]
-    epochs: tuple[Epoch, ...]
+    epochs: tuple[SearchEpoch, ...]
     converged: bool
     network: Network
 
@@ -60,26 +60,38 @@ class Selected:
 
 
 def select(
-    network: SelectionNet, training: Pieces, held_out: Pieces, loss: Loss, config: SearchConfig, seed: int, told: Told
+    network: SelectionNet,
+    training: Segments,
+    held_out: Segments,
+    loss: Loss,
+    config: SearchConfig,
+    seed: int,
+    on_epoch: OnEpoch,
 ) -> Selected:
     """Search, freeze, fine-tune. `network` is changed; seeded: the same again on the same CPU."""
-    epochs, converged = search(network, training, held_out, loss, config, seed, told)
+    epochs, converged = search(network, training, held_out, loss, config, seed, on_epoch)
     selector = network.selection_layer
     probabilities = selector.probabilities().detach().T.tolist()
     resolution = selector.freeze()
     inner = fit(
         network.network,
-        training.heard_by(resolution.electrodes),
-        held_out.heard_by(resolution.electrodes),
-        loss, config, seed, told,
+        training.with_channels(resolution.electrodes),
+        held_out.with_channels(resolution.electrodes),
+        loss, config, seed, on_epoch,
     )  # fmt: skip
     rows = tuple(tuple(row) for row in probabilities)
     return Selected(resolution, rows, ranking(selector, resolution), epochs, converged, inner)
 
 
 def search(
-    network: SelectionNet, training: Pieces, held_out: Pieces, loss: Loss, config: SearchConfig, seed: int, told: Told
-) -> tuple[tuple[Epoch, ...], bool]:
+    network: SelectionNet,
+    training: Segments,
+    held_out: Segments,
+    loss: Loss,
+    config: SearchConfig,
+    seed: int,
+    on_epoch: OnEpoch,
+) -> tuple[tuple[SearchEpoch, ...], bool]:
     """Until the selectors have decided and the validation loss stalls; the last weights before the stall are kept."""
     selector = network.selection_layer
     optimizer = torch.optim.Adam(
@@ -88,7 +100,7 @@ def search(
             {"params": selector.parameters(), "lr": config.selector_lr or config.lr},
         ]
     )
-    epochs: list[Epoch] = []
+    epochs: list[SearchEpoch] = []
     before, stalled, kept = math.inf, 0, network.state_dict()
     with torch.random.fork_rng(devices=[]):
         for number in range(config.epochs):
@@ -98,8 +110,8 @@ def search(
             train_loss = _learn(network, training, loss, optimizer, config, [seed, number], selector, tau)
             held_loss = evaluate(network, held_out, loss).loss
             entropy = float(selector.entropy().mean().detach())
-            epochs.append(Epoch(selector.temperature, tau, train_loss, held_loss, entropy))
-            told(number + 1, config.epochs)
+            epochs.append(SearchEpoch(selector.temperature, tau, train_loss, held_loss, entropy))
+            on_epoch(number + 1, config.epochs)
             decided = entropy <= config.converged_entropy
             if decided and held_loss > before - STALL:
                 stalled += 1
@@ -112,9 +124,15 @@ def search(
 
 
 def fit(
-    network: Network, training: Pieces, held_out: Pieces, loss: Loss, config: SearchConfig, seed: int, told: Told
+    network: Network,
+    training: Segments,
+    held_out: Segments,
+    loss: Loss,
+    config: SearchConfig,
+    seed: int,
+    on_epoch: OnEpoch,
 ) -> Network:
-    """Fit any network on pieces until the validation loss stalls; it comes back with its best weights."""
+    """Fit any network on segments until the validation loss stalls; it comes back with its best weights."""
     optimizer = torch.optim.Adam(network.parameters(), config.lr)
     before, stalled, kept = math.inf, 0, network.state_dict()
     with torch.random.fork_rng(devices=[]):
@@ -122,7 +140,7 @@ def fit(
             torch.manual_seed(seed * 100_003 + number)
             _learn(network, training, loss, optimizer, config, [seed, number])
             held_loss = evaluate(network, held_out, loss).loss
-            told(number + 1, config.fit_epochs)
+            on_epoch(number + 1, config.fit_epochs)
             if held_loss > before - STALL:
                 stalled += 1
                 if stalled == config.fit_patience:
@@ -135,7 +153,7 @@ def fit(
 
 def _learn(
     network: Network,
-    pieces: Pieces,
+    segments: Segments,
     loss: Loss,
     optimizer: torch.optim.Optimizer,
     config: SearchConfig,
@@ -146,7 +164,7 @@ def _learn(
     """One pass; the mean loss over known steps, without the penalties."""
     network.train()
     total, weight = 0.0, 0.0
-    for batch in pieces.batches(config.rows, np.random.default_rng(seed)):
+    for batch in segments.batches(config.rows, np.random.default_rng(seed)):
         summed, n = loss(step(network, batch, None)[0], batch.y, batch.known)
         if float(n) == 0:
             continue
@@ -176,12 +194,12 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate(network: Network, pieces: Pieces, loss: Loss, rows: int = 256) -> Evaluation:
+def evaluate(network: Network, segments: Segments, loss: Loss, rows: int = 256) -> Evaluation:
     """Each electrode as it would be live: the first choice of each selector."""
     network.eval()
     total, weight = 0.0, 0.0
     correct = []
-    for batch in pieces.batches(rows):
+    for batch in segments.batches(rows):
         logits, _ = step(network, batch, None)
         summed, n = loss(logits, batch.y, batch.known)
         total, weight = total + float(summed), weight + float(n)

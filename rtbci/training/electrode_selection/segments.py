@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rtbci.errors import ConfigError
-from rtbci.training.batches import Batch, Lanes, Trials
+from rtbci.training.batches import Batch, StatefulBatches, TrialBatches
 from rtbci.training.data import Data
 from rtbci.training.examples import Example
 
@@ -20,7 +20,7 @@ Which = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Pieces:
+class Segments:
     """x (n, time, n_channels), y (n, steps, n_classes), known (n, steps), groups (n,): what must not be split."""
 
     x: Tensor
@@ -32,13 +32,13 @@ class Pieces:
         return len(self.groups)
 
     @classmethod
-    def of_trials(cls, x: npt.NDArray[np.float32], labels: Ints, groups: Ints, n_classes: int) -> Pieces:
+    def of_trials(cls, x: npt.NDArray[np.float32], labels: Ints, groups: Ints, n_classes: int) -> Segments:
         """x (n, time, n_channels), one label a trial."""
         y = torch.nn.functional.one_hot(torch.from_numpy(labels).long(), n_classes).float()[:, None]
         return cls(torch.from_numpy(x), y, torch.ones(len(labels), 1, dtype=torch.bool), groups)
 
     @classmethod
-    def of_data(cls, data: Data, examples: Sequence[Example]) -> Pieces:
+    def of_data(cls, data: Data, examples: Sequence[Example]) -> Segments:
         """The trials of epoch networks; for taggers, stretches of `training.bptt_s`, each begun anew.
 
         groups: of each, the index of the example that it is from.
@@ -49,18 +49,18 @@ class Pieces:
             raise ConfigError("no recording holds a labelled trial as long as the network's window")
         groups = np.repeat(np.arange(len(parts)), [sum(len(b.x) for b in part) for part in parts])
         x, y, known = (torch.cat([getattr(b, name) for b in batches]) for name in ("x", "y", "known"))
-        told = known.any(1)
-        return cls(x[told], y[told], known[told], groups[told.numpy()])
+        labelled = known.any(1)
+        return cls(x[labelled], y[labelled], known[labelled], groups[labelled.numpy()])
 
-    def of(self, which: Which) -> Pieces:
-        return Pieces(self.x[which], self.y[which], self.known[which], self.groups[which])
+    def of(self, which: Which) -> Segments:
+        return Segments(self.x[which], self.y[which], self.known[which], self.groups[which])
 
-    def heard_by(self, electrodes: Sequence[int]) -> Pieces:
+    def with_channels(self, electrodes: Sequence[int]) -> Segments:
         """With these channels alone, in that order."""
-        return Pieces(self.x[..., list(electrodes)].contiguous(), self.y, self.known, self.groups)
+        return Segments(self.x[..., list(electrodes)].contiguous(), self.y, self.known, self.groups)
 
-    def to(self, device: str) -> Pieces:
-        return Pieces(self.x.to(device), self.y.to(device), self.known.to(device), self.groups)
+    def to(self, device: str) -> Segments:
+        return Segments(self.x.to(device), self.y.to(device), self.known.to(device), self.groups)
 
     def batches(self, rows: int, rng: np.random.Generator | None = None) -> Iterator[Batch]:
         """Shuffled with `rng`, else in order."""
@@ -82,8 +82,8 @@ class Pieces:
         return power
 
 
-def _batches(data: Data, example: Example) -> Lanes | Trials:
+def _batches(data: Data, example: Example) -> StatefulBatches | TrialBatches:
     if data.window is not None:
         return data.trials([example])
     steps = max(1, round(data.config.training.bptt_s * data.pipeline_config.sfreq / example.hop))
-    return Lanes([example], 1, steps)
+    return StatefulBatches([example], 1, steps)
