@@ -12,5 +12,5 @@ PIPELINE = Path(str(files("rtbci") / "data" / "seizure_demo.rtbci"))
 
 
 def bundled(path: str) -> str:
-    """The word `demo` stands for the bundled pipeline, unless a file bears that name."""
+    """Resolve `demo` to the bundled pipeline, unless a file has that name."""
     return str(PIPELINE) if path == "demo" and not Path(path).exists() else path

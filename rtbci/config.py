@@ -1,4 +1,4 @@
-"""What a user may set: strict, frozen models; TOML in, JSON in the pipeline file."""
+"""Base of all settings: strict, frozen models, read from TOML and stored as JSON in the pipeline file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DAY_S = 86_400.0
 
 
 def _printable(name: str) -> str:
-    """A name goes to terminals, tables and other programs as it is."""
+    """A name is passed unchanged to terminals, tables and other programs."""
     if not name.isprintable():
         raise ValueError(f"holds a control character: {name[:60]!r}")
     return name
@@ -45,13 +45,13 @@ Clip = Annotated[float, Field(ge=1e-3, le=1e6)]
 
 
 class Strict(BaseModel):
-    """The ground of every setting: an unknown key, a wrong type, NaN or infinity is an error."""
+    """Base class of every configuration: an unknown key, a wrong type, NaN or infinity is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def nearest(name: str, known: tuple[str, ...] | list[str]) -> str:
-    """'; did you mean …?' for a name that is nearly one of the known, else nothing."""
+    """'; did you mean …?' for a name close to a known one, else an empty string."""
     close = difflib.get_close_matches(name[:100], known, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""
 
@@ -60,7 +60,27 @@ Config = TypeVar("Config", bound=BaseModel)
 
 
 def parse(model: type[Config], values: dict[str, Any], where: str) -> Config:
-    """Check `values` strictly. Raises ConfigError: one line that names the place, and the nearest key to a misspelt one."""
+    """Validate `values` strictly.
+
+    Parameters
+    ----------
+    model
+        Class of the configuration.
+    values
+        What was read, as plain JSON types.
+    where
+        Its origin, for the error.
+
+    Returns
+    -------
+    BaseModel
+        The configuration, an instance of `model`.
+
+    Raises
+    ------
+    ConfigError
+        One line with the place, and the nearest key to a misspelt one.
+    """
     try:
         return model.model_validate_json(json.dumps(values, default=str), strict=True)
     except (ValidationError, ValueError, RecursionError) as error:
@@ -68,7 +88,7 @@ def parse(model: type[Config], values: dict[str, Any], where: str) -> Config:
 
 
 def explain(error: Exception, model: type[BaseModel]) -> str:
-    """The first mistake of a pydantic error, in one line."""
+    """The first error of a pydantic validation, in one line."""
     if not isinstance(error, ValidationError):
         return f"not usable as a configuration ({type(error).__name__})"
     first = error.errors(include_url=False)[0]
@@ -85,14 +105,14 @@ def explain(error: Exception, model: type[BaseModel]) -> str:
 
 @cache
 def _keys(model: type[BaseModel]) -> set[str]:
-    """Every key of a model and of the models inside it."""
+    """Every key of a model and of the models nested in it."""
     schema = model.model_json_schema()
     parts = [schema, *schema.get("$defs", {}).values()]
     return {key for part in parts for key in part.get("properties", {})}
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
-    """A TOML file as a dict. Raises ConfigError that names the file and the line."""
+    """Read a TOML file into a dict. Raises ConfigError that names the file and the line."""
     path = Path(path)
     try:
         return tomllib.loads(path.read_text("utf-8"))
@@ -104,7 +124,25 @@ def read_toml(path: str | Path) -> dict[str, Any]:
 
 
 def override(values: dict[str, Any], settings: list[str]) -> dict[str, Any]:
-    """`a.b=c` set in a nested dict; c is TOML where it reads as TOML, else a string. Returns a new dict."""
+    """Set values in a nested dict.
+
+    Parameters
+    ----------
+    values
+        The dict; it is not changed.
+    settings
+        Each ``a.b=c``; c is parsed as TOML, and taken as a string where it is not TOML.
+
+    Returns
+    -------
+    dict
+        A changed copy.
+
+    Raises
+    ------
+    ConfigError
+        Where a setting has no ``=`` or its path runs through something that is not a table.
+    """
     values = json.loads(json.dumps(values, default=str))
     for setting in settings:
         key, equals, text = setting.partition("=")

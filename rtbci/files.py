@@ -1,4 +1,4 @@
-"""Files of users: replaced whole or not at all, by a rename; never two writers of one; a free name where one is taken."""
+"""Users' files: replaced completely or not at all, never by two writers at once; a free name where one is taken."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def atomic_write(path: str | Path, content: str | bytes | Callable[[IO[bytes]], 
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring a folder's names to the disk: without it a power cut may take a new file away. Raises OSError."""
+    """Flush a folder's entries to the disk: without it a power cut may lose a new file. Raises OSError."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     try:
@@ -80,9 +80,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def locked(file: IO[bytes]) -> bool:
-    """Take hold of an open file until it is closed; False where another process holds it.
+    """Lock an open file until it is closed; False where another process holds the lock.
 
-    True, too, where the system or the file system knows no locks.
+    True, too, where the system or the file system does not support locks.
     """
     if sys.platform == "win32":
         return True
@@ -96,7 +96,7 @@ def locked(file: IO[bytes]) -> bool:
 
 
 def numbered(path: Path) -> Iterator[Path]:
-    """A path and those that may stand in for it: `night.tsv`, `night-2.tsv`, `night-3.tsv` … Raises FileExistsError."""
+    """A path and its alternatives: `night.tsv`, `night-2.tsv`, `night-3.tsv` … Raises FileExistsError after 1000."""
     yield path
     for n in range(2, _MOST_NUMBERS + 1):
         yield path.with_name(f"{path.stem}-{n}{path.suffix}")
@@ -109,7 +109,7 @@ def free(path: Path) -> Path:
 
 
 def _mode(path: Path) -> int | None:
-    """The permissions of the file that is to be replaced: a rename asks for none."""
+    """The permissions of the file to be replaced: renaming onto a file does not check them."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""Code of the user's own, by name: networks, dataset readers and sinks that are no part of rtbci.
+"""Plug-ins by name: a user's own networks, dataset readers and sinks, which are not part of rtbci.
 
-A file may name what an installed package registers as an entry point, and what its user names (`--plugin`,
-`rtbci.plugin`); nothing else. Whether a name is registered is known before anything is imported, so that a stranger's
-file runs no code of its choosing.
+A file may name only what an installed package registers as an entry point, or what its user names (`--plugin`,
+`rtbci.plugin`). Whether a name is registered is known before anything is imported, so a pipeline file from a stranger
+cannot run code of its choosing.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ def plugin(what: str) -> str:
 
 
 def named() -> tuple[str, ...]:
-    """What the user has named so far: for `plugin` in another process."""
+    """What the user has named so far, to repeat in another process with `plugin`."""
     return tuple(_named.values())
 
 
 def known(group: str) -> tuple[str, ...]:
-    """Names that are registered: a group's entry points, and what the user has named."""
+    """Registered names of a group: its entry points, and what the user has named."""
     return (*sorted({entry.name for entry in entry_points(group=group)}), *_named)
 
 
@@ -75,16 +75,21 @@ def require(group: str, name: str, built_in: Iterable[str] = ()) -> str:
     Parameters
     ----------
     group
-        Of entry points: `NETWORKS`, `DATASETS`. An entry point goes by its name or by its import path.
+        Group of entry points: `NETWORKS`, `DATASETS` or `SINKS`.
     name
-        As a file or a user says it.
+        Name of an entry point, or an import path ``module:Name``.
     built_in
         Names that need no plug-in, for the error.
+
+    Returns
+    -------
+    str
+        ``module:Name``.
 
     Raises
     ------
     PluginError
-        Where it is not registered: what is, and what to do.
+        If it is not registered; the message lists what is, and what to do.
     """
     if name in _named:
         return name
@@ -97,7 +102,23 @@ def require(group: str, name: str, built_in: Iterable[str] = ()) -> str:
 
 
 def load(group: str, name: str, built_in: Iterable[str] = ()) -> Any:
-    """What a registered name stands for, imported now. Raises PluginError as `require` does, and where that fails."""
+    """Import what a registered name refers to.
+
+    Parameters
+    ----------
+    group, name, built_in
+        As in `require`.
+
+    Returns
+    -------
+    object
+        The class or function.
+
+    Raises
+    ------
+    PluginError
+        If it is not registered, or its module cannot be imported or lacks the name.
+    """
     path = require(group, name, built_in)
     module, _, attribute = path.partition(":")
     try:
@@ -110,7 +131,7 @@ def load(group: str, name: str, built_in: Iterable[str] = ()) -> Any:
 
 
 def error_text(error: Exception, file: str | None = None) -> str:
-    """An error of the user's code in one line, with its place: the last one in `file`, else the last one."""
+    """An exception of a plug-in in one line, with its location: the last frame in `file`, else the last frame."""
     frames = traceback.extract_tb(error.__traceback__)
     frame = next((f for f in reversed(frames) if f.filename == file), frames[-1] if frames else None)
     place = f" ({Path(frame.filename).name}, line {frame.lineno})" if frame else ""
@@ -143,14 +164,14 @@ def _module_of_file(path: Path) -> str:
 
 
 def _make_importable(folder: Path) -> None:
-    """Behind all others, so that no file in it takes the place of an installed module."""
+    """Appended to sys.path, so that no file in the folder shadows an installed module."""
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
     importlib.invalidate_caches()  # the file may be younger than what was seen of its folder
 
 
 def _origin(module: str) -> str | None:
-    """The file that a module's first part would be imported from; None where there is none. Imports nothing."""
+    """The file that a module's top-level package is imported from, None where there is none. Imports nothing."""
     top = module.partition(".")[0]
     if top in sys.modules:
         return getattr(sys.modules[top], "__file__", None) or top

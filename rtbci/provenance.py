@@ -1,4 +1,4 @@
-"""What a measured figure must carry: the machine, the versions and the commit."""
+"""What a measured figure is reported with: the machine, the versions and the commit."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _processor() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of what the figures depend on."""
+    """Versions of Python and of the packages that figures depend on."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:

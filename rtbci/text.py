@@ -1,4 +1,4 @@
-"""Foreign words, made safe to show: whatever a stream, a file or a person calls something, no terminal obeys it."""
+"""Text of unknown origin, made safe to show: no control sequence in a name reaches a terminal."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ LONGEST = 1500  # characters of a line that anybody reads
 
 
 def plain(text: str) -> str:
-    """Control characters, marks that turn the reading direction and broken surrogates become visible escapes."""
+    """Replace control characters, bidirectional marks and lone surrogates by visible escapes."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def one_line(text: str) -> str:
-    """The same, blanks of all kinds folded, cut where it is longer than a line can be."""
+    """The same on one line: whitespace is collapsed, and a line over LONGEST characters is cut."""
     line = plain(" ".join(text[: 4 * LONGEST].split()))
     return line if len(line) <= LONGEST else line[: LONGEST - 2] + " …"
 
 
 def file_name(text: str, otherwise: str) -> str:
-    """A name for a file, made of letters, digits and a few signs: never a path, nor hidden."""
+    """A file name of letters, digits and a few signs, never a path nor hidden; `otherwise` where nothing is left."""
     return re.sub(r"[^\w.+-]+", "_", text).strip("._")[:80] or otherwise
 
 
 def json_text(value: object, indent: int | None = None) -> str:
-    """JSON as the standard has it: what is no finite number becomes null, what JSON has no word for a text."""
+    """Standard JSON: a number that is not finite becomes null, and an unknown type its text."""
     try:
         return json.dumps(value, default=str, allow_nan=False, indent=indent)
     except ValueError:
@@ -46,7 +46,7 @@ def _finite(value: Any) -> Any:
 
 
 def clock_text(seconds: float) -> str:
-    """h:mm:ss of a recording."""
+    """Seconds of a recording as h:mm:ss."""
     sign = "-" if seconds < 0 else ""
     minutes, rest = divmod(abs(seconds) + 1e-6, 60)
     hours, minutes = divmod(int(minutes), 60)
@@ -54,5 +54,5 @@ def clock_text(seconds: float) -> str:
 
 
 def wall_text(wall: float) -> str:
-    """hh:mm:ss of a place's own time."""
+    """A POSIX time as hh:mm:ss, local time."""
     return datetime.fromtimestamp(wall + 1e-6).strftime("%H:%M:%S")

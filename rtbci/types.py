@@ -1,4 +1,4 @@
-"""The words that every stage and every session speak: StreamInfo, Chunk, Stage, and the messages of a session."""
+"""What stages and sessions exchange: StreamInfo, Chunk, Stage, and the messages of a session."""
 
 from __future__ import annotations
 
@@ -16,7 +16,28 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """What a source says of itself. `units` has one entry a channel, "" where the source is silent."""
+    """What a stream declares about itself.
+
+    Parameters
+    ----------
+    name
+        Name of the stream.
+    sfreq
+        Nominal sampling rate in Hz; 0 where it is irregular.
+    channels
+        One label for each channel.
+    units
+        One unit for each channel, "" where the source names none; empty: no unit is known.
+    type
+        Content type, as in LSL.
+    source_id
+        Identifier of the device, "" where it has none.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many units as channels.
+    """
 
     name: str
     sfreq: float
@@ -34,11 +55,21 @@ class StreamInfo:
 
 @dataclass(slots=True)
 class Chunk:
-    """A stretch of samples, of any length, zero included.
+    """Consecutive samples, any number of them, zero included.
 
-    data: float32 (n_samples, n_channels), C-contiguous, µV (or probabilities: (n_hops, n_classes)).
-    times: float64 (n_samples,), seconds; a score's time is that of the last sample it has seen.
-    valid: bool (n_samples,), False where samples were filled in or cannot be trusted.
+    Parameters
+    ----------
+    data
+        float32 (n_samples, n_channels), C-contiguous, µV (or probabilities: (n_hops, n_classes)).
+    times
+        float64 (n_samples,), seconds; the time of a score is that of the last sample that it depends on.
+    valid
+        bool (n_samples,), False where samples were interpolated or cannot be trusted; all True by default.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not agree.
     """
 
     data: Samples
@@ -65,7 +96,7 @@ class Chunk:
 
     @classmethod
     def join(cls, chunks: list[Chunk]) -> Chunk:
-        """One chunk out of at least one."""
+        """One chunk from one or more, in order."""
         if len(chunks) == 1:
             return chunks[0]
         return cls(
@@ -80,7 +111,19 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that lasted: onset and duration in seconds, on the clock of the samples it was found in."""
+    """A labelled interval, as an annotation or a detection.
+
+    Parameters
+    ----------
+    onset, duration
+        Seconds, on the clock of the samples it was found in.
+    label
+        What happened: a class of the pipeline, or the text of an annotation.
+    confidence
+        Highest smoothed probability of a detection; 1 for an annotation.
+    channels
+        Channels it concerns; empty: all.
+    """
 
     onset: float
     duration: float
@@ -91,10 +134,20 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stretch without samples: from the last sample before it to the first one after it.
+    """A place in the stream where samples are missing, from the last sample before it to the first one after it.
 
-    `filled`: its samples were interpolated and marked invalid; otherwise every stage starts afresh behind it.
-    `n_extra`: samples that came twice, or too late for their place, and were left out.
+    Parameters
+    ----------
+    start, end
+        Stamps of these two samples, in seconds.
+    n_missing
+        Samples that were lost.
+    cause
+        Why, in words.
+    filled
+        Whether the lost samples were interpolated and marked invalid; otherwise every stage is reset behind the gap.
+    n_extra
+        Samples left out because they were duplicates or came too late.
     """
 
     start: float
@@ -107,7 +160,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A decision: the event is confirmed (`closed` False, its duration so far), or over (`closed` True).
+    """A decision on an event: confirmed (`closed` False, its duration so far), or over (`closed` True).
 
     time: of the decision, in seconds of the recording; stamp: the same moment on the clock of the stream.
     """
@@ -120,7 +173,7 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """An answer of the network: `chunk` (n_hops, n_classes), stamped by the stream; at_s: in seconds of the recording."""
+    """Probabilities: `chunk` (n_hops, n_classes) with the stream's stamps; at_s: seconds of the recording."""
 
     chunk: Chunk
     at_s: Times
@@ -128,21 +181,21 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """Samples as the stream brought them: its channels, its units, its stamps."""
+    """Samples as the stream delivered them: its channels, its units, its stamps."""
 
     chunk: Chunk
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the network saw: filtered and scaled, at the pipeline's rate (n_samples, n_inputs)."""
+    """The input of the network: filtered and scaled, at the pipeline's rate (n_samples, n_inputs)."""
 
     chunk: Chunk
 
 
 @dataclass(frozen=True, slots=True)
 class SpanBegan:
-    """The first sample of a stretch that is seen without another stream between. speed: recorded seconds a second."""
+    """First sample of an uninterrupted part of a stream. speed: recorded seconds per second."""
 
     stamp: float
     speed: float
@@ -150,7 +203,7 @@ class SpanBegan:
 
 @dataclass(frozen=True, slots=True)
 class SpanEnded:
-    """The last sample of a stretch; the stream's recording is so long by now."""
+    """Last sample of an uninterrupted part of a stream. recording_s: length of the recording so far."""
 
     stamp: float
     recording_s: float
@@ -158,7 +211,7 @@ class SpanEnded:
 
 @dataclass(frozen=True, slots=True)
 class ClockMoved:
-    """No sample is missing: what was due at `until` comes at `stamp`, and all else after it, at another speed perhaps."""
+    """A pause or change of speed, without loss: what was due at `until` comes at `stamp`, the rest at `speed`."""
 
     stamp: float
     until: float
@@ -167,9 +220,9 @@ class ClockMoved:
 
 @dataclass(frozen=True, slots=True)
 class StalenessChanged:
-    """The answers became old ("stale"), or new again ("caught_up", after `seconds`).
+    """The answers became outdated ("stale"), or current again ("caught_up", after `seconds`).
 
-    age_s: of the newest sample; the oldest that it was, once caught up. stamp: on the local clock.
+    age_s: age of the newest sample; once caught up, the largest it was. stamp: on the local clock.
     """
 
     kind: str
@@ -180,7 +233,7 @@ class StalenessChanged:
 
 @dataclass(frozen=True, slots=True)
 class TrustChanged:
-    """How far the answers can be trusted now: "full", "reduced", "none" or "untested"; which channels are masked."""
+    """How far the answers can be trusted now: "full", "reduced", "none" or "untested"; and the masked channels."""
 
     level: str
     masked: tuple[str, ...]
@@ -189,7 +242,7 @@ class TrustChanged:
 
 @dataclass(frozen=True, slots=True)
 class OperatorAnnotation:
-    """What a person noted: onset in seconds of the recording, `stamp` the same moment on the local clock."""
+    """A person's annotation: onset in seconds of the recording, `stamp` the same moment on the local clock."""
 
     label: str
     onset: float
@@ -199,7 +252,7 @@ class OperatorAnnotation:
 
 @dataclass(frozen=True, slots=True)
 class OperatorVerdict:
-    """A person's verdict on an event, by its label and onset: "confirmed", "rejected", or "" to take it back."""
+    """A person's verdict on an event, identified by label and onset: "confirmed", "rejected", or "" to withdraw it."""
 
     label: str
     onset: float
@@ -209,11 +262,26 @@ class OperatorVerdict:
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """What a sink is told before a stream's messages.
+    """What a sink is given before the messages of a stream.
 
-    stream: its name, rate, channels and units. pipeline: its name. classes: the columns of Scores; labels: those that
-    become events. inputs, sfreq: of what the network sees. hop_s: from one answer to the next. speed: recorded seconds a
-    second. begins_s: second of the recording of the next sample; None where only its stamp will tell.
+    Attributes
+    ----------
+    stream
+        Name, rate, channels and units of the stream.
+    pipeline
+        Name of the pipeline.
+    classes
+        Columns of Scores.
+    labels
+        Classes that become events.
+    inputs, sfreq
+        Channels and rate (Hz) of the network's input.
+    hop_s
+        Seconds from one answer to the next.
+    speed
+        Recorded seconds per second.
+    begins_s
+        Second of the recording of the next sample; None where it is known only from that sample's stamp.
     """
 
     stream: StreamInfo
@@ -229,7 +297,11 @@ class SessionInfo:
 
 @runtime_checkable
 class Stage(Protocol):
-    """One step of the path. Causal; its state is born in `reset`; a chunk may have any length."""
+    """One step of the processing path.
+
+    Causal. `reset` creates its state; `process` takes a chunk of any length, and its output does not depend on how the
+    samples are cut into chunks.
+    """
 
     def process(self, chunk: Chunk) -> Chunk: ...
 

@@ -1,4 +1,4 @@
-"""Networks by name, the user's own among them. Importing this is cheap: torch is loaded by the first build."""
+"""Networks by name, plug-ins included. Importing this is cheap: torch is loaded by the first build."""
 
 from __future__ import annotations
 
@@ -15,12 +15,32 @@ __all__ = ["ModelConfig", "build", "from_config", "model_config"]
 
 
 def build(kind: str, **sizes: Any) -> Network:
-    """A fresh network, e.g. build("conv_lstm", n_channels=16); sizes left out are the original's."""
+    """Build a network with fresh weights.
+
+    Parameters
+    ----------
+    kind
+        Name of a built-in network ("conv_lstm", …), "selection", or a registered plug-in ``module:Class``.
+    **sizes
+        Its sizes; `n_channels` is required, all others have defaults (rtbci/models/sizes.py).
+
+    Returns
+    -------
+    Network
+        ``forward(x, state) -> (logits, state)``, x (batch, time, channels).
+
+    Raises
+    ------
+    ConfigError
+        For an unknown kind or size, naming the nearest known one, or a size out of bounds.
+    PluginError
+        If a plug-in is not registered or cannot be built.
+    """
     return from_config(model_config(kind, **sizes))
 
 
 def from_config(config: ModelConfig) -> Network:
-    """The same from its config, whose n_channels must be known by now."""
+    """Build a network from its config, whose `n_channels` must be set. Raises as `build` does."""
     from rtbci.models.gumbel_selector import SelectionNet
     from rtbci.models.plugin_network import build_plugin
 
@@ -35,7 +55,7 @@ def from_config(config: ModelConfig) -> Network:
 
 
 def _classes() -> dict[str, Callable[..., Network]]:
-    """Which class builds which kind."""
+    """The class of each kind."""
     from rtbci.models.channel_lstm import ChannelLSTM
     from rtbci.models.conv_lstm import ConvLSTM, ConvPoolLSTM, SpatialConvLSTM
     from rtbci.models.covariance import CovarianceNet

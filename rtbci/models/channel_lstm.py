@@ -1,4 +1,4 @@
-"""One small LSTM for each channel, all of them in one recurrence, before a common stack."""
+"""One small LSTM for each channel, all of them in one recurrence, before common LSTM layers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from rtbci.models.network import Network, State
 
 
 class ChannelLayer(nn.Module):
-    """An LSTM a channel, side by side: (batch, time, channels) -> (batch, time, channels * units).
+    """One LSTM for each channel, side by side: (batch, time, channels) -> (batch, time, channels * units).
 
-    The small matrices stand on the diagonal of two large ones, which one fused LSTM runs; only the small are trained.
-    Gates are ordered i, f, g, o.
+    The small matrices are the diagonal blocks of two large ones, which one fused LSTM runs; only the small ones are
+    trained. Gates are ordered i, f, g, o.
+
+    Parameters
+    ----------
+    n_channels, units
+        Channels, and outputs for each.
     """
 
     def __init__(self, n_channels: int, units: int) -> None:
@@ -39,7 +44,7 @@ class ChannelLayer(nn.Module):
         return [(self.width,), (self.width,)]
 
     def blocks(self) -> list[Tensor]:
-        """The weights of the one wide LSTM, in the order and layout of nn.LSTM."""
+        """Weights of the equivalent wide LSTM, in the order and layout of nn.LSTM."""
         n = self.n_channels
         one = torch.eye(n, device=self.kernel.device)
         kernel = self.kernel.transpose(0, 1)[..., None] * one[:, None]  # (4, channels, units, channels)
@@ -54,7 +59,21 @@ class ChannelLayer(nn.Module):
 
 
 class ChannelLSTM(Network):
-    """An LSTM a channel, concatenated, then common LSTM layers; the last step decides."""
+    """One LSTM for each channel, concatenated, then common LSTM layers; the last step gives the answer.
+
+    Parameters
+    ----------
+    n_channels, n_classes
+        Inputs and logits.
+    channel_units
+        Outputs of each channel's LSTM.
+    units
+        Outputs of each common layer.
+    window
+        Samples of an epoch.
+    dropout
+        After each common layer, in training.
+    """
 
     def __init__(
         self,

@@ -38,10 +38,10 @@ Option: TypeAlias = Scalar | Annotated[tuple[Scalar, ...], Field(max_length=1000
 
 
 class PluginConfig(NetworkSizes):
-    """A network of the user's own: `kind` is its import path `module:Class`, or an entry point's name.
+    """A plug-in network: `kind` is its import path `module:Class`, or the name of an entry point.
 
-    Every other key goes to the class as a keyword argument. Reading one imports nothing: what only the class knows
-    (`window`, `hop`, `values`) is asked of the class when it is wanted, for a config whose n_channels is known.
+    Every other key is passed to the class as a keyword argument. Reading a config imports nothing: what only the class
+    knows (`window`, `hop`, `values`) is requested when needed, for a config whose n_channels is known.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -60,7 +60,7 @@ class PluginConfig(NetworkSizes):
 
     @property
     def options(self) -> dict[str, Option]:
-        """What the class is given beside its channels and classes."""
+        """Arguments of the class beside its channels and classes."""
         return dict(self.__pydantic_extra__)
 
     @property
@@ -82,7 +82,7 @@ class PluginConfig(NetworkSizes):
 
 
 def _tag(model: Any) -> str | None:
-    """Which config a kind has: a built-in network's own, or, for any other word, that of a plug-in."""
+    """Discriminator of the union: a built-in kind, or "plugin" for any other string."""
     kind = model.get("kind") if isinstance(model, dict) else getattr(model, "kind", None)
     return kind if kind in CONFIGS else "plugin" if isinstance(kind, str) else None
 
@@ -105,7 +105,7 @@ NetworkConfig: TypeAlias = Annotated[_Network, _by_kind]
 
 
 class SelectorConfig(NetworkSizes):
-    """An electrode selector in front of a network, which then has n_select channels; n_classes None: the network's."""
+    """An electrode selector in front of a network with n_select channels; n_classes None: the network's."""
 
     kind: Literal["selection"] = "selection"
     n_classes: Size | None = None  # type: ignore[assignment]
@@ -139,13 +139,31 @@ _any_model: TypeAdapter[ModelConfig] = TypeAdapter(ModelConfig)
 
 
 def is_plugin(config: ModelConfig) -> bool:
-    """Whether it is a network of the user's own, or such a one behind a selector."""
+    """Whether it is a plug-in, or a selector in front of one."""
     inner = config.network if isinstance(config, SelectorConfig) else config
     return isinstance(inner, PluginConfig)
 
 
 def model_config(kind: str, **sizes: Any) -> ModelConfig:
-    """The checked sizes of a network; a ConfigError names the nearest right word for a wrong one."""
+    """The validated config of a network.
+
+    Parameters
+    ----------
+    kind
+        Name of a network.
+    **sizes
+        Its sizes.
+
+    Returns
+    -------
+    ModelConfig
+        Frozen.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown kind or size, naming the nearest known one, or a size out of bounds.
+    """
     if kind not in CONFIGS:
         plugins.require(plugins.NETWORKS, kind, CONFIGS)
     try:

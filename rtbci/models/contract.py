@@ -1,4 +1,4 @@
-"""Whether a network of the user's own keeps the contract of rtbci/models/network.py, seen on noise."""
+"""Checks on noise that a plug-in network keeps the contract of rtbci/models/network.py."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOLERANCE = 1e-3  # of the largest logit: sums of other orders differ by less, a
 
 
 def check_bounds(model: ModelConfig) -> None:
-    """Raises PluginError where a user's own network would hold too much. Seen in shapes alone: costs no memory."""
+    """Raise PluginError where a plug-in network would take too much memory. Built without values: costs none."""
     config = plugin_of(model)
     if config is None:
         return
@@ -43,7 +43,7 @@ def check_bounds(model: ModelConfig) -> None:
 
 
 def check_before_training(model: ModelConfig) -> None:
-    """Raises PluginError where a user's own network cannot be trained, saved or run. Does nothing to the random seed."""
+    """Raise PluginError where a plug-in network cannot be trained, saved or run. Leaves the random state alone."""
     config = plugin_of(model)
     if config is None:
         return
@@ -59,7 +59,7 @@ def check_before_training(model: ModelConfig) -> None:
 
 
 def check_loaded(model: ModelConfig, network: Network) -> None:
-    """The same of a network that was trained, or of the selector's around it."""
+    """The same for a trained network, or the selector around it."""
     config = plugin_of(model)
     if config is not None:
         check_answers(config.kind, network)
@@ -67,7 +67,7 @@ def check_loaded(model: ModelConfig, network: Network) -> None:
 
 @torch.no_grad()
 def check_answers(kind: str, network: Network) -> None:
-    """Raises PluginError where answers to noise are of a wrong shape, not repeated, or change with the cut of the input."""
+    """Raise PluginError where answers to noise have a wrong shape, are not repeatable, or depend on the chunks."""
     with _failures_named(kind, network, "cannot be copied"):
         network = copy.deepcopy(network).eval()
     observed = _Observed(kind, network)
@@ -87,7 +87,7 @@ def check_answers(kind: str, network: Network) -> None:
 
 
 def _check_law(observed: _Observed, x: Tensor, logits: Tensor) -> None:
-    """However the samples are cut into whole hops, the answer is the same; so none of it comes of later samples."""
+    """The answer must not depend on how the samples are cut into whole hops; so it cannot depend on later samples."""
     for cut in CUTS:
         state = observed.network.initial_state(len(x))
         parts = []
@@ -109,7 +109,7 @@ def _check_law(observed: _Observed, x: Tensor, logits: Tensor) -> None:
 
 @dataclass
 class _Observed:
-    """A network that is looked at while it answers."""
+    """A network with checks on what it returns."""
 
     kind: str
     network: Network
@@ -144,7 +144,7 @@ def _close(a: Tensor, b: Tensor) -> bool:
 
 @torch.no_grad()
 def _shaken(network: Network) -> Network:
-    """A copy off its first weights: a last layer that begins at zero would hide all that comes before it."""
+    """A copy with perturbed weights: a last layer that starts at zero would hide everything before it."""
     network = copy.deepcopy(network)
     for parameter in network.parameters():
         if parameter.requires_grad and parameter.is_floating_point():
@@ -173,7 +173,7 @@ def _check_gradient(kind: str, network: Network) -> None:
 
 @contextmanager
 def _failures_named(kind: str, network: Network, what: str) -> Iterator[None]:
-    """What the user's code raises inside, in one line."""
+    """Turn an exception of the plug-in into one line."""
     try:
         yield
     except PluginError:

@@ -16,8 +16,21 @@ from rtbci.models.network import Network, State
 class ConvLSTM(Network):
     """Conv1D (relu), LSTM, logits at every hop; the convolution's stride is the hop.
 
-    'causal' keeps the last kernel - hop samples as its state, so that any cutting gives the same answer.
-    'same' is centred as in Keras: whole sequences only.
+    Parameters
+    ----------
+    n_channels, n_classes
+        Inputs and logits.
+    filters, kernel
+        Of the convolution; kernel in samples.
+    units
+        Outputs of each LSTM layer.
+    padding
+        "causal": the last kernel - hop samples are part of the state, so that the answer does not depend on the
+        chunks. "same": centred as in Keras; complete sequences only.
+    hop
+        Samples between two answers.
+    dropout
+        After each LSTM layer, in training.
     """
 
     def __init__(
@@ -55,15 +68,29 @@ class ConvLSTM(Network):
         return logits, (x[:, x.shape[1] - context.shape[1] :], *new)
 
     def tag(self, x: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """From the padded input to logits (batch, time // hop, n_classes)."""
         z = self.conv(x.transpose(1, 2)).relu().transpose(1, 2)  # (batch, time // hop, filters)
         z, state = self.lstm(z, state)
         return self.dense(z), state  # (batch, time // hop, n_classes)
 
 
 class ConvPoolLSTM(Network):
-    """Conv1D (relu), max-pool, LSTM; the last step gives all of an epoch's outputs at once.
+    """Conv1D (relu), max-pooling, LSTM; the last step gives all outputs of an epoch at once.
 
     With as many outputs as samples, each is the one class at its sample.
+
+    Parameters
+    ----------
+    n_channels, n_classes
+        Inputs and outputs.
+    filters, kernel, pool
+        Of the convolution and the pooling; kernel and pool in samples.
+    units
+        Outputs of each LSTM layer.
+    window
+        Samples of an epoch.
+    dropout
+        After each LSTM layer, in training.
     """
 
     def __init__(
@@ -93,7 +120,19 @@ class ConvPoolLSTM(Network):
 
 
 class SpatialConvLSTM(Network):
-    """A convolution (relu) over `kernel` neighbouring channels within each step, then LSTM; logits at every step."""
+    """A convolution (relu) over neighbouring channels within each sample, then LSTM; logits at every sample.
+
+    Parameters
+    ----------
+    n_channels, n_classes
+        Inputs and logits.
+    filters, kernel
+        Of the convolution; kernel in channels.
+    units
+        Outputs of each LSTM layer.
+    dropout
+        After each LSTM layer, in training.
+    """
 
     def __init__(
         self, n_channels: int, n_classes: int, filters: int, kernel: int, units: Sequence[int], dropout: float = 0.0

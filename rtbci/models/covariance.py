@@ -1,8 +1,4 @@
-"""Slow potentials and the covariance of the fast part of an epoch, whitened; one linear readout. For few trials.
-
-The fast part's covariance is told by its matrix logarithm about the mean of training: the tangent space of A. Barachant
-et al., IEEE TBME 59(4), 2012. Whitening by running averages is the decorrelated batch-norm of L. Huang et al., CVPR 2018.
-"""
+"""Slow potentials and the covariance of the fast part of an epoch, whitened; one linear readout. For few trials."""
 
 from __future__ import annotations
 
@@ -22,7 +18,7 @@ FLOOR = 1e-2  # of the mean variance: the least that a direction is whitened by
 
 
 class Whitening(nn.Module):
-    """(…, n) -> (…, n), uncorrelated and of variance one over the trials of training; learned by `learn`, not by gradient."""
+    """Whitens (…, n) -> (…, n) by the covariance over training trials, from `learn` rather than by gradient."""
 
     def __init__(self, n: int) -> None:
         super().__init__()
@@ -35,7 +31,7 @@ class Whitening(nn.Module):
 
     @torch.no_grad()
     def learn(self, covariances: Tensor) -> None:
-        """covariances (trials, n, n), into the mean over all trials seen so far."""
+        """Update the mean covariance over all trials so far with covariances (trials, n, n)."""
         self.n_seen += len(covariances)
         self.covariance += (covariances.mean(0) - self.covariance) * (len(covariances) / self.n_seen)
         variances, directions = torch.linalg.eigh(self.covariance.double())
@@ -47,7 +43,29 @@ class Whitening(nn.Module):
 
 
 class CovarianceNet(Network):
-    """Means over stretches of the epoch, and log-covariance of what is faster, both whitened; linear."""
+    """Means over parts of the epoch and the log-covariance of the faster part, both whitened; one linear layer.
+
+    The covariance is mapped by its matrix logarithm at the mean of training, to the tangent space. Whitening by
+    running averages is decorrelated batch normalisation.
+
+    Parameters
+    ----------
+    n_channels, n_classes
+        Inputs and logits.
+    window
+        Samples of an epoch.
+    means
+        Samples of each part, in order; the last one ends with the epoch.
+    band
+        Edges of the pass band of the fast part, cycles per sample.
+    taps
+        Of the band-pass filter.
+    dropout
+        Before the linear layer, in training.
+
+    References ---------- A. Barachant et al., IEEE TBME 59(4), 2012 (tangent space); L. Huang et al., CVPR 2018
+    (decorrelated batch normalisation).
+    """
 
     def __init__(
         self,
@@ -80,7 +98,7 @@ class CovarianceNet(Network):
         return self.dense(dropout(z, self.dropout, self.training)), ()  # (batch, n_classes)
 
     def slow(self, x: Tensor) -> Tensor:
-        """Means over the stretches, which lie side by side and end with the window: (batch, stretches * channels)."""
+        """Means over the parts, whitened: (batch, parts * channels)."""
         stretches = torch.split(x[:, -sum(self.means) :], list(self.means), 1)
         z = torch.stack([stretch.mean(1) for stretch in stretches], 1)  # (batch, stretches, channels)
         if self.training:
@@ -107,7 +125,7 @@ class CovarianceNet(Network):
 
 
 def band_pass(taps: int, band: tuple[float, float]) -> npt.NDArray[np.float64]:
-    """A windowed band-pass (cycles a sample), mended to pass no offset at all: few taps alone would let much through."""
+    """A windowed band-pass FIR (cycles per sample), corrected to block a constant exactly, which few taps would not."""
     fir = firwin(taps, [2 * edge for edge in band], pass_zero=False)
     window = get_window("hamming", taps, fftbins=False)
     mended: npt.NDArray[np.float64] = fir - window * fir.sum() / window.sum()
@@ -115,7 +133,7 @@ def band_pass(taps: int, band: tuple[float, float]) -> npt.NDArray[np.float64]:
 
 
 def log_matrix(matrices: Tensor) -> Tensor:
-    """Of symmetric positive definite matrices (…, n, n)."""
+    """Logarithm of symmetric positive definite matrices (…, n, n)."""
     values, vectors = torch.linalg.eigh(matrices)
     logarithm: Tensor = (vectors * values.clamp_min(1e-9).log()[..., None, :]) @ vectors.mT
     return logarithm

@@ -1,7 +1,4 @@
-"""Learns which few electrodes are enough: a Gumbel-softmax selector in front of any network.
-
-Strypsteen and Bertrand (2021), End-to-end learnable EEG channel selection for deep neural networks with Gumbel-softmax.
-"""
+"""Learns which few electrodes are sufficient: a Gumbel-softmax selector in front of any network."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ EDGE = 1e-6  # keeps the uniform draws off 0 and 1
 
 @dataclass(frozen=True)
 class Reassignment:
-    """One selector that had to give way, and where it went. Electrodes are 0-based."""
+    """A selector whose first choice was taken, and the electrode it got instead. Electrodes are 0-based."""
 
     selector: int
     wanted: int
@@ -29,17 +26,27 @@ class Reassignment:
 
 @dataclass(frozen=True)
 class Resolution:
-    """The chosen electrodes, one a selector, none twice; and which selectors had to give way."""
+    """The chosen electrodes, one for each selector, none twice; and which selectors were reassigned."""
 
     electrodes: tuple[int, ...]
     reassignments: tuple[Reassignment, ...]
 
 
 class ElectrodeSelector(nn.Module):
-    """(batch, time, n_channels) -> (batch, time, n_select).
+    """Selects electrodes: (batch, time, n_channels) -> (batch, time, n_select).
 
     In training each example draws its own soft mixture of channels; in evaluation, or once frozen, each selector is
     one electrode.
+
+    Parameters
+    ----------
+    n_channels, n_select
+        Electrodes to choose from, and selectors.
+    temperature
+        Of the softmax; lowered during the search (`temperature_at`).
+
+    References ---------- T. Strypsteen, A. Bertrand, End-to-end learnable EEG channel selection for deep neural
+    networks with Gumbel-softmax, 2021.
     """
 
     def __init__(self, n_channels: int, n_select: int, temperature: float = 10.0) -> None:
@@ -60,19 +67,20 @@ class ElectrodeSelector(nn.Module):
         return ((self.qz_loga + gumbel) / self.temperature).softmax(1)
 
     def probabilities(self) -> Tensor:
-        """(n_channels, n_select), the softmax of the bare logits."""
+        """(n_channels, n_select): softmax of the logits, without noise."""
         return self.qz_loga.softmax(0)
 
     def entropy(self) -> Tensor:
-        """(n_select,), from 1 (undecided) to 0 (one electrode)."""
+        """Normalised entropy of each selector (n_select,): 1 undecided, 0 decided."""
         p = self.probabilities().clamp_min(TINY)
         return -(p * p.log()).sum(0) / math.log(max(2, len(p)))
 
     def excess(self, tau: float) -> Tensor:
-        """How far the selectors together want an electrode more than tau times, summed over electrodes."""
+        """By how much the summed probability of an electrode exceeds tau, summed over electrodes."""
         return (self.probabilities().clamp_min(TINY).sum(1) - tau).relu().sum()
 
     def duplicate_penalty(self, tau: float) -> Tensor:
+        """Term of the loss against choosing an electrode twice."""
         return PENALTY_WEIGHT * self.excess(tau)
 
     def selected(self) -> tuple[int, ...]:
@@ -80,7 +88,7 @@ class ElectrodeSelector(nn.Module):
         return tuple(self.qz_loga.argmax(0).tolist())
 
     def resolved(self) -> Resolution:
-        """No electrode twice: the surest selector keeps it, each other takes the best that nobody else has."""
+        """Resolve duplicates: the surest selector keeps an electrode, the others take their best that is free."""
         wanted = self.selected()
         sureness = self.probabilities().amax(0).tolist()
         order = sorted(range(len(wanted)), key=lambda m: -sureness[m])
@@ -95,7 +103,7 @@ class ElectrodeSelector(nn.Module):
         return Resolution(tuple(got[m] for m in sorted(got)), reassignments)
 
     def freeze(self) -> Resolution:
-        """From now on the resolved electrodes, in training too."""
+        """Fix the resolved electrodes from now on, in training too."""
         resolution = self.resolved()
         self.frozen = resolution.electrodes
         self.qz_loga.requires_grad_(False)
@@ -103,7 +111,15 @@ class ElectrodeSelector(nn.Module):
 
 
 class SelectionNet(Network):
-    """A selector in front of any network; in all else that network."""
+    """An electrode selector in front of a network, whose properties it takes over.
+
+    Parameters
+    ----------
+    n_channels, n_select
+        Electrodes to choose from, and to choose.
+    network
+        On `n_select` channels.
+    """
 
     def __init__(self, n_channels: int, n_select: int, network: Network) -> None:
         super().__init__(n_channels, network.n_classes)
@@ -121,10 +137,10 @@ class SelectionNet(Network):
 
 
 def temperature_at(epoch: int, n_epochs: int, start: float = 10.0, end: float = 0.1) -> float:
-    """Exponential, at its end from 3/4 of the epochs on."""
+    """Exponential schedule of the temperature, constant in the last quarter of the epochs."""
     return float(start * (end / start) ** min(1.0, epoch / (0.75 * n_epochs)))
 
 
 def tau_at(epoch: int, n_epochs: int, start: float = 3.0, end: float = 1.1) -> float:
-    """The threshold of the duplicate penalty, on the same schedule."""
+    """Threshold of the duplicate penalty, on the same schedule."""
     return temperature_at(epoch, n_epochs, start, end)

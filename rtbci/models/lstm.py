@@ -1,4 +1,4 @@
-"""LSTM networks: stacks that answer at the last step, and taggers that answer at every one."""
+"""LSTM networks: stacks that answer at the last step, and taggers that answer at every hop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,22 @@ from rtbci.models.network import WHOLE_SEQUENCE, Network, State
 
 
 def lstm_layer(n_in: int, units: int) -> nn.LSTM:
-    """One layer with one trainable bias a gate, begun as Keras does: glorot, orthogonal, forget gates open."""
+    """One LSTM layer with one trainable bias for each gate, initialised as in Keras.
+
+    Parameters
+    ----------
+    n_in, units
+        Inputs and outputs.
+
+    Returns
+    -------
+    torch.nn.LSTM
+        Input kernel Glorot uniform, recurrent kernel orthogonal, biases zero, that of the forget gate one.
+
+    References
+    ----------
+    X. Glorot, Y. Bengio, AISTATS 2010; A. M. Saxe et al., ICLR 2014; R. Jozefowicz et al., ICML 2015.
+    """
     layer = nn.LSTM(n_in, units, batch_first=True)
     kernel, recurrent, bias, second_bias = layer.all_weights[0]
     nn.init.xavier_uniform_(kernel)
@@ -24,7 +39,19 @@ def lstm_layer(n_in: int, units: int) -> nn.LSTM:
 
 
 class LSTMStack(nn.Module):
-    """Layers of any width in series. The state is (h, c) of the first layer, of the second, …, each (batch, units)."""
+    """LSTM layers of any width in series: (batch, time, n_in) -> (batch, time, units[-1]).
+
+    The state is (h, c) of the first layer, of the second, …, each (batch, units).
+
+    Parameters
+    ----------
+    n_in
+        Inputs.
+    units
+        Outputs of each layer.
+    dropout
+        After each layer, in training.
+    """
 
     def __init__(self, n_in: int, units: Sequence[int], dropout: float = 0.0) -> None:
         super().__init__()
@@ -46,7 +73,14 @@ class LSTMStack(nn.Module):
 
 
 class BiLSTM(nn.Module):
-    """Forward and backward in time, side by side; backward begins at each sequence's own end."""
+    """An LSTM in both directions: (batch, time, n_in) -> (batch, time, 2 * units).
+
+    The backward direction begins at each sequence's own end.
+
+    References
+    ----------
+    A. Graves, J. Schmidhuber, Neural Networks 18, 2005.
+    """
 
     def __init__(self, n_in: int, units: int) -> None:
         super().__init__()
@@ -60,14 +94,26 @@ class BiLSTM(nn.Module):
 
 
 def reverse(x: Tensor, lengths: Tensor) -> Tensor:
-    """Turn the first `lengths` steps of each sequence around and leave the padding where it is."""
+    """Reverse the first `lengths` steps of each sequence and leave the padding where it is."""
     steps = torch.arange(x.shape[1], device=x.device).expand(len(x), -1)  # (batch, time)
     turned = lengths[:, None] - 1 - steps
     return x.gather(1, torch.where(turned < 0, steps, turned)[..., None].expand_as(x))
 
 
 class StackedLSTM(Network):
-    """LSTM layers over an epoch; the last step decides. Its state may be carried, sample by sample."""
+    """LSTM layers over an epoch; the last step gives the answer. Its state may be carried, sample by sample.
+
+    Parameters
+    ----------
+    n_channels, n_classes
+        Inputs and logits.
+    units
+        Outputs of each layer.
+    window
+        Samples of an epoch.
+    dropout
+        After each layer, in training.
+    """
 
     def __init__(
         self, n_channels: int, n_classes: int, units: Sequence[int], window: int, dropout: float = 0.0
@@ -86,7 +132,19 @@ class StackedLSTM(Network):
 
 
 class LSTMTagger(Network):
-    """LSTM layers with logits at the end of every hop."""
+    """LSTM layers with logits at the end of every hop; causal.
+
+    Parameters
+    ----------
+    n_channels, n_classes
+        Inputs and logits.
+    units
+        Outputs of each layer.
+    hop
+        Samples between two answers.
+    dropout
+        After each layer, in training.
+    """
 
     def __init__(
         self, n_channels: int, n_classes: int, units: Sequence[int], hop: int = 1, dropout: float = 0.0
@@ -100,13 +158,19 @@ class LSTMTagger(Network):
         return self.lstm.state_shapes()
 
     def forward(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """Causal, so padding after `lengths` (batch,) changes nothing before it; there the logits mean nothing."""
+        """Causal: padding after `lengths` (batch,) changes nothing before it; logits in the padding are undefined."""
         z, state = self.lstm(x, state)
         return self.dense(z[:, self.hop - 1 :: self.hop]), state  # (batch, time // hop, n_classes)
 
 
 class BiLSTMTagger(Network):
-    """The same in both directions: whole sequences only, offline only."""
+    """The same in both directions: complete sequences only, offline only.
+
+    Parameters
+    ----------
+    n_channels, n_classes, units, hop, dropout
+        As for LSTMTagger; `units` of one direction.
+    """
 
     causal = False
     lookahead = WHOLE_SEQUENCE
@@ -122,7 +186,7 @@ class BiLSTMTagger(Network):
         self.dense = nn.Linear(widths[-1], n_classes)
 
     def forward(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """lengths (batch,): the true length of each sequence, in samples; all of them where None."""
+        """lengths (batch,): true length of each sequence in samples; None: all samples."""
         if lengths is None:
             lengths = torch.full((len(x),), x.shape[1])
         for layer in self.layers:
@@ -133,6 +197,6 @@ class BiLSTMTagger(Network):
 def lstm_tagger(
     n_channels: int, n_classes: int, units: Sequence[int], hop: int, bidirectional: bool, dropout: float
 ) -> Network:
-    """In one direction or in both."""
+    """LSTMTagger or BiLSTMTagger."""
     tagger = BiLSTMTagger if bidirectional else LSTMTagger
     return tagger(n_channels, n_classes, units, hop, dropout)

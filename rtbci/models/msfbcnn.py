@@ -1,4 +1,4 @@
-"""MSFBCNN: parallel temporal filters, one spatial filter, band power in log; for motor imagery epochs."""
+"""MSFBCNN: parallel temporal filters, one spatial filter, log band power; for motor imagery epochs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,27 @@ POWER_FLOOR = 1e-12  # a dead electrode has no power, and its log must stay fini
 
 
 class MSFBCNN(Network):
-    """Wu et al. (2019), as in Strypsteen and Bertrand (2021), whose names its weights keep (conv1a, conv1b, …)."""
+    """Multiscale filter bank CNN, with the weights' names of Strypsteen and Bertrand (2021): conv1a, conv1b, …
+
+    Parameters
+    ----------
+    n_channels, n_classes
+        Inputs and logits.
+    window
+        Samples of an epoch.
+    filters
+        Of each temporal kernel, and spatial.
+    kernels
+        Samples of each temporal kernel, odd.
+    pool, pool_hop
+        Samples over which power is averaged, and between two averages.
+    dropout
+        Before the linear layer, in training.
+
+    References
+    ----------
+    H. Wu et al., Front. Neurosci. 13, 2019; T. Strypsteen, A. Bertrand, 2021 (see gumbel_selector.py).
+    """
 
     def __init__(
         self,

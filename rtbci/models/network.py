@@ -1,4 +1,4 @@
-"""What every network promises: forward(x, state) -> (logits, state), and how much of the signal it may see."""
+"""The contract of every network: forward(x, state) -> (logits, state), and how much of the signal it uses."""
 
 from __future__ import annotations
 
@@ -15,12 +15,32 @@ WHOLE_SEQUENCE = sys.maxsize
 
 
 class Network(nn.Module):
-    """forward(x, state=None) -> (logits, state); x is (batch, time, channels).
+    """Base class: ``forward(x, state=None) -> (logits, state)``; x is (batch, time, channels).
 
-    A tagger answers at every hop: logits (batch, time // hop, n_classes), time a multiple of hop.
-    An epoch network answers once: logits (batch, n_classes) for an epoch of `window` samples; where it is `per_sample`,
-    they are of one class at each sample: (batch, window).
-    The state is a flat tuple of tensors with the batch on axis 0. Zeros mean the same as None; () where there is none.
+    A tagger answers at every hop: logits (batch, time // hop, n_classes), time a multiple of hop. An epoch network
+    answers once: logits (batch, n_classes) for an epoch of `window` samples; where it is `per_sample`, (batch,
+    window), of one class at each sample. The state is a flat tuple of tensors with the batch on axis 0. Zeros mean the
+    same as None; () where there is none.
+
+    Parameters
+    ----------
+    n_channels
+        Channels of x.
+    n_classes
+        Logits of one answer.
+
+    Attributes
+    ----------
+    hop
+        Samples between two answers of a tagger.
+    causal
+        Whether no answer depends on later samples.
+    lookahead
+        Samples after the newest of its hop that an answer depends on.
+    window
+        Samples of an epoch; None for a tagger.
+    per_sample
+        Whether the outputs of an epoch network are the epoch's samples, all of one class.
     """
 
     hop: int = 1  # samples per output step
@@ -43,5 +63,5 @@ class Network(nn.Module):
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Trainable ones."""
+    """Number of trainable parameters."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)

@@ -1,12 +1,12 @@
-"""The network's step in numpy, for a CPU: torch spends more on a call than eight samples take.
+"""A network's step in numpy, for a CPU: the overhead of a torch call exceeds the cost of eight samples.
 
-However the samples are cut, each answer comes of the same operations on arrays of the same shape, to the last bit: a
-product or a convolution of many rows at once is summed in another order than of one, by BLAS as by torch, and a
-probability at its threshold would then fall to one side or the other with the cut.
+However the samples are cut, each answer results from the same operations on arrays of the same shape, to the last bit:
+a product or a convolution of many rows at once is summed in another order than that of one row, by BLAS as by torch,
+and then a probability at its threshold could fall on either side, depending on the chunks.
 
-One stream; the buffers belong to the object, so each thread needs its own. All exact rewritings of an LSTM step:
-sigmoid(x) = (tanh(x / 2) + 1) / 2 makes one tanh serve all four gates, with the halves folded into the weights;
-and the loop carries 2h, which saves the last halving of each gate, with that half folded in as well.
+For one stream; the buffers belong to the object, so each thread needs its own. All exact reformulations of an LSTM
+step: sigmoid(x) = (tanh(x / 2) + 1) / 2 lets one tanh serve all four gates, with the factors folded into the weights;
+the loop carries 2h, which saves the last halving of each gate, with that factor folded in as well.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MAX_HOP_VALUES = 100_000
 
 
 def has_numpy_step(network: Network) -> bool:
-    """Whether `NumpyStep` can run it, in buffers of a sane size: on a wide or long hop it is not ahead anyhow."""
+    """Whether `NumpyStep` can run it, in buffers of reasonable size: it is no faster on a wide or long hop."""
     # Of these very classes: one derived from them, as a plug-in may be, has a forward of its own.
     if type(network) not in (LSTMTagger, ConvLSTM, SpatialConvLSTM) or not network.causal:
         return False
@@ -41,7 +41,7 @@ def has_numpy_step(network: Network) -> bool:
 
 
 def in_chunks(step: Callable[[F32, S], tuple[F32, S]], x: F32, state: S, n_samples: int) -> tuple[F32, S]:
-    """step on pieces of n_samples, and on what is left, one after the other."""
+    """Run a step on chunks of n_samples, and on the remainder, in order."""
     if len(x) <= n_samples:
         return step(x, state)
     parts = []
@@ -52,7 +52,7 @@ def in_chunks(step: Callable[[F32, S], tuple[F32, S]], x: F32, state: S, n_sampl
 
 
 class NumpyStep:
-    """x (time, channels) -> logits (time // hop, n_classes); the state is the network's, in arrays."""
+    """x (time, channels) -> logits (time // hop, n_classes); the state is the network's, as arrays."""
 
     def __init__(self, network: Network) -> None:
         assert isinstance(network, Recurrent)
@@ -92,7 +92,7 @@ class NumpyStep:
 
 
 class _Layer:
-    """One LSTM layer over a short piece: (steps, in) -> (steps, units), twice the hidden state."""
+    """One LSTM layer: (steps, in) -> (steps, units), twice the hidden state."""
 
     def __init__(self, layer: nn.LSTM, max_steps: int, doubled: bool) -> None:
         n = layer.hidden_size
@@ -147,7 +147,7 @@ class _Layer:
 
 
 class _Conv:
-    """Conv1D (relu) as one product: a window's samples lie one after the other in the buffer."""
+    """Conv1D (relu) as one matrix product: the samples of a window are contiguous in the buffer."""
 
     def __init__(self, network: ConvLSTM) -> None:
         self.n_context, self.hop = network.kernel - network.hop, network.hop
@@ -170,7 +170,7 @@ class _Conv:
 
 
 class _Neighbours:
-    """A convolution (relu) over neighbouring channels, each step for itself: (steps, channels) -> (steps, width)."""
+    """A convolution (relu) over neighbouring channels, at each step: (steps, channels) -> (steps, width)."""
 
     def __init__(self, network: SpatialConvLSTM) -> None:
         self.n_seen = network.kernel
@@ -186,7 +186,7 @@ class _Neighbours:
 
 
 def _by_row(x: F32, kernel: F32, out: F32 | None = None) -> F32:
-    """x @ kernel, one product a row."""
+    """x @ kernel, one product for each row."""
     product: F32 = np.matmul(x[:, None], kernel, out=None if out is None else out[:, None])
     return product[:, 0]
 

@@ -1,4 +1,4 @@
-"""A network of the user's own: found by its name, built from its config, and asked what only its class knows."""
+"""A plug-in network: looked up by name, built from its config, and queried for what only its class knows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rtbci.models.network import Network
 
 
 def network_class(kind: str) -> type[nn.Module]:
-    """The class of a kind, imported now. Raises PluginError where it is not registered, or no class of nn.Module."""
+    """Import the class of a kind. Raises PluginError where it is not registered, or not a torch.nn.Module."""
     found = plugins.load(plugins.NETWORKS, kind, CONFIGS)
     if not isinstance(found, type) or not issubclass(found, nn.Module):
         raise PluginError(f"network {kind} is a {type(found).__name__}, wanted a class of torch.nn.Module")
@@ -27,7 +27,23 @@ def network_class(kind: str) -> type[nn.Module]:
 
 
 def build_plugin(config: PluginConfig) -> Network:
-    """A fresh network. Raises PluginError where its class takes no such option, fails, or lacks a part of the contract."""
+    """Build a plug-in network.
+
+    Parameters
+    ----------
+    config
+        Its kind, sizes and options.
+
+    Returns
+    -------
+    Network
+        With fresh weights.
+
+    Raises
+    ------
+    PluginError
+        If its class does not take an option, fails, or lacks a part of the contract.
+    """
     made = network_class(config.kind)
     given: dict[str, Any] = {
         "n_channels": config.n_channels, "n_classes": config.n_classes or 1, **config.options
@@ -46,7 +62,7 @@ def build_plugin(config: PluginConfig) -> Network:
 
 
 def completed(config: PluginConfig) -> PluginConfig:
-    """With the class's own defaults written down: a file says all, whatever the class's defaults are one day."""
+    """The config with the class's own defaults written out, so that a file stays valid when they change."""
     parameters = inspect.signature(network_class(config.kind)).parameters.values()
     given = (*config.options, *PluginConfig.model_fields)
     written = {p.name: p.default for p in parameters if p.name not in given and _is_option(p.default)}
@@ -57,7 +73,7 @@ def completed(config: PluginConfig) -> PluginConfig:
 
 @lru_cache(maxsize=32)
 def sketch(config: PluginConfig) -> Network:
-    """The network in shapes alone: it costs no memory, however large it is."""
+    """The network without values (on torch's meta device): takes no memory, whatever its size."""
     try:
         with torch.device("meta"):
             return build_plugin(config)
@@ -70,9 +86,9 @@ def sketch(config: PluginConfig) -> Network:
 
 
 def held_values(config: PluginConfig) -> int:
-    """How many float32 values the network holds to give one answer.
+    """float32 values that the network holds for one answer.
 
-    What its class says in `values(n_channels)`; else its weights, its state and its input are counted.
+    As its class reports in `values(n_channels)`; otherwise weights, state and input are counted.
     """
     network = sketch(config)
     offered = getattr(network, "values", None)
@@ -87,13 +103,13 @@ def held_values(config: PluginConfig) -> int:
 
 
 def plugin_of(config: ModelConfig) -> PluginConfig | None:
-    """The user's own network in a config, that behind a selector too; None where there is none."""
+    """The plug-in in a config, also behind a selector; None where there is none."""
     inner = config.inner() if isinstance(config, SelectorConfig) else config
     return inner if isinstance(inner, PluginConfig) else None
 
 
 def file_of(made: type[nn.Module]) -> str | None:
-    """The file that a class is written in."""
+    """The source file of a class."""
     try:
         return inspect.getsourcefile(made)
     except TypeError:
@@ -141,7 +157,7 @@ def _is_count(value: object) -> bool:
 
 
 def _is_option(value: object) -> bool:
-    """Whether a file can say it."""
+    """Whether it can be stored in a config."""
     try:
         _option.validate_python(value)
     except ValidationError:

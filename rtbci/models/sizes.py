@@ -16,26 +16,26 @@ Fraction: TypeAlias = Annotated[NonNegativeFloat, Field(lt=1)]
 
 
 class NetworkSizes(Strict):
-    """What every network has. n_channels may stay open until the montage is known."""
+    """Sizes that every network has. n_channels may stay None until the montage is known."""
 
     n_channels: Size | None = None
     n_classes: Size = 1  # logits an output; 1: sigmoid, more: softmax
 
     def values(self, n_channels: int) -> int:
-        """How many float32 values the network holds at once to give one answer, to a hop or a window; at the most."""
+        """Upper bound of the float32 values that the network holds at once for one answer, to a hop or a window."""
         raise NotImplementedError
 
 
 def _lstm_values(units: tuple[int, ...], n_in: int, steps: int = 1) -> int:
     """Values that a stack holds: at each step its input, and gates, cell and output of the widest layer.
 
-    And once the input's weights, which the CPU's kernel packs into 32 units at the least.
+    Plus the input's weights, which the CPU's kernel packs into at least 32 units.
     """
     return steps * (n_in + 6 * max(units)) + 128 * n_in
 
 
 class StackedLSTMConfig(NetworkSizes):
-    """LSTM layers over an epoch, last step."""
+    """Sizes of StackedLSTM."""
 
     kind: Literal["stacked_lstm"] = "stacked_lstm"
     n_classes: Size = 6
@@ -48,7 +48,7 @@ class StackedLSTMConfig(NetworkSizes):
 
 
 class ChannelLSTMConfig(NetworkSizes):
-    """An LSTM a channel, concatenated, then common LSTM layers, last step."""
+    """Sizes of ChannelLSTM."""
 
     kind: Literal["channel_lstm"] = "channel_lstm"
     n_classes: Size = 6
@@ -64,7 +64,7 @@ class ChannelLSTMConfig(NetworkSizes):
 
 
 class SmallLSTMConfig(NetworkSizes):
-    """The small stack of BCI Competition II set IV."""
+    """Sizes of the small StackedLSTM for BCI Competition II, set IV."""
 
     kind: Literal["small_lstm"] = "small_lstm"
     n_classes: Size = 2
@@ -77,7 +77,7 @@ class SmallLSTMConfig(NetworkSizes):
 
 
 class ConvLSTMConfig(NetworkSizes):
-    """Conv1D, LSTM, every hop."""
+    """Sizes of ConvLSTM."""
 
     kind: Literal["conv_lstm"] = "conv_lstm"
     filters: Size = 32
@@ -98,7 +98,7 @@ class ConvLSTMConfig(NetworkSizes):
 
 
 class ConvPoolLSTMConfig(NetworkSizes):
-    """Conv1D, max-pool, LSTM, all outputs of the epoch at once."""
+    """Sizes of ConvPoolLSTM."""
 
     kind: Literal["conv_pool_lstm"] = "conv_pool_lstm"
     n_classes: Size = 400
@@ -121,7 +121,7 @@ class ConvPoolLSTMConfig(NetworkSizes):
 
 
 class SpatialConvLSTMConfig(NetworkSizes):
-    """A convolution over neighbouring channels within each step, LSTM, every step."""
+    """Sizes of SpatialConvLSTM."""
 
     kind: Literal["spatial_conv_lstm"] = "spatial_conv_lstm"
     filters: Size = 8
@@ -141,7 +141,7 @@ class SpatialConvLSTMConfig(NetworkSizes):
 
 
 class LSTMTaggerConfig(NetworkSizes):
-    """LSTM layers of any depth, every hop; bidirectional works offline only."""
+    """Sizes of LSTMTagger, or of BiLSTMTagger, which works offline only."""
 
     kind: Literal["lstm_tagger"] = "lstm_tagger"
     units: Units = (48,)
@@ -154,7 +154,7 @@ class LSTMTaggerConfig(NetworkSizes):
 
 
 class MSFBCNNConfig(NetworkSizes):
-    """Temporal kernels, a spatial filter, log band power."""
+    """Sizes of MSFBCNN."""
 
     kind: Literal["msfbcnn"] = "msfbcnn"
     n_classes: Size = 4
@@ -178,10 +178,7 @@ class MSFBCNNConfig(NetworkSizes):
 
 
 class CovarianceConfig(NetworkSizes):
-    """Slow means and the log-covariance of the fast part, linear; for few trials.
-
-    means: lengths of the stretches, the last of which ends with the window. band: cycles a sample, of a filter of `taps`.
-    """
+    """Sizes of CovarianceNet; means and taps in samples, band in cycles per sample."""
 
     kind: Literal["covariance"] = "covariance"
     n_channels: Annotated[int, Field(ge=1, le=512)] | None = None  # its readout grows with their square

@@ -1,4 +1,4 @@
-"""The network's step on one stream, behind one small interface; each back end takes any piece of whole hops."""
+"""A network's step on one stream, behind one small interface; each back end takes any number of whole hops."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Step(Protocol):
 
 
 class TorchStep:
-    """Any tagger on any device, in a copy of its own: a pipeline's network is shared and stays where it is."""
+    """Any tagger on any device, on a copy of it: a pipeline's network is shared and stays where it is."""
 
     def __init__(self, network: Network, device: torch.device | str = "cpu") -> None:
         self.network = copy.deepcopy(network).to(device).eval()
@@ -44,7 +44,7 @@ class TorchStep:
 
 
 class HopByHop:
-    """A step that is given one hop at a time, so that the cut cannot change a bit of the answer: see numpy_step."""
+    """Runs a step one hop at a time, so that the answer does not depend on the chunks to the bit: see numpy_step."""
 
     def __init__(self, step: Step, hop: int) -> None:
         self.step, self.hop = step, hop
@@ -57,9 +57,21 @@ class HopByHop:
 
 
 def make_step(network: Network, device: torch.device | str = "cpu") -> Step:
-    """The step for this tagger on this device, with its weights as they are now.
+    """The step of a tagger on a device, with its weights as they are now.
 
-    On a CPU no cut of the samples changes a bit of the answer; on a GPU it may change the last ones.
+    On a CPU the answer does not depend on how the samples are cut, to the bit; on a GPU its last bits may.
+
+    Parameters
+    ----------
+    network
+        A tagger.
+    device
+        "cpu", "cuda", ….
+
+    Returns
+    -------
+    Step
+        In numpy where that is possible, else in torch.
     """
     if torch.device(device).type == "cpu" and network.causal:
         return NumpyStep(network) if has_numpy_step(network) else HopByHop(TorchStep(network), network.hop)
@@ -67,7 +79,7 @@ def make_step(network: Network, device: torch.device | str = "cpu") -> Step:
 
 
 def resolve_device(network: Network, device: str) -> str:
-    """ "cpu", "cuda", "cuda:1" as they are; "auto" is the faster of CPU and GPU. Raises ConfigError for one not there."""
+    """ "auto": the faster of CPU and GPU; others unchanged. Raises ConfigError for one that is not available."""
     if device == "auto":
         return min(_available(), key=lambda name: step_us(network, name))
     kind = device.split(":")[0]
@@ -83,7 +95,7 @@ def _available() -> list[str]:
 
 
 def step_us(network: Network, device: str, n_hops: int = 1, repeats: int = 30) -> float:
-    """Median microseconds for `n_hops` hops of one stream."""
+    """Median duration of `n_hops` hops of one stream, in microseconds."""
     placed = copy.deepcopy(network)
     noise = np.random.default_rng(0).normal(size=(n_hops * network.hop, network.n_channels)).astype(np.float32)
     if network.window is not None:

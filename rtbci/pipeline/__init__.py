@@ -1,1 +1,1 @@
-"""What was learned: its configuration, its file, and the stages in series that carry one stream through it."""
+"""The result of training: its configuration, its file, and the stages in series that process one stream."""

@@ -1,4 +1,4 @@
-"""All that turns a stream into probabilities and events, save the weights: strict, frozen models, JSON in the file."""
+"""Everything but the weights that turns a stream into probabilities and events: strict, frozen models."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ChosenElectrodes(Strict):
 
 
 class PipelineConfig(Strict):
-    """All that turns a stream into probabilities and events, save the weights."""
+    """Everything but the weights that turns a stream into probabilities and events; JSON in the pipeline file."""
 
     name: Name
     sfreq: Annotated[PositiveFloat, Field(ge=0.1, le=MAX_SFREQ)]
@@ -93,14 +93,14 @@ class PipelineConfig(Strict):
     def _network(self, size: str) -> int:
         """A size of the network, of that behind a selector where there is one; 0 where it has no such size.
 
-        And 0 for a plug-in, whose class alone knows it: its bounds are checked when it is built (models/contract.py).
+        Also 0 for a plug-in, whose class alone knows it: its bounds are checked when it is built (models/contract.py).
         """
         if is_plugin(self.model):
             return 0
         return getattr(getattr(self.model, "network", self.model), size, 0)
 
     def _sizes_are_bounded(self) -> None:
-        """Before anything is built: what this config can make a machine hold (MEMORY_BYTES in pipeline_file.py)."""
+        """Bound the memory that this config can take, before anything is built (MEMORY_BYTES in pipeline/file.py)."""
         n = len(self.montage.channels if self.selection is None else self.selection.channels)
         block_s = self.scaling.block_s if isinstance(self.scaling, RunningScaling) else 0.0
         kept = {

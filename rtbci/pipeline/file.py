@@ -1,8 +1,9 @@
 """The one-file pipeline `name.rtbci`: a zip of pipeline.json and weights.safetensors. Never a pickle.
 
-A stranger's file can be wrong. It runs no code, writes nothing, and to load, start and run it live takes at most
-MEMORY_BYTES more than the libraries do: the weights are bounded here, all else in PipelineConfig before it is built.
-A network that is a plug-in is looked for among those that are registered (rtbci/plugins.py), and held to its contract.
+A file from a stranger may be malformed. It runs no code and writes nothing, and loading it, starting it and running it
+live takes at most MEMORY_BYTES more than the libraries do: weights are bounded here, everything else in PipelineConfig
+before it is built. A network that is a plug-in is looked up among the registered ones (rtbci/plugins.py) and must keep
+its contract.
 """
 
 from __future__ import annotations
@@ -36,7 +37,22 @@ _JSON, _WEIGHTS = "pipeline.json", "weights.safetensors"
 
 
 def write(path: Path, config: PipelineConfig, network: Network, notes: dict[str, Any]) -> None:
-    """Write it whole or not at all. Raises PipelineFileError as `check_target` does, OSError where the disk takes it not."""
+    """Write a pipeline file completely, or leave what was there.
+
+    Parameters
+    ----------
+    path
+        The file.
+    config, network, notes
+        Of the pipeline; notes are plain JSON.
+
+    Raises
+    ------
+    PipelineFileError
+        As `check_target` does.
+    OSError
+        If it cannot be written.
+    """
     import safetensors.torch
 
     check_target(path)
@@ -55,7 +71,7 @@ def write(path: Path, config: PipelineConfig, network: Network, notes: dict[str,
 
 
 def check_target(path: Path) -> None:
-    """Raise PipelineFileError where a file of that name is there and is no pipeline: only a pipeline may be replaced."""
+    """Raise PipelineFileError where `path` exists and is not a pipeline file: nothing else may be replaced."""
     if not path.exists() or (path.is_file() and (path.stat().st_size == 0 or _begins_as_one(path))):
         return
     what = "a file that is no pipeline file" if path.is_file() else "something that is no file"
@@ -63,21 +79,37 @@ def check_target(path: Path) -> None:
 
 
 def _begins_as_one(path: Path) -> bool:
-    """Whether the first member of a zip is a pipeline's, whole or damaged, of whatever schema."""
+    """Whether the first member of a zip is that of a pipeline, complete or damaged, of any schema."""
     with path.open("rb") as file:
         head = file.read(30 + len(_JSON))
     return head[:4] == b"PK\3\4" and head[30:] == _JSON.encode()
 
 
 def read(path: Path) -> tuple[PipelineConfig, Network, dict[str, Any]]:
-    """Read and check: sizes, names, shapes, finite values. Raises PipelineFileError; runs nothing of the file."""
+    """Read and check a pipeline file: sizes, names, shapes, finite values. Runs no code of the file.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    config, network, notes
+        PipelineConfig, Network and dict.
+
+    Raises
+    ------
+    PipelineFileError
+        If it is damaged, hostile or newer than this version.
+    """
     text, weights = _contents(path, (_JSON, MAX_JSON), (_WEIGHTS, MAX_WEIGHTS))
     config, notes = _about(path, text)
     return config, _network(path, config, weights), notes
 
 
 def read_config(path: Path) -> tuple[PipelineConfig, dict[str, Any]]:
-    """The config and the notes alone: needs no torch. Raises as `read` does."""
+    """The config and the notes only: needs no torch. Raises as `read` does."""
     (text,) = _contents(path, (_JSON, MAX_JSON))
     return _about(path, text)
 
@@ -99,7 +131,7 @@ def _contents(path: Path, *members: tuple[str, int]) -> list[bytes]:
 
 
 def _check_end(path: Path, file: IO[bytes]) -> None:
-    """How many members there are, so says the end of the zip: zipfile makes an object of each that a file may claim."""
+    """Bound the number of members that the end of the zip declares: zipfile creates an object for each of them."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - 42))
     end = file.read()

@@ -1,4 +1,4 @@
-"""What was learned, as one file, and the stages in series that carry one stream through it."""
+"""A pipeline: the result of training as one file, and the stages in series that process one stream."""
 
 from __future__ import annotations
 
@@ -31,10 +31,24 @@ StageKind = TypeVar("StageKind")
 
 
 class Pipeline:
-    """What was learned: immutable, shared by every stream that is started from it."""
+    """The result of training: immutable, shared by all streams that are started from it.
+
+    Parameters
+    ----------
+    config
+        Montage, filters, scaling, classes and decision.
+    network
+        With its learned weights.
+    notes
+        How and on what it was trained, and its scores; plain JSON.
+
+    Raises
+    ------
+    ConfigError
+        If the config asks for answers at cues, which a network without a window cannot give.
+    """
 
     def __init__(self, config: PipelineConfig, network: Network, notes: dict[str, Any] | None = None) -> None:
-        """notes: how and on what it was trained, its scores; plain JSON."""
         if config.cues is not None and network.window is None:
             raise ConfigError(
                 f"cues: a {config.model.kind} answers at every hop; only a network of windows answers at cues"
@@ -45,13 +59,42 @@ class Pipeline:
 
     @classmethod
     def load(cls, path: str | Path) -> Pipeline:
-        """Read a pipeline file. Raises PipelineFileError for one that is damaged, hostile or newer."""
+        """Read a pipeline file.
+
+        Parameters
+        ----------
+        path
+            A ``.rtbci`` file.
+
+        Returns
+        -------
+        Pipeline
+            On the CPU.
+
+        Raises
+        ------
+        PipelineFileError
+            If it is damaged, hostile or newer than this version.
+        """
         from rtbci.pipeline.file import read
 
         return cls(*read(Path(path)))
 
     def save(self, path: str | Path) -> None:
-        """Write the one file, beside and renamed: a crash leaves the old or the new."""
+        """Write the pipeline file; a crash leaves the old file or the new one.
+
+        Parameters
+        ----------
+        path
+            The file to write or replace.
+
+        Raises
+        ------
+        PipelineFileError
+            If `path` exists and is not a pipeline file.
+        OSError
+            If it cannot be written.
+        """
         from rtbci.pipeline.file import write
 
         write(Path(path), self.config, self.network, self.notes)
@@ -62,7 +105,7 @@ class Pipeline:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """What a stream must carry (or let derive): the chosen electrodes, or all where a common average needs all."""
+        """Channels that a stream must have or allow to derive: the chosen electrodes; all for a common average."""
         chosen = self.config.selection
         if chosen is None or self.config.montage.reference == "average":
             return self.config.montage.channels
@@ -78,7 +121,7 @@ class Pipeline:
 
     @property
     def hop(self) -> int:
-        """Samples, at the pipeline's rate, from one answer to the next."""
+        """Samples from one answer to the next, at the pipeline's rate."""
         if self.network.window is not None:
             return self.config.window_hop or int(self.network.window)
         return int(self.network.hop)
@@ -92,7 +135,23 @@ class Pipeline:
         return bool(self.network.causal)
 
     def preprocessor(self, info: StreamInfo) -> Chain:
-        """Fresh stages from a stream's samples to what the network sees: the same in training, offline and live."""
+        """Fresh stages from a stream's samples to the network's input: the same in training, offline and live.
+
+        Parameters
+        ----------
+        info
+            The stream.
+
+        Returns
+        -------
+        Chain
+            Its output is (n_samples, n_inputs) at the pipeline's rate.
+
+        Raises
+        ------
+        StreamMismatch
+            If the stream lacks a channel, or its rate does not fit.
+        """
         config = self.config
         check_rate(config, info)
         montage = Montage(config.montage, info, self.channels)
@@ -126,10 +185,30 @@ class Pipeline:
         return Chain(stages)
 
     def start(self, info: StreamInfo, device: str = "cpu", *, offline: bool = False) -> LivePipeline:
-        """One stream's state: montage matched, filters and network fresh.
+        """Start processing one stream: montage matched, filters and network reset.
 
-        Raises StreamMismatch where the stream does not fit, NotCausal where the network must see the future and
-        `offline` is False. device: "cpu", "cuda", or "auto" (the faster of both, measured).
+        Parameters
+        ----------
+        info
+            The stream.
+        device
+            "cpu", "cuda", or "auto" (the faster of both, measured).
+        offline
+            Whether a network that depends on future samples is allowed.
+
+        Returns
+        -------
+        LivePipeline
+            The state of this stream.
+
+        Raises
+        ------
+        StreamMismatch
+            If the stream does not fit the pipeline.
+        NotCausal
+            If the network depends on future samples and `offline` is False.
+        ConfigError
+            If the device is unknown or not available.
         """
         from rtbci.models.step import make_step, resolve_device
 
@@ -166,7 +245,7 @@ class Pipeline:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Channels that the network sees."""
+        """Channels of the network's input."""
         chosen = self.config.selection
         return self.config.montage.channels if chosen is None else chosen.channels
 
@@ -175,7 +254,18 @@ class Pipeline:
         return len(self.inputs)
 
     def filter_delay_s(self, sfreq: float) -> dict[str, float]:
-        """Group delay in seconds for a stream at `sfreq`: of the resampler, of the filters' pass band, and their sum."""
+        """Group delay for a stream.
+
+        Parameters
+        ----------
+        sfreq
+            Rate of the stream in Hz.
+
+        Returns
+        -------
+        dict
+            Seconds: "resampler", "filters" (median over the pass band) and "total".
+        """
         config = self.config
         resampler = filters.Resampler(sfreq, config.sfreq).delay_s if sfreq != config.sfreq else 0.0
         top = config.filters.high_hz or config.sfreq / 2
@@ -196,7 +286,7 @@ def _why_not_causal(network: Network, config: PipelineConfig) -> str:
 
 
 def check_rate(config: PipelineConfig, info: StreamInfo) -> None:
-    """Raises StreamMismatch where a stream's rate cannot carry what the pipeline was trained on."""
+    """Raise StreamMismatch where a stream's rate is irregular, too high, or too low for this pipeline."""
     if not np.isfinite(info.sfreq) or info.sfreq <= 0:
         raise StreamMismatch(f"stream {info.name!r} has no regular rate; this pipeline runs at {config.sfreq:g} Hz")
     if info.sfreq > MAX_SFREQ or info.sfreq * len(info.channels) > MAX_VALUES_S:
@@ -215,7 +305,13 @@ def check_rate(config: PipelineConfig, info: StreamInfo) -> None:
 
 
 class Chain:
-    """Stage: stages in series."""
+    """Stage: stages in series.
+
+    Parameters
+    ----------
+    stages
+        Name and stage, in order.
+    """
 
     def __init__(self, stages: list[tuple[str, Stage]]) -> None:
         self.stages = stages
@@ -231,7 +327,28 @@ class Chain:
 
 
 class LivePipeline:
-    """One stream's way through a pipeline, with the time that each stage took last."""
+    """One stream on its way through a pipeline. `Pipeline.start` makes it.
+
+    Parameters
+    ----------
+    stages
+        Name and stage, in order; the last one holds the network.
+    decision
+        From scores to events.
+    device
+        Where the network runs.
+    n_inputs
+        Channels of the network's input.
+    cues
+        Answers cues; None where the pipeline has none.
+
+    Attributes
+    ----------
+    seen
+        Input of the network for the last chunk, (n_samples, n_inputs).
+    stage_us
+        Microseconds that each stage took for the last chunk.
+    """
 
     def __init__(
         self,
@@ -251,7 +368,18 @@ class LivePipeline:
         self.seen = Chunk.empty(n_inputs)  # what the network saw of the last chunk
 
     def process(self, chunk: Chunk) -> Chunk:
-        """Samples of the stream, as it brings them, to probabilities (n_hops, n_classes); no decision is taken."""
+        """Process samples; no decision is taken.
+
+        Parameters
+        ----------
+        chunk
+            Samples as the stream delivers them, of any length.
+
+        Returns
+        -------
+        Chunk
+            Probabilities (n_hops, n_classes), which may be none.
+        """
         before = perf_counter()
         for name, stage in self.stages:
             self.seen = chunk
@@ -264,46 +392,65 @@ class LivePipeline:
         return chunk
 
     def find(self, kind: type[StageKind]) -> StageKind | None:
-        """The stage of a kind, where there is one."""
+        """The first stage of a class, or None."""
         return next((stage for _, stage in self.stages if isinstance(stage, kind)), None)
 
     def cue(self, time: float, text: str) -> bool:
-        """A marker of the stream, on the clock of its samples. Whether the pipeline takes it as a cue."""
+        """Add a marker.
+
+        Parameters
+        ----------
+        time
+            Seconds, on the clock of the samples.
+        text
+            Text of the marker.
+
+        Returns
+        -------
+        bool
+            Whether it is a cue for this pipeline.
+        """
         return self.cues is not None and self.cues.tell(Cue(time, text))
 
     def answers(self) -> list[CueAnswer]:
-        """What was answered to cues since the last call."""
+        """Answers to cues since the last call."""
         answers, self._answers = self._answers, []
         return answers
 
     def decide(self, scores: Chunk) -> list[Detection]:
-        """What the probabilities mean: events confirmed and closed."""
+        """Events that the probabilities (n_hops, n_classes) confirm or close."""
         return self.decision.process(scores)
 
     @property
     def answers_at_once(self) -> bool:
-        """False for a network that must see the future: it answers in `held_back`."""
+        """False for a network that depends on future samples: it answers in `held_back`."""
         return not isinstance(self.stages[-1][1], WholeTagger)
 
     def held_back(self) -> Chunk:
-        """What a network that must see the future says of the samples since the last reset; empty for all others."""
+        """Scores of a network that depends on future samples, since the last reset; empty for all others."""
         tagger = self.stages[-1][1]
         return tagger.flush() if isinstance(tagger, WholeTagger) else Chunk.empty(0)
 
     def end_cues(self) -> None:
-        """The end of the stream: cues whose window is not full are answered as missed."""
+        """End of the stream: cues whose window is incomplete are answered as missed."""
         if self.cues is not None:
             self._answers += self.cues.flush()
 
     def flush(self) -> tuple[Chunk, list[Detection]]:
-        """The end of the recording or stream: what a whole-recording network held back, and events that were open."""
+        """End the recording or stream.
+
+        Returns
+        -------
+        scores, detections
+            Chunk of scores that were held back, and the list of events that they confirm or that were open.
+        """
         scores = self.held_back()
         found = self.decide(scores) if len(scores) else []
         self.end_cues()
         return scores, found + self.decision.flush()
 
     def reset(self) -> None:
-        """As if the stream began anew."""
+        """Reset all state, as if the stream began here."""
         for _, stage in self.stages:
             stage.reset()
         if self.cues is not None:

@@ -1,4 +1,4 @@
-"""One stream on its way through one pipeline: samples in, messages out; the engine, offline tagging and the soak drive it."""
+"""One stream through one pipeline: samples in, messages out; driven by engine, offline tagging and soak test."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ StreamMessage: TypeAlias = Signals | Seen | Scores | Detection | Gap | CueAnswer
 
 @dataclass(slots=True)
 class Tally:
-    """Every sample accounted for: the recording = received - extra + filled + lost."""
+    """Count of every sample: the recording = received - extra + filled + lost."""
 
     received: int = 0
     extra: int = 0  # came twice or too late, and were left out
@@ -48,7 +48,7 @@ class Tally:
 def session_info(
     pipeline: Pipeline, info: StreamInfo, speed: float = 1.0, begins_s: float | None = None
 ) -> SessionInfo:
-    """What a sink is told of a stream and the pipeline that answers it."""
+    """What a sink is given about a stream and its pipeline."""
     config = pipeline.config
     return SessionInfo(
         info, pipeline.name, pipeline.classes, watched_labels(config.decision, pipeline.classes), pipeline.inputs,
@@ -57,32 +57,39 @@ def session_info(
 
 
 class StreamSession:
-    """Gap guard, stages, network and decision of one stream, and the count of its samples; every answer comes from here.
+    """Gap guard, stages, network and decision of one stream, and the count of its samples: the source of every answer.
 
-    However the samples are cut into chunks, the messages are the same. Each method that yields messages must be iterated
+    The messages do not depend on how the samples are cut into chunks. A method that yields messages must be iterated
     to its end.
 
     Parameters
     ----------
     pipeline
-        What was learned.
+        The result of training.
     info
-        What the stream is. Raises StreamMismatch where it does not fit the pipeline.
+        The stream.
     device
         "cpu", "cuda", or "auto" (the faster of both, measured).
     stamped
         Whether the times of the samples are real stamps, which the gap guard turns into an unbroken grid. False: they
         are index / rate already.
     speed
-        Recorded seconds a second of the stamps' clock: 1 but for a replay; 0: a replay that is not paced.
+        Recorded seconds per second of the stamps' clock: 1 except for a replay; 0: a replay without pacing.
     offline
-        Whether a network that must see the future may run. Raises NotCausal where it must and may not.
+        Whether a network that depends on future samples is allowed.
     begins_s
-        Second of the recording at which the stream goes on.
+        Second of the recording at which the stream continues.
     away_since
-        Last stamp of the stream before this one, whose absence is a gap.
+        Last stamp of the preceding stream; the time since is a gap.
     tally
-        Where to go on counting.
+        Count to continue.
+
+    Raises
+    ------
+    StreamMismatch
+        If the stream does not fit the pipeline.
+    NotCausal
+        If the network depends on future samples and `offline` is False.
     """
 
     def __init__(
@@ -116,7 +123,7 @@ class StreamSession:
 
     @property
     def about(self) -> SessionInfo:
-        """What a sink is told before the messages."""
+        """What a sink is given before the messages."""
         return session_info(self.pipeline, self.info, self.speed, self.recording_s if self.away_since is None else None)
 
     @property
@@ -126,22 +133,35 @@ class StreamSession:
 
     @property
     def jitter_s(self) -> float:
-        """Mean jitter of the stamps, as the gap guard sees it."""
+        """Mean jitter of the stamps, as estimated by the gap guard."""
         return self._guard.jitter_s if self._guard is not None else 0.0
 
     def is_like(self, info: StreamInfo, speed: float) -> bool:
-        """Whether a stream may go on here, whatever it calls itself: same rate, channels, units and speed."""
+        """Whether a stream may continue here, whatever its name: same rate, channels, units and speed."""
         mine, theirs = self.info, info
         return (mine.sfreq, mine.channels, mine.units, self.speed) == (
             theirs.sfreq, theirs.channels, theirs.units, speed,
         )  # fmt: skip
 
     def cue(self, time: float, text: str) -> bool:
-        """A marker on the clock of the samples. Whether the pipeline takes it as a cue."""
+        """Add a marker, on the clock of the samples. Returns whether the pipeline takes it as a cue."""
         return self.live.cue(time, text)
 
     def samples(self, chunk: Chunk, arrived: float | None = None) -> Iterator[StreamMessage]:
-        """What newly came, as the stream brings it. arrived: when, on the clock of the stamps, where that is known."""
+        """Process new samples.
+
+        Parameters
+        ----------
+        chunk
+            Samples as the stream delivers them.
+        arrived
+            Arrival time of the newest, on the clock of the stamps, where it is known.
+
+        Yields
+        ------
+        StreamMessage
+            Scores, detections, gaps, answers at cues and samples, in order.
+        """
         self.tally.received += len(chunk)
         if len(chunk):
             if not self.is_begun:
@@ -152,14 +172,14 @@ class StreamSession:
         yield Signals(chunk)
 
     def connected_anew(self, info: StreamInfo) -> None:
-        """The same stream over another connection: its first stamp tells how long it was away."""
+        """The same stream over a new connection: the gap is known from its first stamp."""
         self.info = info
         self.tally.reconnects += 1
         if self._guard is not None:
             self._guard.connected_anew()
 
     def go_on(self, until: float, stamp: float, speed: float) -> Iterator[StreamMessage]:
-        """A replay stood still, or has another speed: what was due at `until` is due at `stamp`. Nothing is missing."""
+        """A replay paused or changed its speed: what was due at `until` is due at `stamp`. No sample is missing."""
         self.speed = speed
         if self._guard is not None:
             self._guard.go_on(until, stamp, speed or 1.0)
@@ -167,7 +187,7 @@ class StreamSession:
             yield ClockMoved(stamp, until, speed or 1.0)
 
     def seek(self, recorded_s: float, speed: float) -> Iterator[StreamMessage]:
-        """A replay was sent elsewhere: as if the stream had ended, and another had begun."""
+        """A replay moved to another place: as if this stream had ended and another had begun."""
         yield from self._finish()
         self.speed, self.away_since = speed, None
         if self._guard is not None:
@@ -176,12 +196,12 @@ class StreamSession:
         self.next_index = round(recorded_s * self.info.sfreq)
 
     def close(self) -> Iterator[StreamMessage]:
-        """The end of the stream: decide what is open. A second time it says nothing."""
+        """End of the stream: close open events. A second call yields nothing."""
         yield from self._finish()
         self.live.end_cues()
         yield from self.live.answers()
 
-    # -- from a part on the grid to messages --------------------------------------------------------------------
+    # -- from samples on the grid to messages --------------------------------------------------------------------
 
     def _new_guard(self) -> GapGuard:
         return GapGuard(self.pipeline.config.gaps, self.info.sfreq, self.speed or 1.0)
@@ -225,7 +245,7 @@ class StreamSession:
             self.tally.lost += gap.n_missing
 
     def _answer(self, chunk: Chunk) -> Iterator[StreamMessage]:
-        """Scores first: they are waited for, all else is not."""
+        """Scores are yielded first: others wait for them."""
         if not self.live.answers_at_once:
             self._kept_times.append(chunk.times)
         scores = self.live.process(chunk)
@@ -238,7 +258,7 @@ class StreamSession:
         yield Seen(self.live.seen)
 
     def _decide(self, scores: Chunk, times: Times, first_index: int) -> Iterator[StreamMessage]:
-        """Decide in seconds of the recording, so that a stream's events are those of its file, to the bit."""
+        """Decide in seconds of the recording, so that a stream's events equal those of its file, to the bit."""
         at_s = (np.searchsorted(times, scores.times).astype(np.float64) + first_index) / self.info.sfreq
         self.tally.invalid_hops += int(len(scores) - np.count_nonzero(scores.valid))
         yield Scores(scores, at_s)
@@ -246,7 +266,7 @@ class StreamSession:
             yield replace(detection, stamp=float(scores.times[np.searchsorted(at_s, detection.time)]))
 
     def _close_open(self, stamp: float) -> Iterator[StreamMessage]:
-        """What a network held back, and events that are open, where samples end."""
+        """Scores that a network held back, and open events, where samples end."""
         times = np.concatenate([np.empty(0), *self._kept_times])
         self._kept_times = []
         if len(rest := self.live.held_back()):

@@ -1,1 +1,1 @@
-"""Files to chunks, and tables of events: every format is read in pieces, in µV."""
+"""Files to chunks, and event tables: every format is read in parts, in µV."""

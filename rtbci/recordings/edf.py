@@ -1,4 +1,4 @@
-"""EDF(+) and BDF(+), read by data records: several times faster than a general reader, and never the whole file."""
+"""EDF(+) and BDF(+), read by data records: several times faster than a general reader, never the whole file at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ _FIELDS |= {"digital_max": 8, "prefilter": 80, "n_samples": 8, "reserved": 32}
 
 @dataclass(frozen=True)
 class EdfHeader:
-    """The fixed fields of an EDF or BDF file (Kemp & Olivan, Clin. Neurophysiol. 114, 2003), one entry a signal."""
+    """The fixed header fields of an EDF or BDF file, one entry for each signal.
+
+    References
+    ----------
+    B. Kemp, J. Olivan, European data format 'plus' (EDF+), Clin. Neurophysiol. 114, 2003.
+    """
 
     n_bytes: int
     n_records: int
@@ -42,7 +47,29 @@ class EdfHeader:
 
 
 def open_edf(path: Path, kind: str) -> Recording:
-    """Open an EDF or BDF file: the channels that share the main sampling rate, without annotations and triggers."""
+    """Open an EDF or BDF file: the channels at the main sampling rate, without annotation and trigger signals.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        "EDF" or "BDF".
+
+    Returns
+    -------
+    Recording
+        Channels left out for another rate are named in its `warnings`.
+
+    Raises
+    ------
+    RecordingError
+        If the header is damaged, no data record is complete, or no signal is left.
+
+    References
+    ----------
+    B. Kemp, J. Olivan, European data format 'plus' (EDF+), Clin. Neurophysiol. 114, 2003.
+    """
     import mne
 
     header = _read_header(path)
@@ -76,7 +103,7 @@ def open_edf(path: Path, kind: str) -> Recording:
 
 
 class _Records:
-    """Reads samples a to b of the picked signals, all of which have the same number in a record."""
+    """Reads samples of the picked signals, all of which have the same number of samples in a data record."""
 
     def __init__(self, path: Path, header: EdfHeader, width: int, n_records: int, picks: npt.NDArray[np.int64]) -> None:
         self.path, self.header, self.width, self.n_records = path, header, width, n_records
@@ -110,9 +137,9 @@ class _Records:
 
 
 def _at_main_rate(header: EdfHeader, kept: list[tuple[int, str]]) -> tuple[list[tuple[int, str]], list[str]]:
-    """The channels at the rate that most voltages have, and the names of the others.
+    """The channels at the most frequent rate of voltage signals, and the names of the others.
 
-    Others are not resampled: that would need samples from the future, or depend on how the file is cut.
+    Others are not resampled: that would need future samples, or depend on how the file is cut.
     """
     rates = Counter(int(header.samples[s]) for s, _ in kept if header.units[s] in _MICROVOLTS)
     rates = rates or Counter(int(header.samples[s]) for s, _ in kept)
@@ -187,7 +214,7 @@ def _count(path: Path, text: str, what: str) -> int:
 
 
 def _records_held(path: Path, header: EdfHeader, width: int) -> tuple[int, list[str]]:
-    """Whole data records in the file, and a line where the header promises another number."""
+    """Complete data records in the file, and a warning where the header declares another number."""
     held = (path.stat().st_size - header.n_bytes) // (header.record_samples * width)
     promised = header.n_records
     if held < 1:

@@ -1,4 +1,4 @@
-"""What an engine left in an XDF recording of its stream: which samples it saw, and what a person noted meanwhile."""
+"""Marks of an engine in an XDF recording of its stream: the samples it received, and a person's annotations."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _SPEEDS = Number(1e-3, 1e4)
 
 @dataclass(frozen=True)
 class LiveSpan:
-    """Stamps on the recording's clock. Samples outside begin..end, or inside a gap, never reached the engine."""
+    """Limits as stamps of the recording. Samples outside begin..end, or inside a gap, never reached the engine."""
 
     begin: float = -np.inf
     end: float = np.inf
     gaps: tuple[tuple[float, float], ...] = ()
 
     def keep(self, stamps: Times, period: float) -> Flags:
-        """Which samples the engine saw; half a period covers what two estimates of one clock differ by."""
+        """Which samples the engine received; half a period covers the difference between two estimates of a clock."""
         half = period / 2
         seen: Flags = (stamps > self.begin - half) & (stamps < self.end + half)
         for start, end in self.gaps:
@@ -36,12 +36,12 @@ class LiveSpan:
 
 
 def is_ours(stream: Stream) -> bool:
-    """An outlet of an engine: its answer, and no signal of its own."""
+    """Whether it is an outlet of an engine, not a signal."""
     return _described(stream, "manufacturer") == "rtbci"
 
 
 def live_span(streams: Sequence[Stream], signal: Stream) -> LiveSpan:
-    """Of the one engine that ran on `signal`; all of the recording where there was none, or more than one."""
+    """The span of the one engine that ran on `signal`; the whole recording where there was none, or more than one."""
     marks = [mark for s in streams if _is_about(s, signal) for mark in _marks(s)]
     stamped = [m for m in marks if "stamp" in m]
     stamps = {state: [m["stamp"] for m in stamped if m.get("state") == state] for state in ("begin", "end")}
@@ -52,7 +52,7 @@ def live_span(streams: Sequence[Stream], signal: Stream) -> LiveSpan:
 
 
 def pace_of(streams: Sequence[Stream], signal: Stream) -> Pace:
-    """As the one engine told that ran on `signal`, or as the stream says itself."""
+    """The replay clock as the engine on `signal` reported it, or as the stream declares it."""
     marks = [mark for s in streams if _is_about(s, signal) for mark in _marks(s)]
     begun = [m["speed"] for m in marks if m.get("state") == "begin" and m.get("speed") in _SPEEDS]
     moves = [
@@ -64,7 +64,7 @@ def pace_of(streams: Sequence[Stream], signal: Stream) -> Pace:
 
 
 def notes(streams: Sequence[Stream], seconds: Callable[[float], float]) -> Iterator[Event]:
-    """A person's annotations; what the engine found is no truth about the recording and stays out.
+    """A person's annotations; the engine's own detections are not ground truth and are left out.
 
     seconds: of the recording, at a stamp.
     """
@@ -75,7 +75,7 @@ def notes(streams: Sequence[Stream], seconds: Callable[[float], float]) -> Itera
 
 
 def speed_of(stream: Stream) -> float:
-    """Stream seconds a second of the stamps' clock: that of a replay that says so."""
+    """Recorded seconds per second of the stamps' clock, as a replay declares it; else 1."""
     try:
         speed = float(stream["info"]["desc"][0]["replay"][0]["speed"][0])
     except (KeyError, IndexError, TypeError, ValueError):
@@ -84,7 +84,7 @@ def speed_of(stream: Stream) -> float:
 
 
 def _marks(stream: Stream) -> Iterator[dict[str, Any]]:
-    """JSON lines, each with its stamp `at`; others are not of ours, and are passed over."""
+    """JSON lines, each with its stamp `at`; other strings are skipped."""
     if _first(stream["info"].get("channel_format")) != "string":
         return
     for stamp, sample in zip(stream["time_stamps"], stream["time_series"], strict=True):

@@ -19,12 +19,12 @@ _CLOCK = "%Y-%m-%d %H:%M:%S"
 
 
 def header() -> str:
-    """The first line."""
+    """The header line."""
     return _line(COLUMNS)
 
 
 def rows_text(events: Iterable[Event], start: datetime | None, duration_s: float | None) -> str:
-    """A line for each event of a recording; where it has none and is over, one of background."""
+    """One line for each event; where there is none and the recording is over, one of background."""
     rows = [_row(event, start, duration_s) for event in events]
     if not rows and duration_s is not None:
         rows = [_row(Event(0.0, float(duration_s), _BACKGROUND), start, duration_s)]
@@ -80,7 +80,7 @@ def event_of(path: Path, number: int, cells: Mapping[str, str]) -> Event | None:
 
 
 def start_of(text: str) -> datetime | None:
-    """What a cell of `dateTime` says; None where that is no time in the form of SzCORE."""
+    """The time in a cell of `dateTime`; None where it is not in the format of SzCORE."""
     try:
         return datetime.strptime(text.strip(), _CLOCK)
     except ValueError:

@@ -16,14 +16,14 @@ REVIEW_COLUMNS = ("onset", "eventType", "verdict", "note", "dateTime")  # the la
 
 
 class EventTableSink:
-    """Each event that is over is on disk when `on` returns; `close` makes it a finished table.
+    """Sink that keeps the event table of a live session: each finished event is on disk when `on` returns.
 
     Parameters
     ----------
     path
-        The file that is asked for; `path` is the one that is written (see EventLog).
+        The requested file; the attribute `path` is the one that is written (see EventLog).
     now
-        Tells when the session begins.
+        Clock for the start of the session.
     """
 
     recovered = "the event table is written again, and whole"
@@ -40,11 +40,11 @@ class EventTableSink:
 
     @property
     def trouble(self) -> str:
-        """What is not written, and why."""
+        """What could not be written, and why; empty where all is well."""
         return (self._log.trouble if self._log is not None else "") or self._lost_verdict
 
     def take_notice(self) -> str:
-        """Why another file is written than the one that was asked for; "" once it was taken, or where it is not so."""
+        """Why another file is written than the requested one, once; then an empty string."""
         notice, self._notice = self._notice, ""
         return notice or (self._log.take_notice() if self._log is not None else "")
 
@@ -64,7 +64,7 @@ class EventTableSink:
                 self._duration_s = max(self._duration_s, recording_s)
 
     def tend(self) -> None:
-        """Write what a full disk did not take, once it does."""
+        """Write what a full disk did not take, once there is space."""
         if self._log is not None:
             self._log.tend()
 
@@ -92,5 +92,5 @@ class EventTableSink:
 
 
 def review_path(events: Path) -> Path:
-    """Where the verdicts on an event table are kept: `night_events.tsv` -> `night_events_review.tsv`."""
+    """Where verdicts on an event table are kept: `night_events.tsv` -> `night_events_review.tsv`."""
     return events.with_name(f"{events.stem}_review.tsv")

@@ -1,8 +1,12 @@
-"""Event tables: the TSV of SzCORE and BIDS, written whole or as a live session goes on, and read back exactly.
+"""Event tables: TSV with the columns of SzCORE and BIDS, written at once or during a live session.
 
-Columns after J. Dan et al., SzCORE, Epilepsia 2024: onset and duration in seconds, eventType `sz` or `bckg`. A table may
-hold several runs, one after another: `dateTime`, by SzCORE the start of the recording, is the start of a row's run, and
-its onset counts from there. So old rows keep their meaning to the letter, and every reader of such tables accepts the new.
+Onset and duration in seconds, eventType `sz` or `bckg`. A table may hold several runs, one after another: `dateTime`,
+in SzCORE the start of the recording, is the start of a row's run, and its onset is relative to that. So older rows
+keep their meaning, and any reader of such tables accepts the newer ones.
+
+References
+----------
+J. Dan et al., SzCORE, Epilepsia 2024.
 """
 
 from __future__ import annotations
@@ -36,7 +40,7 @@ _RETRY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run of an engine, or one recording, put into a table; onsets count from its own start."""
+    """The events of one run of an engine, or of one recording; onsets are relative to its own start."""
 
     start: datetime | None
     events: tuple[Event, ...]
@@ -44,14 +48,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What an event table says. torn: half a row at the end of a table of ours, as a power cut leaves it; else empty."""
+    """Content of an event table. torn: incomplete last row of a table of ours, as after a power cut; else empty."""
 
     runs: tuple[Run, ...]
     torn: str = ""
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """Of all runs, on one clock: onsets in seconds from the start of the first run."""
+        """Events of all runs on one clock: onsets in seconds from the start of the first run."""
         first = self.runs[0].start if self.runs else None
         return tuple(event for run in self.runs for event in _moved(run, first))
 
@@ -59,27 +63,54 @@ class Table:
 def write_events(
     path: str | Path, events: Iterable[Event], start: datetime | None = None, duration_s: float | None = None
 ) -> None:
-    """Write the table in one step: it is there whole, or as it was before. Raises OSError.
+    """Write an event table completely, or leave the file as it was.
 
-    `start` is the recording's, `duration_s` its length. Without events SzCORE asks for one row of background.
+    Parameters
+    ----------
+    path
+        The file to write or replace.
+    events
+        Onsets in seconds from `start`. Where there are none, SzCORE asks for one row of background.
+    start
+        Start of the recording.
+    duration_s
+        Its length in seconds.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
     """
     atomic_write(path, table_text(events, start, duration_s))
 
 
 def table_text(events: Iterable[Event], start: datetime | None = None, duration_s: float | None = None) -> str:
-    """What `write_events` writes."""
+    """The content that `write_events` writes."""
     return header() + rows_text(events, start, duration_s)
 
 
 def read_events(path: str | Path) -> tuple[Event, ...]:
-    """Read the events of a table: `read_table(path).events`."""
+    """The events of a table: `read_table(path).events`."""
     return read_table(path).events
 
 
 def read_table(path: str | Path) -> Table:
-    """Read a table of SzCORE columns, or a BIDS one with `trial_type`; background rows are no events.
+    """Read a table with the columns of SzCORE, or a BIDS one with `trial_type`; background rows are not events.
 
-    Raises RecordingError with the line of what is wrong.
+    Parameters
+    ----------
+    path
+        The table.
+
+    Returns
+    -------
+    Table
+        Its runs, in the order of their first rows.
+
+    Raises
+    ------
+    RecordingError
+        If it cannot be read; the message names the line.
     """
     path = Path(path)
     lines, torn = _lines(path)
@@ -103,18 +134,19 @@ def read_table(path: str | Path) -> Table:
 
 
 class EventLog:
-    """The table of a live session: each event is on disk when `add` returns; `close` makes it a finished table.
+    """The event table of a live session: each event is on disk when `add` returns; `close` finishes the table.
 
-    A file that holds such a table already is gone on with, its rows untouched: `start` marks the new run. Where it is
-    something else, is torn, is held by another process, or has a run of that very start, the table gets a number:
-    `night-2.tsv`. So does the rest of the session, whole, where somebody replaces or changes the file meanwhile.
+    An existing table with these columns is continued, its rows unchanged: `start` marks the new run. Where the file is
+    something else, has an incomplete row, is locked by another process or already has a run with the same start, the
+    table is written to a numbered file: `night-2.tsv`. So is the whole run where the file is replaced or changed
+    during the session.
 
-    A disk that takes no more raises nothing: `trouble` says so, and what is not written follows once it takes it.
+    A full disk raises nothing: `trouble` reports it, and the missing rows are written once there is space.
 
     Parameters
     ----------
     path
-        The file that is asked for.
+        The requested file.
     start
         When the session began: `dateTime` of its rows.
 
@@ -123,7 +155,7 @@ class EventLog:
     path
         The file that is written.
     notice
-        Why that is another file than the one asked for; for `take_notice`.
+        Why that is not the requested file; for `take_notice`.
     """
 
     def __init__(self, path: str | Path, start: datetime | None = None) -> None:
@@ -148,12 +180,12 @@ class EventLog:
         self._write()
 
     def tend(self) -> None:
-        """Try again, a while after the disk took no more."""
+        """Retry, some seconds after a write failed."""
         if self.trouble and time.monotonic() >= self._retry_at:
             self._write()
 
     def take_notice(self) -> str:
-        """What is new about where the table lies, once."""
+        """The pending notice about another file, once; then an empty string."""
         notice, self.notice = self.notice, ""
         return notice
 
@@ -185,7 +217,7 @@ class EventLog:
             self._n_written, self.trouble = len(self.events), ""
 
     def _hold(self) -> None:
-        """Have the table open, as it was left; else begin one that gets all events of this run."""
+        """Keep the table open as it was left; else start one that gets all events of this run."""
         lost = self._file is not None and not self._file.is_there()
         if self._file is not None and lost:
             self._file.close()
@@ -199,7 +231,7 @@ class EventLog:
                 self.notice = f"{self._asked} {self._file.why_not}; the events of this run go to {self.path}"
 
     def _clash(self, content: bytes) -> str:
-        """A run is told from others by its start."""
+        """A run is identified by its start."""
         start = re.escape(start_cell(self.start)).encode()
         if re.search(rb"\t" + start + rb"\t[^\t\n]*$", content, re.MULTILINE):
             return "holds a run of the same start"
@@ -220,7 +252,7 @@ class EventLog:
 
 
 def _lines(path: Path) -> tuple[list[str], str]:
-    """The lines of a table; apart from them, half a row at its end, where the table is ours."""
+    """The lines of a table, and apart from them an incomplete last row where the table is ours."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise RecordingError(f"{path}: is larger than an event table can be ({MAX_BYTES} bytes); check the file")

@@ -1,4 +1,4 @@
-"""Recordings that mne reads: GDF, BrainVision, EEGLAB, FIF, Nihon Kohden, Persyst, ANT."""
+"""Recordings read by MNE-Python: GDF, BrainVision, EEGLAB, FIF, Nihon Kohden, Persyst, ANT."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KEPT = ("eeg", "seeg", "ecog", "dbs", "eog", "ecg", "emg", "bio", "misc")
 
 @contextmanager
 def quietly(path: Path, kind: str) -> Iterator[list[str]]:
-    """Collects what mne would print or warn of, one line each, and turns its errors into one RecordingError."""
+    """Collect what MNE would print or warn of, one line each, and turn its errors into one RecordingError."""
     import mne
 
     reported: list[str] = []
@@ -48,7 +48,7 @@ def quietly(path: Path, kind: str) -> Iterator[list[str]]:
 
 
 def events_of(raw: mne.io.BaseRaw) -> tuple[Event, ...]:
-    """The annotations of a file, their onsets counted from its first sample."""
+    """The annotations of a file, with onsets relative to its first sample."""
     annotations = raw.annotations
     durations = np.nan_to_num(annotations.duration)
     columns = zip(annotations.onset, durations, annotations.description, annotations.ch_names, strict=True)
@@ -59,7 +59,25 @@ def events_of(raw: mne.io.BaseRaw) -> tuple[Event, ...]:
 
 
 def open_with_mne(path: Path, kind: str) -> Recording:
-    """Open what `mne.io.read_raw` can, in pieces where the format allows it."""
+    """Open a recording by `mne.io.read_raw`, read in parts where the format allows it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        Name of its format, for errors.
+
+    Returns
+    -------
+    Recording
+        EEG and other physiological channels; voltages in µV.
+
+    Raises
+    ------
+    RecordingError
+        If MNE cannot read it, or it has no EEG channel.
+    """
     import mne
 
     # Some readers print to standard output, which may be carrying a program's JSON.
@@ -89,7 +107,7 @@ def open_with_mne(path: Path, kind: str) -> Recording:
 
 
 def _without_unit(raw: mne.io.BaseRaw, kind: str) -> npt.NDArray[np.bool_]:
-    """Channels for which a GDF file gives no unit: mne takes their values for volts, here they stay as they are."""
+    """Channels for which a GDF file declares no unit: MNE takes their values for volts, here they are left unscaled."""
     if kind != "GDF":
         return np.zeros(len(raw.ch_names), np.bool_)
     unknown: npt.NDArray[np.bool_] = np.asarray(raw._raw_extras[0]["units"]) == 1

@@ -1,4 +1,4 @@
-"""Opening a recording of any format, with the table of events beside it."""
+"""Opening a recording of any format, with the event table beside it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,24 @@ _SIGNATURES = {"EDF": b"0       ", "BDF": b"\xffBIOSEMI", "GDF": b"GDF ", "XDF":
 
 
 def open_recording(path: str | Path, *, stream: str | int | None = None) -> Recording:
-    """Open a recording of any format in FORMATS; `stream` picks one of an XDF file by name, source id or number.
+    """Open a recording; only its header is read, except for XDF.
 
-    Annotations come from the file and from an events table beside it (`NAME_events.tsv`). Raises RecordingError.
+    Parameters
+    ----------
+    path
+        A file of one of the formats in `FORMATS`.
+    stream
+        For XDF: name, source id or number of the stream to read; None: the only EEG stream.
+
+    Returns
+    -------
+    Recording
+        Its annotations come from the file and from an event table beside it (``NAME_events.tsv``).
+
+    Raises
+    ------
+    RecordingError
+        If the file is missing, empty, damaged or not of the format that its name claims.
     """
     path = _existing(Path(path))
     kind = _format(path)
@@ -89,7 +104,7 @@ def _check_signature(path: Path, kind: str) -> None:
 
 
 def _sidecar(path: Path) -> tuple[tuple[Event, ...], tuple[str, ...]]:
-    """The events of the table beside a recording, and what is odd about it."""
+    """The events of the table beside a recording, and a warning where its last row is incomplete."""
     from rtbci.recordings.event_table import read_table
 
     stem = path.stem
@@ -104,7 +119,7 @@ def _sidecar(path: Path) -> tuple[tuple[Event, ...], tuple[str, ...]]:
 
 
 def _merged(own: tuple[Event, ...], beside: tuple[Event, ...]) -> tuple[Event, ...]:
-    """Both, by onset; one that stands in the file and in the table counts once."""
+    """Both, by onset; an event that is in the file and in the table counts once."""
     known = {(e.onset, e.duration, e.label) for e in own}
     added = [e for e in beside if (e.onset, e.duration, e.label) not in known]
     return tuple(sorted([*own, *added], key=lambda e: (e.onset, e.duration, e.label)))

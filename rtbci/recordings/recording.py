@@ -1,4 +1,4 @@
-"""A recording on disk as a source: µV in pieces, with channel names, annotations and what was wrong with it."""
+"""A recording on disk as a source: µV, read in parts, with channel names, annotations and readers' warnings."""
 
 from __future__ import annotations
 
@@ -31,11 +31,28 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording, of which nothing but the header need be in memory.
+    """A recording of which only the header needs to be in memory.
 
-    `read(a, b)` gives samples a to b, float32 (b - a, n_channels), in the units of `info`: µV for every voltage.
-    `stamps` are the real times of an irregular recording (seconds from its first sample); None: index / sfreq.
-    `warnings` are what a reader found odd but could work with, each one a line.
+    Parameters
+    ----------
+    path
+        The file.
+    format
+        Name of its format.
+    info
+        Channels, units and rate.
+    n_samples
+        Length in samples.
+    read
+        ``read(start, stop)`` returns float32 (stop - start, n_channels) in the units of `info`: µV for every voltage.
+    annotations
+        Events of the file and of the event table beside it, by onset.
+    start
+        Date and time of the first sample, where known.
+    warnings
+        What the reader found unusual but could work with, one line each.
+    stamps
+        Measured times of an irregular recording (n_samples,), seconds from its first sample; None: index / sfreq.
     """
 
     path: Path
@@ -50,20 +67,46 @@ class Recording:
 
     @property
     def duration_s(self) -> float:
-        """From the first sample to one sample period after the last."""
+        """Seconds from the first sample to one sampling period after the last."""
         if self.stamps is not None and len(self.stamps):
             return float(self.stamps[-1] - self.stamps[0]) + 1 / self.info.sfreq
         return self.n_samples / self.info.sfreq
 
     def times(self, start: int = 0, stop: int | None = None) -> Times:
-        """Seconds from the start of the recording, of samples start to stop; the same however it is cut."""
+        """Times of samples `start` to `stop`; they do not depend on how the recording is cut.
+
+        Returns
+        -------
+        ndarray
+            float64 (stop - start,), seconds from the start of the recording.
+        """
         stop = self.n_samples if stop is None else min(stop, self.n_samples)
         if self.stamps is not None:
             return self.stamps[start:stop]
         return np.arange(start, stop) / self.info.sfreq
 
     def chunks(self, n_samples: int, start: int = 0, stop: int | None = None) -> Iterator[Chunk]:
-        """Samples start to stop (all of them by default) in chunks of n_samples; the last may be shorter."""
+        """Iterate over samples `start` to `stop`.
+
+        Parameters
+        ----------
+        n_samples
+            Length of a chunk; the last may be shorter.
+        start, stop
+            Indices of samples; by default the whole recording.
+
+        Yields
+        ------
+        Chunk
+            Consecutive samples.
+
+        Raises
+        ------
+        ValueError
+            If `n_samples` is below 1 or `start` below 0.
+        RecordingError
+            Where the file cannot be read.
+        """
         if n_samples < 1 or start < 0:
             raise ValueError(f"chunks of at least 1 sample from sample 0 on, not {n_samples} from {start}")
         stop = self.n_samples if stop is None else min(stop, self.n_samples)

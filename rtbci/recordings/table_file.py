@@ -1,4 +1,4 @@
-"""A TSV that only grows: held by one process, its rows never torn, and never another's table."""
+"""A TSV file that is only appended to: by one process, in complete rows, and never to another program's table."""
 
 from __future__ import annotations
 
@@ -13,22 +13,36 @@ MAX_BYTES = 64 * 2**20  # a table of a million rows; beyond, the file is somethi
 
 
 class TableFile:
-    """An open table: new, or one of the same columns whose rows stay as they are.
+    """An open table: a new one, or an existing one with the same columns, whose rows are left unchanged.
 
-    Where the file that is asked for is something else, is torn or is held by another process, a numbered one beside it.
+    Where the requested file is something else, has an incomplete row or is locked by another process, a numbered file
+    beside it.
+
+    Parameters
+    ----------
+    asked
+        The requested file.
+    columns
+        Names of the columns.
+    clash
+        Given the content of a table, why it cannot be continued; empty where it can.
 
     Attributes
     ----------
     path
-        Where the table lies.
+        Where the table is.
     why_not
-        Why it does not lie where it was asked for; empty where it does.
+        Why it is not the requested file; empty where it is.
     size
-        Bytes of the whole rows in it.
+        Bytes of its complete rows.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
     """
 
     def __init__(self, asked: Path, columns: Sequence[str], clash: Callable[[bytes], str] = lambda _: "") -> None:
-        """clash: given what is in a table, says why it cannot be gone on with, or nothing. Raises OSError."""
         self._header = ("\t".join(columns) + "\n").encode()
         self._clash = clash
         self.size = 0
@@ -42,11 +56,11 @@ class TableFile:
 
     @property
     def real_path(self) -> Path:
-        """What is written to, where `path` is a link."""
+        """The file written to, where `path` is a symbolic link."""
         return self._real_path
 
     def append(self, rows: bytes) -> None:
-        """All of them, or the file is again as it was. Raises OSError."""
+        """Append all rows, or restore the file as it was. Raises OSError."""
         self._file.seek(self.size)
         try:
             if self._file.write(rows) != len(rows):
@@ -58,12 +72,12 @@ class TableFile:
         self.size += len(rows)
 
     def head(self, n_bytes: int) -> bytes:
-        """The first bytes of it."""
+        """The first bytes of the file."""
         self._file.seek(0)
         return self._file.read(n_bytes) or b""
 
     def is_there(self) -> bool:
-        """Whether its name still leads to it, and it ends where it was left: nobody moved, replaced or changed it."""
+        """Whether `path` still refers to this file and its length is unchanged: nobody moved, replaced or edited it."""
         own = os.fstat(self._file.fileno())
         return own.st_size == self.size and self._leads_to(own)
 
@@ -71,7 +85,7 @@ class TableFile:
         self._file.close()
 
     def _open(self, path: Path) -> str:
-        """Hold the file, new or old; else why not. Raises OSError where the disk does not take it."""
+        """Lock the file, new or existing; else why not. Raises OSError where it cannot be written."""
         self._real_path = Path(os.path.realpath(path))
         if self._real_path.exists() and not self._real_path.is_file():
             return "is no file"

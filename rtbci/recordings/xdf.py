@@ -1,4 +1,4 @@
-"""XDF through pyxdf: loaded whole, on synchronised but never smoothed clocks, so that a loss stays visible."""
+"""XDF, read by pyxdf: loaded completely, stamps synchronised but not dejittered, so that losses stay visible."""
 
 from __future__ import annotations
 
@@ -26,11 +26,29 @@ APART_S = 3600.0  # no stream of a session begins an hour after all the others h
 
 
 def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
-    """Open the EEG stream of an XDF file, or the one whose name, source id or number is `wanted`.
+    """Open the EEG stream of an XDF file.
 
-    Where an engine ran on the stream while it was recorded, the recording is what the engine saw, from its first
-    sample to its last; a stream that is `wanted` is read whole. Where that stream was a replay that was paused or changed
-    its speed, the seconds are those of what it played; one that was sent elsewhere is not put together again.
+    Where an engine ran on the stream while it was recorded, the recording holds what the engine received, from its
+    first sample to its last; a stream that is `wanted` is read completely. Where that stream was a replay that was
+    paused or changed its speed, times are seconds of the replayed recording; a replay that was sent elsewhere (seek)
+    is not reassembled.
+
+    Parameters
+    ----------
+    path
+        The file.
+    wanted
+        Name, source id or number of a stream; None: the only EEG stream.
+
+    Returns
+    -------
+    Recording
+        Its markers are annotations without duration; `stamps` are set.
+
+    Raises
+    ------
+    RecordingError
+        If the file cannot be read, or no stream or more than one fits.
     """
     streams, started = _load(path)
     chosen = _choose(path, streams, wanted)
@@ -68,10 +86,19 @@ def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
 
 @dataclass(frozen=True)
 class XdfStream:
-    """One stream of a file as it was recorded: values of its own format and unit, stamps not smoothed.
+    """One stream of a file as it was recorded: values in its own format and unit, stamps not dejittered.
 
-    recording.stamps: seconds from the file's first sample, of whichever stream, on its common clock; recording.info.sfreq
-    is 0 where the stream names no rate. described: its description, as pyxdf gives it. id: its number in the file.
+    Attributes
+    ----------
+    recording
+        Samples; its `stamps` are seconds from the file's first sample of any stream, on the common clock, and its
+        `info.sfreq` is 0 where the stream declares no rate.
+    format
+        Channel format, as in LSL.
+    id
+        Number of the stream in the file.
+    described
+        The stream's description, as pyxdf returns it.
     """
 
     recording: Recording
@@ -81,7 +108,7 @@ class XdfStream:
 
 
 def open_every_stream(path: Path) -> tuple[XdfStream, ...]:
-    """Signals and markers alike, in the order of their numbers. Raises RecordingError."""
+    """Signal and marker streams, by their number. Raises RecordingError."""
     streams, started = _load(path)
     spans = [(float(np.min(t)), float(np.max(t))) for s in streams if len(t := s["time_stamps"])]
     if not spans:
@@ -92,7 +119,7 @@ def open_every_stream(path: Path) -> tuple[XdfStream, ...]:
 
 
 def _zeros(spans: list[tuple[float, float]]) -> list[float]:
-    """Where the file begins; once more for streams on a clock that has nothing to do with that of the others."""
+    """Time zero of the file; one more for each group of streams on an unrelated clock."""
     zeros, end = [spans[0][0]], spans[0][1]
     for first, last in spans:
         if first > end + APART_S:
@@ -198,7 +225,7 @@ def _channels(stream: Stream) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _markers(streams: Sequence[Stream], zero: float, pace: Pace) -> tuple[Event, ...]:
-    """Every string sample as an event without duration, and a person's notes; seconds from the first sample."""
+    """Each string sample as an event without duration, and a person's annotations; seconds from the first sample."""
 
     def seconds(stamp: float) -> float:
         return float(pace.seconds(np.array([stamp], np.float64), zero)[0])

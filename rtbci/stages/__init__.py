@@ -1,1 +1,1 @@
-"""What a chunk passes on its way to the network and behind it: each stage beside its own settings."""
+"""Stages before and after the network, each beside its own settings."""

@@ -1,4 +1,4 @@
-"""Bad electrodes: judged before the montage, masked after the scaling, as training's channel dropout masked them."""
+"""Bad channels: found before the montage, masked after the scaling, as channel dropout masked them in training."""
 
 from __future__ import annotations
 
@@ -17,10 +17,26 @@ MASKED = tuple(word for word in WORDS if word not in ("", "mains"))  # what is l
 
 
 class BadChannelReplacer:
-    """Stage: the stream's samples, bad channels replaced by the mean of the good ones that the pipeline uses.
+    """Stage: replaces bad channels of the stream by the mean of the good ones that the pipeline uses.
 
-    So a common average is that of the good channels, and nothing that an open or saturated input gives enters a filter.
-    Judged on whole blocks (see ChannelQuality), so that the cut into chunks changes nothing.
+    So a common average is that of the good channels, and no signal of an open or saturated input enters a filter.
+    Quality is assessed on whole blocks (see ChannelQuality), so that the output does not depend on the chunks.
+
+    Parameters
+    ----------
+    info
+        The stream.
+    montage
+        Names the channels that the pipeline uses.
+
+    Attributes
+    ----------
+    quality
+        ChannelQuality of the stream.
+    uses
+        bool (n_outputs, n_stream): the stream's channels that each output of the montage is derived from.
+    changes
+        Where the bad channels change: sample of the stream, and bool (n_stream,) from there on.
     """
 
     def __init__(self, info: StreamInfo, montage: Montage) -> None:
@@ -39,7 +55,7 @@ class BadChannelReplacer:
 
     @property
     def bad(self) -> dict[str, str]:
-        """What is wrong, by channel of the stream."""
+        """The fault of each bad channel of the stream."""
         return self.quality.bad()
 
     def process(self, chunk: Chunk) -> Chunk:
@@ -66,10 +82,21 @@ class BadChannelReplacer:
 
 
 class BadChannelMask:
-    """Stage: what the network sees, zero where a channel rests on a bad electrode; invalid where too many do."""
+    """Stage: sets inputs of the network to zero where they are derived from a bad channel.
+
+    Parameters
+    ----------
+    replacer
+        Finds the bad channels.
+    inputs
+        Channels of the network's input, a part of the montage's.
+    up, down
+        Factors of the resampling between the replacer and this stage.
+    most
+        Largest number of masked inputs; where there are more, samples are invalid.
+    """
 
     def __init__(self, replacer: BadChannelReplacer, inputs: tuple[str, ...], up: int, down: int, most: int) -> None:
-        """inputs: the network's, of the montage's channels; up, down: of the resampling between; most: that may be masked."""
         self.inputs = inputs
         self.most = most
         self._replacer = replacer
@@ -83,6 +110,7 @@ class BadChannelMask:
 
     @property
     def masked(self) -> tuple[str, ...]:
+        """Inputs that are masked now."""
         return tuple(name for name, out in zip(self.inputs, self._masked, strict=True) if out)
 
     def process(self, chunk: Chunk) -> Chunk:
@@ -108,10 +136,10 @@ _MASKED = np.array([WORDS.index(word) for word in MASKED])
 
 
 class MaskConfig(Strict):
-    """A channel that goes bad (flat, saturated, noise) is masked as training's channel dropout masked it.
+    """Masking of bad channels (flat, saturated, noise), as channel dropout masked them in training.
 
-    Training sets this; `most` is the largest number of channels that its dropout took away at once, in all but 1 % of
-    draws. Where more are masked the answer is marked invalid.
+    Training sets this; `most` is the largest number of channels that its dropout removed at once, in all but 1 % of
+    draws. Where more are masked, the answer is marked invalid.
     """
 
     most: NonNegativeInt

@@ -1,4 +1,4 @@
-"""Buffers of the path: Ring, whose last n rows are one contiguous view; Framer, which hands on whole hops."""
+"""Buffers: Ring, whose last n rows are one contiguous view; Framer, which passes on whole hops."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from rtbci.types import Chunk, Samples
 
 
 class Ring:
-    """The last `capacity` rows, kept twice one behind the other, so that any last-n view is contiguous."""
+    """Ring buffer of rows, stored twice in succession, so that the last n rows are one contiguous view.
+
+    Parameters
+    ----------
+    capacity
+        Rows that are kept.
+    n_channels
+        Values of a row.
+    """
 
     def __init__(self, capacity: int, n_channels: int) -> None:
         if capacity < 1:
@@ -25,7 +33,7 @@ class Ring:
         return min(self.n_written, self.capacity)
 
     def append(self, rows: Samples) -> None:
-        """rows: (n, n_channels); of more than `capacity` rows only the last are kept."""
+        """Append rows (n, n_channels); of more than `capacity` rows only the last are kept."""
         n = len(rows)
         kept = rows[-self.capacity :]
         at = (self.n_written + n - len(kept)) % self.capacity
@@ -46,7 +54,15 @@ class Ring:
 
 
 class Framer:
-    """Stage: holds back what does not fill a hop, so that the next stage sees whole hops."""
+    """Stage: passes on whole hops only, and keeps the remainder for the next chunk.
+
+    Parameters
+    ----------
+    hop
+        Samples.
+    n_channels
+        Channels of the chunks.
+    """
 
     def __init__(self, hop: int, n_channels: int) -> None:
         self._hop = hop

@@ -1,4 +1,4 @@
-"""Channel quality, beside the path: flat, saturated, mains, high-impedance-like noise, a verdict a second."""
+"""Channel quality, beside the path: flat, saturated, mains or noise, assessed once a second."""
 
 from __future__ import annotations
 
@@ -25,7 +25,17 @@ WORDS = ("", "flat", "saturated", "mains", "noise")
 
 
 class ChannelQuality:
-    """Judges the stream's channels on whole blocks of samples, so that the cut into chunks changes nothing."""
+    """Assesses a stream's channels on whole blocks of one second, so that the result does not depend on the chunks.
+
+    A fault is reported, or cleared, after two equal blocks. Criteria, in µV: flat, less than 0.5 peak to peak;
+    saturated, a tenth of the samples at the largest or smallest value, or over 5000 peak to peak; mains, over half of
+    the variance at 50 or 60 Hz; noise, like that of a high impedance, differences from sample to sample.
+
+    Parameters
+    ----------
+    info
+        The stream.
+    """
 
     def __init__(self, info: StreamInfo) -> None:
         self._channels = info.channels
@@ -44,7 +54,14 @@ class ChannelQuality:
         self._times = np.zeros(len(self._channels), np.int8)
 
     def process(self, chunk: Chunk) -> list[tuple[int, npt.NDArray[np.int8]]]:
-        """Where in this chunk what is said of a channel changes: (samples before it, indices into WORDS from there on)."""
+        """Assess a chunk.
+
+        Returns
+        -------
+        list of (int, ndarray)
+            Where the assessment changes: samples of this chunk before it, and indices into WORDS (n_channels,) from
+            there on.
+        """
         changes = []
         at = 0
         while at < len(chunk):
@@ -65,7 +82,7 @@ class ChannelQuality:
         return changes
 
     def bad(self) -> dict[str, str]:
-        """What is wrong, by channel; channels that are well are not named."""
+        """The fault of each bad channel; good channels are left out."""
         return {self._channels[k]: WORDS[self._word[k]] for k in np.flatnonzero(self._word)}
 
     def _take_up(self, found: npt.NDArray[np.int8]) -> None:
@@ -75,7 +92,7 @@ class ChannelQuality:
         self._word = np.where(self._times >= AGREE, found, self._word)
 
     def _judge(self, block: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
-        """The worst word for each channel of a full block: (n_channels,) indices into WORDS."""
+        """The most serious fault of each channel in a full block: (n_channels,) indices into WORDS."""
         x = np.ascontiguousarray((block * self._gains).T)  # (n_channels, n): rows are cheaper to sum
         if not np.isfinite(x.sum()):
             x = np.nan_to_num(x, posinf=1e9, neginf=-1e9)
@@ -105,5 +122,5 @@ class ChannelQuality:
 
 
 def _mean_square(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Of each row."""
+    """Mean square of each row."""
     return np.asarray(np.einsum("ij,ij->i", x, x) / x.shape[1], np.float32)

@@ -1,4 +1,4 @@
-"""Answers at cues: a marker says when, and the network judges the window behind it once that is full; after the scaling."""
+"""Answers at cues: for each marker, the network classifies the window after it, once that is complete."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rtbci.types import Chunk
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A marker: when, on the clock of the samples, and what it says."""
+    """A marker: its time, on the clock of the samples, and its text."""
 
     time: float
     text: str
@@ -26,10 +26,19 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class CueAnswer:
-    """What the network says of the window behind a cue; `time` is that of the window's last sample.
+    """Answer of the network to a cue.
 
-    valid: False where a sample was filled in. No probabilities, and no time (NaN), where samples of the window are
-    missing: it began before the stream or in a gap, or the cue came too late; or where the answer is no number.
+    Attributes
+    ----------
+    cue
+        The marker.
+    time
+        Time of the window's last sample; NaN where there is no answer.
+    probabilities
+        One for each class. Empty where samples of the window are missing (it began before the stream or in a gap, or
+        the cue came too late), or where the answer is not finite.
+    valid
+        Whether no sample of the window was interpolated or untrustworthy.
     """
 
     cue: Cue
@@ -39,9 +48,20 @@ class CueAnswer:
 
 
 class CueTagger:
-    """Told of cues, in any order and at any time, it answers when the window behind each is full.
+    """Answers cues, which may come in any order and at any time, once the window after each is complete.
 
-    The answer does not depend on how the samples are cut, nor, up to `keep_s`, on how late the cue is told.
+    The answer does not depend on how the samples are cut into chunks, nor, up to `keep_s`, on how late the cue comes.
+
+    Parameters
+    ----------
+    config
+        Which markers are cues, and where their windows begin.
+    classify
+        The network, on windows.
+    window
+        Samples of a window.
+    sfreq
+        Rate of the samples in Hz.
     """
 
     def __init__(self, config: CueConfig, classify: WindowClassifier, window: int, sfreq: float) -> None:
@@ -53,19 +73,19 @@ class CueTagger:
         self.reset()
 
     def reset(self) -> None:
-        """The samples are gone; a cue whose window had begun with them is answered as missed, one to come is kept."""
+        """Forget the samples: a cue whose window had begun is answered as missed, a later one is kept."""
         self._held: deque[Chunk] = deque()
         self._n_held = 0
 
     def tell(self, cue: Cue) -> bool:
-        """Whether it is a cue at all, by its text."""
+        """Add a cue. Returns whether its text is that of a cue."""
         if self._config.labels and cue.text not in self._config.labels:
             return False
         self._open.append(cue)
         return True
 
     def process(self, chunk: Chunk) -> list[CueAnswer]:
-        """Scaled samples in; the answers that are due, in order of their windows."""
+        """Take scaled samples; return the answers that are due, in the order of their cues."""
         if len(chunk):
             self._held.append(Chunk(chunk.data.copy(), chunk.times.copy(), chunk.valid.copy()))
             self._n_held += len(chunk)
@@ -80,12 +100,12 @@ class CueTagger:
         return sorted(answers, key=lambda answer: answer.cue.time)
 
     def flush(self) -> list[CueAnswer]:
-        """The end of the stream: cues whose window is not full have no answer."""
+        """End of the stream: cues whose window is incomplete are answered as missed."""
         waiting, self._open = self._open, []
         return [missed(cue) for cue in sorted(waiting, key=lambda cue: cue.time)]
 
     def _answer(self, cue: Cue) -> CueAnswer | None:
-        """None where the window is not full yet."""
+        """The answer, or None while the window is incomplete."""
         start = cue.time + self._config.offset_s
         # Less than a window can be there, by two periods for jitter: nothing to look at yet.
         if not self._held or self._held[-1].times[-1] < start + (self._window - 3) / self._sfreq:
@@ -105,12 +125,12 @@ class CueTagger:
 
 
 def missed(cue: Cue) -> CueAnswer:
-    """No answer: samples of the cue's window are missing."""
+    """The answer to a cue with missing samples in its window: none."""
     return CueAnswer(cue, math.nan, (), False)
 
 
 def table(answers: list[CueAnswer] | tuple[CueAnswer, ...], classes: tuple[str, ...]) -> str:
-    """TSV, one row a cue: its time, its text, whether every sample was good, the likeliest class, each probability."""
+    """TSV, one row for each cue: time, text, whether all samples are valid, most probable class, probabilities."""
     rows = ["\t".join(("onset", "cue", "valid", "answer", *classes))]
     for answer in answers:
         p = answer.probabilities
@@ -122,9 +142,16 @@ def table(answers: list[CueAnswer] | tuple[CueAnswer, ...], classes: tuple[str, 
 
 
 class CueConfig(Strict):
-    """Answers at cues, beside those of the sliding window: over the network's window, `offset_s` behind each marker.
+    """Answers at cues, in addition to those of the sliding window.
 
-    labels: texts of markers that are cues; all of them where none is named. keep_s: how late a marker may come.
+    Attributes
+    ----------
+    labels
+        Texts of the markers that are cues; empty: all markers.
+    offset_s
+        From a marker to the first sample of its window, in seconds.
+    keep_s
+        How late a marker may come, in seconds.
     """
 
     labels: Names = ()

@@ -1,4 +1,4 @@
-"""From probabilities to events: smoothing, hysteresis, shortest duration; the last stage of the path."""
+"""From probabilities to events: smoothing, hysteresis, minimum duration; the last stage of the path."""
 
 from __future__ import annotations
 
@@ -18,11 +18,20 @@ def watched_labels(config: DecisionConfig, classes: tuple[str, ...]) -> tuple[st
 
 
 class Decision:
-    """Probabilities of one stream to events. Hops that are not valid change nothing.
+    """Turns the probabilities of one stream into events. Invalid hops change nothing.
 
-    For each label: the smoothed probability reaches `threshold` (onset); once it has stayed at `release` or above for
-    `min_duration_s` the event is confirmed; it ends at the last hop that was at `release` or above, and is closed when
-    `merge_s` have passed since without another crossing of `threshold`.
+    For each label: an event begins where the smoothed probability reaches `threshold` (onset); once it has stayed at
+    `release` or above for `min_duration_s`, the event is confirmed; it ends at the last hop at `release` or above, and
+    is closed when `merge_s` have passed since without another crossing of `threshold`.
+
+    Parameters
+    ----------
+    config
+        Thresholds and durations.
+    classes
+        Columns of the scores.
+    hop_s
+        Seconds from one score to the next.
     """
 
     def __init__(self, config: DecisionConfig, classes: tuple[str, ...], hop_s: float) -> None:
@@ -36,7 +45,7 @@ class Decision:
         self.reset()
 
     def set_threshold(self, threshold: float) -> None:
-        """Decide by another threshold from the next hop on; `release` keeps its distance below it."""
+        """Use another threshold from the next hop on; `release` keeps its distance below it."""
         self.release = max(0.0, threshold - (self.threshold - self.release))
         self.threshold = threshold
 
@@ -45,7 +54,18 @@ class Decision:
         self.smoothed = np.zeros(len(self.labels))
 
     def process(self, scores: Chunk) -> list[Detection]:
-        """scores: (n_hops, n_classes). Returns what was decided in this chunk, in order of time."""
+        """Decide.
+
+        Parameters
+        ----------
+        scores
+            Probabilities (n_hops, n_classes).
+
+        Returns
+        -------
+        list of Detection
+            Events that were confirmed or closed in this chunk, in order of time.
+        """
         kept = scores if scores.valid.all() else _only_valid(scores)
         if not len(kept):
             return []
@@ -56,7 +76,7 @@ class Decision:
         return sorted(found, key=lambda d: d.time) if len(self._trackers) > 1 else found
 
     def flush(self) -> list[Detection]:
-        """Close what is open, where the recording or the stream ends, and start afresh."""
+        """Close open events where the recording or the stream ends, and reset."""
         found = [d for tracker in self._trackers for d in tracker.finish(self._min_hops)]
         self.reset()
         return found
@@ -78,7 +98,7 @@ def _only_valid(scores: Chunk) -> Chunk:
 
 
 class _EventTracker:
-    """The events of one label."""
+    """Hysteresis of one label: its open event, if there is one."""
 
     def __init__(self, label: str) -> None:
         self._label = label
@@ -127,7 +147,7 @@ class _EventTracker:
         merge_hops: int,
         found: list[Detection],
     ) -> int:
-        """One hop of an event that is open; returns the next hop to look at."""
+        """Process one hop of an open event; returns the next hop to look at."""
         value, hop, time = float(p[i]), self._hop + i, float(times[i])
         if value >= (threshold if self._down else release):
             self._down = False
@@ -155,7 +175,21 @@ class _EventTracker:
 
 
 class DecisionConfig(Strict):
-    """From probability to events: an exponential average, two thresholds, a shortest duration, a longest lull."""
+    """Smoothing and hysteresis.
+
+    Attributes
+    ----------
+    labels
+        Classes that become events; empty: all but background.
+    smoothing_s
+        Time constant of the exponential average.
+    threshold, release
+        Probabilities at which an event begins and ends; release None: the threshold.
+    min_duration_s
+        Shortest event.
+    merge_s
+        Longest interval between two crossings that belong to one event.
+    """
 
     labels: Names = ()
     smoothing_s: Seconds = 1.0

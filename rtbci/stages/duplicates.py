@@ -1,4 +1,4 @@
-"""Samples that were sent twice; told apart at the gap guard's door."""
+"""Duplicate samples, found before the gap guard sees them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ from rtbci.types import Chunk, Flags, Samples, Times
 
 
 class DuplicateFilter:
-    """A sample is a repeat if one of the last 2 s of samples bore its stamp and its very values.
+    """Finds samples that were sent twice: same stamp and same values as one of the last 2 s of samples.
 
-    What proves nothing: values that are also those of the sample before (a flat stream), and stamps of a stream that
-    gives several samples one stamp. Everything is counted in samples, so the cutting into chunks changes nothing.
+    No evidence: values equal to those of the preceding sample (a flat stream), and stamps of a stream that habitually
+    gives several samples one stamp. Everything is counted in samples, so the result does not depend on the chunks.
+
+    Parameters
+    ----------
+    sfreq
+        Rate of the samples in Hz.
+    period
+        Seconds between two samples, on the clock of the stamps.
     """
 
     REMEMBER_S = 2.0
@@ -25,7 +32,6 @@ class DuplicateFilter:
     SHARED = 0.1  # of the samples; from here on stamps are shared by habit
 
     def __init__(self, sfreq: float, period: float) -> None:
-        """period: of the samples, on the clock of the stamps (s)."""
         self._n_remembered = max(8, round(self.REMEMBER_S * sfreq))
         self._set_period(period)
         self.reset()
@@ -39,13 +45,13 @@ class DuplicateFilter:
         self._newest = -np.inf
 
     def set_clock(self, period: float, put: Callable[[Any], Any]) -> None:
-        """The stamps' clock has another pace; put: the stamps there were, on the new one."""
+        """Continue with another period; put: maps known stamps to the new clock."""
         self._set_period(period)
         self._past = deque((put(times), rows) for times, rows in self._past)
         self._newest = put(self._newest)
 
     def find(self, chunk: Chunk) -> Flags | None:
-        """Which samples came before; None where none did, as nearly always."""
+        """Which samples are duplicates, (n_samples,); None where none is, as nearly always."""
         if not len(chunk):
             return None
         newest = np.maximum.accumulate(np.concatenate([[self._newest], chunk.times]))

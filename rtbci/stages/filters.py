@@ -1,4 +1,4 @@
-"""Causal filters: µV in, µV out; after the montage, before the tagger. Every one keeps its state across chunks."""
+"""Causal filters: µV in, µV out; after the montage, before the network. Each keeps its state across chunks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,20 @@ MAX_NOTCHES = 64
 
 
 def design(config: FilterConfig, sfreq: float) -> npt.NDArray[np.float64]:
-    """Second-order sections (n_sections, 6) of notches and Butterworth band-pass in one cascade; none: (0, 6)."""
+    """Design the filters of a pipeline: notches, then Butterworth high-pass and low-pass, in one cascade.
+
+    Parameters
+    ----------
+    config
+        Pass band and notches.
+    sfreq
+        Rate in Hz.
+
+    Returns
+    -------
+    ndarray
+        Second-order sections (n_sections, 6); none: (0, 6).
+    """
     from scipy import signal
 
     parts = [np.empty((0, 6))]
@@ -33,7 +46,13 @@ def design(config: FilterConfig, sfreq: float) -> npt.NDArray[np.float64]:
 
 
 class SosFilter:
-    """Stage: a cascade of second-order sections, started as if the first sample had lasted forever."""
+    """Stage: a cascade of second-order sections, started in the steady state for the first sample.
+
+    Parameters
+    ----------
+    sos
+        Sections (n_sections, 6), as `scipy.signal.sosfilt` takes them.
+    """
 
     def __init__(self, sos: npt.NDArray[np.float64]) -> None:
         self.sos = np.ascontiguousarray(sos, np.float64)
@@ -57,10 +76,34 @@ class SosFilter:
 
 
 class Resampler:
-    """Stage: a rational change of rate by a causal polyphase FIR; phase is kept across chunks.
+    """Stage: changes the rate by a rational factor with a causal polyphase FIR filter; its phase is kept across chunks.
 
-    The filter is that of `scipy.signal.resample_poly` (Kaiser, beta 5, ten taps a side of the slower rate), each phase
-    scaled to pass a constant exactly. An output sample is stamped with the newest input sample that it has seen.
+    The filter is that of `scipy.signal.resample_poly` (windowed by a Kaiser window with beta 5, ten taps on each side
+    at the slower rate), each phase scaled to pass a constant exactly. An output sample has the stamp of the newest
+    input sample that it depends on.
+
+    Parameters
+    ----------
+    sfreq_in, sfreq_out
+        Rates in Hz.
+
+    Attributes
+    ----------
+    up, down
+        The factor is up / down.
+    delay_s
+        Delay of the filter in seconds.
+    reach
+        Input samples that one output sample depends on.
+
+    Raises
+    ------
+    StreamMismatch
+        If the ratio of the rates is not rational with small terms.
+
+    References
+    ----------
+    `scipy.signal.resample_poly`, SciPy reference.
     """
 
     def __init__(self, sfreq_in: float, sfreq_out: float) -> None:
@@ -107,7 +150,7 @@ class Resampler:
         return result
 
     def _flags(self, valid: npt.NDArray[np.bool_], newest: npt.NDArray[np.int_]) -> npt.NDArray[np.bool_]:
-        """An output is valid where all input since the output before it is."""
+        """An output is valid where all input since the preceding output is."""
         n_bad = np.cumsum(~valid) + self._n_bad  # since the last output of the chunk before
         at_output = n_bad[newest]
         self._n_bad = int(n_bad[-1] - at_output[-1]) if len(newest) else int(n_bad[-1])
@@ -118,7 +161,22 @@ class Resampler:
 def group_delay_s(
     sos: npt.NDArray[np.float64], sfreq: float, freqs_hz: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Group delay in seconds at each frequency: -dφ/dω of the cascade, by a central difference."""
+    """Group delay of a cascade, -dφ/dω, by central differences.
+
+    Parameters
+    ----------
+    sos
+        Sections (n_sections, 6).
+    sfreq
+        Rate in Hz.
+    freqs_hz
+        Frequencies (n_freqs,).
+
+    Returns
+    -------
+    ndarray
+        Seconds (n_freqs,).
+    """
     if not len(sos):
         return np.zeros(len(freqs_hz))
     from scipy import signal
@@ -132,7 +190,17 @@ def group_delay_s(
 
 
 class FilterConfig(Strict):
-    """Causal filters at the pipeline's rate. A Butterworth band-pass of `order` on each side; None leaves a side open."""
+    """Causal filters at the pipeline's rate.
+
+    Attributes
+    ----------
+    low_hz, high_hz
+        Edges of the pass band; None leaves a side open.
+    order
+        Of the Butterworth filter on each side.
+    notch_hz, notch_q, notch_harmonics
+        Frequencies of notches, their quality factor, and how many multiples of each are notched.
+    """
 
     low_hz: PositiveFloat | None = None
     high_hz: PositiveFloat | None = None

@@ -1,4 +1,4 @@
-"""Channel names, units and the montage: any amplifier's channels in, the pipeline's channels in µV out."""
+"""Channel names, units and the montage: channels of any amplifier in, the pipeline's channels in µV out."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FROM_TEXT = {"": 1.0, **_MICROVOLTS}
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """What a channel measures: an electrode against a reference ("" where it is the stream's common one)."""
+    """What a channel measures: an electrode against a reference ("" for the common reference of the stream)."""
 
     electrode: str
     reference: str = ""
@@ -45,10 +45,22 @@ class Derivation:
 
 
 def derivation(label: str) -> Derivation:
-    """What a channel label means, whatever its spelling.
+    """Parse a channel label in any common spelling.
 
-    `EEG Fp1-Ref`, `FP1`, `Fc5.`, `T3` are electrodes against the common reference (Fp1, Fp1, FC5, T7);
-    `T8-P8-0`, `EEG F7-T3` are bipolar pairs (T8-P8, F7-T7). A name of no electrode is kept as it is.
+    Parameters
+    ----------
+    label
+        `EEG Fp1-Ref`, `FP1`, `Fc5.` and `T3` are electrodes against the common reference (Fp1, Fp1, FC5, T7);
+        `T8-P8-0` and `EEG F7-T3` are bipolar (T8-P8, F7-T7).
+
+    Returns
+    -------
+    Derivation
+        In canonical spelling; a name that is not an electrode's is kept.
+
+    References
+    ----------
+    ACNS guideline 2, 2016 (10-10 names).
     """
     text = label[:200].strip().strip(".").strip()
     text = re.sub(r"^(eeg|seeg|ecog)[\s:_-]+", "", text, flags=re.IGNORECASE)
@@ -66,7 +78,7 @@ def derivation(label: str) -> Derivation:
 
 
 def electrode(name: str) -> str:
-    """The 10-10 spelling of an electrode's name ("FP1" -> "Fp1", "t3" -> "T7"), or "" where it is none."""
+    """The 10-10 spelling of an electrode's name ("FP1" -> "Fp1", "t3" -> "T7"), or "" where it is not one."""
     name = name.strip()
     if not (match := _ELECTRODE.fullmatch(name)):
         return ""
@@ -82,13 +94,13 @@ def canonical(label: str) -> str:
 
 
 def microvolts(unit: str) -> float | None:
-    """How many µV one `unit` is; None for a unit that is no voltage. A silent source ("") is taken as µV."""
+    """How many µV one `unit` is; None for a unit that is not a voltage. No unit at all ("") is taken as µV."""
     return _FROM_TEXT.get(unit.strip().lower())
 
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """For each wanted channel: gain · stream[plus], less gain · stream[minus] where minus >= 0."""
+    """Linear derivation of each wanted channel: gain · stream[plus], minus gain · stream[minus] where minus >= 0."""
 
     plus: tuple[int, ...]
     minus: tuple[int, ...]
@@ -97,9 +109,25 @@ class Wiring:
 
 
 def match(wanted: tuple[str, ...], info: StreamInfo) -> Wiring:
-    """Find each wanted channel in a stream, as it is, reversed, or derived from two electrodes with one reference.
+    """Find each wanted channel in a stream: as it is, reversed, or derived from two electrodes with a common reference.
 
-    Raises StreamMismatch with what is missing, what came, and the nearest names.
+    Parameters
+    ----------
+    wanted
+        Canonical names.
+    info
+        The stream.
+
+    Returns
+    -------
+    Wiring
+        One entry for each wanted channel.
+
+    Raises
+    ------
+    StreamMismatch
+        If a channel is missing or its unit is unknown; the message names what is missing, what is there, and the
+        nearest names.
     """
     have: dict[Derivation, int] = {}
     for index, label in enumerate(info.channels):
@@ -123,7 +151,7 @@ def match(wanted: tuple[str, ...], info: StreamInfo) -> Wiring:
 def _find(
     want: Derivation, have: dict[Derivation, int], of: dict[str, list[Derivation]]
 ) -> tuple[int, int, float] | None:
-    """(plus, minus, sign): minus is -1 where one channel of the stream is enough. of: all there is of an electrode."""
+    """(plus, minus, sign); minus is -1 where one channel suffices. of: all derivations of an electrode."""
     if want in have:
         return have[want], -1, 1.0
     if not want.reference:
@@ -163,12 +191,35 @@ def _missing(missing: list[str], wanted: tuple[str, ...], info: StreamInfo) -> s
 
 
 class Montage:
-    """Stage: a stream's channels to the wanted ones, in µV, in order; NaN and absurd samples held and marked invalid."""
+    """Stage: the wanted channels of a stream in µV, in order.
+
+    Where a sample is not finite or beyond ±10 V, the channel's last good value is held, and the sample is invalid.
+
+    Parameters
+    ----------
+    config
+        Channels, and whether they are re-referenced to their common average.
+    info
+        The stream.
+    channels
+        Part of the montage that suffices; ignored with a common average, which needs all.
+
+    Attributes
+    ----------
+    channels
+        Names of the outputs.
+    uses
+        bool (n_outputs, n_stream): the stream's channels that each output is derived from, apart from the average.
+
+    Raises
+    ------
+    StreamMismatch
+        If the stream lacks a channel, or a chunk has another number of channels.
+    """
 
     ABSURD_UV = 1e7  # 10 V: no electrode gives that; it would ring in a filter for minutes
 
     def __init__(self, config: MontageConfig, info: StreamInfo, channels: tuple[str, ...] | None = None) -> None:
-        """`channels`: a part of the montage that is enough; only possible without a common average."""
         wanted = config.channels if channels is None or config.reference == "average" else channels
         wiring = match(wanted, info)
         self.channels = wanted
@@ -191,7 +242,7 @@ class Montage:
 
     @property
     def used(self) -> Flags:
-        """Which of the stream's channels any output rests on: (n_stream,)."""
+        """Which of the stream's channels any output is derived from: (n_stream,)."""
         used: Flags = np.logical_or.reduce(self.uses, axis=0)
         return used
 
@@ -220,7 +271,7 @@ class Montage:
         return derived
 
     def _mend(self, data: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Hold a channel's last good value over samples that are not finite or absurd."""
+        """Hold a channel's last good value over samples that are not finite or out of range."""
         # NaN compares false, so the one comparison catches NaN, infinity and the absurd.
         bounded = np.abs(data) < self.ABSURD_UV
         if self._held is None:
@@ -235,20 +286,26 @@ class Montage:
 
 
 class ChannelPicker:
-    """Stage: some of the channels, by index, in that order."""
+    """Stage: selects channels by index, in that order.
+
+    Parameters
+    ----------
+    indices
+        Of the input channels.
+    """
 
     def __init__(self, indices: tuple[int, ...]) -> None:
         self._indices = np.array(indices, int)
 
     def reset(self) -> None:
-        """Nothing is kept."""
+        """Stateless."""
 
     def process(self, chunk: Chunk) -> Chunk:
         return Chunk(chunk.data[:, self._indices], chunk.times, chunk.valid)
 
 
 class MontageConfig(Strict):
-    """Which channels, by canonical name: an electrode ("Fz") or a bipolar pair ("Fp1-F7")."""
+    """Channels by canonical name, an electrode ("Fz") or a bipolar pair ("Fp1-F7"), and their reference."""
 
     channels: Annotated[Names, Field(min_length=1)]
     reference: Literal["as_recorded", "average"] = "as_recorded"

@@ -1,4 +1,4 @@
-"""The stages that hold a network's state: scaled samples in, probabilities out."""
+"""Stages that hold a network's state: scaled samples in, probabilities out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,20 @@ MAX_HOPS = 4096  # of one network call: memory stays flat, however long the chun
 
 
 def probabilities(logits: npt.NDArray[np.float32], activation: Activation) -> npt.NDArray[np.float32]:
-    """(n, n_classes) logits to probabilities: each class for itself (sigmoid) or one of all (softmax)."""
+    """Logits to probabilities.
+
+    Parameters
+    ----------
+    logits
+        (n, n_classes).
+    activation
+        "sigmoid": each class independently; "softmax": one class of all.
+
+    Returns
+    -------
+    ndarray
+        (n, n_classes).
+    """
     if activation == "sigmoid":
         out: npt.NDArray[np.float32] = 0.5 * np.tanh(0.5 * logits) + np.float32(0.5)
         return out
@@ -31,7 +44,7 @@ def probabilities(logits: npt.NDArray[np.float32], activation: Activation) -> np
 
 
 def scored(scores: npt.NDArray[np.float32], times: Times, valid: Flags) -> Chunk:
-    """(n, n_classes) probabilities with their times. An answer that is no number, by weights too large, is not valid."""
+    """Probabilities (n, n_classes) with their times; one that is not finite, by excessive weights, is 0 and invalid."""
     if math.isnan(scores.sum()):
         sane: Flags = np.logical_and.reduce(np.isfinite(scores), axis=1)
         scores, valid = np.where(sane[:, None], scores, np.float32(0)), valid & sane
@@ -39,18 +52,33 @@ def scored(scores: npt.NDArray[np.float32], times: Times, valid: Flags) -> Chunk
 
 
 def all_of(flags: Flags) -> Flags:
-    """(n_hops, hop) flags of samples to (n_hops,) flags of hops."""
+    """(n_hops, hop) flags of samples to (n_hops,) flags of hops: whether all are set."""
     whole: Flags = np.logical_and.reduce(flags, axis=1)
     return whole
 
 
 class Tagger:
-    """Stage: a causal network with carried state; whole hops in, one score a hop out."""
+    """Stage: a causal network with carried state; whole hops in, one score for each hop out.
+
+    Parameters
+    ----------
+    step
+        The network on one stream.
+    n_classes
+        Columns of the scores.
+    hop
+        Samples between two scores.
+    activation
+        From logits to probabilities.
+    warmup_hops
+        First scores after a reset, which are invalid.
+    values
+        float32 values that the network holds for one answer (models/config.py); bounds the hops of one call.
+    """
 
     def __init__(
         self, step: Step, n_classes: int, hop: int, activation: Activation, warmup_hops: int = 0, values: int = 1
     ) -> None:
-        """values: what the network holds for an answer (models/config.py), by which one call of it is bounded."""
         self._step = step
         self._most = hop * min(MAX_HOPS, max(1, MAX_ANSWER_VALUES // values))  # samples of one call
         self._n_classes = n_classes
@@ -80,10 +108,21 @@ class Tagger:
 
 
 class WindowClassifier:
-    """Windows (n, window, n_channels) to probabilities (n, n_classes), by a network of one answer an epoch."""
+    """Windows to probabilities, by a network with one answer for each window.
+
+    Parameters
+    ----------
+    network
+        (batch, window, n_channels) -> (logits, state).
+    hop
+        For a network with an answer for each sample: how many of the newest are averaged.
+    activation
+        From logits to probabilities.
+    device
+        Where the network is: "cpu" or "cuda".
+    """
 
     def __init__(self, network: Any, hop: int, activation: Activation, device: str) -> None:
-        """hop: of a network with an answer for each sample, how many of the newest are averaged."""
         self._network = network
         self._hop = hop
         self._activation: Activation = activation
@@ -91,6 +130,7 @@ class WindowClassifier:
 
     def __call__(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         # On a CPU one by one: torch sums many in another order than one, and no cut may change a bit of the answer.
+        """Windows (n, window, n_channels) to probabilities (n, n_classes)."""
         batches = windows[:, None] if self._device == "cpu" else windows[None]
         scores = probabilities(np.concatenate([self._logits(batch) for batch in batches]), self._activation)
         if self._network.per_sample:
@@ -106,9 +146,22 @@ class WindowClassifier:
 
 
 class WindowTagger:
-    """Stage: a network of one answer an epoch, run live over a sliding window with a hop.
+    """Stage: a network with one answer for each epoch, run live on a sliding window.
 
-    Of a network with an answer for each sample, the answer of a hop is the mean over the newest hop's samples.
+    For a network with an answer for each sample, the score of a hop is the mean over the newest hop's samples.
+
+    Parameters
+    ----------
+    network
+        (batch, window, n_channels) -> (logits (batch, n_classes), state).
+    n_channels, n_classes
+        Of the network.
+    window
+        Samples of an epoch.
+    hop
+        Samples between two scores.
+    activation, device, values
+        See Tagger and WindowClassifier.
     """
 
     BATCH = 32  # windows of one call, at the most
@@ -117,7 +170,6 @@ class WindowTagger:
         self, network: Any, n_channels: int, n_classes: int, window: int, hop: int, activation: Activation, device: str,
         values: int = 1,
     ) -> None:  # fmt: skip
-        """network: (batch, window, n_channels) -> (logits (batch, n_classes), state). values: see Tagger."""
         self._batch = max(1, min(self.BATCH, MAX_ANSWER_VALUES // values, MAX_WINDOW_VALUES // (hop * n_channels)))
         self._classify = WindowClassifier(network, hop, activation, device)
         self._n_classes = n_classes
@@ -131,7 +183,7 @@ class WindowTagger:
         self._last_bad = -self._window - 1  # index of the newest sample that was not valid
 
     def process(self, chunk: Chunk) -> Chunk:
-        """The first answer comes when the first window is full, then one every hop."""
+        """The first score comes with the first complete window, then one every hop."""
         room = self._batch * self._hop
         if len(chunk) > room:
             return Chunk.join([self.process(chunk[at : at + room]) for at in range(0, len(chunk), room)])
@@ -157,7 +209,15 @@ class WindowTagger:
 
 
 class WholeTagger:
-    """Stage for a network that must see the future: gathers the whole recording, answers in `flush`. Offline only."""
+    """Stage for a network that depends on future samples: answers in `flush`, on the whole recording. Offline only.
+
+    Parameters
+    ----------
+    network
+        (1, n_samples, n_channels) -> (logits (1, n_hops, n_classes), state).
+    n_channels, n_classes, hop, activation, device
+        See Tagger and WindowClassifier.
+    """
 
     def __init__(self, network: Any, n_channels: int, n_classes: int, hop: int, activation: Activation, device: str):
         self._network = network
@@ -174,6 +234,7 @@ class WholeTagger:
         return Chunk.empty(self._n_classes)
 
     def flush(self) -> Chunk:
+        """Scores (n_hops, n_classes) of all samples since the last reset."""
         import torch
 
         if not sum(map(len, self._held)):

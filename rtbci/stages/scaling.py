@@ -1,4 +1,4 @@
-"""Scaling: µV to what the network expects; behind the filters, before the network."""
+"""Scaling: from µV to the network's input range; after the filters, before the network."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ MAD_TO_SD = 1.4826  # of a normal distribution
 
 
 class NoScaling(Strict):
-    """µV as they are."""
+    """µV, unscaled."""
 
     kind: Literal["none"] = "none"
 
 
 class ConstantScaling(Strict):
-    """Divide each channel by a constant learned in training (robust: median and 1.4826 · MAD); empty until then."""
+    """Divide each channel by a constant learned in training (robust: median and 1.4826 · MAD); empty before that."""
 
     kind: Literal["constant"] = "constant"
     center_uv: Annotated[tuple[Annotated[float, Field(ge=-1e9, le=1e9)], ...], Field(max_length=MAX_CHANNELS)] = ()
@@ -30,11 +30,11 @@ class ConstantScaling(Strict):
 
 
 class RunningScaling(Strict):
-    """Divide by a running robust amplitude of the whole montage, so that patients of any amplitude look alike.
+    """Divide by a running robust amplitude of the whole montage, which makes patients of any amplitude comparable.
 
-    Once a block, the median over channels of 1.4826 · median |x| enters an exponential average of its logarithm
-    with `time_constant_s`; a block is scaled by what was known before it. `start_uv` is learned in training and
-    counts as `start_weight_s` of signal.
+    Once in each block, the median over channels of 1.4826 · median |x| enters an exponential average of its logarithm
+    with time constant `time_constant_s`; a block is scaled by the estimate before it. `start_uv` is learned in
+    training and has the weight of `start_weight_s` of signal.
     """
 
     kind: Literal["running"] = "running"
@@ -50,7 +50,13 @@ ScalingConfig = Annotated[NoScaling | ConstantScaling | RunningScaling, Field(di
 
 
 class ConstantScaler:
-    """Stage: (x - center) / scale by constants learned in training, clipped."""
+    """Stage: (x - center) / scale by constants learned in training, clipped.
+
+    Parameters
+    ----------
+    config
+        Constants of each channel, in µV.
+    """
 
     def __init__(self, config: ConstantScaling) -> None:
         self._center = np.array(config.center_uv, np.float32)
@@ -58,7 +64,7 @@ class ConstantScaler:
         self._clip = config.clip
 
     def reset(self) -> None:
-        """Nothing is kept."""
+        """Stateless."""
 
     def process(self, chunk: Chunk) -> Chunk:
         data = (chunk.data - self._center) / self._scale
@@ -66,7 +72,20 @@ class ConstantScaler:
 
 
 class RunningScaler:
-    """Stage: x / running robust amplitude of the montage (see RunningScaling), clipped."""
+    """Stage: x / running robust amplitude of the montage (see RunningScaling), clipped.
+
+    Parameters
+    ----------
+    config
+        With `start_uv` learned.
+    sfreq
+        Rate in Hz.
+
+    Raises
+    ------
+    ValueError
+        If `start_uv` is not set.
+    """
 
     def __init__(self, config: RunningScaling, sfreq: float) -> None:
         if config.start_uv is None:
@@ -115,5 +134,5 @@ class RunningScaler:
 
 
 def amplitude(data: npt.NDArray[np.float32]) -> float:
-    """Robust amplitude of a montage: the median over channels of 1.4826 · median |x|. data: (n_samples, n_channels)."""
+    """Robust amplitude of (n_samples, n_channels): the median over channels of 1.4826 · median |x|."""
     return float(np.median(MAD_TO_SD * np.median(np.abs(data), axis=0)))
