@@ -1,4 +1,4 @@
-"""`rtbci bench soak`: hours of stream over LSL as fast as the machine carries them, with faults, and every sample counted."""
+"""`rtbci bench soak`: hours of stream over LSL at full speed, with faults, and every sample accounted for."""
 
 from __future__ import annotations
 
@@ -63,22 +63,22 @@ class SoakReport(Result):
     """Returns of the stream."""
 
 
-class Told:
-    """How far it is, every 10 s."""
+class ProgressPrinter:
+    """Prints the progress, every 10 s."""
 
     def __init__(self, console: Console, what: str, hours: float) -> None:
         self._console, self._what, self._hours = console, what, hours
-        self._said = time.monotonic()
+        self._printed_at = time.monotonic()
 
     def __call__(self, seconds: float) -> None:
-        if time.monotonic() - self._said > 10:
-            self._said = time.monotonic()
+        if time.monotonic() - self._printed_at > 10:
+            self._printed_at = time.monotonic()
             self._console.print(f"{self._what}: {seconds / 3600:.2f} h of {self._hours:g} h")
 
 
 @dataclass
-class Course:
-    """What was seen of an engine on its way."""
+class EngineHistory:
+    """Measurements of an engine during a run."""
 
     rss_mb: list[float] = field(default_factory=list)
     files: list[int] = field(default_factory=list)
@@ -133,29 +133,31 @@ def soak(recording: Path, pipeline: str, hours: float, seed: int, console: Conso
     name = f"rtbci-soak-{os.getpid()}"
     replay = Replay([recording], name=name, speed=0, seed=seed, faults=seeded_faults(hours, seed))
     began = time.monotonic()
-    sent, course = _live(replay, pipeline, hours, console)
+    sent, history = _live(replay, pipeline, hours, console)
     took = time.monotonic() - began
-    wanted = offline(replay, Pipeline.load(pipeline), Told(console, "offline, the same", hours))
-    samples = course.state.samples
+    wanted = offline(replay, Pipeline.load(pipeline), ProgressPrinter(console, "offline, the same", hours))
+    samples = history.state.samples
     n_all = round(hours * 3600 * SFREQ)
     astray = abs(samples.received - samples.extra + samples.filled + samples.lost - n_all)
-    quarter = max(1, len(course.rss_mb) // 4)
-    grown = max(course.rss_mb[-quarter:]) - max(course.rss_mb[quarter : 2 * quarter] or course.rss_mb)
-    # While a stream returns its old life and its new one are open together: so the usual number, not the largest.
-    opened = round(np.median(course.files[-quarter:]) - np.median(course.files[quarter : 2 * quarter] or course.files))
-    first, last = course.p99_ms[quarter - 1], course.p99_ms[-1]
+    quarter = max(1, len(history.rss_mb) // 4)
+    grown = max(history.rss_mb[-quarter:]) - max(history.rss_mb[quarter : 2 * quarter] or history.rss_mb)
+    # While a stream reconnects, its old and its new connection are open together: so the median, not the maximum.
+    opened = round(
+        np.median(history.files[-quarter:]) - np.median(history.files[quarter : 2 * quarter] or history.files)
+    )
+    first, last = history.p99_ms[quarter - 1], history.p99_ms[-1]
     # Apart, on the whole recording: a break moves hops against samples, and so the level that the scores settle at.
-    steady = Told(console, "offline, without faults", hours)
+    steady = ProgressPrinter(console, "offline, without faults", hours)
     drift = offline(replace(replay, faults=Faults()), Pipeline.load(pipeline), steady).drift()
-    ours, theirs = ([_span(e) for e in events] for events in (course.events, wanted.events))
+    ours, theirs = ([_span(e) for e in events] for events in (history.events, wanted.events))
     unlike = next((f"; live {a}, offline {b}" for a, b in zip(ours, theirs, strict=False) if a != b), "")
     figures = {
         "every sample sent was received": f"{samples.received} of {sent}",
         "processed and declared lost make the whole": f"{astray} of {n_all} samples astray, {wanted.gaps} gaps, "
         f"{samples.extra} samples twice or too late",
-        "events are those of the offline answer": f"{len(course.events)} live, {len(wanted.events)} offline{unlike}",
-        "memory is flat": f"{grown:+.1f} MB from the second quarter to the last, {max(course.rss_mb):.0f} MB at most",
-        "file handles are flat": f"{opened:+d}, {max(course.files)} at most",
+        "events are those of the offline answer": f"{len(history.events)} live, {len(wanted.events)} offline{unlike}",
+        "memory is flat": f"{grown:+.1f} MB from the second quarter to the last, {max(history.rss_mb):.0f} MB at most",
+        "file handles are flat": f"{opened:+d}, {max(history.files)} at most",
         "latency is at the end as at the start": f"p99 {first:.2f} ms, then {last:.2f} ms",
         "scores do not drift": f"mean of the last hour or quarter {drift:+.5f} from the first, on steady input",
     }
@@ -171,11 +173,11 @@ def soak(recording: Path, pipeline: str, hours: float, seed: int, console: Conso
     return SoakReport(
         hours=hours, seed=seed, took_s=round(took, 1), times_real_time=round(hours * 3600 / took, 1),
         kept=dict(zip(figures, kept, strict=True)), figures=figures, samples=samples, samples_sent=sent,
-        samples_expected=n_all, rss_mb=round(max(course.rss_mb), 1), reconnects=samples.reconnects,
+        samples_expected=n_all, rss_mb=round(max(history.rss_mb), 1), reconnects=samples.reconnects,
     )  # fmt: skip
 
 
-def _live(replay: Replay, pipeline: str, hours: float, console: Console) -> tuple[int, Course]:
+def _live(replay: Replay, pipeline: str, hours: float, console: Console) -> tuple[int, EngineHistory]:
     """(samples sent, what was seen of the engine)."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -185,12 +187,12 @@ def _live(replay: Replay, pipeline: str, hours: float, console: Console) -> tupl
             sender.start()
         theirs.close()
         try:
-            course = _watch(engine, sender, hours, console)
+            history = _watch(engine, sender, hours, console)
             sent = int(ours.recv())
         finally:
             sender.kill()
             sender.join()
-    return sent, course
+    return sent, history
 
 
 def _send(replay: Replay, answer: Connection) -> None:
@@ -199,28 +201,28 @@ def _send(replay: Replay, answer: Connection) -> None:
 
 def _watch(
     engine: EngineProcess, sender: multiprocessing.process.BaseProcess, hours: float, console: Console
-) -> Course:
-    course, process = Course(), psutil.Process(engine.process.pid)
-    due, told = 0.0, Told(console, "live", hours)
-    while engine.alive and (sender.is_alive() or course.state.silent_s < QUIET_S):
-        course.state = state = engine.reader.status() or course.state
-        course.events += [_event(line) for line in engine.reader.new_log() if isinstance(line, EventLine)]
+) -> EngineHistory:
+    history, process = EngineHistory(), psutil.Process(engine.process.pid)
+    due, progress = 0.0, ProgressPrinter(console, "live", hours)
+    while engine.alive and (sender.is_alive() or history.state.silent_s < QUIET_S):
+        history.state = state = engine.reader.status() or history.state
+        history.events += [_event(line) for line in engine.reader.new_log() if isinstance(line, EventLine)]
         if time.monotonic() >= due and (p99 := state.latency_ms.p99) is not None:
             due = time.monotonic() + 0.5
-            course.rss_mb.append(process.memory_info().rss / 2**20)
-            course.files.append(process.num_fds() if hasattr(process, "num_fds") else process.num_handles())
-            course.p99_ms.append(p99)
-        told(state.recording_s)
+            history.rss_mb.append(process.memory_info().rss / 2**20)
+            history.files.append(process.num_fds() if hasattr(process, "num_fds") else process.num_handles())
+            history.p99_ms.append(p99)
+        progress(state.recording_s)
         time.sleep(0.05)
     engine.stop()
-    course.state = engine.reader.status() or course.state
-    course.events += [_event(line) for line in engine.reader.new_log() if isinstance(line, EventLine)]
-    return course
+    history.state = engine.reader.status() or history.state
+    history.events += [_event(line) for line in engine.reader.new_log() if isinstance(line, EventLine)]
+    return history
 
 
 @dataclass
 class OfflineAnswer:
-    """What a pipeline says of the very samples and stamps that a replay sends, without LSL."""
+    """A pipeline's answer to exactly the samples and stamps that a replay sends, without LSL."""
 
     events: list[Event] = field(default_factory=list)
     gaps: int = 0
@@ -246,13 +248,13 @@ class OfflineAnswer:
         return float(np.mean(means[-span:]) - np.mean(means[:span])) if means else 0.0
 
 
-def offline(replay: Replay, pipeline: Pipeline, told: Callable[[float], None] = lambda _: None) -> OfflineAnswer:
-    """The answer that the live one is held against. told: called with the seconds done."""
+def offline(replay: Replay, pipeline: Pipeline, progress: Callable[[float], None] = lambda _: None) -> OfflineAnswer:
+    """The answer that the live one is compared with. progress: called with the seconds done."""
     session, answer = StreamSession(pipeline, open_recording(replay.files[0]).info), OfflineAnswer()
     for chunk in _chunks(replay):
         for message in session.samples(chunk):
             answer.on(message)
-        told(session.recording_s)
+        progress(session.recording_s)
     for message in session.close():
         answer.on(message)
     answer.gaps = session.tally.gaps
@@ -266,7 +268,7 @@ def _chunks(replay: Replay) -> Iterator[Chunk]:
     held: list[Chunk] = []
     for packet in faults.lose(faults.bend(packets, seed), seed, RECONNECT_S):
         held.append(Chunk(packet.data, packet.stamps))
-        if len(held) == 200:  # larger pieces go faster, and the law says that they change nothing
+        if len(held) == 200:  # larger chunks are faster, and must change nothing
             yield Chunk.join(held)
             held = []
     if held:

@@ -22,8 +22,8 @@ ROWS = 32
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A network, and the trials that it is fed: x (rows, n_samples, n_channels), y (rows, steps, n_classes)."""
+class NetworkCase:
+    """A network and its trials: x (rows, n_samples, n_channels), y (rows, steps, n_classes)."""
 
     kind: str
     n_samples: int
@@ -46,15 +46,15 @@ class Subject:
         return Batch(*map(torch.from_numpy, (x, y, known, fresh)))
 
 
-SUBJECTS = (
-    Subject("conv_lstm", 400, 16, "bce", "binary_crossentropy"),
-    Subject("channel_lstm", 200, 32, "cross_entropy", "categorical_crossentropy"),
+CASES = (
+    NetworkCase("conv_lstm", 400, 16, "bce", "binary_crossentropy"),
+    NetworkCase("channel_lstm", 200, 32, "cross_entropy", "categorical_crossentropy"),
 )
 
 
 @dataclass(frozen=True)
-class Side:
-    """One way to train, on so many threads of torch."""
+class TrainingSetup:
+    """A function that trains, and how many threads torch uses for it."""
 
     name: str
     threads: int
@@ -94,56 +94,54 @@ def bench_train(rounds: int = 3, n_batches: int = 4, threads: int = 2) -> TrainS
     Keras runs on one thread and on `threads`, and the faster counts.
     """
     rows = []
-    for subject in SUBJECTS:
-        fit = _fit(subject, threads)
-        batches = [subject.batch(fit.network.n_classes, seed) for seed in range(n_batches)]
-        sides = [Side("rtbci", threads, lambda fit=fit, batches=batches: fit.run_epoch(batches, []))]  # type: ignore[misc]
-        keras = _keras(subject, batches, count_parameters(fit.network))
+    for case in CASES:
+        fit = _fit(case, threads)
+        batches = [case.batch(fit.network.n_classes, seed) for seed in range(n_batches)]
+        setups = [TrainingSetup("rtbci", threads, lambda fit=fit, batches=batches: fit.run_epoch(batches, []))]  # type: ignore[misc]
+        keras = _keras(case, batches, count_parameters(fit.network))
         if keras is not None:
-            sides += [Side("keras", n, keras) for n in sorted({1, threads})]
-        rates = _rates(sides, rounds, n_batches * ROWS)
-        rows.append(
-            TrainSpeedRow(network=subject.kind, samples=subject.n_samples, channels=subject.n_channels, **rates)
-        )
+            setups += [TrainingSetup("keras", n, keras) for n in sorted({1, threads})]
+        rates = _rates(setups, rounds, n_batches * ROWS)
+        rows.append(TrainSpeedRow(network=case.kind, samples=case.n_samples, channels=case.n_channels, **rates))
     return TrainSpeed(rows=tuple(rows), batch=ROWS, threads=threads)
 
 
-def _fit(subject: Subject, threads: int) -> Fit:
-    network = subject.network()
+def _fit(case: NetworkCase, threads: int) -> Fit:
+    network = case.network()
     config = TrainingConfig(threads=threads, epochs=1_000_000, clip_norm=None, schedule="constant")
-    loss = make_loss(config.model_copy(update={"loss": subject.loss}), torch.ones(network.n_classes))
+    loss = make_loss(config.model_copy(update={"loss": case.loss}), torch.ones(network.n_classes))
     return Fit(network, loss, config, "cpu")
 
 
-def _keras(subject: Subject, batches: list[Batch], n_parameters: int) -> Callable[[], object] | None:
+def _keras(case: NetworkCase, batches: list[Batch], n_parameters: int) -> Callable[[], object] | None:
     from rtbci.bench import keras_models
 
     keras = keras_models.keras_or_none()
     if keras is None:
         return None
-    model = getattr(keras_models, subject.kind)(subject.n_samples, subject.n_channels)
+    model = getattr(keras_models, case.kind)(case.n_samples, case.n_channels)
     assert model.count_params() == n_parameters, (model.count_params(), n_parameters)
-    model.compile(optimizer="adam", loss=subject.keras_loss)
+    model.compile(optimizer="adam", loss=case.keras_loss)
     pairs = [(b.x.numpy(), (b.y[:, 0] if b.y.shape[1] == 1 else b.y).numpy()) for b in batches]
     return lambda: [model.train_on_batch(x, y) for x, y in pairs]
 
 
-def _rates(sides: list[Side], rounds: int, n_trials: int) -> dict[str, float]:
+def _rates(setups: list[TrainingSetup], rounds: int, n_trials: int) -> dict[str, float]:
     """Trials a second by name, and the ratio; the first round warms up."""
     before = torch.get_num_threads()
-    took: list[list[float]] = [[] for _ in sides]
+    took: list[list[float]] = [[] for _ in setups]
     try:
         for _ in range(1 + rounds):
-            for side, times in zip(sides, took, strict=True):
-                torch.set_num_threads(side.threads)
+            for setup, times in zip(setups, took, strict=True):
+                torch.set_num_threads(setup.threads)
                 began = perf_counter()
-                side.run()
+                setup.run()
                 times.append(perf_counter() - began)
     finally:
         torch.set_num_threads(before)
     rates: dict[str, float] = {}
-    for side, times in zip(sides, took, strict=True):
-        key = f"{side.name}_trials_per_s"
+    for setup, times in zip(setups, took, strict=True):
+        key = f"{setup.name}_trials_per_s"
         rates[key] = max(rates.get(key, 0.0), n_trials / float(np.median(times[1:])))
     if "keras_trials_per_s" in rates:
         rates["ratio"] = rates["rtbci_trials_per_s"] / rates["keras_trials_per_s"]

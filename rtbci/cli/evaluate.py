@@ -7,14 +7,14 @@ from pathlib import Path
 from rtbci.cli.tag import _progress, recording_warnings
 from rtbci.cli.terminal import Terminal
 from rtbci.errors import RecordingError
-from rtbci.evaluation.scoring import Scored, Scores, is_seizure, score
+from rtbci.evaluation.scoring import Scored, SzcoreScores, is_seizure, score
 from rtbci.evaluation.tagging import tag
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.open import open_recording
 from rtbci.results import Text, print_json
 
 
-class Evaluation(Scores):
+class Evaluation(SzcoreScores):
     """A pipeline against annotated recordings."""
 
     recordings: int

@@ -75,7 +75,7 @@ def summary(pipeline: Pipeline, out: Path) -> list[str]:
     crossed = scores.get("cross_validated", {})
     if "real" in crossed:
         parts.append(("cross-validated", crossed["real"]))
-    lines += [f"{what}: {_told(figures)}" for what, figures in parts]
+    lines += [f"{what}: {_summary_text(figures)}" for what, figures in parts]
     for what, part in (("held out", scores), ("cross-validated", crossed)):
         if "trials" in part:
             parts.append((what, part["trials"]))
@@ -85,7 +85,7 @@ def summary(pipeline: Pipeline, out: Path) -> list[str]:
     return lines
 
 
-def _told(one: Json) -> str:
+def _summary_text(one: Json) -> str:
     auroc = "-" if one["sample_auroc"] is None else f"{one['sample_auroc']:.3f}"
     return (
         f"{one['detected']} of {one['labelled']} labelled stretches detected, {one['false_alarms']} false alarms in "

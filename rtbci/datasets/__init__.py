@@ -1,4 +1,4 @@
-"""Datasets by name, each read from a local folder; nothing is ever downloaded."""
+"""Datasets by name, each read from a local folder; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -15,20 +15,25 @@ __all__ = ["NAMES", "Dataset", "Member", "Trials", "open_dataset"]
 
 
 def open_dataset(name: str, folder: str | Path) -> Dataset:
-    """The dataset in a folder, checked.
+    """Open the dataset in a folder, and check that it is complete.
 
     Parameters
     ----------
     name
-        One of `NAMES`, or a reader of the user's own that is registered (rtbci/plugins.py): a function
-        `open_folder(folder: Path) -> Dataset`.
+        One of `NAMES`, or a registered reader of the user's own (rtbci/plugins.py): a function
+        ``open_folder(folder: Path) -> Dataset``.
     folder
         Where it is.
+
+    Returns
+    -------
+    Dataset
+        Recordings, opened but not loaded.
 
     Raises
     ------
     DatasetError
-        What is missing, and where it is published.
+        If something is missing; the message names it, and where it is published.
     """
     folder = Path(folder)
     if name not in NAMES:

@@ -1,8 +1,11 @@
-"""BCI Competition II, set IV: left or right key, from the half second that ends 130 ms before the press.
+"""BCI Competition II, set IV: left or right key press, from the half second that ends 130 ms before it.
 
+The .mat files hold (n_times, n_channels, n_trials): axes are transposed here. Reshaping instead would keep the shape
+and mix up time and channels.
+
+References
+----------
 B. Blankertz, G. Curio, K.-R. Müller, Classifying single trial EEG: towards brain computer interfacing, NIPS 2002.
-The .mat files hold (n_times, n_channels, n_trials): axes are transposed here. Reshaping them would keep the shape and
-scramble time with channels.
 """
 
 from __future__ import annotations
@@ -43,7 +46,23 @@ class Epochs:
 
 
 def open_folder(folder: Path) -> Dataset:
-    """The trials at 100 Hz, else those at 1000 Hz; from the .mat file, else from the text files."""
+    """Open the trials at 100 Hz, else those at 1000 Hz; from the .mat file, else from the text files.
+
+    Parameters
+    ----------
+    folder
+        Where the published files are.
+
+    Returns
+    -------
+    Dataset
+        One member for each trial.
+
+    Raises
+    ------
+    DatasetError
+        If a file is missing or is not one of this set.
+    """
     for path in (
         folder / f"sp1s_aa{kind}" for kind in ("_100Hz.mat", "_train.txt", "_1000Hz.mat", "_train_1000Hz.txt")
     ):
@@ -60,7 +79,7 @@ def open_folder(folder: Path) -> Dataset:
 
 
 def read_epochs(path: Path) -> tuple[Epochs, ...]:
-    """The parts in one published file, .mat or .txt, at 100 or 1000 Hz. Raises DatasetError for another file."""
+    """The parts of one published file, .mat or .txt, at 100 or 1000 Hz. Raises DatasetError for another file."""
     try:
         return _from_mat(path) if path.suffix == ".mat" else _from_text(path)
     except DatasetError:
@@ -85,7 +104,7 @@ def _from_mat(path: Path) -> tuple[Epochs, ...]:
 
 
 def _from_text(path: Path) -> tuple[Epochs, ...]:
-    """A row a trial: the label first where it is a training file, then all times of a channel, then of the next."""
+    """One row for each trial: its label first in a training file, then all times of a channel, then of the next."""
     rows = np.loadtxt(path, ndmin=2)
     labelled = rows.shape[1] % len(CHANNELS) == 1
     values = rows[:, 1:] if labelled else rows
@@ -111,7 +130,7 @@ def _members(path: Path, epochs: Epochs) -> list[Member]:
 
 
 def as_recording(path: Path, epochs: Epochs, trial: int) -> Recording:
-    """One trial as the short recording that it is: the same stages as live, begun afresh."""
+    """One trial as a short recording, which passes through the same stages as a live stream."""
     x = epochs.x[trial]
     annotations = () if epochs.labels is None else (Event(0.0, DURATION_S, LABELS[epochs.labels[trial]]),)
     info = StreamInfo("sp1s_aa", epochs.sfreq, CHANNELS, ("uV",) * len(CHANNELS))

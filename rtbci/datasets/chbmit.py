@@ -1,5 +1,7 @@
-"""CHB-MIT: 24 cases of children with intractable seizures; the summaries say when the seizures are.
+"""CHB-MIT: 24 cases of children with intractable seizures; the seizure times are in the summaries.
 
+References
+----------
 A. Shoeb, PhD thesis, MIT 2009; A. Goldberger et al., PhysioNet, Circulation 101(23), 2000.
 """
 
@@ -27,7 +29,7 @@ _LIMIT = re.compile(r"Seizure\s*\d*\s*(Start|End) Time:\s*(\d+)\s*seconds")
 
 @dataclass(frozen=True)
 class Listed:
-    """What a summary says of one record: its channels ("-" where a place is empty), and its seizures in seconds."""
+    """One record in a summary: its channels ("-" for an empty place), and its seizures in seconds."""
 
     name: str
     channels: tuple[str, ...]
@@ -35,9 +37,24 @@ class Listed:
 
 
 def open_folder(folder: Path) -> Dataset:
-    """All records in the folder and below, with seizures from `chbNN-summary.txt` or `NAME.edf.seizures`.
+    """Open all records in the folder and below, with seizures from `chbNN-summary.txt` or `NAME.edf.seizures`.
 
-    `missing`: records that a summary lists and the folder lacks; channels often change within a case: see `fitting`.
+    Channels often change within a case: see `Dataset.fitting`.
+
+    Parameters
+    ----------
+    folder
+        Of the database, or a part of it.
+
+    Returns
+    -------
+    Dataset
+        `missing`: records that a summary lists and the folder lacks.
+
+    Raises
+    ------
+    DatasetError
+        If there is no record, or the seizures of one are not known.
     """
     paths = sorted(path for path in folder.rglob("*.[eE][dD][fF]") if _RECORD.fullmatch(path.name))
     listed = {record.name: record for path in sorted(folder.rglob("chb*-summary.txt")) for record in read_summary(path)}
@@ -66,7 +83,7 @@ def _member(path: Path, listed: dict[str, Listed]) -> Member:
 
 
 def read_summary(path: Path) -> list[Listed]:
-    """`chbNN-summary.txt`, record by record; a list of channels holds until the next. Raises DatasetError."""
+    """The records in a `chbNN-summary.txt`; a list of channels holds until the next one. Raises DatasetError."""
     records: list[Listed] = []
     channels: list[str] = []
     text = path.read_text("utf-8", errors="replace")
@@ -98,7 +115,7 @@ def _seizures(path: Path, name: str, block: str) -> tuple[tuple[float, float], .
 
 
 def read_seizures(path: Path) -> Iterator[tuple[float, float]]:
-    """`NAME.edf.seizures`, an annotation file in MIT format: from each `[` to the next `]`. Raises DatasetError."""
+    """Seizures in `NAME.edf.seizures`, in MIT annotation format: from each `[` to the next `]`. Raises DatasetError."""
     start: float | None = None
     try:
         for seconds, code in _annotations(path.read_bytes()):
@@ -118,7 +135,7 @@ _NOTE, _ONSET, _END, _SKIP, _LAST, _AUX = 22, 32, 33, 59, 62, 63
 
 
 def _annotations(content: bytes) -> Iterator[tuple[float, int]]:
-    """(seconds, code) of each annotation: a 6-bit code over a 10-bit step of time, little-endian."""
+    """(seconds, code) of each annotation: a 6-bit code above a 10-bit time difference, little-endian."""
     at, ticks, resolution = 0, 0, 256.0
     while at + 2 <= len(content):
         (word,) = struct.unpack_from("<H", content, at)

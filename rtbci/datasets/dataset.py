@@ -1,4 +1,4 @@
-"""What every dataset is: recordings with labels in the dataset's own words, and who each one is from."""
+"""The common form of datasets: recordings with the dataset's own labels, and the subject of each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,19 @@ Group = Literal["recording", "subject", "trial"]
 
 @dataclass(frozen=True)
 class Member:
-    """A recording, with annotations in the dataset's words; `part` is what it was published as."""
+    """One recording of a dataset.
+
+    Parameters
+    ----------
+    name
+        Unique in the dataset.
+    recording
+        Its annotations have the dataset's labels.
+    subject
+        Who was recorded.
+    part
+        What it was published for: "train" or "test".
+    """
 
     name: str
     recording: Recording
@@ -29,9 +41,20 @@ class Member:
 
 @dataclass(frozen=True)
 class Trials:
-    """Windows around cues, as recorded, in µV: x (n_trials, n_times, n_channels), labels (n_trials,) into `classes`.
+    """Windows around cues, in µV, not filtered.
 
-    groups: of each trial, the recording, subject or trial that must not be split between fit and test.
+    Parameters
+    ----------
+    x
+        (n_trials, n_times, n_channels).
+    labels
+        (n_trials,), indices into `classes`.
+    groups
+        For each trial, the recording, subject or trial that must not be split between fit and test.
+    classes, channels
+        Names.
+    sfreq
+        Rate in Hz.
     """
 
     x: Samples
@@ -49,8 +72,20 @@ class Trials:
 class Dataset:
     """Recordings, opened but not loaded.
 
-    labels: what annotations may say. missing: what was published with these and is not in the folder.
-    independent: each member is one trial, independent of the others, of the one recording that was published.
+    Parameters
+    ----------
+    name
+        Of the dataset.
+    labels
+        All possible labels of annotations.
+    members
+        The recordings.
+    missing
+        What was published with these and is not in the folder.
+    independent
+        Whether each member is one trial, independent of the others, of one published recording.
+    citation
+        The publication.
     """
 
     name: str
@@ -61,11 +96,11 @@ class Dataset:
     citation: str = ""
 
     def part(self, part: Literal["train", "test"]) -> Dataset:
-        """What was published for training, or for the test."""
+        """Only the members that were published for training, or for the test."""
         return replace(self, members=tuple(m for m in self.members if m.part == part))
 
     def fitting(self, channels: Sequence[str]) -> Dataset:
-        """Without the recordings that a montage cannot be taken or derived from; these go to `missing`, with why."""
+        """Only the members that have all channels of a montage; the others go to `missing`, with the reason."""
         kept, lost = [], []
         for member in self.members:
             try:
@@ -76,7 +111,7 @@ class Dataset:
         return replace(self, members=tuple(kept), missing=(*self.missing, *lost))
 
     def group(self, member: Member, by: Group) -> str:
-        """What a member may not be split from. Raises DatasetError where trials are not independent."""
+        """The unit that a member must not be split from. Raises DatasetError where trials are not independent."""
         if by == "trial" and not self.independent:
             raise DatasetError(
                 f"{self.name}: trials of one recording are not independent; split by recording or subject"
@@ -86,10 +121,26 @@ class Dataset:
         return self.name if by == "recording" and self.independent else member.name
 
     def trials(self, start_s: float, stop_s: float, *, classes: Sequence[str] = (), by: Group = "recording") -> Trials:
-        """Windows from start_s to stop_s after each onset of a label in `classes` (all of them by default).
+        """Cut a window after each onset; one that extends beyond its recording is left out.
 
-        A window that reaches past its recording is left out. Raises DatasetError where recordings differ in channels
-        or rate, or none has a window.
+        Parameters
+        ----------
+        start_s, stop_s
+            Limits of the window, seconds from the onset.
+        classes
+            Labels to use; empty: all.
+        by
+            Unit that is never split between fit and test.
+
+        Returns
+        -------
+        Trials
+            In the order of the members.
+
+        Raises
+        ------
+        DatasetError
+            If recordings differ in channels or rate, or no window is left.
         """
         wanted = tuple(classes) or self.labels
         parts: list[Samples] = []
@@ -129,5 +180,5 @@ def _windows(
 
 
 def unfit(name: str, folder: object, what: str, published: str) -> DatasetError:
-    """The one line for a folder that lacks what was published."""
+    """The error for a folder that lacks what was published."""
     return DatasetError(f"{name}: {folder} {what}; {published}")

@@ -1,6 +1,10 @@
 """EEG Motor Movement/Imagery Database: 109 volunteers, 64 electrodes, 14 runs each, as EDF+.
 
-G. Schalk et al., IEEE TBME 51(6), 2004. T0, T1 and T2 mean another thing in each kind of run.
+T0, T1 and T2 have another meaning in each kind of run.
+
+References
+----------
+G. Schalk et al., IEEE TBME 51(6), 2004.
 """
 
 from __future__ import annotations
@@ -31,7 +35,23 @@ _NAME = re.compile(r"(S\d{3})R(\d{2})\.edf", re.IGNORECASE)
 
 
 def open_folder(folder: Path) -> Dataset:
-    """All runs in the folder and below. A subject's runs that are not there are `missing`."""
+    """Open all runs in the folder and below.
+
+    Parameters
+    ----------
+    folder
+        Of the database, or a part of it.
+
+    Returns
+    -------
+    Dataset
+        `missing`: runs of the subjects found that are not there.
+
+    Raises
+    ------
+    DatasetError
+        If there is no run, or an annotation is not one of this database.
+    """
     found = sorted((path, name) for path in folder.rglob("*.[eE][dD][fF]") if (name := _NAME.fullmatch(path.name)))
     if not found:
         raise unfit("eegmmidb", folder, "has no run named as S001R04.edf", PUBLISHED)
@@ -48,7 +68,7 @@ def _member(path: Path, subject: str, run: int) -> Member:
 
 
 def meanings(run: int, path: Path) -> dict[str, str]:
-    """What T0, T1 and T2 mean in a run."""
+    """The meaning of T0, T1 and T2 in a run. Raises DatasetError for an unknown run."""
     for runs, labels in MEANINGS.items():
         if run in runs:
             return dict(zip(("T0", "T1", "T2"), labels, strict=False))

@@ -1,6 +1,10 @@
 """High-Gamma Dataset: 14 volunteers moving left hand, right hand or feet, or resting; `train/N` and `test/N`.
 
-R. T. Schirrmeister et al., Human Brain Mapping 38(11), 2017. Published as EDF with annotations and as .mat (HDF5).
+Published as EDF with annotations and as .mat (HDF5).
+
+References
+----------
+R. T. Schirrmeister et al., Human Brain Mapping 38(11), 2017.
 """
 
 from __future__ import annotations
@@ -31,7 +35,23 @@ MOTOR_CHANNELS = (
 
 
 def open_folder(folder: Path) -> Dataset:
-    """`train/1.edf` … `test/14.edf` (or .mat) in the folder or in its `data`; parts that are not there are `missing`."""
+    """Open `train/1.edf` … `test/14.edf` (or .mat) in the folder or in its `data`.
+
+    Parameters
+    ----------
+    folder
+        Of the dataset, or a part of it.
+
+    Returns
+    -------
+    Dataset
+        `missing`: recordings that are not there.
+
+    Raises
+    ------
+    DatasetError
+        If there is no recording, or one lacks its annotations or motor channels.
+    """
     root = folder / "data" if (folder / "data" / "train").is_dir() else folder
     members, missing = [], []
     for part in ("train", "test"):
@@ -70,7 +90,7 @@ def _with_dataset_label(event: Event) -> Event:
 
 
 def open_mat(path: Path) -> Recording:
-    """A .mat file of the dataset (MATLAB 7.3, BBCI layout): a channel a variable, markers in milliseconds."""
+    """A .mat file of the dataset (MATLAB 7.3, BBCI layout), a variable for each channel. Raises DatasetError."""
     try:
         import h5py
     except ImportError:
@@ -104,5 +124,5 @@ def _from_hdf5(path: Path, file: Any) -> Recording:
 
 
 def _piece(variable: Any, start: int, stop: int) -> Any:
-    """Samples of a channel, stored as a row or as a column; only these are read."""
+    """Samples of a channel that is stored as a row or a column; only these are read."""
     return variable[0, start:stop] if variable.shape[0] == 1 else variable[start:stop, 0]

@@ -1,4 +1,9 @@
-"""A folder of recordings with event tables beside them (BIDS-EEG; the SzCORE columns): NAME_eeg.edf, NAME_events.tsv."""
+"""A folder of recordings with event tables beside them: NAME_eeg.edf, NAME_events.tsv.
+
+References
+----------
+C. R. Pernet et al., EEG-BIDS, Scientific Data 6, 2019; J. Dan et al., SzCORE, Epilepsia 2024.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,23 @@ _SUBJECT = re.compile(r"sub-([A-Za-z0-9]+)")
 
 
 def open_folder(folder: Path) -> Dataset:
-    """Every recording below the folder that has an event table; those without one are `missing`."""
+    """Open every recording in the folder and below that has an event table.
+
+    Parameters
+    ----------
+    folder
+        In BIDS layout, or any other.
+
+    Returns
+    -------
+    Dataset
+        `missing`: event tables of the other recordings.
+
+    Raises
+    ------
+    DatasetError
+        If no recording has an event table.
+    """
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in FORMATS and path.is_file())
     tables = {path: table for path in paths if (table := event_table(path)) is not None}
     if not tables:
@@ -29,13 +50,13 @@ def open_folder(folder: Path) -> Dataset:
 
 
 def event_table(path: Path) -> Path | None:
-    """The table that belongs to a recording."""
+    """The event table of a recording, or None."""
     bases = (path.stem, path.stem.removesuffix("_eeg").removesuffix("_ieeg"))
     return next((table for base in bases if (table := path.with_name(f"{base}_events.tsv")).exists()), None)
 
 
 def _subject(path: Path, folder: Path) -> str:
-    """sub-…, as BIDS has it; else the first folder, else the file."""
+    """The BIDS entity sub-…; else the first folder, else the file."""
     relative = path.relative_to(folder)
     named = _SUBJECT.search(relative.as_posix())
     return named[1] if named else (relative.parts[0] if len(relative.parts) > 1 else path.stem)

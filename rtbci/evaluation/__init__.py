@@ -1,1 +1,1 @@
-"""Offline answers and how good they are."""
+"""Offline answers, and how accurate they are."""

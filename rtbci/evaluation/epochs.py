@@ -1,4 +1,4 @@
-"""Offline answers to a file of epochs: each trial through the very stages of the live path, begun afresh."""
+"""Offline answers to a file of epochs: each trial through the stages of the live path, reset before it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,39 @@ from rtbci.types import Chunk, Samples
 
 
 def is_epochs(path: Path) -> bool:
-    """Whether a file holds epochs and no recording, by its suffix: no recording that is read here bears these."""
+    """Whether a file holds epochs rather than a recording, by its suffix."""
     return path.suffix.lower() in (".mat", ".txt")
 
 
 def tag_epochs(pipeline: Pipeline, path: Path, out: Path, device: str = "cpu") -> Path:
-    """Answer each test trial of a file (each training trial where it has no other): `NAME_predictions.tsv` in `out`.
+    """Classify the test trials of a file (its training trials where it has no others) and write `NAME_predictions.tsv`.
 
-    A row a trial, counted from 1: `trial`, `label`, a probability for each class. Raises DatasetError for a file that
-    cannot be read, StreamMismatch where its channels or its rate do not fit, ConfigError as `check_predictions` does.
+    One row for each trial, numbered from 1: `trial`, `label`, a probability for each class.
+
+    Parameters
+    ----------
+    pipeline
+        The result of training.
+    path
+        The file of epochs.
+    out
+        Folder for the table.
+    device
+        "cpu", "cuda", or "auto".
+
+    Returns
+    -------
+    Path
+        The table.
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be read, or a trial is too short.
+    StreamMismatch
+        If its channels or its rate do not fit.
+    ConfigError
+        As `check_predictions` does.
     """
     target = predictions_path(path, out)
     check_predictions(target)
@@ -42,7 +66,7 @@ def predictions_path(path: Path, out: Path) -> Path:
 
 
 def check_predictions(target: Path) -> None:
-    """Raise ConfigError where the file is there and is no table of predictions, or one whose labels were changed."""
+    """Raise ConfigError where `target` exists and is not a table of predictions, or its labels were edited."""
     if not target.exists():
         return
     try:
@@ -56,7 +80,7 @@ def check_predictions(target: Path) -> None:
 
 
 def answer_epochs(pipeline: Pipeline, path: Path, epochs: Epochs, device: str = "cpu") -> Samples:
-    """(n_trials, n_classes): the last answer that a pipeline gives within each trial."""
+    """The last scores that a pipeline gives within each trial: (n_trials, n_classes)."""
     live = pipeline.start(as_recording(path, epochs, 0).info, device, offline=True)
     last = []
     for trial in range(len(epochs.x)):
@@ -75,7 +99,7 @@ def answer_epochs(pipeline: Pipeline, path: Path, epochs: Epochs, device: str = 
 
 
 def predictions_table(probabilities: Samples, config: PipelineConfig) -> str:
-    """probabilities (n_trials, n_classes) as TSV, with the label that is decided for."""
+    """TSV of probabilities (n_trials, n_classes), with the predicted label."""
     return "".join("\t".join(cells) + "\n" for cells in _rows(probabilities, config.classes))
 
 

@@ -1,4 +1,4 @@
-"""What `tag` writes of a recording, and what it may replace: its own earlier answers, never a table of anybody else."""
+"""The files that `tag` writes, and which it may replace: its own earlier ones, never anybody else's table."""
 
 from __future__ import annotations
 
@@ -21,10 +21,17 @@ _WRITER = "rtbci tag"
 
 @dataclass(frozen=True)
 class Outputs:
-    """The files of one recording in a folder.
+    """Files of one recording in a folder.
 
-    `NAME_scores.npz` vouches for the tables beside it: the comment of its zip holds their SHA-256. So a table that an
-    expert wrote, or corrected, is told from one that is as `tag` left it.
+    The comment of the zip `NAME_scores.npz` holds the SHA-256 of the tables beside it. So a table that an expert wrote
+    or corrected is distinguished from one that `tag` left.
+
+    Parameters
+    ----------
+    folder
+        Where they are.
+    name
+        Stem of the recording's file name.
     """
 
     folder: Path
@@ -43,7 +50,7 @@ class Outputs:
         return self.folder / f"{self.name}_scores.npz"
 
     def check(self) -> None:
-        """Raise ConfigError where one of them is there and is not as `tag` wrote it."""
+        """Raise ConfigError where one of them exists and is not as `tag` wrote it."""
         vouched = self._vouched()
         if vouched is None and self.scores.exists():
             raise foreign(self.scores)
@@ -52,7 +59,22 @@ class Outputs:
                 raise foreign(table)
 
     def write(self, arrays: Mapping[str, npt.NDArray[np.generic]], tables: Mapping[Path, str]) -> None:
-        """Write the scores and the tables, each whole or not at all. Raises as `check` does, and OSError."""
+        """Write the scores and the tables, each completely or not at all.
+
+        Parameters
+        ----------
+        arrays
+            Content of the npz file.
+        tables
+            Text by path.
+
+        Raises
+        ------
+        ConfigError
+            As `check` does.
+        OSError
+            If they cannot be written.
+        """
         self.check()
         # Those that are replaced are vouched for as well, should this be killed before the last is written.
         known = [path.read_bytes() for path in (self.events, self.cues) if path.exists()]
@@ -69,7 +91,7 @@ class Outputs:
             atomic_write(path, text)
 
     def _vouched(self) -> list[str] | None:
-        """Digests of the tables that `tag` wrote; None where there are no scores of its."""
+        """Digests of the tables that `tag` wrote; None where its scores are missing."""
         try:
             with zipfile.ZipFile(self.scores) as archive:
                 claimed = json.loads(archive.comment)
@@ -85,7 +107,7 @@ class Outputs:
 
 
 def foreign(path: Path) -> ConfigError:
-    """The error for a file that is not `tag`'s own."""
+    """The error for a file that `tag` did not write."""
     return ConfigError(
         f"{path}: is not as `rtbci tag` would have left it, and is not replaced; name another folder with --out, or move it away"
     )

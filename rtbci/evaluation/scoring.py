@@ -17,14 +17,26 @@ SEIZURE_LABELS = {"seizure", "sz", "seiz", "fnsz", "gnsz", "spsz", "cpsz", "absz
 
 
 def is_seizure(label: str) -> bool:
-    """Whether an annotation's label says seizure: by name, SzCORE's `sz…` and TUH's types."""
+    """Whether an annotation's label is that of a seizure: its name, SzCORE's `sz…`, or a type of TUH."""
     word = label.strip().lower()
     return word in SEIZURE_LABELS or word.startswith(("sz_", "seizure"))
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One recording: what the expert marked, what was detected (with the time of each decision), and how long it is."""
+    """One recording to score.
+
+    Parameters
+    ----------
+    truth
+        The expert's annotations.
+    found
+        Detected events.
+    confirmed
+        When each of them was decided, seconds of the recording.
+    duration_s
+        Length of the recording.
+    """
 
     truth: tuple[Event, ...]
     found: tuple[Event, ...]
@@ -79,7 +91,7 @@ class Scorer(Result):
     """As the library names them."""
 
 
-class Scores(Result):
+class SzcoreScores(Result):
     """SzCORE's figures, and the detection delay."""
 
     event: Figures
@@ -91,21 +103,35 @@ class Scores(Result):
     scorer: Scorer
 
 
-def score(recordings: Iterable[Scored]) -> Scores:
-    """Sensitivity, precision, F1 and false alarms per 24 h, by event and by sample (SzCORE, J. Dan et al. 2024).
+def score(recordings: Iterable[Scored]) -> SzcoreScores:
+    """Sensitivity, precision, F1 and false alarms per 24 h, by event and by sample, and the detection delay.
 
-    Also the detection delay: from an annotated onset to the decision of the first event that overlaps it.
+    Parameters
+    ----------
+    recordings
+        Expert annotations and detections of each; counts are pooled over them.
+
+    Returns
+    -------
+    SzcoreScores
+        A ratio without a denominator is None. The delay is from an annotated onset to the decision of the first event
+        that overlaps it.
+
+    References
+    ----------
+    J. Dan et al., SzCORE, Epilepsia 2024.
     """
     from timescoring import scoring
 
     event, sample = _Pool(), _Pool()
     delays: list[float] = []
-    for one in recordings:
-        truth, found = _annotation(one.truth, one.duration_s), _annotation(one.found, one.duration_s)
-        event.add(scoring.EventScoring(truth, found), one.duration_s)
-        sample.add(scoring.SampleScoring(truth, found), one.duration_s)
-        delays += detection_delays(one)
-    return Scores(
+    for recording in recordings:
+        truth = _annotation(recording.truth, recording.duration_s)
+        found = _annotation(recording.found, recording.duration_s)
+        event.add(scoring.EventScoring(truth, found), recording.duration_s)
+        sample.add(scoring.SampleScoring(truth, found), recording.duration_s)
+        delays += detection_delays(recording)
+    return SzcoreScores(
         event=event.figures(),
         sample=sample.figures(),
         detection_delay_s=DelayPercentiles(
@@ -119,18 +145,20 @@ def score(recordings: Iterable[Scored]) -> Scores:
     )
 
 
-def detection_delays(one: Scored) -> list[float]:
-    """For each annotated seizure that was detected: seconds from its onset to the decision; below 0: it came before."""
+def detection_delays(recording: Scored) -> list[float]:
+    """Seconds from the onset of each detected seizure to the decision; negative where it came before."""
     delays = []
-    for seizure in one.truth:
-        hits = [when for event, when in zip(one.found, one.confirmed, strict=True) if overlaps(event, seizure)]
+    for seizure in recording.truth:
+        hits = [
+            when for event, when in zip(recording.found, recording.confirmed, strict=True) if overlaps(event, seizure)
+        ]
         if hits:
             delays.append(min(hits) - seizure.onset)
     return delays
 
 
 def overlaps(first: Event, second: Event) -> bool:
-    """Whether two events share a moment."""
+    """Whether two events overlap in time."""
     return first.onset < second.onset + second.duration and second.onset < first.onset + first.duration
 
 

@@ -1,4 +1,4 @@
-"""Offline answers: a recording through the very stages of the live path, as fast as it goes."""
+"""Offline answers: a recording through the stages of the live path, at full speed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,20 @@ PIECE_S = 30.0
 
 @dataclass(frozen=True)
 class Tagged:
-    """What a pipeline says of a recording; times in seconds from its start. confirmed: when each event was decided.
+    """A pipeline's answer to a recording; times in seconds from its start.
 
-    answers: to the annotations that are cues, where the pipeline has cues.
+    Attributes
+    ----------
+    scores
+        Probabilities (n_hops, n_classes).
+    events
+        Detected events.
+    confirmed
+        When each of them was decided.
+    classes
+        Columns of the scores.
+    answers
+        To the annotations that are cues, where the pipeline has cues.
     """
 
     scores: Chunk
@@ -37,7 +48,31 @@ class Tagged:
 def tag(
     pipeline: Pipeline, recording: Recording, *, device: str = "cpu", progress: Callable[[float], None] | None = None
 ) -> Tagged:
-    """Tag a recording. progress: called with the seconds done. Raises StreamMismatch where it does not fit."""
+    """Run a pipeline on a recording, as it would run live.
+
+    Parameters
+    ----------
+    pipeline
+        The result of training.
+    recording
+        The recording.
+    device
+        "cpu", "cuda", or "auto" (the faster of both, measured).
+    progress
+        Called with the seconds done.
+
+    Returns
+    -------
+    Tagged
+        Scores, events and answers at cues.
+
+    Raises
+    ------
+    StreamMismatch
+        If the recording does not fit the pipeline.
+    RecordingError
+        If the file cannot be read to its end.
+    """
     session = StreamSession(pipeline, recording.info, device=device, stamped=recording.stamps is not None, offline=True)
     for annotation in recording.annotations:
         session.cue(annotation.onset, annotation.label)
@@ -67,10 +102,26 @@ def _messages(
 
 
 def write_tagged(result: Tagged, recording: Recording, folder: Path) -> tuple[Path, Path]:
-    """`NAME_events.tsv` (SzCORE) and `NAME_scores.npz` (times, probabilities, valid, classes), each whole or not at all.
+    """Write `NAME_events.tsv` (SzCORE) and `NAME_scores.npz`, and `NAME_cues.tsv` where cues were answered.
 
-    Where cues were answered, `NAME_cues.tsv` beside them. Raises ConfigError where a file of such a name is there that
-    `tag` did not write, or that was changed since.
+    Parameters
+    ----------
+    result, recording
+        The answer, and what was tagged.
+    folder
+        Where to write.
+
+    Returns
+    -------
+    events, scores
+        Paths of these two files; the second holds times, probabilities, valid and classes.
+
+    Raises
+    ------
+    ConfigError
+        If a file of that name exists that `tag` did not write, or that was edited since.
+    OSError
+        If they cannot be written.
     """
     outputs = Outputs(folder, recording.path.stem)
     tables = {outputs.events: table_text(result.events, recording.start, recording.duration_s)}

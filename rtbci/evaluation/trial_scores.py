@@ -1,4 +1,4 @@
-"""What a network says of single trials, and how good that is: accuracy with its interval, and the confusion matrix."""
+"""Answers to single trials and their accuracy, with its interval and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -17,7 +17,17 @@ from rtbci.types import Samples
 
 @dataclass(frozen=True)
 class Answers:
-    """probabilities (n, n_classes); truth (n,), the index of the class, -1 for background; groups (n,): never split."""
+    """Answers to trials.
+
+    Parameters
+    ----------
+    probabilities
+        (n, n_classes).
+    truth
+        (n,), index of the class; -1 for background.
+    groups
+        (n,), what is never split between fit and test.
+    """
 
     probabilities: Samples
     truth: npt.NDArray[np.int64]
@@ -33,12 +43,12 @@ class Answers:
 
     @property
     def predicted(self) -> npt.NDArray[np.int64]:
-        """(n,) the likeliest class; of a single class, -1 below one half."""
+        """The most probable class (n,); with a single class, -1 below one half."""
         return decided(self.probabilities)
 
 
 def decided(probabilities: Samples) -> npt.NDArray[np.int64]:
-    """(n, n_classes) to (n,): the likeliest class; of a single class, -1 (background) below one half."""
+    """(n, n_classes) to (n,): the most probable class; with a single class, -1 (background) below one half."""
     if probabilities.shape[1] == 1:
         return np.where(probabilities[:, 0] >= 0.5, 0, -1)
     best: npt.NDArray[np.int64] = probabilities.argmax(1)
@@ -46,10 +56,22 @@ def decided(probabilities: Samples) -> npt.NDArray[np.int64]:
 
 
 def report(answers: Answers, classes: tuple[str, ...], repeats: int = 1) -> dict[str, Any]:
-    """Plain JSON. repeats: how often each trial was answered, by fits of its own; it counts once for the intervals.
+    """Accuracy with its intervals, and the confusion matrix.
 
-    confusion: rows are the truth, columns the predicted class. Wilson's interval holds for independent trials; the bootstrap
-    draws whole groups, for trials of one recording are more alike than others.
+    Parameters
+    ----------
+    answers
+        All answers.
+    classes
+        Names of the classes.
+    repeats
+        How often each trial was answered, by independent fits; it counts once for the intervals.
+
+    Returns
+    -------
+    dict
+        Plain JSON. confusion: rows are the truth, columns the predicted class. Wilson's interval holds for independent
+        trials; the bootstrap draws whole groups, since trials of one recording are more alike than others.
     """
     names = classes if len(classes) > 1 else ("background", *classes)
     shift = 0 if len(classes) > 1 else 1
@@ -73,7 +95,7 @@ def report(answers: Answers, classes: tuple[str, ...], repeats: int = 1) -> dict
 
 
 def draw_confusion(scores: dict[str, Any], path: Path) -> None:
-    """A report's confusion matrix as a PNG."""
+    """The confusion matrix of a report, as a PNG."""
     from matplotlib.figure import Figure
 
     confusion, names = np.array(scores["confusion"]), scores["classes"]
@@ -103,7 +125,7 @@ def summary_line(scores: dict[str, Any]) -> str:
 
 
 def wilson(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
-    """The score interval of a share of n independent trials; a mean over repeats counts as the nearest whole number.
+    """Wilson's score interval of a proportion of n independent trials; a mean over repeats is rounded to whole trials.
 
     References
     ----------
@@ -116,7 +138,7 @@ def wilson(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
 def bootstrap(
     values: npt.NDArray[np.float64], groups: npt.NDArray[np.generic], level: float = 0.95, n_draws: int = 2000
 ) -> tuple[float, float] | None:
-    """The percentile interval of the mean of values (n,), drawing whole groups (n,); None with a single group."""
+    """Percentile interval of the mean of values (n,), resampling whole groups (n,); None for a single group."""
     _, index = np.unique(groups, return_inverse=True)
     if index.max() == 0:
         return None

@@ -1,1 +1,1 @@
-"""Made-up EEG, for training, tests and benchmarks: seeded, with the events that were put in."""
+"""Synthetic EEG for training, tests and benchmarks: seeded, with known events."""

@@ -1,4 +1,4 @@
-"""Synthetic EEG as a source: a seeded patient with background, artefacts, mimics and evolving seizures."""
+"""Synthetic EEG as a source: a seeded patient with background, artefacts, seizure mimics and evolving seizures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Mimics = Literal["none", "some", "many"]
 
 @dataclass(frozen=True)
 class Script:
-    """All that happens in a recording, by time: waves on the scalp, muscles, and the seizures among the waves."""
+    """The content of a recording, by time: waves on the scalp, muscle activity, and the seizures among the waves."""
 
     waves: tuple[Wave, ...]
     tensions: tuple[Tension, ...]
@@ -41,10 +41,34 @@ def synthesise(
     mimics: Mimics = "some",
     name: str = "",
 ) -> Recording:
-    """A recording of the 19 electrodes of the 10-20 system against one reference, in µV.
+    """A synthetic recording of the 19 electrodes of the 10-20 system against one reference, in µV.
 
-    Its annotations are its seizures ("seizure"). The patient and all that happens are drawn from `seed`. It takes the
-    same memory however long it is, and gives the same samples however it is read.
+    Memory does not depend on its length, and samples do not depend on how it is read.
+
+    Parameters
+    ----------
+    seed
+        The patient and everything that happens are drawn from it.
+    duration_s
+        Length in seconds.
+    sfreq
+        Rate in Hz, at least 100.
+    n_seizures
+        Number of seizures.
+    mimics
+        How many patterns resemble seizures: "none", "some" or "many".
+    name
+        Name of the stream.
+
+    Returns
+    -------
+    Recording
+        Its annotations are its seizures ("seizure").
+
+    Raises
+    ------
+    ValueError
+        If the length or the rate is out of range.
     """
     if not (duration_s > 0 and np.isfinite(duration_s) and sfreq >= 100 and n_seizures >= 0):
         raise ValueError(f"synthetic EEG wants a length and at least 100 Hz, got {duration_s:g} s at {sfreq:g} Hz")
@@ -65,7 +89,7 @@ def synthesise(
 def write_script(
     rng: np.random.Generator, patient: Patient, duration_s: float, n_seizures: int, much: Mimics
 ) -> Script:
-    """Draw what happens. Seizures are spread over the recording, one in each equal part of it."""
+    """Draw the content of a recording. Seizures are spread evenly, one in each equal part of it."""
     waves: list[Wave] = []
     events = []
     for k in range(n_seizures):
@@ -88,7 +112,7 @@ def write_script(
 
 
 class EegGenerator:
-    """Samples a to b of a synthetic recording, (b - a, 19) float32."""
+    """Computes samples of a synthetic recording: (stop - start, 19) float32."""
 
     def __init__(self, seed: int, sfreq: float, patient: Patient, script: Script) -> None:
         self._seed = seed
@@ -138,7 +162,7 @@ class EegGenerator:
             total[first:last] += wave.at(t[first:last])
 
     def _make_noise(self, k: int) -> tuple[Array, Array]:
-        """Segment k, two blocks long: of the brain at the electrodes (2 n, 19), of the muscles (2 n, n_muscles)."""
+        """Segment k, two blocks long: brain activity (2 n, 19) and muscle activity (2 n, n_muscles)."""
         rng = np.random.default_rng([self._seed, 1, k])
         hz: Array = np.fft.rfftfreq(2 * self._n, 1 / self._sfreq).astype(np.float64)
         sources = _coloured(rng, self._patient.spectra(hz))  # (2 n, n_sources)
@@ -147,13 +171,13 @@ class EegGenerator:
 
 
 def _muscle_spectrum(hz: Array) -> Array:
-    """(n_freqs, 1): flat from 20 Hz on, of power 1."""
+    """(n_freqs, 1): flat above 20 Hz, of power 1."""
     power = 1 / (1 + (20 / np.maximum(hz, 0.1)) ** 4)
     return np.asarray(np.sqrt(power / power.sum())[:, None])
 
 
 def _coloured(rng: np.random.Generator, amplitude: Array) -> Array:
-    """Gaussian noise of the given spectrum; a column whose squares sum to 1 has a standard deviation of 1.
+    """Gaussian noise with a given spectrum; a column whose squares sum to 1 has a standard deviation of 1.
 
     amplitude: (n_freqs, n) -> (2 (n_freqs - 1), n).
     """

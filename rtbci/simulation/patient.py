@@ -1,4 +1,4 @@
-"""One synthetic patient: how large and how slow the EEG is, where the sources sit, which artefacts are frequent."""
+"""One synthetic patient: amplitude and spectrum of the EEG, places of the sources, frequency of artefacts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,31 @@ MUSCLES = np.stack([field(at("T7"), 0.45), field(at("T8"), 0.45), field(at("Fp1"
 
 @dataclass(frozen=True)
 class Patient:
-    """amplitude_uv: of the whole background at an electrode (standard deviation); all µV of events scale with it.
+    """Parameters of a patient's EEG. All amplitudes of events scale with `amplitude_uv`; rates are per minute.
 
     The first sources are background; the next three alpha (left, right, middle), two rhythms of the patient's own that
-    wax and wane, one focal slowing, one each electrode's own noise, the reference last. Rates are per minute.
+    wax and wane, one focal slowing, one noise for each electrode, and the reference last.
+
+    Attributes
+    ----------
+    amplitude_uv
+        Standard deviation of the whole background at an electrode.
+    slope
+        Exponent of the background's 1/f power spectrum.
+    alpha_hz, alpha_width_hz
+        Centre and width of the alpha rhythm.
+    rhythms_hz
+        (2, 2), centre and width of the other rhythms.
+    shares
+        Standard deviation of each source in µV.
+    mixing
+        (n_sources, 19), from sources to electrodes.
+    n_background
+        Number of background sources.
+    mains_hz, mains_uv
+        Frequency of the mains, and its amplitude at each electrode (19,).
+    spindles, bursts, blinks, tensions, pops, swings
+        Rates of sleep spindles, theta bursts, blinks, muscle activity, electrode pops and cable artefacts.
     """
 
     amplitude_uv: float
@@ -38,7 +59,7 @@ class Patient:
     swings: float
 
     def spectra(self, hz: Array) -> Array:
-        """Amplitude over frequency of each source: (n_freqs, n_sources); a column's squares sum to its variance."""
+        """Amplitude of each source by frequency: (n_freqs, n_sources); a column's squares sum to its variance."""
         f = np.maximum(hz, 0.1)
         background = np.where(hz > 0.3, f ** (-self.slope / 2), 0.0)
         alpha = np.exp(-0.5 * ((hz - self.alpha_hz) / self.alpha_width_hz) ** 2)
@@ -58,7 +79,7 @@ class Patient:
 
 
 def draw_patient(rng: np.random.Generator) -> Patient:
-    """Awake, drowsy or in intensive care: of every amplitude."""
+    """Draw a patient, awake, drowsy or in intensive care, with any amplitude."""
     n = 28
     amplitude = float(np.exp(rng.normal(np.log(18), 0.7)))
     ill = rng.random() < 0.5

@@ -1,4 +1,4 @@
-"""Where the 10-20 electrodes sit, and how the field of a source on the scalp falls off; for the synthetic source."""
+"""Positions of the 10-20 electrodes, and the field of a source on the scalp; for the synthetic EEG."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ POSITIONS = _positions()  # (19, 3): right, front, up; the head's radius is 1
 
 
 def at(*names: str) -> Array:
-    """The middle of some electrodes, on the sphere: (3,)."""
+    """The centre of some electrodes on the sphere: (3,)."""
     middle = POSITIONS[[ELECTRODES.index(name) for name in names]].mean(axis=0)
     return np.asarray(middle / np.linalg.norm(middle))
 
 
 def somewhere(rng: np.random.Generator) -> Array:
-    """A place near a random electrode: (3,)."""
+    """A random place near an electrode: (3,)."""
     place = POSITIONS[rng.integers(len(POSITIONS))] + rng.normal(0, 0.15, 3)
     return np.asarray(place / np.linalg.norm(place))
 
 
 def distance(place: Array) -> Array:
-    """Of each electrode to a place: (19,)."""
+    """From each electrode to a place: (19,)."""
     return np.asarray(np.linalg.norm(POSITIONS - place, axis=1))
 
 
 def field(place: Array, width: float, slant: Array | None = None) -> Array:
-    """What a source of 1 µV at `place` gives at each electrode: (19,).
+    """Potential of a source of 1 µV at each electrode: (19,).
 
-    width: the distance at which it has fallen to 0.6. slant (3,): the tangential part of the dipole, which makes the
-    field turn its sign across the source.
+    width: the distance at which it has fallen to 0.6. slant (3,): tangential part of the dipole, which reverses the
+    sign of the field across the source.
     """
     away = POSITIONS - place
     gain = np.exp(-0.5 * (np.linalg.norm(away, axis=1) / width) ** 2)

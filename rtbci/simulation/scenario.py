@@ -1,4 +1,4 @@
-"""What happens to a synthetic patient: seizures, what only looks like one, and artefacts; drawn at random."""
+"""Events of a synthetic patient: seizures, seizure mimics and artefacts; drawn at random."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _N = len(ELECTRODES)
 
 
 def seizure(rng: np.random.Generator, patient: Patient, onset: float, duration: float) -> list[Wave]:
-    """Evolving: spike and wave over both sides, or a rhythm that starts in one field, slows, grows and spreads."""
+    """Draw a seizure: generalised spike and wave, or a focal rhythm that slows, grows and spreads."""
     if rng.random() < 0.3:
         return [_spike_and_wave(rng, patient, onset, duration)]
     place = somewhere(rng)
@@ -75,7 +75,7 @@ def _wobble(rng: np.random.Generator, depth: float) -> Array:
 def mimics(
     rng: np.random.Generator, patient: Patient, duration_s: float, often: float
 ) -> tuple[list[Wave], list[Tension]]:
-    """What an expert would not call a seizure; each kind comes with probability `often` times its own."""
+    """Draw patterns that an expert would not call a seizure; `often` scales the probability of each kind."""
     waves: list[Wave] = []
     tensions: list[Tension] = []
     start, stop = sorted(rng.uniform(-0.2, 1.2, 2) * duration_s)
@@ -94,7 +94,7 @@ def mimics(
 
 
 def _periodic(rng: np.random.Generator, patient: Patient, start: float, stop: float) -> list[Wave]:
-    """Lateralised or generalised periodic discharges, 0.4 to 2 Hz: alike, and with rest between them."""
+    """Lateralised or generalised periodic discharges, 0.4 to 2 Hz: alike, with rest between them."""
     hz = rng.uniform(0.4, 2.0)
     steps = 1 / hz * np.exp(rng.normal(0, rng.uniform(0.02, 0.2), int((stop - start) * hz) + 2))
     place, width = (somewhere(rng), rng.uniform(0.4, 0.9)) if rng.random() < 0.5 else (at("Fz"), rng.uniform(1, 2))
@@ -107,7 +107,7 @@ def _periodic(rng: np.random.Generator, patient: Patient, start: float, stop: fl
 
 
 def _rhythmic_delta(rng: np.random.Generator, patient: Patient, start: float, stop: float) -> Rhythm:
-    """Lateralised or generalised rhythmic delta, 0.7 to 2.8 Hz: blunt, and it does not evolve."""
+    """Lateralised or generalised rhythmic delta, 0.7 to 2.8 Hz: blunt, without evolution."""
     hz, uv = rng.uniform(0.7, 2.8), patient.amplitude_uv * np.exp(rng.uniform(np.log(1.5), np.log(8)))
     place, width = (somewhere(rng), rng.uniform(0.4, 1.0)) if rng.random() < 0.5 else (at("Fz"), rng.uniform(0.8, 1.8))
     return Rhythm(
@@ -123,7 +123,7 @@ def _rhythmic_delta(rng: np.random.Generator, patient: Patient, start: float, st
 
 
 def _one_loose_electrode(rng: np.random.Generator, patient: Patient, start: float, stop: float) -> Rhythm:
-    """A rhythm at one electrode alone, as from a pulse, a ventilator or a hand that pats."""
+    """A rhythm at a single electrode, as from a pulse, a ventilator or patting."""
     hz, uv = rng.uniform(0.8, 7), patient.amplitude_uv * rng.uniform(2, 15)
     return Rhythm(
         start,
@@ -147,7 +147,7 @@ def _spikes(
 
 
 def sleep(rng: np.random.Generator, patient: Patient, duration_s: float) -> list[Wave]:
-    """Of drowsiness and sleep: spindles over front or vertex, K-complexes, short bursts of theta as in arousals."""
+    """Draw sleep patterns: frontal or central spindles, K-complexes, short theta bursts as in arousals."""
     waves: list[Wave] = []
     place = at("Fz") if rng.random() < 0.5 else at("Cz")
     hz, width, uv = rng.uniform(10, 15), rng.uniform(0.5, 1.1), patient.amplitude_uv * rng.uniform(0.7, 3)
@@ -180,7 +180,7 @@ def _chewing(rng: np.random.Generator, patient: Patient, duration_s: float) -> T
 
 
 def artefacts(rng: np.random.Generator, patient: Patient, duration_s: float) -> tuple[list[Wave], list[Tension]]:
-    """Blinks, looks to the side, touched cables, pops of an electrode, tense muscles."""
+    """Draw artefacts: blinks, lateral eye movements, cable movements, electrode pops, muscle activity."""
 
     eyes, aside = field(at("Fp1", "Fp2"), 0.45), field(at("F8"), 0.4) - field(at("F7"), 0.4)
     waves: list[Wave] = [

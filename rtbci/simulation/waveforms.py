@@ -1,4 +1,4 @@
-"""Waveforms that come and go in a synthetic EEG; each is a function of time alone, so that it has no place to start."""
+"""Waveforms of a synthetic EEG; each is a function of time alone, so any part of it can be computed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _N = len(ELECTRODES)
 
 
 class Wave(Protocol):
-    """Something between `start` and `stop`, in seconds of the recording."""
+    """A waveform between `start` and `stop`, in seconds of the recording."""
 
     @property
     def start(self) -> float: ...
@@ -29,10 +29,11 @@ class Wave(Protocol):
 
 @dataclass(frozen=True)
 class Rhythm:
-    """A rhythmic discharge that may evolve: frequency and amplitude glide, and it spreads over the scalp.
+    """A rhythmic discharge that may evolve in frequency, amplitude and spread over the scalp.
 
-    arrival, lag (19,): seconds until it reaches an electrode, and by which an electrode lags in phase. sharpness: from
-    a sinusoid (0) to spike and wave (1). wobble (k, 3): depth (rad), rate (Hz) and phase of the drift of its phase.
+    arrival, lag (19,): seconds until it reaches an electrode, and phase lag at an electrode. sharpness: from a
+    sinusoid (0) to spike and wave (1). wobble (k, 3): depth (rad), rate (Hz) and phase of slow modulations of its
+    phase.
     """
 
     start: float
@@ -76,7 +77,7 @@ class Rhythm:
 
 @dataclass(frozen=True)
 class Sharp:
-    """One sharp complex: a spike of `width_s`, and the slow wave of opposite sign after it."""
+    """One sharp complex: a spike of `width_s`, followed by a slow wave of opposite sign."""
 
     time: float
     uv: float
@@ -101,7 +102,7 @@ class Sharp:
 
 @dataclass(frozen=True)
 class Bump:
-    """A slow swing: a blink, an eye movement, a K-complex, a cable that is touched. Rises faster than it falls."""
+    """A slow deflection: a blink, an eye movement, a K-complex, a moved cable. Rises faster than it falls."""
 
     time: float
     uv: float
@@ -124,7 +125,7 @@ class Bump:
 
 @dataclass(frozen=True)
 class Pop:
-    """An electrode that loses contact for a moment: a step, and its decay."""
+    """An electrode that loses contact for a moment: a step and its decay."""
 
     start: float
     uv: float
@@ -143,7 +144,7 @@ class Pop:
 
 @dataclass(frozen=True)
 class Tension:
-    """Muscles at work: how strong, at the muscles of `gain` (n_muscles,). With `chew_hz`, in rhythmic bites."""
+    """Muscle activity at the muscles of `gain` (n_muscles,). With `chew_hz`, rhythmic as in chewing."""
 
     start: float
     duration: float

@@ -1,4 +1,4 @@
-"""What is varied at each visit to a recording: gains, missing channels, left and right, sign."""
+"""Augmentation at each visit to a recording: gains, missing channels, left and right, sign."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rtbci.types import Samples
 
 @dataclass(frozen=True)
 class Augmentation:
-    """x becomes x[:, order] * gain."""
+    """x (n, n_channels) becomes x[:, order] * gain."""
 
     order: npt.NDArray[np.intp]  # (n_channels,)
     gain: Samples  # (n_channels,)
@@ -25,7 +25,20 @@ class Augmentation:
 
 
 class Augment:
-    """Draws a Augmentation for each visit."""
+    """Draws an Augmentation for each visit.
+
+    Parameters
+    ----------
+    config
+        What is varied, and how much.
+    channels
+        Names of the network's inputs.
+
+    Raises
+    ------
+    ConfigError
+        If channels are to be mirrored and one has no counterpart on the other side.
+    """
 
     def __init__(self, config: AugmentConfig, channels: tuple[str, ...]) -> None:
         self._config = config
@@ -45,7 +58,7 @@ class Augment:
 
 
 def mirrored(channels: tuple[str, ...]) -> npt.NDArray[np.intp]:
-    """For each channel the one on the other side: "F7-T7" and "F8-T8"; of the midline itself."""
+    """Index of each channel's counterpart ("F7-T7" and "F8-T8"); of the midline, itself. Raises ConfigError."""
     others = [re.sub(r"\d+", _other_side, channel) for channel in channels]
     for channel, other in zip(channels, others, strict=True):
         if other not in channels:

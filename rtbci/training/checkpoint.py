@@ -1,4 +1,4 @@
-"""Where a run stands, on disk after each epoch, so that a run that was killed comes to the same result."""
+"""The state of a training run, saved after each epoch, so that an interrupted run reaches the same result."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from rtbci.training.learning_curve import EpochFigures
 
 
 def checkpoint_path(out: Path) -> Path:
-    """NAME.checkpoint, beside the pipeline file that is to be."""
+    """NAME.checkpoint, beside the future pipeline file."""
     return out.with_name(f"{out.stem}.checkpoint")
 
 
 def save_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
-    """Replace the one before; a kill leaves the old one or the new. Raises OSError."""
+    """Replace the previous checkpoint; an interruption leaves the old one or the new one. Raises OSError."""
     progress = fit.progress
     content = {
         "config": digest(config),
@@ -38,7 +38,7 @@ def save_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
 
 
 def set_aside(out: Path) -> Path | None:
-    """Give the checkpoint of an earlier run that was cut short another name, so that a new run does not replace it.
+    """Rename the checkpoint of an earlier, unfinished run, so that a new run does not replace it.
 
     Returns the new name; None where there is no such checkpoint.
     """
@@ -51,7 +51,22 @@ def set_aside(out: Path) -> Path | None:
 
 
 def load_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
-    """Bring `fit` to where the checkpoint stands. Raises ConfigError where it is damaged or of another config."""
+    """Restore the state of a run.
+
+    Parameters
+    ----------
+    path
+        The checkpoint.
+    fit
+        A fresh fit of the same config, which is changed.
+    config
+        The config of this run.
+
+    Raises
+    ------
+    ConfigError
+        If the checkpoint is damaged or belongs to another config.
+    """
     try:
         content = torch.load(path, map_location=fit.device, weights_only=True)  # tensors and numbers, never code
         if content["config"] != digest(config):
@@ -73,5 +88,5 @@ def load_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
 
 
 def digest(config: TrainConfig) -> str:
-    """What tells one config from another."""
+    """Hash of a config."""
     return hashlib.sha256(config.model_dump_json().encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What a training run is made of: the pipeline to be, its recordings and labels, and how the network is fitted."""
+"""Configuration of a training run: the pipeline, its recordings and labels, and the fit of the network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Seconds = Annotated[float, Field(ge=0)]
 
 
 class Marked(Strict):
-    """A stretch that is labelled here and not in the recording; `label` is a class, "background" or "unknown"."""
+    """A stretch labelled in the config rather than in the recording: a class, "background" or "unknown"."""
 
     start_s: Seconds
     stop_s: PositiveFloat
@@ -35,9 +35,22 @@ class Marked(Strict):
 class RecordingsConfig(Strict):
     """Recordings that are labelled in one way.
 
-    files: glob patterns below `data.root`. labels: what an annotation means, by its text: a class of the pipeline,
-    "background" or "unknown"; annotations of other texts mean nothing. elsewhere: what holds where none of them is.
-    marked: stretches labelled by hand, over the annotations. repeats: how often an epoch of training sees each.
+    Attributes
+    ----------
+    files
+        Glob patterns below `data.root`.
+    labels
+        Meaning of an annotation, by its text: a class of the pipeline, "background" or "unknown"; others are ignored.
+    elsewhere
+        What holds where there is none of these.
+    background_only
+        Whether there is nothing but background.
+    marked
+        Stretches labelled by hand, in addition to the annotations.
+    repeats
+        How often an epoch of training visits each recording.
+    source, licence
+        For the notes of the pipeline.
     """
 
     files: Annotated[tuple[Name, ...], Field(min_length=1)]
@@ -51,10 +64,24 @@ class RecordingsConfig(Strict):
 
 
 class DatasetConfig(Strict):
-    """A dataset by its name in `rtbci.datasets`, or of a reader of the user's own, in `folder` below `data.root`.
+    """A dataset by its name in `rtbci.datasets`, or a registered reader of the user's own.
 
-    labels: what its words mean, as for recordings; left out: each word that is a class means that class. members,
-    subjects: patterns of those to take. leave_out_unfit: go on without recordings that lack the montage's channels.
+    Attributes
+    ----------
+    name, folder
+        Of the dataset; the folder below `data.root`.
+    part
+        "train", "test", or both.
+    members, subjects
+        Patterns of those to use.
+    labels
+        Meaning of its labels, as for recordings; left out: each label that is a class means that class.
+    elsewhere
+        What holds where there is no such annotation.
+    leave_out_unfit
+        Whether to continue without recordings that lack channels of the montage.
+    licence
+        For the notes of the pipeline.
     """
 
     name: Name
@@ -69,7 +96,7 @@ class DatasetConfig(Strict):
 
 
 class SyntheticConfig(Strict):
-    """Recordings from the seeded generator, seizures and all; one in `1 / seizure_fraction` has a seizure."""
+    """Synthetic recordings with seizures; one in `1 / seizure_fraction` has a seizure."""
 
     n_recordings: PositiveInt
     duration_s: Annotated[float, Field(ge=10)] = 60.0
@@ -80,12 +107,21 @@ class SyntheticConfig(Strict):
 
 
 class ValidationConfig(Strict):
-    """Whole recordings held out of the fit: those whose path matches a pattern, and a fraction of the others.
+    """Complete recordings held out of the fit, and cross-validation.
 
-    folds: each a list of patterns. When the pipeline is fitted, the same recipe is fitted once more for each fold,
-    without its recordings, and scored on them: the figures for a recipe whose final fit holds out few or none.
-    k_fold: as many folds, drawn by the seed, in place of `folds`; `repeats` drawings. by: what is never split, in a
-    fold or by `fraction`; "trial" is for datasets of independent trials alone. k_fold and repeats: for trials.
+    Attributes
+    ----------
+    files
+        Patterns of recordings to hold out.
+    fraction, synthetic_fraction
+        Fractions of the other recordings, and of the synthetic ones, to hold out.
+    folds
+        Each a list of patterns. After the pipeline, the same recipe is fitted once for each fold, without its
+        recordings, and scored on them: the figures for a recipe whose final fit holds out few or none.
+    k_fold, repeats
+        As many folds, drawn by the seed, instead of `folds`, and how often they are drawn; for trials.
+    by
+        The unit that is never split, in a fold or by `fraction`; "trial" only for datasets of independent trials.
     """
 
     files: tuple[Name, ...] = ()
@@ -104,7 +140,7 @@ class ValidationConfig(Strict):
 
 
 class DataConfig(Strict):
-    """Where the recordings are, and which are kept for validation. `root` is taken from the config file's folder."""
+    """The recordings, and which are held out for validation. `root` is relative to the folder of the config file."""
 
     root: str = "."
     recordings: tuple[RecordingsConfig, ...] = ()
@@ -120,7 +156,7 @@ class DataConfig(Strict):
 
 
 class AugmentConfig(Strict):
-    """What is varied anew at each visit to a recording; all of it after the scaling, on what the network sees."""
+    """What is varied at each visit to a recording, after the scaling."""
 
     gain_sd: NonNegativeFloat = 0.0  # of the logarithm, one draw for all channels
     channel_gain_sd: NonNegativeFloat = 0.0  # the same, one draw a channel
@@ -134,12 +170,22 @@ class AugmentConfig(Strict):
 
 
 class TrainingConfig(Strict):
-    """How the network is fitted.
+    """The fit of the network. Early stopping keeps the weights of the best epoch on the held-out recordings.
 
-    bptt_s: length of a segment, through which gradients flow; state is carried on. visit_s: a longer recording is
-    seen from a random place for so long. Early stopping keeps the weights of the best epoch on the held-out
-    recordings, and gives up after `patience` epochs without a better one. average: share of the old in the running
-    average of the weights that is validated and kept (0: the bare weights).
+    Attributes
+    ----------
+    epochs
+        Largest number of epochs.
+    patience
+        Epochs without an improvement after which the fit ends.
+    rows
+        Recordings, or trials, in a batch.
+    bptt_s
+        Length of a segment for truncated back-propagation through time; the state is carried over.
+    visit_s
+        A longer recording is seen from a random place for so long.
+    average
+        Share of the old value in the running average of the weights, which is validated and kept; 0: no average.
     """
 
     epochs: PositiveInt = 30
@@ -165,18 +211,32 @@ class TrainingConfig(Strict):
 
 
 class TrialsConfig(Strict):
-    """For networks of one answer an epoch: where the epoch begins, in seconds from the annotation's onset."""
+    """For epoch networks: the first sample of a trial, in seconds from the annotation's onset."""
 
     start_s: float = 0.0
 
 
 class SearchConfig(Strict):
-    """How electrodes are selected; the defaults are those of Strypsteen and Bertrand (2021).
+    """Electrode selection; the defaults are those of Strypsteen and Bertrand (2021).
 
-    temperature, tau: at the start, and from 3/4 of the epochs on. weight_decay: times the sum of squared weights, a term
-    of the loss. patience: epochs without a lower validation loss that end a search whose mean entropy is at most
-    `converged_entropy`. fit_epochs, fit_patience: of the fine-tuning, and of every fit that it is compared with.
-    selector_lr: of the logits alone, where it should not be `lr`. random_sets: drawn a K to compare with.
+    Attributes
+    ----------
+    epochs, patience
+        Of the search: most epochs, and epochs without a lower validation loss that end it, once the mean entropy is at
+        most `converged_entropy`.
+    fit_epochs, fit_patience
+        Of the fine-tuning, and of every fit that it is compared with.
+    lr, selector_lr
+        Learning rates, of all weights and of the selector's logits where that differs.
+    weight_decay
+        Factor of the sum of squared weights in the loss.
+    temperature, tau
+        At the start, and in the last quarter of the epochs.
+    random_sets
+        Random sets of electrodes for each K to compare with.
+
+    References ---------- T. Strypsteen, A. Bertrand, End-to-end learnable EEG channel selection for deep neural
+    networks with Gumbel-softmax, 2021.
     """
 
     epochs: PositiveInt = 200
@@ -194,7 +254,7 @@ class SearchConfig(Strict):
 
 
 class TrainConfig(Strict):
-    """A training run, as its TOML file says it."""
+    """A training run, as in its TOML file."""
 
     pipeline: PipelineConfig
     data: DataConfig
@@ -245,10 +305,25 @@ def _require_labels(labels: list[str], classes: tuple[str, ...], where: str) -> 
 
 
 def read_train_config(path: str | Path, settings: list[str] | None = None) -> TrainConfig:
-    """Read a TOML file; `settings` are `a.b=c` over it. Raises ConfigError that names file and key.
+    """Read a training config.
 
-    `data.root` comes back absolute: taken from the config's folder where it stands in the file, from the working
-    folder where it stands in `settings`.
+    Parameters
+    ----------
+    path
+        A TOML file.
+    settings
+        ``a.b=c``, which override it.
+
+    Returns
+    -------
+    TrainConfig
+        Its `data.root` is absolute: relative to the config's folder where the file sets it, to the working folder
+        where `settings` does.
+
+    Raises
+    ------
+    ConfigError
+        If it is not valid; the message names file and key.
     """
     path = Path(path)
     values = read_toml(path)

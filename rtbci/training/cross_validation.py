@@ -1,4 +1,4 @@
-"""Cross-validation: the same recipe fitted anew without each fold, and scored on what was left out."""
+"""Cross-validation: the same recipe fitted without each fold, and scored on what was left out."""
 
 from __future__ import annotations
 
@@ -22,12 +22,24 @@ Fitted = Callable[[Data, OnProgress], Pipeline]
 
 
 def plan(data: Data, fitted: Fitted) -> Callable[[OnProgress], dict[str, Any]] | None:
-    """The cross-validation that the config asks for, ready to run; None where it asks for none.
+    """Prepare the cross-validation that the config asks for.
+
+    Parameters
+    ----------
+    data
+        All recordings.
+    fitted
+        Fits a fresh pipeline.
+
+    Returns
+    -------
+    callable or None
+        Runs it, given a function for its progress; None where the config asks for none.
 
     Raises
     ------
     ConfigError
-        Where the folds and the data do not agree: now, and not after hours of a fit.
+        If the folds and the data do not agree: now, not after hours of a fit.
     """
     validation = data.config.data.validation
     if not validation.folds and validation.k_fold is None:
@@ -42,7 +54,7 @@ def plan(data: Data, fitted: Fitted) -> Callable[[OnProgress], dict[str, Any]] |
 def cross_validate_recordings(
     folds: list[tuple[Data, list[Source]]], fitted: Fitted, on_progress: OnProgress
 ) -> dict[str, Any]:
-    """Score the recordings that each fold leaves out; the scaling's constants are those of all."""
+    """Scores of the recordings that each fold leaves out; the scaling's constants are those of all."""
     scored = []
     for number, (data, left_out) in enumerate(folds, 1):
         pipeline = fitted(data, _within_fold(on_progress, number, len(folds)))
@@ -67,7 +79,7 @@ def _within_fold(on_progress: OnProgress, number: int, n_folds: int) -> OnProgre
 
 
 def folds_of(data: Data) -> list[list[set[str]]]:
-    """The names of the recordings of each fold, for each repeat."""
+    """The recordings' names in each fold, for each repeat. Raises ConfigError where there are too few groups."""
     validation = data.config.data.validation
     examples = [*data.training, *data.held_out]
     if validation.folds:
@@ -91,7 +103,22 @@ def folds_of(data: Data) -> list[list[set[str]]]:
 
 
 def deal(groups: Sequence[str], labels: Sequence[int], k: int, seed: Sequence[int]) -> list[set[str]]:
-    """k parts of nearly equal numbers, and of nearly equal numbers of each label; drawn by the seed."""
+    """Divide groups into k folds of nearly equal size and class balance.
+
+    Parameters
+    ----------
+    groups, labels
+        Names, and the label of each.
+    k
+        Number of folds.
+    seed
+        For the drawing.
+
+    Returns
+    -------
+    list of set
+        The groups of each fold.
+    """
     from sklearn.model_selection import KFold, StratifiedKFold
 
     # Stratified folds want one label at least in every fold; to leave one out has none.
@@ -104,7 +131,7 @@ def deal(groups: Sequence[str], labels: Sequence[int], k: int, seed: Sequence[in
 
 
 def save_confusion(scores: dict[str, Any], out: Path) -> None:
-    """NAME_confusion.png beside the pipeline: of the cross-validation, else of what was held out."""
+    """Write NAME_confusion.png beside the pipeline: of the cross-validation, else of the held-out trials."""
     trials = scores.get("cross_validated", scores).get("trials")
     if trials is not None:
         draw_confusion(trials, out.with_name(f"{out.stem}_confusion.png"))

@@ -1,4 +1,4 @@
-"""All that a fit is made from: a config's recordings as examples, an epoch's batches, a fresh network and its loss."""
+"""The input of a fit: a config's recordings as examples, batches of an epoch, a fresh network and its loss."""
 
 from __future__ import annotations
 
@@ -30,7 +30,22 @@ OnProgress = Callable[[str, int, int, EpochFigures | None], None]
 
 
 class Data:
-    """A config's recordings, preprocessed: those to fit to, and those to stop early by."""
+    """A config's recordings, preprocessed: those to fit to, and those held out for early stopping.
+
+    Parameters
+    ----------
+    config
+        The training run.
+    pipeline_config
+        With sizes and scaling filled in.
+    examples
+        Of all recordings.
+
+    Raises
+    ------
+    ConfigError
+        If a class has no known step in the recordings to fit to.
+    """
 
     def __init__(self, config: TrainConfig, pipeline_config: PipelineConfig, examples: list[Example]) -> None:
         self.config = config
@@ -41,6 +56,27 @@ class Data:
 
     @classmethod
     def load(cls, config: TrainConfig, on_progress: OnProgress = lambda *_: None) -> Data:
+        """Find, read and preprocess the recordings.
+
+        Parameters
+        ----------
+        config
+            The training run.
+        on_progress
+            Called with what is done, how much of it, of how much, and None.
+
+        Returns
+        -------
+        Data
+            With the scaling's constants learned from the recordings to fit to.
+
+        Raises
+        ------
+        ConfigError, RecordingError, DatasetError
+            If config and recordings do not agree, or one cannot be read.
+        PluginError
+            If the network is a plug-in that violates its contract.
+        """
         sized = with_mask(with_sizes(config.pipeline), config.augment)
         check_before_training(sized.model)
         if config.data.validation.k_fold and getattr(sized.model, "window", None) is None:
@@ -57,7 +93,7 @@ class Data:
 
     @property
     def window(self) -> int | None:
-        """Samples of a trial, for a network that answers once a trial; None where it answers at every hop."""
+        """Samples of a trial, for an epoch network; None for a tagger."""
         window: int | None = getattr(self.pipeline_config.model, "window", None)
         return window
 
@@ -66,7 +102,7 @@ class Data:
         return [e.source for e in (*self.training, *self.held_out)]
 
     def new_fit(self) -> Fit:
-        """A fresh network from the config's seed, and its loss."""
+        """A fresh network from the config's seed, with its loss."""
         training = self.config.training
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(training.seed)
@@ -84,7 +120,7 @@ class Data:
         return Fit(network, make_loss(training, weights.to(device)), training, device)
 
     def training_batches(self, epoch: int) -> Iterable[Batch]:
-        """Of an epoch, counted from 0: its order and its changes are drawn from the seed and its number alone."""
+        """Batches of an epoch, counted from 0: order and augmentation are drawn from the seed and this number only."""
         return self._batches(self.training, np.random.default_rng([self.config.training.seed, 1, epoch]))
 
     def held_out_batches(self) -> Iterable[Batch]:
@@ -110,25 +146,25 @@ class Data:
         return StatefulBatches(examples, config.rows, steps, rng=rng, augment=augment, visit_steps=visit_steps)
 
     def fold(self, patterns: tuple[str, ...]) -> tuple[Data, list[Source]]:
-        """The same without the recordings that match, and these: they are neither fitted to nor used to stop early."""
+        """The data without the recordings that match, and the sources of these: neither fitted nor validated on."""
         real = [source.name for source in self.sources if source.recording.format != "synthetic"]
         data, left_out = self.without(matching(patterns, real, "data.validation.folds"))
         return data, [example.source for example in left_out]
 
     def without(self, names: set[str]) -> tuple[Data, list[Example]]:
-        """The same without the recordings of these names, and these."""
+        """The data without recordings of these names, and the examples of these."""
         examples = [*self.training, *self.held_out]
         kept = [e for e in examples if e.source.name not in names]
         return Data(self.config, self.pipeline_config, kept), [e for e in examples if e.source.name in names]
 
     def trials(self, examples: list[Example], rows: int = 256) -> TrialBatches:
-        """Their trials in order, as they are; for networks of one answer an epoch."""
+        """Trials of some examples in order, without augmentation; for epoch networks."""
         assert self.window is not None
         return TrialBatches(examples, self.pipeline_config.classes, self.window, rows, self.config.trials.start_s)
 
 
 def with_sizes(config: PipelineConfig) -> PipelineConfig:
-    """The network's inputs and outputs from the montage and the classes."""
+    """The config with the network's inputs and outputs taken from the montage and the classes."""
     channels = config.selection.channels if config.selection else config.montage.channels
     update = {"n_channels": len(channels), "n_classes": len(config.classes)}
     model = config.model.model_copy(update=update)
@@ -136,7 +172,7 @@ def with_sizes(config: PipelineConfig) -> PipelineConfig:
 
 
 def with_mask(config: PipelineConfig, augment: AugmentConfig) -> PipelineConfig:
-    """With a mask for bad channels, where the network learns to do without some: as many as dropout takes away."""
+    """The config with a mask for bad channels where training uses channel dropout: for as many as dropout removes."""
     if not augment.channel_dropout or config.mask is not None:
         return config
     n_channels = len(config.selection.channels if config.selection else config.montage.channels)

@@ -1,6 +1,7 @@
 """Training on several GPUs or machines by `torchrun … rtbci train`: each process takes some rows of every batch.
 
-The gradients are those of one process with the whole batch. All processes read all recordings; only the lead writes.
+The gradients are those of one process with the whole batch. All processes read all recordings; only the lead process
+writes.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ WAIT = timedelta(hours=6)  # the lead validates and scores alone; the others wai
 
 @contextmanager
 def joined(device: str) -> Iterator[None]:
-    """Within it, this process is one of those that torchrun started; alone, nothing changes."""
+    """Context in which this process belongs to the group that torchrun started; does nothing without torchrun."""
     if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
         yield
         return
@@ -41,24 +42,24 @@ def joined(device: str) -> Iterator[None]:
 
 
 def n_processes() -> int:
-    """Of the training; 1 where torchrun did not start it."""
+    """Processes of the training; 1 without torchrun."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """Of this process; 0 is the lead."""
+    """Number of this process; 0 is the lead."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def leads() -> bool:
-    """Whether this process is the one that writes and speaks; known before they have joined."""
+    """Whether this process writes and reports; known before the group is initialised."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def parallel(network: nn.Module) -> nn.Module:
-    """The network to learn with: its gradients come out averaged over the processes.
+    """The network to train: its gradients are averaged over the processes.
 
-    Batch-norm takes the statistics of the whole batch on GPUs; on CPUs, of each process's rows.
+    Batch normalisation uses the statistics of the whole batch on GPUs; on CPUs, those of each process's rows.
     """
     if n_processes() == 1:
         return network
@@ -68,7 +69,7 @@ def parallel(network: nn.Module) -> nn.Module:
 
 
 def own_rows(batch: Batch) -> Batch:
-    """This process's rows of a batch: always the same rows, so that their state carries on."""
+    """This process's rows of a batch: always the same, so that their state can be carried over."""
     n, this = n_processes(), rank()
     if n == 1:
         return batch
@@ -81,7 +82,7 @@ def own_rows(batch: Batch) -> Batch:
 
 
 def summed(*values: Tensor) -> Tensor:
-    """(n_values,) scalars, each the sum over the processes; without gradients."""
+    """Scalars summed over the processes: (n_values,), without gradients."""
     total = torch.stack([value.detach().float() for value in values])
     if n_processes() > 1:
         dist.all_reduce(total)
@@ -89,7 +90,7 @@ def summed(*values: Tensor) -> Tensor:
 
 
 def of_lead(thing: Thing) -> Thing:
-    """What the lead holds, in every process."""
+    """The lead's value, in every process."""
     if n_processes() == 1:
         return thing
     box: list[Any] = [thing]

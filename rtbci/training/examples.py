@@ -1,4 +1,4 @@
-"""Recordings as a network learns from them: preprocessed by the pipeline's own stages, a label or none at every hop."""
+"""Training examples: recordings preprocessed by the pipeline's own stages, with a label or none at every hop."""
 
 from __future__ import annotations
 
@@ -41,7 +41,27 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Source:
-    """A recording with what is known of it, and whether it is kept out of the fit."""
+    """A recording with its labels.
+
+    Attributes
+    ----------
+    name
+        Unique in the training run.
+    recording
+        The samples.
+    stretches
+        Labelled intervals.
+    elsewhere
+        What holds outside of them: "background" or "unknown".
+    repeats
+        Visits in an epoch.
+    held_out
+        Whether it is left out of the fit.
+    origin, licence
+        For the notes of the pipeline.
+    group
+        Unit that is never split between fit and test: the recording itself, its subject, or a single trial.
+    """
 
     name: str
     recording: Recording
@@ -56,9 +76,22 @@ class Source:
 
 @dataclass(frozen=True)
 class Example:
-    """What the network sees of a recording, whole hops of it, and what it should say.
+    """Network input and target of one recording, in whole hops.
 
-    x: (n_steps * hop, n_channels); times: (n_steps * hop,); y: (n_steps, n_classes), 0 or 1; known: (n_steps,).
+    Attributes
+    ----------
+    source
+        The recording.
+    x
+        (n_steps * hop, n_channels).
+    times
+        (n_steps * hop,), seconds.
+    y
+        (n_steps, n_classes), 0 or 1.
+    known
+        (n_steps,), whether the label is known and the samples are valid.
+    hop
+        Samples of a step.
     """
 
     source: Source
@@ -74,7 +107,7 @@ class Example:
 
 
 def find_sources(config: TrainConfig) -> list[Source]:
-    """Open every recording that the config names, and match its annotations to labels. Real ones come first."""
+    """Open every recording in the config and map its annotations to labels; synthetic ones come last."""
     data = config.data
     sources: list[Source] = []
     for number, group in enumerate(data.recordings):
@@ -150,7 +183,7 @@ def _stretches(group: RecordingsConfig, recording: Recording) -> tuple[Stretch, 
 
 
 def _dataset(data: DataConfig, wanted: DatasetConfig, pipeline: PipelineConfig) -> list[Source]:
-    """The members of a dataset by name, in the pipeline's words."""
+    """Members of a dataset, with the pipeline's labels."""
     dataset = open_dataset(wanted.name, Path(data.root) / wanted.folder)
     dataset = dataset.part(wanted.part) if wanted.part else dataset
     names = matching(wanted.members, [m.name for m in dataset.members], "data.dataset.members")
@@ -186,7 +219,7 @@ def _dataset(data: DataConfig, wanted: DatasetConfig, pipeline: PipelineConfig) 
 
 
 def _hold_out(sources: list[Source], data: DataConfig, seed: int) -> list[Source]:
-    """By pattern, and a fraction of the rest by the seed: whole recordings, never parts of one."""
+    """Hold out by pattern, and a fraction of the rest by the seed: always complete recordings."""
     patterns, fraction = data.validation.files, data.validation.fraction
     held = matching(patterns, [source.name for source in sources], "data.validation.files")
     groups = list(dict.fromkeys(source.group for source in sources if source.name not in held))
@@ -196,7 +229,7 @@ def _hold_out(sources: list[Source], data: DataConfig, seed: int) -> list[Source
 
 
 def matching(patterns: tuple[str, ...], names: list[str], where: str) -> set[str]:
-    """The names that match one of the patterns. Raises ConfigError for a pattern that matches none."""
+    """The names that match any pattern. Raises ConfigError for a pattern without a match."""
     for pattern in patterns:
         if not fnmatch.filter(names, pattern):
             raise ConfigError(f"{where}: no recording matches {pattern!r}")
@@ -221,14 +254,14 @@ def _synthetic(config: SyntheticConfig, held_fraction: float) -> list[Source]:
 
 
 def preprocess(pipeline: Pipeline, recording: Recording) -> Chunk:
-    """A whole recording through the stages that it meets live: all up to the network."""
+    """A whole recording through the stages before the network, as live: (n_samples, n_inputs)."""
     stages = pipeline.preprocessor(recording.info)
     n = max(1, round(_CHUNK_S * recording.info.sfreq))
     return Chunk.join([stages.process(chunk) for chunk in recording.chunks(n)])
 
 
 def make_example(pipeline: Pipeline, source: Source) -> Example:
-    """hop: of the network; for an epoch network each sample is a step."""
+    """Preprocess and label a recording; for an epoch network each sample is a step."""
     signal = preprocess(pipeline, source.recording)
     hop = 1 if pipeline.network.window is not None else pipeline.hop
     signal = signal[: len(signal) // hop * hop]
@@ -237,9 +270,23 @@ def make_example(pipeline: Pipeline, source: Source) -> Example:
 
 
 def label_steps(times: npt.NDArray[np.float64], source: Source, classes: tuple[str, ...]) -> tuple[Samples, Flags]:
-    """The label of each step by the time of its newest sample: y (n_steps, n_classes), known (n_steps,).
+    """Label each step by the time of its newest sample.
 
-    Where stretches overlap, "unknown" wins, then classes; two classes may hold at once.
+    Where stretches overlap, "unknown" has priority, then classes; two classes may hold at once.
+
+    Parameters
+    ----------
+    times
+        (n_steps,), seconds.
+    source
+        The recording's labels.
+    classes
+        Of the pipeline.
+
+    Returns
+    -------
+    y, known
+        (n_steps, n_classes) of 0 and 1; bool (n_steps,).
     """
     y = np.zeros((len(times), len(classes)), np.float32)
     rest = np.array([name == BACKGROUND for name in classes], np.float32)
@@ -256,7 +303,7 @@ def label_steps(times: npt.NDArray[np.float64], source: Source, classes: tuple[s
 
 
 def require_labels(examples: list[Example], classes: tuple[str, ...]) -> None:
-    """Raises ConfigError where a class has no step to learn from."""
+    """Raise ConfigError where a class has no known step."""
     for k, name in enumerate(classes):
         if not any((e.y[e.known, k] > 0.5).any() for e in examples):
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""The loop: segments in, weights out; state carried along each row, early stopping on whole held-out recordings."""
+"""The training loop: segments in, weights out; state carried along each row, early stopping on held-out recordings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Weights = dict[str, Tensor]
 
 @dataclass
 class Progress:
-    """What a run has come to: enough, with the optimizer's state, to go on from."""
+    """The state of a fit: with the optimizer's state, enough to continue."""
 
     rows: list[EpochFigures] = field(default_factory=list)
     best: Weights = field(default_factory=dict)
@@ -36,7 +36,26 @@ class Progress:
 
 
 class Fit:
-    """A network on its way from random to fitted. `run_epoch` until `done`; `state_dict` is what a checkpoint holds."""
+    """The fit of a network: call `run_epoch` until `done`.
+
+    Parameters
+    ----------
+    network
+        Its weights are changed.
+    loss
+        See losses.py.
+    config
+        Optimizer, schedule and early stopping.
+    device
+        "cpu" or "cuda".
+
+    Attributes
+    ----------
+    progress
+        Figures of each epoch and the best weights.
+    average
+        Running average of the weights; None without one.
+    """
 
     def __init__(self, network: Network, loss: Loss, config: TrainingConfig, device: str) -> None:
         self.network = network.to(device)
@@ -59,7 +78,7 @@ class Fit:
 
     @property
     def epoch(self) -> int:
-        """Epochs that are over."""
+        """Completed epochs."""
         return len(self.progress.rows)
 
     @property
@@ -72,7 +91,18 @@ class Fit:
         return self.network if self.average is None else cast(Network, self.average.module)
 
     def run_epoch(self, training: Iterable[Batch], held_out: Iterable[Batch]) -> EpochFigures:
-        """One pass over the training batches, one over the held-out ones. Without these the last epoch is the best."""
+        """One pass over the training batches, and one over the held-out ones.
+
+        Parameters
+        ----------
+        training, held_out
+            Batches; without held-out ones the last epoch is the best.
+
+        Returns
+        -------
+        EpochFigures
+            Learning rate, losses and AUROC.
+        """
         lr = learning_rate(self.config, self.epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
@@ -120,7 +150,7 @@ class Fit:
 
     @torch.no_grad()
     def validate(self, network: Network, batches: Iterable[Batch]) -> tuple[float | None, float | None]:
-        """(loss, area under the ROC curve) of a network on batches; None where nothing is known, or only one kind."""
+        """(loss, AUROC) of a network on batches; None where no label is known, or only one kind."""
         network = network.to(self.device).eval()
         total, weight = 0.0, 0.0
         scores, truth = [], []
@@ -145,9 +175,23 @@ class Fit:
 
 
 def step(network: nn.Module, batch: Batch, state: State | None, n_parts: int = 1) -> tuple[Tensor, State]:
-    """The network over one segment; state goes on, or begins at zero in fresh rows. Logits (rows, steps, n).
+    """Run the network on one segment.
 
-    n_parts: rows are shared among so many threads, for training on a CPU.
+    Parameters
+    ----------
+    network
+        A tagger or an epoch network.
+    batch
+        With `fresh` rows, whose state begins at zero.
+    state
+        After the previous segment.
+    n_parts
+        Threads that share the rows, for training on a CPU.
+
+    Returns
+    -------
+    logits, state
+        (rows, steps, n_classes), and the state after the segment.
     """
     if state and len(state[0]) == len(batch.fresh):
         # Where, not times zero: a state that has become infinite must not live on as NaN.
@@ -168,7 +212,7 @@ def _rows(fresh: Tensor, like: Tensor) -> Tensor:
 
 
 def learning_rate(config: TrainingConfig, epoch: int) -> float:
-    """Of an epoch, counted from 0: a linear warm-up, then constant or a cosine down to a hundredth."""
+    """Learning rate of an epoch, counted from 0: linear warm-up, then constant or cosine decay to a hundredth."""
     if epoch < config.warmup_epochs:
         return config.lr * (epoch + 1) / (config.warmup_epochs + 1)
     if config.schedule == "constant":
@@ -178,7 +222,7 @@ def learning_rate(config: TrainingConfig, epoch: int) -> float:
 
 
 def mean_auroc(scores: np.ndarray, truth: np.ndarray) -> float | None:
-    """The area under the ROC curve, the mean over the classes that have both kinds of step.
+    """Area under the ROC curve, averaged over the classes that have positive and negative steps.
 
     Parameters
     ----------
@@ -188,7 +232,7 @@ def mean_auroc(scores: np.ndarray, truth: np.ndarray) -> float | None:
     Returns
     -------
     float or None
-        None where no class has both kinds, or a score is no number.
+        None where no class has both, or a score is not finite.
     """
     from sklearn.metrics import roc_auc_score
 

@@ -1,4 +1,4 @@
-"""How a fitted pipeline does on what it was not fitted to: recordings, one by one, and trials."""
+"""Accuracy of a fitted pipeline on held-out recordings, one by one, and on held-out trials."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rtbci.types import Event
 
 
 def held_out_scores(pipeline: Pipeline, data: Data) -> dict[str, Any]:
-    """Of the held-out recordings or trials; they were used to stop early: the cross-validated scores are the honest ones."""
+    """Scores of held-out recordings or trials, which were used for early stopping: cross-validation is unbiased."""
     if data.window is None:
         return scores_of([score_recording(pipeline, example.source) for example in data.held_out])
     if not len(data.trials(data.held_out)):
@@ -33,7 +33,7 @@ def held_out_scores(pipeline: Pipeline, data: Data) -> dict[str, Any]:
 
 @torch.inference_mode()
 def answer_trials(pipeline: Pipeline, data: Data, examples: list[Example]) -> Answers:
-    """What a pipeline says of every trial of some examples."""
+    """A pipeline's answers to every trial of some examples."""
     trials = data.trials(examples)
     logits = [pipeline.network(batch.x)[0].numpy() for batch in trials]
     scores = probabilities(np.concatenate(logits), pipeline.config.activation)
@@ -42,7 +42,7 @@ def answer_trials(pipeline: Pipeline, data: Data, examples: list[Example]) -> An
 
 @dataclass(frozen=True)
 class RecordingScores:
-    """What came of one recording: its row, and probabilities and truth, (n, n_classes), where the label is known."""
+    """Result for one recording: its row, and probabilities and truth (n, n_classes) where the label is known."""
 
     row: dict[str, Any]
     scores: np.ndarray
@@ -51,7 +51,7 @@ class RecordingScores:
 
 
 def scores_of(scored: Sequence[RecordingScores]) -> dict[str, Any]:
-    """Over the real recordings, over the synthetic ones, and one by one (real ones alone); plain JSON."""
+    """Summaries of real and of synthetic recordings, and the row of each real one; plain JSON."""
     scores: dict[str, Any] = {}
     for kind in ("real", "synthetic"):
         part = [one for one in scored if one.synthetic == (kind == "synthetic")]
@@ -62,10 +62,22 @@ def scores_of(scored: Sequence[RecordingScores]) -> dict[str, Any]:
 
 
 def score_recording(pipeline: Pipeline, source: Source) -> RecordingScores:
-    """Tag a recording by the live path, and compare.
+    """Tag a recording by the live path, and compare with its labels.
 
-    A false alarm is an event that overlaps known background and no labelled stretch of its class; an event wholly
-    where nothing is known is counted apart.
+    A false alarm is an event that overlaps known background and no labelled stretch of its class; an event entirely
+    where nothing is known is counted separately.
+
+    Parameters
+    ----------
+    pipeline
+        A fitted pipeline.
+    source
+        A recording with its labels.
+
+    Returns
+    -------
+    RecordingScores
+        Events, detection delays and false alarms, and the scores themselves.
     """
     result = tag(pipeline, source.recording)
     y, known = label_steps(result.scores.times, source, pipeline.classes)
@@ -121,7 +133,7 @@ def _summary(scored: list[RecordingScores]) -> dict[str, Any]:
 
 
 def masked_scores(pipeline: Pipeline, data: Data, fit: Fit) -> list[dict[str, Any]]:
-    """Of the held-out recordings: the area under the ROC curve with 0, 1, ... as many channels masked as may be, drawn."""
+    """AUROC on held-out recordings with 0, 1, … randomly drawn channels masked, up to the mask's maximum."""
     assert pipeline.config.mask is not None
     rng = np.random.default_rng([data.config.training.seed, 11])
     rows = []

@@ -1,4 +1,4 @@
-"""Learning curves: one row an epoch, as CSV, as PNG, and in TensorBoard where that is installed."""
+"""Learning curves: one row for each epoch, as CSV, as PNG, and in TensorBoard where that is installed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rtbci.files import atomic_write
 
 @dataclass(frozen=True)
 class EpochFigures:
-    """One epoch; the held-out figures are None where nothing is held out, or only one class is known there."""
+    """Figures of one epoch; those of held-out recordings are None where there are none, or only one class is known."""
 
     epoch: int
     lr: float
@@ -22,7 +22,7 @@ class EpochFigures:
 
 
 def save_curves(rows: list[EpochFigures], out: Path) -> None:
-    """NAME_curves.csv and NAME_curves.png beside `out`, and NAME_tensorboard/."""
+    """Write NAME_curves.csv and NAME_curves.png beside `out`, and NAME_tensorboard/."""
     table = io.StringIO()
     writer = csv.DictWriter(table, [f.name for f in fields(EpochFigures)], lineterminator="\n")
     writer.writeheader()

@@ -1,4 +1,4 @@
-"""Losses of every step whose label is known: binary, focal, or one class of all; weighted against imbalance."""
+"""Losses over steps with a known label: binary, focal, or cross-entropy; weighted against class imbalance."""
 
 from __future__ import annotations
 
@@ -16,7 +16,20 @@ Loss = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def make_loss(config: TrainingConfig, class_weights: Tensor) -> Loss:
-    """class_weights (n_classes,): of the positive steps of each class; of the class itself for cross-entropy."""
+    """The loss that a config asks for.
+
+    Parameters
+    ----------
+    config
+        Kind, gamma and label smoothing.
+    class_weights
+        (n_classes,), of the positive steps of each class; of the class itself for cross-entropy.
+
+    Returns
+    -------
+    Loss
+        (logits, y, known) -> (sum over known steps, their weight).
+    """
     if config.loss == "cross_entropy":
         return partial(masked_cross_entropy, weights=class_weights, smoothing=config.label_smoothing)
     gamma = config.focal_gamma if config.loss == "focal" else 0.0
@@ -26,7 +39,30 @@ def make_loss(config: TrainingConfig, class_weights: Tensor) -> Loss:
 def masked_binary(
     logits: Tensor, y: Tensor, known: Tensor, *, weights: Tensor, gamma: float = 0.0, smoothing: float = 0.0
 ) -> tuple[Tensor, Tensor]:
-    """Binary cross-entropy, each class for itself; with gamma focal (T.-Y. Lin et al., ICCV 2017)."""
+    """Binary cross-entropy of each class independently; focal with gamma.
+
+    Parameters
+    ----------
+    logits, y
+        (rows, steps, n_classes).
+    known
+        (rows, steps).
+    weights
+        (n_classes,), of positive steps.
+    gamma
+        Focusing parameter of the focal loss; 0: plain cross-entropy.
+    smoothing
+        Label smoothing.
+
+    Returns
+    -------
+    loss, weight
+        Sums over known steps.
+
+    References
+    ----------
+    T.-Y. Lin et al., ICCV 2017 (focal loss).
+    """
     weight = torch.where(y > 0.5, weights, 1.0) * known[..., None]  # (rows, steps, n_classes)
     target = y * (1 - 2 * smoothing) + smoothing
     each = binary_cross_entropy_with_logits(logits, target, reduction="none")
@@ -39,7 +75,7 @@ def masked_binary(
 def masked_cross_entropy(
     logits: Tensor, y: Tensor, known: Tensor, *, weights: Tensor, smoothing: float = 0.0
 ) -> tuple[Tensor, Tensor]:
-    """y: one-hot."""
+    """Cross-entropy of one class of all, with one-hot y; arguments and results as for `masked_binary`."""
     classes = y.argmax(-1)  # (rows, steps)
     each = cross_entropy(logits.flatten(0, 1), classes.flatten(), reduction="none", label_smoothing=smoothing)
     weight = weights[classes].flatten() * known.flatten()
@@ -47,9 +83,21 @@ def masked_cross_entropy(
 
 
 def balance(y: Tensor, known: Tensor, *, one_of_all: bool) -> Tensor:
-    """Weights that let positives and negatives count alike, from labels (n, n_classes) and known (n,): (n_classes,).
+    """Class weights that give positives and negatives equal influence.
 
-    Bounded to 1/20 … 20, so that one short event does not drown all else.
+    Parameters
+    ----------
+    y
+        (n, n_classes).
+    known
+        (n,).
+    one_of_all
+        Whether exactly one class holds at a step.
+
+    Returns
+    -------
+    Tensor
+        (n_classes,), bounded to 1/20 … 20, so that one short event does not dominate.
     """
     counts = y[known].sum(0)
     n_known = known.sum()

@@ -1,4 +1,4 @@
-"""The scaling's constants, learned from the training recordings before anything else is."""
+"""The scaling's constants, learned from the training recordings before anything else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,20 @@ _MAX_RECORDINGS = 100  # spread over all of them
 
 
 def learn_scaling(config: PipelineConfig, sources: list[Source]) -> PipelineConfig:
-    """The config with its scaling filled in; each recording counts alike. Constants that stand there are kept."""
+    """Learn the scaling's constants; each recording has equal weight.
+
+    Parameters
+    ----------
+    config
+        Of the pipeline. Constants that are set are kept.
+    sources
+        Recordings to learn from.
+
+    Returns
+    -------
+    PipelineConfig
+        With its scaling filled in.
+    """
     scaling = config.scaling
     if isinstance(scaling, NoScaling):
         return config

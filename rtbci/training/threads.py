@@ -1,4 +1,4 @@
-"""A batch cut into parts, each on a thread of its own: on a CPU faster than many threads on each small product."""
+"""Splitting a batch over threads: on a CPU faster than many threads on each small matrix product."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from rtbci.models.network import Network, State
 
 
 def divisible(network: nn.Module) -> bool:
-    """Whether rows are independent and nothing is drawn at random: no batch-norm, whitening, dropout or selector.
+    """Whether rows are independent and nothing is random: no batch normalisation, whitening, dropout or selector.
 
-    Of a network of the user's own that is not known.
+    False for a plug-in network, for which that is not known.
     """
     if not type(network).__module__.startswith("rtbci."):
         return False
@@ -30,7 +30,7 @@ def divisible(network: nn.Module) -> bool:
 
 
 def in_parts(network: Network, x: Tensor, state: State | None, n_parts: int) -> tuple[Tensor, State]:
-    """network(x, state) for training on a CPU, n_parts threads wide; the parameters alone get gradients.
+    """network(x, state) for training on a CPU, on n_parts threads; only the parameters get gradients.
 
     The parts' gradients are summed in order, so that the same seed gives the same weights.
     """
@@ -40,7 +40,7 @@ def in_parts(network: Network, x: Tensor, state: State | None, n_parts: int) -> 
 
 
 class _InParts(torch.autograd.Function):
-    """Builds one graph a part going forward, and differentiates each on a thread going back."""
+    """Builds one graph for each part in the forward pass, and differentiates each on a thread of its own."""
 
     @staticmethod
     def forward(ctx: Any, network: Network, x: Tensor, state: State, n_parts: int, *parameters: Tensor) -> Any:
@@ -74,7 +74,7 @@ def _threads(n_parts: int) -> ThreadPoolExecutor:
 
 @contextmanager
 def torch_threads(n: int) -> Iterator[None]:
-    """PyTorch takes `n` threads inside, and as many as before behind it."""
+    """Context in which PyTorch uses `n` threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(n)
     try:

@@ -1,4 +1,4 @@
-"""From a training config to a pipeline file: recordings in, constants and weights learned, the result reported."""
+"""From a training config to a pipeline file: constants and weights learned from recordings, and the result reported."""
 
 from __future__ import annotations
 
@@ -26,13 +26,35 @@ from rtbci.training.threads import torch_threads
 def train(
     config: TrainConfig, out: str | Path, progress: OnProgress | None = None, *, resume: bool = False
 ) -> Pipeline:
-    """Train, and save the pipeline to `out`, its learning curves beside it. Seeded: the same again on the same CPU.
+    """Train a pipeline and save it, its learning curves beside it. With one seed, the same result on the same CPU.
 
-    A checkpoint lies beside `out` after each epoch; `resume` goes on from there, and without it the one of an earlier run
-    gets another name. Ctrl-C ends the fit: with one epoch over, the best so far is saved as a pipeline that says so, and
-    the checkpoint stays. Before that, and during the cross-validation, KeyboardInterrupt goes on and no pipeline is
-    written. Raises ConfigError or RecordingError before the fit where config and data do not agree, and
-    PipelineFileError where `out` is there and is no pipeline.
+    A checkpoint is saved beside `out` after each epoch; `resume` continues from it, otherwise that of an earlier run
+    is renamed. Ctrl-C ends the fit: after at least one epoch, the best weights so far are saved as a pipeline marked
+    as unfinished, and the checkpoint is kept. Before that, and during cross-validation, KeyboardInterrupt propagates
+    and no pipeline is written.
+
+    Parameters
+    ----------
+    config
+        The training run.
+    out
+        The pipeline file.
+    progress
+        Called with what is done, how much of it, of how much, and the figures of the newest epoch.
+    resume
+        Continue an unfinished run.
+
+    Returns
+    -------
+    Pipeline
+        As saved, with its scores in `notes`.
+
+    Raises
+    ------
+    ConfigError, RecordingError, DatasetError
+        Before the fit, if config and data do not agree; ConfigError also where the loss is no longer finite.
+    PipelineFileError
+        If `out` exists and is not a pipeline file.
     """
     out = Path(out)
     if not out.absolute().parent.is_dir():
@@ -50,7 +72,7 @@ def train(
 
 
 def _train(config: TrainConfig, out: Path, on_progress: OnProgress, *, resume: bool) -> Pipeline:
-    """Its frame holds the learner, which must have gone before the processes part."""
+    """Its frame holds the network to train, which must be freed before the process group ends."""
     data = Data.load(config, on_progress)
     cross_validate = cross_validation.plan(data, fitted)
     fit, checkpoint = data.new_fit(), checkpoint_path(out)
@@ -77,7 +99,7 @@ def _train(config: TrainConfig, out: Path, on_progress: OnProgress, *, resume: b
 
 
 def _run_to_its_end_or_ctrl_c(fit: Fit, data: Data, on_progress: OnProgress, checkpoint: Path) -> bool:
-    """Whether it came to its end; a checkpoint after each epoch."""
+    """Whether it ended by itself; saves a checkpoint after each epoch."""
 
     def keep() -> None:
         if distributed.leads():
@@ -93,14 +115,14 @@ def _run_to_its_end_or_ctrl_c(fit: Fit, data: Data, on_progress: OnProgress, che
 
 
 def fitted(data: Data, on_progress: OnProgress) -> Pipeline:
-    """A fresh network, fitted to its end: what a fold of the cross-validation is scored by."""
+    """A fresh pipeline fitted to its end, for a fold of the cross-validation."""
     fit = data.new_fit()
     run(fit, data, on_progress)
     return pipeline_of(data, fit)
 
 
 def run(fit: Fit, data: Data, on_progress: OnProgress, after_epoch: Callable[[], None] = lambda: None) -> None:
-    """Epochs until the fit is done."""
+    """Run epochs until the fit is done. Raises ConfigError where the loss is not finite."""
     total = fit.config.epochs
     while not fit.done:
         row = fit.run_epoch(data.training_batches(fit.epoch), data.held_out_batches())
@@ -111,14 +133,14 @@ def run(fit: Fit, data: Data, on_progress: OnProgress, after_epoch: Callable[[],
 
 
 def pipeline_of(data: Data, fit: Fit) -> Pipeline:
-    """The best weights so far."""
+    """A pipeline with the best weights so far."""
     network = from_config(data.pipeline_config.model)
     network.load_state_dict(fit.progress.best)
     return Pipeline(data.pipeline_config, network)
 
 
 def notes_of(data: Data, fit: Fit, finished: bool, scores: dict[str, Any]) -> dict[str, Any]:
-    """How and on what it was trained, for the pipeline file."""
+    """How and on what it was trained, for the pipeline file; plain JSON."""
     progress = fit.progress
     return {
         "trained_on": [

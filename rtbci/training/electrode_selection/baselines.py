@@ -1,4 +1,4 @@
-"""What a learned selection has to beat: mutual information, backward elimination and chance."""
+"""Baselines for a learned selection: mutual information, backward elimination and random sets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RIDGE = 1.0  # times the number of segments, on standardised features
 
 
 def by_mutual_information(features: Features, labels: Ints, k: int) -> tuple[int, ...]:
-    """The k electrodes whose feature alone says most of the label, by nearest neighbours.
+    """The k electrodes with the highest mutual information between feature and label, estimated by nearest neighbours.
 
     Parameters
     ----------
@@ -21,6 +21,8 @@ def by_mutual_information(features: Features, labels: Ints, k: int) -> tuple[int
         (n, n_channels)
     labels
         (n,)
+    k
+        Number of electrodes.
 
     Returns
     -------
@@ -39,9 +41,23 @@ def by_mutual_information(features: Features, labels: Ints, k: int) -> tuple[int
 
 
 def by_backward_elimination(features: Features, labels: Ints, k: int) -> tuple[int, ...]:
-    """From all electrodes, the least missed is left out until k are left; the order is that of the montage.
+    """Remove the least important electrode until k are left.
 
-    What is missed is judged by a stand-in for the network: a ridge classifier's leave-one-out error.
+    Importance is measured on a substitute for the network: the leave-one-out error of a ridge classifier.
+
+    Parameters
+    ----------
+    features
+        (n, n_channels)
+    labels
+        (n,)
+    k
+        Number of electrodes.
+
+    Returns
+    -------
+    tuple of int
+        In the order of the montage.
     """
     from sklearn.preprocessing import scale
 
@@ -61,5 +77,5 @@ def left_out_error(x: Features, labels: Ints) -> float:
 
 
 def at_random(n_channels: int, k: int, seed: int) -> tuple[int, ...]:
-    """k of the electrodes by a seed."""
+    """k of the electrodes, drawn by a seed."""
     return tuple(sorted(np.random.default_rng([seed, k]).permutation(n_channels)[:k].tolist()))

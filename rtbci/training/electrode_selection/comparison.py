@@ -1,4 +1,4 @@
-"""A learned selection against all electrodes and against its baselines, each on recordings that it never saw."""
+"""A learned selection compared with all electrodes and with baselines, each on recordings left out of its fit."""
 
 from __future__ import annotations
 
@@ -32,9 +32,20 @@ INFORMATION, BACKWARD, RANDOM = "mutual information", "backward elimination", "r
 
 @dataclass(frozen=True)
 class Score:
-    """How a method did over all folds with k electrodes. accuracies: of each random set; of the one set otherwise.
+    """Accuracy of a method over all folds with k electrodes.
 
-    low, high: the 95 % interval of the (mean) accuracy for n_segments independent segments, by Wilson's score.
+    Attributes
+    ----------
+    method
+        How the electrodes were chosen.
+    k
+        Number of electrodes.
+    accuracies
+        Of each random set; of the one set otherwise.
+    n_segments
+        Independent segments that were scored.
+    electrodes
+        Of each fold; none for random sets.
     """
 
     method: str
@@ -49,12 +60,13 @@ class Score:
 
     @property
     def interval(self) -> tuple[float, float]:
+        """95 % interval of the mean accuracy by Wilson's score."""
         return wilson(self.accuracy, self.n_segments)
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Examples (recordings) to fit to, to stop by, and to test on, by index."""
+    """Examples (recordings) to fit to, for early stopping, and to test on, by index."""
 
     training: tuple[int, ...]
     held_out: tuple[int, ...]
@@ -62,10 +74,19 @@ class Fold:
 
 
 class Comparison:
-    """One config's segments, on which any set of electrodes can be fitted and scored in the same way."""
+    """One config's segments, on which any set of electrodes can be fitted and scored in the same way.
+
+    Parameters
+    ----------
+    config
+        With the network itself as its model, without a selector.
+    data
+        Its recordings.
+    segments
+        Of all recordings.
+    """
 
     def __init__(self, config: TrainConfig, data: Data, segments: Segments) -> None:
-        """config: with the network itself as its model, behind no selector."""
         training = config.training
         on_gpu = training.device == "cuda" or (training.device == "auto" and torch.cuda.is_available())
         self.device = "cuda" if on_gpu else "cpu"
@@ -75,15 +96,16 @@ class Comparison:
 
     @classmethod
     def load(cls, config: TrainConfig, on_progress: OnProgress) -> Comparison:
-        """Read and preprocess. Raises ConfigError for what does not go with a selection."""
+        """Read and preprocess. Raises ConfigError for settings that cannot be combined with a selection."""
         config = without_selector(config)
         data = Data.load(config, on_progress)
         return cls(config, data, Segments.of_data(data, (*data.training, *data.held_out)))
 
     def folds(self) -> list[Fold]:
-        """Each recording, or each fold of `data.validation`, is tested on once.
+        """Folds in which each recording, or each fold of `data.validation`, is tested on once.
 
-        The fits stop by what `data.validation` holds out, else by the next fold.
+        Early stopping uses what `data.validation` holds out, else the next fold. Raises ConfigError where there are
+        too few.
         """
         fixed = tuple(i for i, e in enumerate(self.examples) if e.source.held_out)
         tests = [test for test in self._tests() if not set(test) & set(fixed)]
@@ -99,7 +121,7 @@ class Comparison:
         return folds
 
     def _tests(self) -> list[tuple[int, ...]]:
-        """By the validation's folds, else by what must not be split: the recording itself, or its subject."""
+        """The validation's folds, else the units that must not be split: a recording, or its subject."""
         validation = self.config.data.validation
         if validation.folds or validation.k_fold:
             named = folds_of(self.data)[0]
@@ -108,7 +130,7 @@ class Comparison:
         return [tuple(i for i, g in enumerate(groups) if g == group) for group in dict.fromkeys(groups)]
 
     def final_fold(self) -> Fold:
-        """To fit the pipeline by: nothing is kept for a test."""
+        """The fold for the final pipeline: nothing is kept for a test."""
         last = self.folds()[-1]
         return Fold(tuple(i for i in range(len(self.examples)) if i not in last.held_out), last.held_out, ())
 
@@ -124,7 +146,7 @@ class Comparison:
         return make_loss(config, weights)
 
     def network(self, k: int) -> Network:
-        """Fresh, from the config's seed, for k electrodes."""
+        """A fresh network for k electrodes, from the config's seed."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.training.seed)
             return from_config(self.model(k)).to(self.device)
@@ -156,14 +178,14 @@ class Comparison:
         return evaluate(network, test.with_channels(electrodes), self.loss(test))
 
     def pipeline(self, selected: Selected) -> Pipeline:
-        """The fine-tuned network behind a pipeline that names the chosen electrodes and filters only those."""
+        """A pipeline with the fine-tuned network that needs only the chosen electrodes."""
         config = narrowed(self.data.pipeline_config, selected.electrodes, selected.probabilities)
         config = config.model_copy(update={"model": self.model(len(selected.electrodes))})
         return Pipeline(config, selected.network.to("cpu"))
 
 
 def without_selector(config: TrainConfig) -> TrainConfig:
-    """The network alone, on all electrodes. Raises ConfigError for what does not go with a selection."""
+    """The config with the network alone, on all electrodes. Raises ConfigError as `Comparison.load` does."""
     pipeline = config.pipeline
     if pipeline.selection is not None:
         raise ConfigError("pipeline.selection names the electrodes already; leave it out to have them selected")
@@ -182,7 +204,7 @@ def without_selector(config: TrainConfig) -> TrainConfig:
 def narrowed(
     config: PipelineConfig, electrodes: Sequence[int], probabilities: tuple[tuple[float, ...], ...] = ()
 ) -> PipelineConfig:
-    """The same with these electrodes of the montage chosen, and the scaling's constants of those."""
+    """The config with these electrodes of the montage chosen, and the scaling's constants of these."""
     rounded = tuple(tuple(min(1.0, round(p, 6)) for p in row) for row in probabilities)
     names = tuple(config.montage.channels[e] for e in electrodes)
     scaling = config.scaling
@@ -194,14 +216,14 @@ def narrowed(
 
 
 def scores_of_all(comparison: Comparison, on_progress: OnProgress) -> Score:
-    """All electrodes: what the others give up."""
+    """Score of all electrodes: the reference."""
     return _score(
         comparison, ALL, len(comparison.channels), lambda *_: tuple(range(len(comparison.channels))), on_progress
     )
 
 
 def scores_with(comparison: Comparison, k: int, on_progress: OnProgress) -> tuple[list[Score], list[Selected]]:
-    """Every method with k electrodes, and the searches of the folds."""
+    """Scores of every method with k electrodes, and the searches of the folds."""
     found: list[Selected] = []
     folds, correct = comparison.folds(), []
     for number, fold in enumerate(folds, 1):

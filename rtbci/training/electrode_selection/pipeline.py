@@ -1,4 +1,4 @@
-"""From the electrodes that were chosen to a pipeline that needs only them."""
+"""From the chosen electrodes to a pipeline that needs only these."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rtbci.training.threads import torch_threads
 
 
 def train_selection(config: TrainConfig, on_progress: OnProgress = lambda *_: None) -> Pipeline:
-    """For a config whose model is a `selection`: its n_select electrodes, and the pipeline that they make."""
+    """Select n_select electrodes for a config whose model is a `selection`, and return their pipeline."""
     assert isinstance(config.pipeline.model, SelectorConfig)
     k = config.pipeline.model.n_select
     with torch_threads(config.training.threads):
@@ -26,7 +26,7 @@ def train_selection(config: TrainConfig, on_progress: OnProgress = lambda *_: No
 
 
 def pipeline_of(comparison: Comparison, chosen: Selected, scores: list[Score]) -> Pipeline:
-    """With its notes: how it was chosen, on what, and how such choices did on recordings that they never saw."""
+    """The pipeline with its notes: how and on what it was selected, and the scores of such selections."""
     pipeline = comparison.pipeline(chosen)
     pipeline.notes = {
         "trained_on": [

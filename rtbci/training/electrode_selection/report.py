@@ -122,7 +122,7 @@ class SelectionReport(Result):
 
 
 def row_of(score: Score) -> MethodRow:
-    """One row of the table."""
+    """One row of the table; `electrodes` has one entry for each fold, none for random sets."""
     low, high = score.interval
     return MethodRow(
         method=score.method,

@@ -1,8 +1,4 @@
-"""Electrode selection: a Gumbel-softmax search, then the chosen electrodes fixed and the network fine-tuned on them.
-
-Strypsteen and Bertrand (2021), End-to-end learnable EEG channel selection for deep neural networks with Gumbel-softmax.
-Beyond the paper, no electrode is chosen twice at the end.
-"""
+"""Electrode selection: a Gumbel-softmax search, then the network fine-tuned on the chosen electrodes."""
 
 from __future__ import annotations
 
@@ -29,7 +25,7 @@ OnEpoch = Callable[[int, int], None]  # epochs done, of how many at most
 
 @dataclass(frozen=True)
 class SearchEpoch:
-    """One epoch of a search. The entropy is the mean over selectors: 1 undecided, 0 decided."""
+    """One epoch of a search. entropy: mean over selectors, from 1 (undecided) to 0 (decided)."""
 
     temperature: float
     tau: float
@@ -40,11 +36,22 @@ class SearchEpoch:
 
 @dataclass(frozen=True)
 class Selected:
-    """What a search came to.
+    """Result of a search.
 
-    resolution: the electrodes, one a selector, and which selectors had to give way. probabilities: (n_select,
-    n_channels), of each selector. ranking: every electrode, the chosen ones first, then by how much the selectors
-    together want it. network: fine-tuned, fed with the chosen electrodes in the order of the selectors.
+    Attributes
+    ----------
+    resolution
+        The electrodes, one for each selector, and which selectors were reassigned.
+    probabilities
+        (n_select, n_channels), of each selector.
+    ranking
+        Every electrode, the chosen ones first, then by the sum of the selectors' probabilities.
+    epochs
+        Of the search.
+    converged
+        Whether the selectors decided before the last epoch.
+    network
+        Fine-tuned, for the chosen electrodes in the order of the selectors.
     """
 
     resolution: Resolution
@@ -68,7 +75,33 @@ def select(
     seed: int,
     on_epoch: OnEpoch,
 ) -> Selected:
-    """Search, freeze, fine-tune. `network` is changed; seeded: the same again on the same CPU."""
+    """Search, freeze and fine-tune. With one seed, the same result on the same CPU.
+
+    Unlike in the paper, no electrode is chosen twice.
+
+    Parameters
+    ----------
+    network
+        A selector in front of a network; it is changed.
+    training, held_out
+        Segments to fit to, and for early stopping.
+    loss
+        See losses.py.
+    config
+        Of the search.
+    seed
+        For order and Gumbel noise.
+    on_epoch
+        Called with the epochs done and the most there can be.
+
+    Returns
+    -------
+    Selected
+        Electrodes and network.
+
+    References ---------- T. Strypsteen, A. Bertrand, End-to-end learnable EEG channel selection for deep neural
+    networks with Gumbel-softmax, 2021.
+    """
     epochs, converged = search(network, training, held_out, loss, config, seed, on_epoch)
     selector = network.selection_layer
     probabilities = selector.probabilities().detach().T.tolist()
@@ -92,7 +125,7 @@ def search(
     seed: int,
     on_epoch: OnEpoch,
 ) -> tuple[tuple[SearchEpoch, ...], bool]:
-    """Until the selectors have decided and the validation loss stalls; the last weights before the stall are kept."""
+    """Train until the selectors have decided and the validation loss stalls; keep the weights from before that."""
     selector = network.selection_layer
     optimizer = torch.optim.Adam(
         [
@@ -132,7 +165,7 @@ def fit(
     seed: int,
     on_epoch: OnEpoch,
 ) -> Network:
-    """Fit any network on segments until the validation loss stalls; it comes back with its best weights."""
+    """Fit a network to segments until the validation loss stalls; returns it with its best weights."""
     optimizer = torch.optim.Adam(network.parameters(), config.lr)
     before, stalled, kept = math.inf, 0, network.state_dict()
     with torch.random.fork_rng(devices=[]):
@@ -161,7 +194,7 @@ def _learn(
     selector: ElectrodeSelector | None = None,
     tau: float = 0.0,
 ) -> float:
-    """One pass; the mean loss over known steps, without the penalties."""
+    """One epoch; returns the mean loss over known steps, without penalties."""
     network.train()
     total, weight = 0.0, 0.0
     for batch in segments.batches(config.rows, np.random.default_rng(seed)):
@@ -179,7 +212,7 @@ def _learn(
 
 
 def sum_of_squares(network: nn.Module) -> Tensor:
-    """Of the weights of convolutions, LSTM and dense layers; biases, batch-norm and the selector's logits are free."""
+    """Sum of squared weights of convolutions, LSTM and dense layers; without biases, batch norm and selector logits."""
     free = {id(p) for m in network.modules() if isinstance(m, ElectrodeSelector) for p in m.parameters()}
     weights = [p for p in network.parameters() if p.ndim > 1 and id(p) not in free]
     return torch.stack([w.square().sum() for w in weights]).sum()
@@ -187,7 +220,7 @@ def sum_of_squares(network: nn.Module) -> Tensor:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """loss: the mean over known steps. correct: (n,) which part of each piece's known steps is answered right."""
+    """loss: mean over known steps. correct: (n,), fraction of each segment's known steps classified correctly."""
 
     loss: float
     correct: np.ndarray
@@ -195,7 +228,7 @@ class Evaluation:
 
 @torch.no_grad()
 def evaluate(network: Network, segments: Segments, loss: Loss, rows: int = 256) -> Evaluation:
-    """Each electrode as it would be live: the first choice of each selector."""
+    """Evaluate a network on segments, as live: each selector uses its first choice."""
     network.eval()
     total, weight = 0.0, 0.0
     correct = []
@@ -216,7 +249,7 @@ def _correct(logits: Tensor, batch: Batch) -> Tensor:
 
 
 def ranking(selector: ElectrodeSelector, resolution: Resolution) -> tuple[int, ...]:
-    """The chosen by their selector's sureness, then the others by the sum of all selectors' probabilities."""
+    """The chosen electrodes by their selector's probability, then the others by the sum over all selectors."""
     p = selector.probabilities().detach()
     sureness = {e: float(p[e, m]) for m, e in enumerate(resolution.electrodes)}
     chosen = sorted(sureness, key=lambda e: -sureness[e])

@@ -1,4 +1,4 @@
-"""What electrodes are chosen on: trials, or stretches of continuous recordings, each a piece that stands for itself."""
+"""Data for electrode selection: trials, or parts of continuous recordings, as independent segments."""
 
 from __future__ import annotations
 
@@ -21,7 +21,19 @@ Which = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Segments:
-    """x (n, time, n_channels), y (n, steps, n_classes), known (n, steps), groups (n,): what must not be split."""
+    """Independent segments of equal length.
+
+    Parameters
+    ----------
+    x
+        (n, time, n_channels).
+    y
+        (n, steps, n_classes).
+    known
+        (n, steps).
+    groups
+        (n,), units that must not be split.
+    """
 
     x: Tensor
     y: Tensor
@@ -33,15 +45,15 @@ class Segments:
 
     @classmethod
     def of_trials(cls, x: npt.NDArray[np.float32], labels: Ints, groups: Ints, n_classes: int) -> Segments:
-        """x (n, time, n_channels), one label a trial."""
+        """From trials x (n, time, n_channels) with one label each."""
         y = torch.nn.functional.one_hot(torch.from_numpy(labels).long(), n_classes).float()[:, None]
         return cls(torch.from_numpy(x), y, torch.ones(len(labels), 1, dtype=torch.bool), groups)
 
     @classmethod
     def of_data(cls, data: Data, examples: Sequence[Example]) -> Segments:
-        """The trials of epoch networks; for taggers, stretches of `training.bptt_s`, each begun anew.
+        """Trials for epoch networks; for taggers, parts of `training.bptt_s`, each with a fresh state.
 
-        groups: of each, the index of the example that it is from.
+        groups: for each, the index of its example. Raises ConfigError where there is no segment.
         """
         parts = [list(_batches(data, example)) for example in examples]
         batches = [batch for part in parts for batch in part]
@@ -56,28 +68,28 @@ class Segments:
         return Segments(self.x[which], self.y[which], self.known[which], self.groups[which])
 
     def with_channels(self, electrodes: Sequence[int]) -> Segments:
-        """With these channels alone, in that order."""
+        """With these channels only, in that order."""
         return Segments(self.x[..., list(electrodes)].contiguous(), self.y, self.known, self.groups)
 
     def to(self, device: str) -> Segments:
         return Segments(self.x.to(device), self.y.to(device), self.known.to(device), self.groups)
 
     def batches(self, rows: int, rng: np.random.Generator | None = None) -> Iterator[Batch]:
-        """Shuffled with `rng`, else in order."""
+        """Batches, shuffled by `rng` or in order."""
         order = np.arange(len(self)) if rng is None else rng.permutation(len(self))
         for first in range(0, len(order), rows):
             part = torch.from_numpy(order[first : first + rows]).to(self.x.device)
             yield Batch(self.x[part], self.y[part], self.known[part], torch.ones_like(part, dtype=torch.bool))
 
     def labels(self) -> Ints:
-        """(n,) one label a piece: the class that most of its known steps have; of a single class, whether any has it."""
+        """(n,) label of each segment: the class of most known steps; with a single class, whether it occurs."""
         counts = (self.y * self.known[..., None]).sum(1)
         labels = (counts[:, 0] > 0).long() if counts.shape[1] == 1 else counts.argmax(1)
         found: Ints = labels.cpu().numpy()
         return found
 
     def log_power(self) -> npt.NDArray[np.float64]:
-        """(n, n_channels) logarithm of the variance over the piece: the power of the band that the filters leave."""
+        """(n, n_channels) log variance of each segment: the power in the filters' pass band."""
         power: npt.NDArray[np.float64] = self.x.double().var(1).clamp_min(1e-12).log().cpu().numpy()
         return power
 
