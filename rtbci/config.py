@@ -19,12 +19,12 @@ from pydantic import (
 
 from rtbci.errors import ConfigError
 
-# Bounds of a stranger's file: what it may make a machine hold, and what a filter's arithmetic can bear.
+# Bounds for a file from a stranger: on memory, and on what a filter's arithmetic can represent.
 MAX_SFREQ = 100_000.0
 MAX_CHANNELS = 4096
-MAX_VALUES_S = 50_000_000  # that a stream may bring a second
-MAX_WINDOW_VALUES = 20_000_000  # that a stage keeps of the signal
-MAX_ANSWER_VALUES = 50_000_000  # that a network holds to give one answer
+MAX_VALUES_S = 50_000_000  # of a stream per second
+MAX_WINDOW_VALUES = 20_000_000  # of the signal that a stage keeps
+MAX_ANSWER_VALUES = 50_000_000  # that a network holds for one answer
 MAX_WEIGHTS = 128 << 20  # bytes of a pipeline file's weights
 DAY_S = 86_400.0
 

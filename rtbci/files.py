@@ -57,7 +57,7 @@ def atomic_write(path: str | Path, content: str | bytes | Callable[[IO[bytes]], 
         with suppress(OSError):
             os.unlink(beside)
         if isinstance(error, OSError) and error.filename in (None, str(beside)):
-            error.filename, error.filename2 = str(path), None  # the name that its reader knows
+            error.filename, error.filename2 = str(path), None  # the name that the caller knows
         raise
     sync_folder(path.parent)
 
@@ -68,12 +68,12 @@ def sync_folder(folder: Path) -> None:
         return
     try:
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except PermissionError:  # one may write into it, and not list it
+    except PermissionError:  # writable, but not readable
         return
     try:
         os.fsync(handle)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):  # some file systems have no such thing
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):  # not supported by some file systems
             raise
     finally:
         os.close(handle)
@@ -117,7 +117,7 @@ def _mode(path: Path) -> int | None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "is no regular file", str(path))
+        raise OSError(errno.EINVAL, "is not a regular file", str(path))
     if not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     return stat.S_IMODE(mode) & 0o777

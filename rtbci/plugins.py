@@ -23,7 +23,7 @@ NETWORKS = "rtbci.networks"
 DATASETS = "rtbci.datasets"
 SINKS = "rtbci.sinks"
 
-_named: dict[str, str] = {}  # import path -> what the user said, with which another process can be told the same
+_named: dict[str, str] = {}  # import path -> what the user named, to repeat it in another process
 
 
 def plugin(what: str) -> str:
@@ -167,7 +167,7 @@ def _make_importable(folder: Path) -> None:
     """Appended to sys.path, so that no file in the folder shadows an installed module."""
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
-    importlib.invalidate_caches()  # the file may be younger than what was seen of its folder
+    importlib.invalidate_caches()  # the file may be newer than the cached listing of its folder
 
 
 def _origin(module: str) -> str | None:

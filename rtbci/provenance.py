@@ -11,7 +11,7 @@ from pathlib import Path
 
 try:
     __version__ = version("rtbci")
-except PackageNotFoundError:  # a source tree that is on the path and not installed
+except PackageNotFoundError:  # a source tree on the path, not installed
     __version__ = "unknown"
 
 PACKAGES = ("rtbci", "torch", "numpy", "scipy", "scikit-learn", "pylsl", "mne", "PyQt6", "pyqtgraph")

@@ -8,7 +8,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-LONGEST = 1500  # characters of a line that anybody reads
+LONGEST = 1500  # characters of a line
 
 
 def plain(text: str) -> str:

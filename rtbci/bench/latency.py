@@ -20,7 +20,7 @@ from rtbci.stages.filters import FilterConfig
 from rtbci.stages.montage import MontageConfig
 
 ROUNDS = 2
-SKIP = 20  # chunks at the start of each round, while everything is still cold
+SKIP = 20  # first chunks of each round, as warm-up
 
 
 class Percentiles(Result):

@@ -33,8 +33,8 @@ from rtbci.types import Chunk, Detection, Event, Scores, Times
 QUIET_S = 5.0
 WARM_MINUTES = 5
 STEADY = 0.01  # of a probability, on input that repeats each minute
-FLAT_MB, FLAT_FILES = 96.0, 4  # a return of the stream brings a new inlet with its buffers; a leak goes on
-ACCOUNTED_S = 0.1  # of samples for each hour: what jitter may hide of a loss
+FLAT_MB, FLAT_FILES = 96.0, 4  # a reconnection brings a new inlet with its buffers; a leak goes on growing
+ACCOUNTED_S = 0.1  # of samples per hour: a loss that jitter may hide
 
 
 class SoakReport(Result):
@@ -109,12 +109,12 @@ def seeded_faults(hours: float, seed: int) -> Faults:
     """
     rng = np.random.default_rng(seed)
     length = hours * 3600
-    # Minutes apart, so that each is an interval of its own.
+    # Minutes apart, so that they do not merge.
     places = np.sort(rng.permutation(np.arange(30.0, max(31.0, length - 30), 60.0))[: max(2, round(7 * hours))])
     away = rng.choice(len(places), max(1, round(hours)), replace=False)
     gaps = [(float(at), float(rng.uniform(0.05, 5))) for i, at in enumerate(places) if i not in away]
-    # Between the others, so that each is known by its own place. No clock goes forward: at full speed nothing tells when
-    # a sample came, and without that it is a loss.
+    # Between the others, so that each can be identified. No clock goes forward: at full speed arrival times are unknown,
+    # and without these it looks like a loss.
     between = rng.choice(places + 20.0, (2, max(1, round(hours))), replace=len(places) < 2 * round(hours))
     kinds = ("flat", "saturated", "nan", "swapped")
     return Faults(
@@ -146,7 +146,7 @@ def soak(recording: Path, pipeline: str, hours: float, seed: int, console: Conso
         np.median(history.files[-quarter:]) - np.median(history.files[quarter : 2 * quarter] or history.files)
     )
     first, last = history.p99_ms[quarter - 1], history.p99_ms[-1]
-    # Apart, on the whole recording: a break moves hops against samples, and so the level that the scores settle at.
+    # Separately, without faults: a break shifts hops against samples, and with them the mean of the scores.
     steady = ProgressPrinter(console, "offline, without faults", hours)
     drift = offline(replace(replay, faults=Faults()), Pipeline.load(pipeline), steady).drift()
     ours, theirs = ([_span(e) for e in events] for events in (history.events, wanted.events))

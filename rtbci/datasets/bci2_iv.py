@@ -84,8 +84,8 @@ def read_epochs(path: Path) -> tuple[Epochs, ...]:
         return _from_mat(path) if path.suffix == ".mat" else _from_text(path)
     except DatasetError:
         raise
-    except Exception as error:  # whatever a reader may raise on a file of another kind
-        raise DatasetError(f"{path}: is no file of set IV ({type(error).__name__}: {str(error)[:80]})") from None
+    except Exception as error:  # parsing a file of another kind may raise anything
+        raise DatasetError(f"{path}: is not a file of set IV ({type(error).__name__}: {str(error)[:80]})") from None
 
 
 def _from_mat(path: Path) -> tuple[Epochs, ...]:

@@ -127,7 +127,7 @@ def read_seizures(path: Path) -> Iterator[tuple[float, float]]:
     except (struct.error, ValueError):
         start = 0.0
     if start is not None:
-        raise DatasetError(f"{path}: is no whole annotation file; copy it again from the publisher: {PUBLISHED}")
+        raise DatasetError(f"{path}: is not a complete annotation file; copy it again from the publisher: {PUBLISHED}")
 
 
 # Of the MIT annotation format (WFDB, ecgcodes.h and annot(5)).

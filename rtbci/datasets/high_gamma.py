@@ -101,7 +101,9 @@ def open_mat(path: Path) -> Recording:
         file = h5py.File(path, "r")
         return _from_hdf5(path, file)
     except (OSError, KeyError, ValueError, IndexError) as error:
-        raise DatasetError(f"{path}: is no file of the High-Gamma Dataset ({str(error)[:80]}); {PUBLISHED}") from None
+        raise DatasetError(
+            f"{path}: is not a file of the High-Gamma Dataset ({str(error)[:80]}); {PUBLISHED}"
+        ) from None
 
 
 def _from_hdf5(path: Path, file: Any) -> Recording:

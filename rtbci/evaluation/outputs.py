@@ -76,7 +76,7 @@ class Outputs:
             If they cannot be written.
         """
         self.check()
-        # Those that are replaced are vouched for as well, should this be killed before the last is written.
+        # With the digests of the old tables, in case of an interruption before the last one is replaced.
         known = [path.read_bytes() for path in (self.events, self.cues) if path.exists()]
         digests = sorted({_digest(content) for content in (*known, *(text.encode() for text in tables.values()))})
         comment = json.dumps({"written_by": _WRITER, "tables": digests}).encode()

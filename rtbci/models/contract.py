@@ -20,7 +20,7 @@ from rtbci.models.plugin_network import build_plugin, file_of, held_values, plug
 
 N_HOPS = 12
 CUTS = ((1,) * N_HOPS, (5, 1, 6), (7, 5))  # hops of each part
-TOLERANCE = 1e-3  # of the largest logit: sums of other orders differ by less, a sample that is not seen by more
+TOLERANCE = 1e-3  # of the largest logit: above rounding, below the effect of a missing sample
 
 
 def check_bounds(model: ModelConfig) -> None:
@@ -130,7 +130,7 @@ class _Observed:
                 f"network {self.kind}: logits for x {tuple(x.shape)} are {tuple(logits.shape)}, wanted {wanted}"
             )
         if network.window is not None or not network.causal:
-            return  # each answer stands for itself: no state is carried
+            return  # no state is carried
         got = [tuple(s.shape) for s in state] if isinstance(state, tuple) else type(state).__name__
         shapes = [(rows, *shape) for shape in network.state_shapes()]
         if got != shapes:

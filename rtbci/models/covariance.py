@@ -13,8 +13,8 @@ from torch.nn.functional import conv1d, dropout
 
 from rtbci.models.network import Network, State
 
-SHRINKAGE = 0.05  # of a covariance towards the sphere: fewer samples than would fill it
-FLOOR = 1e-2  # of the mean variance: the least that a direction is whitened by
+SHRINKAGE = 0.05  # of a covariance towards a multiple of the identity
+FLOOR = 1e-2  # of the mean variance, added before whitening
 
 
 class Whitening(nn.Module):
@@ -86,7 +86,7 @@ class CovarianceNet(Network):
         self.slow_whitening, self.fast_whitening = Whitening(n_channels), Whitening(n_channels)
         n_features = len(self.means) * n_channels + n_channels * (n_channels + 1) // 2
         self.norm = nn.BatchNorm1d(n_features, affine=False, momentum=None)
-        # Both kinds have the same say, however many features each has.
+        # Both kinds of features have equal weight, whatever their number.
         n_slow, n_fast = len(self.means) * n_channels, n_channels * (n_channels + 1) // 2
         shares = torch.cat([torch.full((n,), (n_features / 2 / n) ** 0.5) for n in (n_slow, n_fast)])
         self.register_buffer("shares", shares)

@@ -60,7 +60,10 @@ class LSTMStack(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def state_shapes(self) -> list[tuple[int, ...]]:
-        return [(units,) for units in self.units for _ in range(2)]  # h and c
+        shapes: list[tuple[int, ...]] = []
+        for units in self.units:
+            shapes += [(units,), (units,)]  # h and c
+        return shapes
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         new: list[Tensor] = []

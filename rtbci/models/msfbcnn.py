@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from string import ascii_lowercase
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from torch.nn.functional import avg_pool2d
 
 from rtbci.models.network import Network, State
 
-POWER_FLOOR = 1e-12  # a dead electrode has no power, and its log must stay finite
+POWER_FLOOR = 1e-12  # keeps the logarithm finite for an electrode without signal
 
 
 class MSFBCNN(Network):
@@ -50,7 +51,7 @@ class MSFBCNN(Network):
         super().__init__(n_channels, n_classes)
         self.window = window
         self.pool, self.pool_hop = pool, pool_hop
-        self.bands = [f"conv1{letter}" for letter, _ in zip("abcdefgh", kernels, strict=False)]
+        self.bands = [f"conv1{letter}" for letter in ascii_lowercase[: len(kernels)]]
         for name, kernel in zip(self.bands, kernels, strict=True):
             self.add_module(name, nn.Conv2d(1, filters, (1, kernel), padding=(0, kernel // 2), bias=False))
         self.batchnorm1 = nn.BatchNorm2d(len(kernels) * filters)

@@ -45,7 +45,7 @@ class Network(nn.Module):
 
     hop: int = 1  # samples per output step
     causal: bool = True
-    lookahead: int = 0  # samples after the newest of its hop that an output has seen
+    lookahead: int = 0  # samples after the newest of its hop that an output depends on
     window: int | None = None  # samples of an epoch; None: a tagger
     per_sample: bool = False  # an epoch network whose outputs are the epoch's samples, all of one class
 

@@ -26,13 +26,13 @@ F32: TypeAlias = npt.NDArray[np.float32]
 Recurrent: TypeAlias = LSTMTagger | ConvLSTM | SpatialConvLSTM
 S = TypeVar("S")  # a network's state
 
-MAX_STEPS = 64  # of the LSTM: the length of the buffers; a longer piece is cut
+MAX_STEPS = 64  # of the LSTM: length of the buffers; longer input is split
 MAX_HOP_VALUES = 100_000
 
 
 def has_numpy_step(network: Network) -> bool:
     """Whether `NumpyStep` can run it, in buffers of reasonable size: it is no faster on a wide or long hop."""
-    # Of these very classes: one derived from them, as a plug-in may be, has a forward of its own.
+    # Exactly these classes: a subclass, as a plug-in may be, has its own forward.
     if type(network) not in (LSTMTagger, ConvLSTM, SpatialConvLSTM) or not network.causal:
         return False
     assert isinstance(network, Recurrent)
@@ -128,7 +128,7 @@ class _Layer:
         return hidden, hidden[-1:] * self.halves[0], cell[None].copy()
 
     def _recur(self, n_steps: int, last: F32, cell: F32) -> None:
-        # Eight calls a step at about 0.3 µs each: everything that need not be in the loop is out of it.
+        # Eight calls a step at about 0.3 µs each: everything else is outside of the loop.
         dot, add, multiply, tanh = np.dot, np.add, np.multiply, np.tanh
         recurrent, sums, products, squashed = self.recurrent, self.sums, self.products, self.squashed
         ones, halves = self.ones, self.halves

@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeFloat, model_validator
 
 from rtbci.config import Strict
 
-# Bounded, so that a stranger's pipeline cannot ask for a machine's whole memory.
+# Bounded, so that a stranger's pipeline cannot exhaust the memory.
 Size: TypeAlias = Annotated[int, Field(ge=1, le=65_536)]
 Samples: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
 Units: TypeAlias = Annotated[tuple[Size, ...], Field(min_length=1, max_length=16)]
@@ -19,7 +19,7 @@ class NetworkSizes(Strict):
     """Sizes that every network has. n_channels may stay None until the montage is known."""
 
     n_channels: Size | None = None
-    n_classes: Size = 1  # logits an output; 1: sigmoid, more: softmax
+    n_classes: Size = 1  # logits of an answer
 
     def values(self, n_channels: int) -> int:
         """Upper bound of the float32 values that the network holds at once for one answer, to a hop or a window."""
@@ -59,7 +59,7 @@ class ChannelLSTMConfig(NetworkSizes):
 
     def values(self, n_channels: int) -> int:
         width = n_channels * self.channel_units
-        wide = 8 * width * (width + n_channels)  # the small matrices stand on the diagonal of large ones
+        wide = 8 * width * (width + n_channels)  # the small matrices are diagonal blocks of large ones
         return wide + _lstm_values((width, *self.units), max(n_channels, width), self.window)
 
 
@@ -181,7 +181,7 @@ class CovarianceConfig(NetworkSizes):
     """Sizes of CovarianceNet; means and taps in samples, band in cycles per sample."""
 
     kind: Literal["covariance"] = "covariance"
-    n_channels: Annotated[int, Field(ge=1, le=512)] | None = None  # its readout grows with their square
+    n_channels: Annotated[int, Field(ge=1, le=512)] | None = None  # the linear layer grows with their square
     n_classes: Size = 2
     window: Samples = 50
     means: Annotated[tuple[Samples, ...], Field(min_length=1, max_length=64)] = (35, 10, 5)

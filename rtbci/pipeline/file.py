@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 KIND = "rtbci-pipeline"
-MEMORY_BYTES = 2 << 30  # what a stranger's file may cost
+MEMORY_BYTES = 2 << 30  # that a file from a stranger may take
 MAX_JSON = 4 << 20
 MAX_WEIGHT = 1e15  # a product of two is still a float32
 MAX_HEADER = 1 << 20  # of the weights: names and shapes
-MAX_MEMBERS = 64  # of a zip that is looked at; more than two are refused
+MAX_MEMBERS = 64  # of a zip that is opened at all; more than two are refused
 _JSON, _WEIGHTS = "pipeline.json", "weights.safetensors"
 
 
@@ -74,8 +74,8 @@ def check_target(path: Path) -> None:
     """Raise PipelineFileError where `path` exists and is not a pipeline file: nothing else may be replaced."""
     if not path.exists() or (path.is_file() and (path.stat().st_size == 0 or _begins_as_one(path))):
         return
-    what = "a file that is no pipeline file" if path.is_file() else "something that is no file"
-    raise PipelineFileError(f"{path}: is {what}, and is not replaced by one; name another, or move it away")
+    what = "a pipeline file" if path.is_file() else "a file"
+    raise PipelineFileError(f"{path}: is not {what}, and is not replaced by one; name another, or move it away")
 
 
 def _begins_as_one(path: Path) -> bool:
@@ -126,8 +126,8 @@ def _contents(path: Path, *members: tuple[str, int]) -> list[bytes]:
                 return [_member(path, archive, name, limit) for name, limit in members]
     except PipelineFileError:
         raise
-    except Exception as error:  # a reader of foreign bytes may fail with anything at all
-        raise PipelineFileError(f"{path}: not a whole pipeline file ({error or type(error).__name__})") from None
+    except Exception as error:  # parsing untrusted bytes may raise anything
+        raise PipelineFileError(f"{path}: not a complete pipeline file ({error or type(error).__name__})") from None
 
 
 def _check_end(path: Path, file: IO[bytes]) -> None:
@@ -136,7 +136,7 @@ def _check_end(path: Path, file: IO[bytes]) -> None:
     file.seek(max(0, size - 42))
     end = file.read()
     if len(end) < 42 or end[20:24] != b"PK\5\6":
-        raise PipelineFileError(f"{path}: not a whole pipeline file (it does not end as a zip does)")
+        raise PipelineFileError(f"{path}: not a complete pipeline file (it does not end as a zip does)")
     n_members, n_bytes = struct.unpack_from("<HI", end, 30)
     if end[:4] == b"PK\6\7" or n_members > MAX_MEMBERS or n_bytes > MAX_MEMBERS << 10:
         raise PipelineFileError(f"{path}: a pipeline file holds {_JSON} and {_WEIGHTS} alone; this zip holds far more")
@@ -148,7 +148,7 @@ def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
         shown = ", ".join(map(repr, names[:6])) or "nothing"
         raise PipelineFileError(f"{path}: a pipeline file holds {_JSON} and {_WEIGHTS} alone; this one holds {shown}")
     for entry in archive.infolist():
-        # Others take memory by what the file says of their dictionary.
+        # Other methods allocate a dictionary of the size that the file declares.
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise PipelineFileError(f"{path}: {entry.filename} is packed in another way than stored or deflated")
 
@@ -216,7 +216,7 @@ def _network(path: Path, config: PipelineConfig, weights: bytes) -> Network:
         raise PipelineFileError(f"{path}: {_WEIGHTS} is damaged (its header is larger than {MAX_HEADER >> 20} MiB)")
     try:
         tensors = safetensors.torch.load(weights)
-    except Exception as error:  # a reader of foreign bytes may fail with anything at all
+    except Exception as error:  # parsing untrusted bytes may raise anything
         raise PipelineFileError(f"{path}: {_WEIGHTS} is damaged ({error or type(error).__name__})") from None
     try:
         check_bounds(config.model)
@@ -241,7 +241,9 @@ def _network(path: Path, config: PipelineConfig, weights: bytes) -> Network:
         network.load_state_dict(tensors, assign=True)
         return network
     try:
-        with torch.random.fork_rng(devices=[]):  # for good, now that its sizes are known: it may hold more than weights
+        with torch.random.fork_rng(
+            devices=[]
+        ):  # with values, now that its sizes are checked: it may hold more than weights
             network = build(config.model.kind, **config.model.model_dump(exclude={"kind"}))
         network.load_state_dict(tensors)
         check_loaded(config.model, network)

@@ -219,7 +219,7 @@ class Pipeline:
                 f"({_why_not_causal(network, config)}); `rtbci tag` runs it on recordings"
             )
         device = resolve_device(network, device)
-        # A network on another device is that stream's own; on the CPU all streams share the weights.
+        # On the CPU all streams share the weights; on another device each stream has a copy.
         network = network if device == "cpu" else copy.deepcopy(network)
         n_channels, n_classes, hop = self.n_inputs, len(self.classes), self.hop
         values = config.model.values(n_channels)
@@ -270,7 +270,7 @@ class Pipeline:
         resampler = filters.Resampler(sfreq, config.sfreq).delay_s if sfreq != config.sfreq else 0.0
         top = config.filters.high_hz or config.sfreq / 2
         low = config.filters.low_hz or 0.0
-        # The middle of the band in octaves: at the edges themselves the delay is many times that.
+        # Without the edges of the band, where the delay is many times larger.
         band = np.geomspace(max(2 * low, 0.02 * top), 0.8 * top, 200)
         median = float(
             np.median(filters.group_delay_s(filters.design(config.filters, config.sfreq), config.sfreq, band))
@@ -365,7 +365,7 @@ class LivePipeline:
         self._answers: list[CueAnswer] = []
         self.device = device
         self.stage_us = dict.fromkeys((name for name, _ in stages), 0.0)
-        self.seen = Chunk.empty(n_inputs)  # what the network saw of the last chunk
+        self.seen = Chunk.empty(n_inputs)  # input of the network for the last chunk
 
     def process(self, chunk: Chunk) -> Chunk:
         """Process samples; no decision is taken.

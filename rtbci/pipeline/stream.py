@@ -37,7 +37,7 @@ class Tally:
     """Count of every sample: the recording = received - extra + filled + lost."""
 
     received: int = 0
-    extra: int = 0  # came twice or too late, and were left out
+    extra: int = 0  # duplicates or too late, left out
     filled: int = 0
     lost: int = 0
     gaps: int = 0
@@ -115,10 +115,10 @@ class StreamSession:
         self.newest_stamp = 0.0
         self.is_begun = False
         self._guard = self._new_guard() if stamped else None
-        replacer = self.live.find(BadChannelReplacer)  # judges for itself, where the pipeline masks what is bad
+        replacer = self.live.find(BadChannelReplacer)  # has its own, where the pipeline masks bad channels
         self.quality = replacer.quality if replacer is not None else ChannelQuality(info)
         self._has_own_quality = replacer is None
-        # A network that must see the future answers at the end: of which samples?
+        # Times of the samples that a network answers at the end, if it depends on future samples.
         self._kept_times: list[Times] = []
 
     @property
@@ -228,7 +228,7 @@ class StreamSession:
         self._count(part)
         yield part
         if part.cause == CLOCK_FORWARD:
-            # Without it a recording of the stream would read as a loss.
+            # Without it the jump would look like a loss in a recording of the stream.
             speed = self.speed or 1.0
             yield ClockMoved(part.end, part.start + 1 / (self.info.sfreq * speed), speed)
         if not part.filled:

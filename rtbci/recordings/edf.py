@@ -14,7 +14,7 @@ from rtbci.recordings.mne_reader import events_of, quietly
 from rtbci.recordings.recording import Recording
 from rtbci.types import Samples, StreamInfo
 
-# The spellings of micro that files are written with: Greek mu, the micro sign, Shift-JIS mu, u.
+# The spellings of micro in use: Greek mu, the micro sign, Shift-JIS mu, u.
 _MICROVOLTS = {"uV": 1.0, "\u00b5V": 1.0, "\u03bcV": 1.0, "\x83\xcaV": 1.0, "nV": 1e-3, "mV": 1e3, "V": 1e6}
 
 _MOST_SIGNALS = 9999  # four digits
@@ -78,7 +78,7 @@ def open_edf(path: Path, kind: str) -> Recording:
     with quietly(path, kind) as reported:
         raw = (mne.io.read_raw_bdf if kind == "BDF" else mne.io.read_raw_edf)(path, preload=False)
         types = raw.get_channel_types()
-    # mne leaves the annotation signals out; the others keep their order.
+    # MNE omits the annotation signals; the others keep their order.
     signals = [i for i, label in enumerate(header.labels) if label not in ("EDF Annotations", "BDF Annotations")]
     kept = [(s, n) for s, n, t in zip(signals, raw.ch_names, types, strict=True) if t != "stim"]
     kept, left_out = _at_main_rate(header, kept)
@@ -119,7 +119,7 @@ class _Records:
         digital = self._digital(first, last)  # (n_records, record_samples)
         out = np.empty(((last - first) * self.per_record, len(self.columns)), np.float32)
         for channel, columns in enumerate(self.columns):
-            # In float64, so that what is rounded to float32 is the exact value.
+            # In float64, so that the exact value is rounded to float32 only once.
             values = digital[:, columns] * self.gain[channel] + self.offset[channel]
             out[:, channel] = values.ravel()
         skip = start - first * self.per_record
@@ -225,6 +225,6 @@ def _records_held(path: Path, header: EdfHeader, width: int) -> tuple[int, list[
     if promised < 0:
         return held, [f"the header leaves the length open, as while recording; {seconds:g} s are there and are read"]
     return held, [
-        f"the header promises {promised} records ({promised * header.record_s:g} s), "
+        f"the header declares {promised} records ({promised * header.record_s:g} s), "
         f"the file holds {held} ({seconds:g} s): these are read"
     ]

@@ -60,7 +60,7 @@ def _line(cells: Iterable[str]) -> str:
 def cells_of(path: Path, number: int, header: list[str], row: list[str]) -> Mapping[str, str]:
     """A row by its header. Raises RecordingError."""
     if len(row) != len(header):
-        raise RecordingError(f"{path}: line {number} has {len(row)} cells, the header {len(header)}; mend the line")
+        raise RecordingError(f"{path}: line {number} has {len(row)} cells, the header {len(header)}; correct the line")
     return dict(zip(header, row, strict=True))
 
 

@@ -114,7 +114,7 @@ def read_table(path: str | Path) -> Table:
     """
     path = Path(path)
     lines, torn = _lines(path)
-    # Quotes are characters like any other in a BIDS table.
+    # Quotes have no meaning in a BIDS table.
     rows = [line.split("\t") for line in lines]
     columns = rows[0]
     missing = [c for c in ("onset", "duration") if c not in columns]
@@ -166,7 +166,7 @@ class EventLog:
         self.notice = ""
         self._asked = Path(path)
         self._n_written = 0
-        self._file: TableFile | None = None  # from the first time that the disk takes it
+        self._file: TableFile | None = None  # from the first successful write on
         self._begin = 0  # bytes of the header and of earlier runs
         self._retry_at = 0.0
         self._closed = False
@@ -234,7 +234,7 @@ class EventLog:
         """A run is identified by its start."""
         start = re.escape(start_cell(self.start)).encode()
         if re.search(rb"\t" + start + rb"\t[^\t\n]*$", content, re.MULTILINE):
-            return "holds a run of the same start"
+            return "holds a run with the same start"
         return ""
 
     def _trouble_text(self, error: OSError) -> str:
@@ -266,7 +266,7 @@ def _lines(path: Path) -> tuple[list[str], str]:
     except OSError as error:
         raise RecordingError(f"{path}: cannot be read: {error.strerror}; check the name and the folder") from error
     except UnicodeDecodeError as error:
-        raise RecordingError(f"{path}: is no text in UTF-8 ({error.reason}); an event table is a TSV file") from error
+        raise RecordingError(f"{path}: is not UTF-8 text ({error.reason}); an event table is a TSV file") from error
 
 
 def _moved(run: Run, first: datetime | None) -> tuple[Event, ...]:

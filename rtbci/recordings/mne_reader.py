@@ -37,7 +37,7 @@ def quietly(path: Path, kind: str) -> Iterator[list[str]]:
         except ImportError as error:
             raise RecordingError(f"{path}: {_one_line(error)}; install that package to read {kind}") from error
         except Exception as error:
-            # A reader of foreign bytes may fail with anything at all.
+            # Parsing untrusted bytes may raise anything.
             raise RecordingError(
                 f"{path}: cannot be read as {kind}: {_one_line(error)}; check that the file is whole and of this kind"
             ) from error

@@ -11,7 +11,7 @@ from rtbci.errors import RecordingError
 from rtbci.recordings.recording import FORMATS, Recording
 from rtbci.types import Event
 
-# The first bytes that a format's own definition asks for; the others are judged by their reader.
+# The first bytes that a format's definition requires; other formats are checked by their reader.
 _SIGNATURES = {"EDF": b"0       ", "BDF": b"\xffBIOSEMI", "GDF": b"GDF ", "XDF": b"XDF:"}
 
 
@@ -82,7 +82,7 @@ def _format(path: Path) -> str:
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
         raise RecordingError(
-            f"{path}: {path.suffix or 'no suffix'} is no format known here; use one of {', '.join(FORMATS)}"
+            f"{path}: {path.suffix or 'no suffix'} is not a known format; use one of {', '.join(FORMATS)}"
         )
     return kind
 
@@ -114,7 +114,7 @@ def _sidecar(path: Path) -> tuple[tuple[Event, ...], tuple[str, ...]]:
     if beside is None:
         return (), ()
     table = read_table(beside)
-    odd = f"{beside.name}: its last row is torn and was left out: {table.torn!r:.80}"
+    odd = f"{beside.name}: its last row is incomplete and was left out: {table.torn!r:.80}"
     return table.events, (odd,) if table.torn else ()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from rtbci.types import Chunk, Event, Samples, StreamInfo, Times
 
-_BLOCK_S = 10.0  # read from disk at once, however small the chunks that are asked for
+_BLOCK_S = 10.0  # read from disk at once, however small the requested chunks
 
 FORMATS = {
     ".edf": "EDF",

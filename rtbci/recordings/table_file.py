@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rtbci.files import locked, numbered, sync_folder
 
-MAX_BYTES = 64 * 2**20  # a table of a million rows; beyond, the file is something else
+MAX_BYTES = 64 * 2**20  # about a million rows; a larger file is something else
 
 
 class TableFile:
@@ -97,7 +97,7 @@ class TableFile:
         except FileNotFoundError:
             try:
                 self._file = open(self._real_path, "x+b", buffering=0)  # noqa: SIM115
-            except FileExistsError:  # made in this very moment
+            except FileExistsError:  # created since the check
                 return "is being written by another process"
             is_new = True
         try:
@@ -120,9 +120,9 @@ class TableFile:
     def _begin(self, is_new: bool) -> str:
         size = os.fstat(self._file.fileno()).st_size
         if size > MAX_BYTES:
-            return "is larger than a table may grow"
+            return "is larger than a table can be"
         content = self._file.read(size) or b""
-        if self._header.startswith(content) and content != self._header:  # empty, or killed at its first line
+        if self._header.startswith(content) and content != self._header:  # empty, or interrupted in its header
             self.size = 0
             self.append(self._header)
         elif why_not := self._misfit(content) or self._clash(content):
@@ -135,7 +135,7 @@ class TableFile:
 
     def _misfit(self, content: bytes) -> str:
         if not content.startswith(self._header):
-            return "is no table with these columns"
+            return "is not a table with these columns"
         if not content.endswith(b"\n"):
             return "ends in the middle of a row"
         if content.count(b"\t") != content.count(b"\n") * self._header.count(b"\t"):
@@ -143,7 +143,7 @@ class TableFile:
         try:
             content.decode()
         except UnicodeDecodeError:
-            return "is no text in UTF-8"
+            return "is not UTF-8 text"
         return ""
 
     def _leads_to(self, own: os.stat_result) -> bool:

@@ -138,7 +138,8 @@ def _as_recorded(path: Path, stream: Stream, zeros: list[float], started: dateti
     kind, n_channels = _field(stream, "channel_format"), len(labels)
     if kind == "string":
         values: Any = np.empty((len(stamps), n_channels), object)
-        values[:] = [[str(v) for v in sample] for sample in stream["time_series"]] or values
+        if len(stamps):
+            values[:] = [[str(v) for v in sample] for sample in stream["time_series"]]
     else:
         values = np.asarray(stream["time_series"]).reshape(len(stamps), n_channels)
     sfreq = float(_field(stream, "nominal_srate") or 0)
@@ -168,7 +169,7 @@ def _load(path: Path) -> tuple[list[Stream], datetime | None]:
             warnings.simplefilter("ignore")
             streams, header = pyxdf.load_xdf(path, dejitter_timestamps=False)
     except Exception as error:
-        # A reader of foreign bytes may fail with anything at all.
+        # Parsing untrusted bytes may raise anything.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RecordingError(f"{path}: cannot be read as XDF: {reason}; check that the file is whole") from error
     try:
@@ -192,10 +193,10 @@ def _choose(path: Path, streams: Sequence[Stream], wanted: str | int | None) -> 
     if len(matching) == 1:
         return matching[0]
     there = "; ".join(map(_summary, matching or streams)) or "no streams at all"
-    what = "an EEG stream with samples" if wanted is None else f"a signal stream {str(wanted)!r}"
+    what = "EEG stream with samples" if wanted is None else f"signal stream {str(wanted)!r}"
     if matching:
         raise RecordingError(f"{path}: more than one stream fits; pick one by number (stream=…): {there}")
-    raise RecordingError(f"{path}: has not {what}; it has {there}; pick one by name or number (stream=…)")
+    raise RecordingError(f"{path}: has no {what}; it has {there}; pick one by name or number (stream=…)")
 
 
 def _rate(path: Path, stream: Stream, stamps: Times) -> tuple[float, list[str]]:
@@ -205,7 +206,7 @@ def _rate(path: Path, stream: Stream, stamps: Times) -> tuple[float, list[str]]:
     if nominal <= 0 and effective <= 0:
         raise RecordingError(f"{path}: stream {_summary(stream)} has no sampling rate; pick a regular one (stream=…)")
     if nominal <= 0:
-        return effective, [f"the stream names no rate; its stamps say {effective:g} Hz"]
+        return effective, [f"the stream declares no rate; its stamps give {effective:g} Hz"]
     if effective > 0 and abs(effective / nominal - 1) > 0.02:
         rates = f"runs at {nominal:g} Hz by its header but {effective:g} Hz by its stamps"
         return nominal, [f"{rates}: samples were lost, or a clock was reset"]

@@ -18,7 +18,7 @@ from rtbci.simulation.scenario import artefacts, mimics, seizure, sleep
 from rtbci.simulation.waveforms import Tension, Wave
 from rtbci.types import Event, Samples, StreamInfo
 
-BLOCK_S = 8.0  # samples are made in whole blocks, so that the cutting cannot change a bit of them
+BLOCK_S = 8.0  # samples are made in whole blocks, so that they do not depend on how they are read
 
 Mimics = Literal["none", "some", "many"]
 
@@ -95,7 +95,7 @@ def write_script(
     for k in range(n_seizures):
         part_s = duration_s / n_seizures
         length_s = min(rng.uniform(12, 70), max(8.0, 0.8 * part_s))
-        # One in ten is already on when the recording begins, as in a clip.
+        # One in ten has begun before the recording, as in a clip.
         onset = k * part_s + rng.uniform(0.05, 1.0) * max(0.0, part_s - length_s)
         if n_seizures == 1 and rng.random() < 0.1:
             onset = -0.6 * length_s
@@ -139,7 +139,7 @@ class EegGenerator:
 
     def _make_block(self, k: int) -> Samples:
         t = (k * self._n + np.arange(self._n)) / self._sfreq
-        # Two segments of noise cross-fade, so that no seam shows and the power stays.
+        # Overlap-add of two segments of noise with constant power.
         fade = np.sin(0.5 * np.pi * (np.arange(self._n) + 0.5) / self._n)[:, None]
         scalp, muscle = (
             new[: self._n] * fade + old[self._n :] * fade[::-1]
@@ -156,7 +156,7 @@ class EegGenerator:
         return scalp.astype(np.float32)
 
     def _add(self, total: Array, wave: Wave, t: Array) -> None:
-        # A rhythm that lags at an electrode is cut there where it is cut everywhere: its ends are ramps.
+        # The same limits at all electrodes, whatever their lag: a rhythm's ends are ramps.
         first, last = np.searchsorted(t, [wave.start, wave.stop])
         if last > first:
             total[first:last] += wave.at(t[first:last])

@@ -8,7 +8,7 @@ import numpy as np
 
 from rtbci.simulation.scalp import ELECTRODES, Array, at, field, somewhere
 
-# What tense muscles give at each electrode: temporal left and right, frontal. (n_muscles, 19)
+# Field of muscles at each electrode: temporal left and right, frontal. (n_muscles, 19)
 MUSCLES = np.stack([field(at("T7"), 0.45), field(at("T8"), 0.45), field(at("Fp1", "Fp2"), 0.5)])
 
 
@@ -88,7 +88,7 @@ def draw_patient(rng: np.random.Generator) -> Patient:
     alpha = np.stack([field(at(*names), 0.5) for names in (("O1", "P3"), ("O2", "P4"), ("Pz",))])
     rhythms = np.stack([field(somewhere(rng), rng.uniform(0.4, 1.6)) for _ in range(2)])
     slowing = field(somewhere(rng), rng.uniform(0.4, 1.0))[None]
-    # One source a row; each electrode has noise of its own, and the reference is everywhere alike.
+    # One row for each source; noise is separate for each electrode, the reference equal at all.
     mixing = np.concatenate(
         [background, alpha, rhythms, slowing, np.eye(len(ELECTRODES)), np.ones((1, len(ELECTRODES)))]
     )

@@ -22,7 +22,7 @@ def seizure(rng: np.random.Generator, patient: Patient, onset: float, duration: 
     first = _evolving(rng, patient, place, onset, duration, glide)
     waves: list[Wave] = [first]
     if rng.random() < 0.5:
-        # It reaches the other side, later and at a rhythm of its own.
+        # It spreads to the other side, later and at its own frequency.
         delay = rng.uniform(0.15, 0.6) * duration
         other = place * np.array([-1, 1, 1])
         slower = (glide[0] * rng.uniform(0.6, 1.0), glide[1] * rng.uniform(0.7, 1.0))
@@ -51,7 +51,7 @@ def _evolving(
     rng: np.random.Generator, patient: Patient, place: Array, onset: float, duration: float, hz: tuple[float, float]
 ) -> Rhythm:
     end_uv = patient.amplitude_uv * np.exp(rng.uniform(np.log(2.0), np.log(10)))
-    speed = rng.uniform(0.03, 0.3)  # of the scalp's radius, a second
+    speed = rng.uniform(0.03, 0.3)  # of the scalp's radius per second
     return Rhythm(
         onset,
         duration,

@@ -78,7 +78,7 @@ class Framer:
         if self._rest is not None and len(self._rest):
             chunk = Chunk.join([self._rest, chunk])
         whole = len(chunk) - len(chunk) % self._hop
-        # A copy: the rest must outlive the buffer that a source may reuse.
+        # A copy, since a source may reuse its buffer.
         rest = chunk[whole:]
         self._rest = Chunk(rest.data.copy(), rest.times.copy(), rest.valid.copy())
         return chunk[:whole]

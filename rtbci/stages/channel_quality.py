@@ -9,17 +9,17 @@ from rtbci.stages.montage import microvolts
 from rtbci.types import Chunk, StreamInfo
 
 BLOCK_S = 1.0
-AGREE = 2  # blocks that must say the same before a word is taken up, or dropped
+AGREE = 2  # equal blocks before a fault is reported, or cleared
 MAINS_HZ = (50.0, 60.0)
 
 FLAT_UV = 0.5  # peak to peak
-RAIL_SHARE = 0.1  # of a block's samples that lie at its very largest or smallest value
-RAIL_UV = 100.0  # peak to peak, below which values repeat because they are small
+RAIL_SHARE = 0.1  # of a block's samples, at its largest or smallest value
+RAIL_UV = 100.0  # peak to peak; below it values repeat because they are small
 ABSURD_UV = 5000.0  # peak to peak
 MAINS_SHARE = 0.5  # of the variance
 MAINS_UV = 5.0  # rms
-NOISE_UV = 40.0  # rms of what changes from sample to sample
-NOISE_SHARE = 0.8  # of the rms that this is; white noise has 1, EEG at 256 Hz about 0.2
+NOISE_UV = 40.0  # rms of the differences between samples, over sqrt(2)
+NOISE_SHARE = 0.8  # of the rms; white noise has 1, EEG at 256 Hz about 0.2
 
 WORDS = ("", "flat", "saturated", "mains", "noise")
 

@@ -92,8 +92,10 @@ class CueTagger:
         answers, waiting = [], []
         for cue in self._open:
             answer = self._answer(cue)
-            answers += [answer] if answer else []
-            waiting += [] if answer else [cue]
+            if answer is None:
+                waiting.append(cue)
+            else:
+                answers.append(answer)
         self._open = waiting
         while self._held and self._n_held - len(self._held[0]) >= self._keep:
             self._n_held -= len(self._held.popleft())
@@ -107,12 +109,12 @@ class CueTagger:
     def _answer(self, cue: Cue) -> CueAnswer | None:
         """The answer, or None while the window is incomplete."""
         start = cue.time + self._config.offset_s
-        # Less than a window can be there, by two periods for jitter: nothing to look at yet.
+        # The window cannot be complete yet, even with two periods of jitter.
         if not self._held or self._held[-1].times[-1] < start + (self._window - 3) / self._sfreq:
             return None
         held = Chunk.join(list(self._held))
         first = int(np.searchsorted(held.times, start - 1e-9))
-        # A window's first sample is less than a period behind its start; half a period more for jitter.
+        # A window's first sample is less than a period after its start; half a period more for jitter.
         if first < len(held) and held.times[first] > start + 1.5 / self._sfreq:
             return missed(cue)
         if first + self._window > len(held):

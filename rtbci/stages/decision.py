@@ -82,7 +82,7 @@ class Decision:
         return found
 
     def _smooth(self, k: int, p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        # One multiplication and one sum a hop, in order, so that the cut cannot change a bit.
+        # Hop by hop in order, so that the result does not depend on the chunks, to the bit.
         keep, gain = self._keep, 1 - self._keep
         value = float(self.smoothed[k])
         out = np.empty(len(p))

@@ -27,9 +27,9 @@ class DuplicateFilter:
     """
 
     REMEMBER_S = 2.0
-    SAME = 0.1  # periods between two stamps of one sample: a clock's offset is estimated again and again
-    APART = 0.5  # periods between the stamps of two samples, where each has its own
-    SHARED = 0.1  # of the samples; from here on stamps are shared by habit
+    SAME = 0.1  # periods between two stamps of one sample, as the clock offset is re-estimated
+    APART = 0.5  # periods between the stamps of two samples that each have their own
+    SHARED = 0.1  # of the samples; above it, shared stamps are normal for the stream
 
     def __init__(self, sfreq: float, period: float) -> None:
         self._n_remembered = max(8, round(self.REMEMBER_S * sfreq))

@@ -36,7 +36,7 @@ def design(config: FilterConfig, sfreq: float) -> npt.NDArray[np.float64]:
     parts = [np.empty((0, 6))]
     for mains in config.notch_hz:
         for harmonic in range(1, config.notch_harmonics + 1):
-            # A notch above the pass band, or next to Nyquist, would only cost time and phase.
+            # A notch near the Nyquist frequency would only add computation and phase.
             if mains * harmonic < 0.49 * sfreq:
                 parts.append(signal.tf2sos(*signal.iirnotch(mains * harmonic, config.notch_q, fs=sfreq)))
     for edge, kind in ((config.low_hz, "highpass"), (config.high_hz, "lowpass")):
@@ -69,7 +69,7 @@ class SosFilter:
         if self._rest_state is None or not len(chunk):
             return chunk
         if self._zi is None:
-            # So that an electrode's offset does not ring.
+            # The steady state, so that an electrode's offset does not ring.
             self._zi = self._rest_state * chunk.data[0].astype(np.float64)
         data, self._zi = self._sosfilt(self.sos, chunk.data, axis=0, zi=self._zi)
         return Chunk(data, chunk.times, chunk.valid)
@@ -120,7 +120,7 @@ class Resampler:
         for phase in range(self.up):
             self.taps[phase :: self.up] /= self.taps[phase :: self.up].sum()
         self.delay_s = half / self.up / sfreq_in
-        self.reach = -(-len(self.taps) // self.up)  # input samples that one output sees
+        self.reach = -(-len(self.taps) // self.up)  # input samples that one output depends on
         self.reset()
 
     def reset(self) -> None:
@@ -138,7 +138,9 @@ class Resampler:
             self._past = np.repeat(chunk.data[:1], -self._first, axis=0)
         data = np.concatenate([self._past, chunk.data])
         seen, self._n_in = self._n_in, self._n_in + len(chunk)
-        n_out = (self._n_in * self.up - 1) // self.down + 1  # an output is due with the newest sample that it sees
+        n_out = (
+            self._n_in * self.up - 1
+        ) // self.down + 1  # an output is due with the newest sample that it depends on
         outputs = np.arange(self._n_out, n_out)
         newest = outputs * self.down // self.up - seen  # index in this chunk
         start = self._first * self.up // self.down

@@ -52,9 +52,9 @@ class GapGuard:
     ORDER_S = 0.5
     TOO_LATE_S = 1.0
     AHEAD_S = 0.25
-    LAST_S = 1e10  # on any clock
-    MOST_ORDERS = 64  # that are tried
-    MAX_DRIFT = 5e-3  # seconds a second
+    LAST_S = 1e10  # largest stamp on any clock
+    MOST_ORDERS = 64  # permutations that are tried
+    MAX_DRIFT = 5e-3  # seconds per second
 
     def __init__(self, config: GapConfig, sfreq: float, speed: float = 1.0) -> None:
         """sfreq: of the recording; speed: its seconds a second of the stamps' clock, 1 but for a replay."""
@@ -73,18 +73,18 @@ class GapGuard:
     def reset(self) -> None:
         self._last_row: Samples | None = None  # of the last sample handed on (1, n_channels)
         self._last_time = -np.inf
-        self._held: Chunk | None = None  # suspect samples that wait for a verdict
+        self._held: Chunk | None = None  # suspect samples, until it is decided what they mean
         self._offset = 0.0  # s
         self._n = 0  # samples on the grid since `_offset` was set
-        self.jitter_s = self._period  # careful until it has been measured
-        self._look_in = self._n_look  # samples until the next look
-        self._least = self._least_before = np.inf  # lateness since the last look, and between it and the one before
-        self._stays_late = 0.0  # what the last look found
+        self.jitter_s = self._period  # a cautious value until it has been measured
+        self._look_in = self._n_look  # samples until the next long-run check
+        self._least = self._least_before = np.inf  # least lateness since the last check, and between the two before
+        self._stays_late = 0.0  # lateness that the last check found, in seconds
         self._lost: deque[tuple[float, float, int]] = deque(maxlen=16)  # stamps from, to; samples on the grid then
-        self._n_extra = 0  # left out since the last sample that was handed on
-        self._least_delay = np.inf  # s from a stamp to its arrival, at the best
+        self._n_extra = 0  # left out since the last sample on the grid
+        self._least_delay = np.inf  # s from a stamp to its arrival
         self._arrived: float | None = None
-        self._stamp: float | None = None  # the newest that came and is a time
+        self._stamp: float | None = None  # the newest finite one
         self._duplicates.reset()
 
     def process(self, chunk: Chunk, arrived: float | None = None) -> Iterator[Chunk | Gap]:
@@ -101,7 +101,7 @@ class GapGuard:
                 else:
                     yield from self._sort_out(chunk[run[0] : run[-1] + 1])
         if arrived is not None and self._held is None and len(chunk):
-            # It may grow, or the fastest delay of weeks ago would hide every reset of a clock that drifts.
+            # It may grow by drift, or the shortest delay of weeks ago would hide every clock reset.
             grown = self.MAX_DRIFT * (arrived - before) if before is not None else 0.0
             self._least_delay = min(self._least_delay + grown, arrived - self._last_time)
 
@@ -209,13 +209,13 @@ class GapGuard:
             self._least_delay = np.inf
             self._set_clock(float(late.max()))
         else:
-            # Late once and back again: jitter, larger than was thought.
+            # Late once, then on time again: jitter larger than estimated.
             self.jitter_s = abs(float(late[0])) / 6 * (1 + 1e-9)
         return chunk
 
     def _put_in_order(self, stamps: Times) -> npt.NDArray[np.intp] | None:
         """The order of the fewest first samples that are all where they are due when they are sorted; None: there is none."""
-        # Worth a look are those whose newest and whose average is where it is due.
+        # Candidates are prefixes whose newest and whose mean stamp are where they are due.
         n_first = np.arange(1, len(stamps) + 1)
         due = self._n * self._period + self._offset
         newest = np.maximum.accumulate(stamps) - (n_first - 1) * self._period - due

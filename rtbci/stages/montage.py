@@ -19,7 +19,7 @@ DOUBLE_BANANA = (
     *("Fz-Cz", "Cz-Pz"),
 )
 
-# The older names of the 10-20 system, to those of the 10-10 system (ACNS guideline 2, 2016).
+# From the older names of the 10-20 system to those of the 10-10 system (ACNS guideline 2, 2016).
 _ALIASES = {"t3": "T7", "t4": "T8", "t5": "P7", "t6": "P8", "m1": "A1", "m2": "A2", "tp9": "TP9", "tp10": "TP10"}
 _ZONES = ["Fp", "AF", "FT", "FC", "TP", "CP", "PO", "F", "T", "C", "P", "O", "I", "N", "A", "M"]
 _ELECTRODE = re.compile(rf"({'|'.join(_ZONES)})(z|[0-9]{{1,2}})h?", re.IGNORECASE)
@@ -66,7 +66,7 @@ def derivation(label: str) -> Derivation:
     text = re.sub(r"^(eeg|seeg|ecog)[\s:_-]+", "", text, flags=re.IGNORECASE)
     parts = [part.strip(" .") for part in re.split(r"\s*[-–_/:]\s*", text) if part.strip(" .")]
     if len(parts) > 1 and parts[-1].isdigit() and electrode(parts[0]):
-        parts = parts[:-1]  # a reader's count of channels that bear one name
+        parts = parts[:-1]  # a number that a reader appends to duplicate names
     if len(parts) == 2 and (first := electrode(parts[0])):
         if parts[1].lower() in _REFERENCES:
             return Derivation(first)
@@ -160,7 +160,7 @@ def _find(
     if (turned := Derivation(want.reference, want.electrode)) in have:
         return have[turned], -1, -1.0
     for first in of.get(want.electrode, ()):
-        # Two electrodes make a pair only where both are measured against one reference.
+        # A bipolar derivation needs two electrodes with the same reference.
         if (second := Derivation(want.reference, first.reference)) in have:
             return have[first], have[second], 1.0
     return None
@@ -217,7 +217,7 @@ class Montage:
         If the stream lacks a channel, or a chunk has another number of channels.
     """
 
-    ABSURD_UV = 1e7  # 10 V: no electrode gives that; it would ring in a filter for minutes
+    ABSURD_UV = 1e7  # 10 V: not from an electrode, and a filter would ring for minutes
 
     def __init__(self, config: MontageConfig, info: StreamInfo, channels: tuple[str, ...] | None = None) -> None:
         wanted = config.channels if channels is None or config.reference == "average" else channels
@@ -272,7 +272,7 @@ class Montage:
 
     def _mend(self, data: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Hold a channel's last good value over samples that are not finite or out of range."""
-        # NaN compares false, so the one comparison catches NaN, infinity and the absurd.
+        # NaN compares false, so one comparison catches NaN, infinity and values out of range.
         bounded = np.abs(data) < self.ABSURD_UV
         if self._held is None:
             self._held = np.zeros(data.shape[1], np.float32)

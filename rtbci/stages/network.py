@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rtbci.models.step import Step
 
 Activation = Literal["sigmoid", "softmax"]
-MAX_HOPS = 4096  # of one network call: memory stays flat, however long the chunk
+MAX_HOPS = 4096  # of one network call, so that memory does not grow with the chunk
 
 
 def probabilities(logits: npt.NDArray[np.float32], activation: Activation) -> npt.NDArray[np.float32]:
@@ -129,7 +129,7 @@ class WindowClassifier:
         self._device = device
 
     def __call__(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        # On a CPU one by one: torch sums many in another order than one, and no cut may change a bit of the answer.
+        # On a CPU one by one: torch sums a batch in another order, and the answer must not depend on the chunks.
         """Windows (n, window, n_channels) to probabilities (n, n_classes)."""
         batches = windows[:, None] if self._device == "cpu" else windows[None]
         scores = probabilities(np.concatenate([self._logits(batch) for batch in batches]), self._activation)
@@ -164,7 +164,7 @@ class WindowTagger:
         See Tagger and WindowClassifier.
     """
 
-    BATCH = 32  # windows of one call, at the most
+    BATCH = 32  # windows of one call at most
 
     def __init__(
         self, network: Any, n_channels: int, n_classes: int, window: int, hop: int, activation: Activation, device: str,

@@ -100,7 +100,7 @@ class RunningScaler:
         assert self._config.start_uv is not None
         self._log_uv = float(np.log(self._config.start_uv))
         self._n_blocks = 0
-        self._held: list[Chunk] = []  # the block that is not whole yet
+        self._held: list[Chunk] = []  # of the incomplete block
         self._n_held = 0
 
     @property

@@ -84,7 +84,7 @@ def load_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
     except ConfigError:
         raise
     except Exception as error:  # whatever a damaged file may raise
-        raise ConfigError(f"{path}: is no whole checkpoint ({type(error).__name__}); remove it") from None
+        raise ConfigError(f"{path}: is not a complete checkpoint ({type(error).__name__}); remove it") from None
 
 
 def digest(config: TrainConfig) -> str:

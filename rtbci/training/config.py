@@ -158,11 +158,11 @@ class DataConfig(Strict):
 class AugmentConfig(Strict):
     """What is varied at each visit to a recording, after the scaling."""
 
-    gain_sd: NonNegativeFloat = 0.0  # of the logarithm, one draw for all channels
-    channel_gain_sd: NonNegativeFloat = 0.0  # the same, one draw a channel
+    gain_sd: NonNegativeFloat = 0.0  # of the logarithm, the same for all channels
+    channel_gain_sd: NonNegativeFloat = 0.0  # of the logarithm, for each channel
     channel_dropout: Fraction = 0.0
-    mirror: bool = False  # left and right change places, where the montage has both
-    invert: bool = False  # the sign of all channels
+    mirror: bool = False  # swap left and right, in half of the visits
+    invert: bool = False  # the sign of all channels, in half of the visits
 
     @property
     def is_on(self) -> bool:
@@ -271,7 +271,7 @@ class TrainConfig(Strict):
             _require_labels(used, classes, f"data.recordings.{number}")
         if self.data.dataset is not None:
             _require_labels(list(self.data.dataset.labels.values()), classes, "data.dataset.labels")
-        known = not is_plugin(self.pipeline.model)  # a plug-in's class says it when it is built
+        known = not is_plugin(self.pipeline.model)  # of a plug-in it is known when it is built
         if self.data.validation.k_fold and known and getattr(self.pipeline.model, "window", None) is None:
             raise ValueError("data.validation.k_fold is for networks of trials; name the recordings in `folds`")
         if self.data.synthetic is not None:
@@ -332,5 +332,5 @@ def read_train_config(path: str | Path, settings: list[str] | None = None) -> Tr
     config = parse(TrainConfig, override(values, settings or []), str(path))
     root = Path(config.data.root).resolve()
     if (config.data.recordings or config.data.dataset) and not root.is_dir():
-        raise ConfigError(f"{path}: data.root {root} is no folder; name it with --set data.root=FOLDER")
+        raise ConfigError(f"{path}: data.root {root} is not a folder; name it with --set data.root=FOLDER")
     return config.model_copy(update={"data": config.data.model_copy(update={"root": str(root)})})

@@ -17,7 +17,7 @@ from rtbci.training.data import Data, OnProgress
 from rtbci.training.examples import Source
 from rtbci.training.held_out import answer_trials, score_recording, scores_of
 
-# Fits a fresh pipeline to the data, and reports how far it is.
+# Fits a fresh pipeline to the data, and reports its progress.
 Fitted = Callable[[Data, OnProgress], Pipeline]
 
 
@@ -121,11 +121,11 @@ def deal(groups: Sequence[str], labels: Sequence[int], k: int, seed: Sequence[in
     """
     from sklearn.model_selection import KFold, StratifiedKFold
 
-    # Stratified folds want one label at least in every fold; to leave one out has none.
+    # Stratified folds need at least k members of a class; leave-one-out has none.
     splitter = StratifiedKFold if max(Counter(labels).values()) >= k else KFold
     folds = splitter(k, shuffle=True, random_state=int(np.random.SeedSequence(seed).generate_state(1)[0]))
     with warnings.catch_warnings():
-        # A label rarer than the folds are many is in some of them, and that is all there is to be had.
+        # A class with fewer members than folds is in some of them only.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         return [{groups[i] for i in test} for _, test in folds.split(groups, labels)]
 

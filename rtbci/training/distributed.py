@@ -37,7 +37,7 @@ def joined(device: str) -> Iterator[None]:
     try:
         yield
     finally:
-        gc.collect()  # a learner left in a cycle would keep gloo's threads running into the interpreter's end, which aborts
+        gc.collect()  # a network in a reference cycle would keep gloo's threads running at exit, which aborts
         dist.destroy_process_group()
 
 
@@ -75,7 +75,7 @@ def own_rows(batch: Batch) -> Batch:
         return batch
     if len(batch.x) >= n:
         return Batch(*(t.tensor_split(n)[this] for t in (batch.x, batch.y, batch.known, batch.fresh)))
-    # Fewer rows than processes: one without a row computes along on the first, of which it knows nothing.
+    # Fewer rows than processes: one without a row computes on the first row, with no known label.
     row = slice(this, this + 1) if this < len(batch.x) else slice(0, 1)
     known = batch.known[row] if this < len(batch.x) else torch.zeros_like(batch.known[row])
     return Batch(batch.x[row], batch.y[row], known, batch.fresh[row])

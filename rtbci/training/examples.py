@@ -129,7 +129,7 @@ def _group(data: DataConfig, group: RecordingsConfig, where: str) -> list[Source
     root = Path(data.root)
     paths: list[Path] = []
     for pattern in group.files:
-        # An events table beside a recording is read with it, and is none itself.
+        # Event tables are read with their recordings.
         found = sorted(p for p in root.glob(pattern) if p.is_file() and p.suffix.lower() not in (".tsv", ".json"))
         if not found:
             raise ConfigError(f"{where}.files: nothing matches {pattern!r} in {root}")
@@ -156,7 +156,7 @@ def _require_meaning(group: RecordingsConfig, recordings: list[Recording], where
     if group.background_only:
         return
     if not group.labels and not group.marked:
-        raise ConfigError(f"{where} says of nothing what it is; add labels, marked or background_only = true")
+        raise ConfigError(f"{where} labels nothing; add labels, marked or background_only = true")
     found = sorted({event.label for recording in recordings for event in recording.annotations})
     for recording in recordings if not group.marked else ():
         table = recording.path.with_name(f"{recording.path.stem}_events.tsv")
@@ -238,7 +238,7 @@ def matching(patterns: tuple[str, ...], names: list[str], where: str) -> set[str
 
 def _synthetic(config: SyntheticConfig, held_fraction: float) -> list[Source]:
     n, n_held = config.n_recordings, round(held_fraction * config.n_recordings)
-    # Spread evenly, so that every part of the set has its share of seizures.
+    # Spread evenly over the recordings.
     with_seizure = np.diff(np.floor(np.arange(n + 1) * config.seizure_fraction + 1e-9)) > 0
     held = np.zeros(n, bool)
     held[np.linspace(0, n - 1, n_held).round().astype(int)] = True

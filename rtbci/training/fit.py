@@ -106,11 +106,11 @@ class Fit:
         lr = learning_rate(self.config, self.epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
-        # A seed for each epoch, so that a run that is resumed goes the same way.
+        # A seed for each epoch, so that a resumed run has the same result.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed * 100_003 + self.epoch + 1_000_003 * distributed.rank())
             train_loss = self._learn(training)
-        # One validates, so that all stop at the same epoch.
+        # One process validates, so that all stop at the same epoch.
         validated = self.validate(self.candidate, held_out) if distributed.leads() else (None, None)
         held_loss, auroc = distributed.of_lead(validated)
         row = EpochFigures(self.epoch + 1, lr, train_loss, held_loss, auroc)
@@ -118,7 +118,7 @@ class Fit:
             self.progress.best = {k: v.detach().cpu().clone() for k, v in self.candidate.state_dict().items()}
             self.progress.best_epoch = row.epoch
             self.progress.best_loss = math.inf if held_loss is None else held_loss
-        # Last, so that an epoch that counts has its best weights, wherever Ctrl-C falls.
+        # Last, so that a completed epoch has its best weights, whenever Ctrl-C comes.
         self.progress.rows.append(row)
         return row
 
@@ -134,9 +134,9 @@ class Fit:
             state = tuple(s.detach() for s in state)
             loss_of_all, n_of_all = distributed.summed(loss, n).tolist()
             if n_of_all == 0:
-                continue  # nothing is known in this segment; only its state matters
+                continue  # no known label in this segment; only its state matters
             self.optimizer.zero_grad(set_to_none=True)
-            # Gradients are averaged over processes, and each has a part of what is known.
+            # Gradients are averaged over processes, which differ in the number of known steps.
             self.scaler.scale(loss / (n_of_all / distributed.n_processes())).backward()
             if self.config.clip_norm is not None:
                 self.scaler.unscale_(self.optimizer)
@@ -194,7 +194,7 @@ def step(network: nn.Module, batch: Batch, state: State | None, n_parts: int = 1
         (rows, steps, n_classes), and the state after the segment.
     """
     if state and len(state[0]) == len(batch.fresh):
-        # Where, not times zero: a state that has become infinite must not live on as NaN.
+        # Not a product with zero, which would turn an infinite state into NaN.
         state = tuple(torch.where(_rows(batch.fresh, s), torch.zeros_like(s), s) for s in state)
     else:
         state = None
@@ -202,7 +202,7 @@ def step(network: nn.Module, batch: Batch, state: State | None, n_parts: int = 1
     logits, state = (
         in_parts(cast(Network, network), batch.x, state, n_parts) if n_parts > 1 else network(batch.x, state)
     )
-    if logits.ndim == 2:  # of an epoch network, which begins anew with each trial
+    if logits.ndim == 2:  # of an epoch network, which carries no state
         return logits[:, :, None] if batch.y.shape[1] > 1 else logits[:, None], ()
     return logits, state
 

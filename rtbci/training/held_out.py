@@ -87,7 +87,10 @@ def score_recording(pipeline: Pipeline, source: Source) -> RecordingScores:
     for event in result.events:
         if not any(_overlap(event, s) and s.label == event.label for s in seizures):
             inside = (result.scores.times >= event.onset) & (result.scores.times < event.onset + event.duration)
-            false, elsewhere = (false + 1, elsewhere) if known[inside].any() else (false, elsewhere + 1)
+            if known[inside].any():
+                false += 1
+            else:
+                elsewhere += 1
     quiet = known & (y[:, [name != BACKGROUND for name in pipeline.classes]].max(axis=1) < 0.5)
     row = {
         "recording": source.name,

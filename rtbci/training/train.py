@@ -127,7 +127,7 @@ def run(fit: Fit, data: Data, on_progress: OnProgress, after_epoch: Callable[[],
     while not fit.done:
         row = fit.run_epoch(data.training_batches(fit.epoch), data.held_out_batches())
         if not math.isfinite(row.train_loss + (row.held_out_loss or 0.0)):
-            raise ConfigError(f"the loss is no number after epoch {row.epoch}; lower training.lr or set clip_norm")
+            raise ConfigError(f"the loss is not finite after epoch {row.epoch}; lower training.lr or set clip_norm")
         after_epoch()
         on_progress("training", fit.epoch, total, row)
 

@@ -226,7 +226,9 @@ def test_an_event_table_that_goes_elsewhere_is_told_in_log_and_state(wait_until:
         engine.stop()
         log = engine.reader.new_log()
     (said,) = (line.text for line in log if isinstance(line, WarningLine) and "events.tsv" in line.text)
-    assert said == (f"{table} is no table with these columns; the events of this run go to {tmp_path / 'events-2.tsv'}")
+    assert said == (
+        f"{table} is not a table with these columns; the events of this run go to {tmp_path / 'events-2.tsv'}"
+    )
     assert table.read_text() == "onset\tduration\ttrial_type\n1.5\t2.0\tleft\n"
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from rtbci.bench.keras_models import keras_or_none
 from rtbci.bench.step import bench_step
-from rtbci.bench.train import SUBJECTS, bench_train
+from rtbci.bench.train import CASES, bench_train
 from rtbci.models import build
 from rtbci.models.network import count_parameters
 
@@ -34,6 +34,6 @@ def test_the_keras_networks_are_the_same_networks():
         pytest.skip("needs Keras: pip install 'rtbci[bench]'")
     from rtbci.bench import keras_models
 
-    for subject in SUBJECTS:
-        model = getattr(keras_models, subject.kind)(subject.n_samples, subject.n_channels)
-        assert model.count_params() == count_parameters(build(subject.kind, n_channels=subject.n_channels))
+    for case in CASES:
+        model = getattr(keras_models, case.kind)(case.n_samples, case.n_channels)
+        assert model.count_params() == count_parameters(build(case.kind, n_channels=case.n_channels))

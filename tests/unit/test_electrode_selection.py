@@ -313,7 +313,7 @@ def test_a_mistake_is_reported_in_one_line(
 @pytest.mark.parametrize("name", ["chosen_k1.rtbci", "chosen_selection.tsv", "chosen_selection.json"])
 def test_a_file_of_somebody_else_is_refused_before_the_search(folder: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("of somebody else")
-    with pytest.raises(RtbciError, match=f"{name}: (is a file that is no pipeline|was not written by a selection)"):
+    with pytest.raises(RtbciError, match=f"{name}: (is not a pipeline file|was not written by a selection)"):
         select_from_file(folder / "select.toml", [1], tmp_path, [], True)
     assert (tmp_path / name).read_text() == "of somebody else"
 

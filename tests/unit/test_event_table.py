@@ -242,7 +242,7 @@ def test_a_run_that_could_not_be_told_from_an_earlier_one_gets_a_number(tmp_path
     run(path, START, *EVENTS)
     second = run(path, START, *EVENTS)
     assert second.path == tmp_path / "night-2.tsv"
-    assert "holds a run of the same start" in second.take_notice()
+    assert "holds a run with the same start" in second.take_notice()
 
 
 KILLED = """

@@ -103,7 +103,7 @@ def test_a_folder_a_device_and_a_file_that_may_not_be_written_are_not_replaced(
 ) -> None:
     with pytest.raises(IsADirectoryError):
         atomic_write(tmp_path, "")
-    with pytest.raises(OSError, match="no regular file"):
+    with pytest.raises(OSError, match="not a regular file"):
         atomic_write("/dev/null", "")
     (tmp_path / "kept").write_text("kept")
     monkeypatch.setattr(os, "access", lambda *_: False)  # as for anybody but root

@@ -107,7 +107,7 @@ def test_a_name_that_is_no_text_is_refused(tmp_path: Path, members: dict[str, by
     flags = where - 24 if at == "first" else where - 38
     content[flags + 1] |= 8  # the name says it is UTF-8
     (tmp_path / "x.rtbci").write_bytes(content)
-    assert "not a whole pipeline file ('utf-8' codec" in refused(tmp_path / "x.rtbci")
+    assert "not a complete pipeline file ('utf-8' codec" in refused(tmp_path / "x.rtbci")
 
 
 # -- the weights --------------------------------------------------------------------------------------------------

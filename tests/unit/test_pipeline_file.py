@@ -84,7 +84,7 @@ def test_a_file_that_is_not_there_names_its_neighbour(whole: Path) -> None:
 @pytest.mark.parametrize("keep", [0, 1, 100, 5000, -1])
 def test_a_file_that_is_cut_short_is_refused(whole: Path, keep: int) -> None:
     whole.write_bytes(whole.read_bytes()[:keep])
-    assert "not a whole pipeline file" in refused(whole)
+    assert "not a complete pipeline file" in refused(whole)
 
 
 def test_a_flipped_bit_in_the_weights_is_noticed(whole: Path) -> None:

@@ -146,7 +146,7 @@ def test_truncated_edf_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     content = find_data(SEIZURE).read_bytes()
     (tmp_path / "cut.edf").write_bytes(content[: 256 * 24 + 10 * 23 * 256 * 2 + 999])
     recording = open_recording(tmp_path / "cut.edf")
-    assert recording.warnings == ("the header promises 41 records (41 s), the file holds 10 (10 s): these are read",)
+    assert recording.warnings == ("the header declares 41 records (41 s), the file holds 10 (10 s): these are read",)
     np.testing.assert_array_equal(whole(recording).data, whole(open_recording(find_data(SEIZURE))).data[: 10 * 256])
 
 
@@ -175,8 +175,8 @@ def _no_number(content: bytes) -> bytes:
             "is not EDF although its name says so; it starts with b'hello, w'",
         ),
         ("a.bdf", lambda content: content, "it starts like EDF: rename it"),
-        ("a.txt", lambda content: content, r"\.txt is no format known here; use one of \.edf"),
-        ("a.xdf", lambda _: b"XDF:" + bytes(50), "has not an EEG stream|cannot be read as XDF"),
+        ("a.txt", lambda content: content, r"\.txt is not a known format; use one of \.edf"),
+        ("a.xdf", lambda _: b"XDF:" + bytes(50), "has no EEG stream|cannot be read as XDF"),
         ("a.vhdr", lambda _: b"nonsense\n", "cannot be read as BrainVision"),
         ("a.set", lambda _: b"nonsense\n", "cannot be read as EEGLAB"),
         ("a.fif", lambda _: b"nonsense\n", "cannot be read as FIF"),

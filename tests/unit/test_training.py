@@ -364,7 +364,7 @@ def test_folds_score_every_recording_by_a_fit_that_never_saw_it(folder, tmp_path
 
 def test_a_loss_that_is_no_number_ends_the_training_with_what_to_do(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(training.Fit, "_learn", lambda *_: float("nan"))
-    with pytest.raises(ConfigError, match=r"the loss is no number after epoch 1; lower training.lr"):
+    with pytest.raises(ConfigError, match=r"the loss is not finite after epoch 1; lower training.lr"):
         train(config_of(folder), tmp_path / "tiny.rtbci")
 
 
@@ -408,7 +408,7 @@ def test_the_command_trains_from_a_file_and_says_what_came_of_it(folder, tmp_pat
             "'seizur' is not among .*; did you mean 'seizure'?",
         ),
         ("training.loss='cross_entropy'", "'cross_entropy' does not go with pipeline.activation 'sigmoid'"),
-        ("data.root='nowhere'", "nowhere is no folder; name it with --set data.root=FOLDER"),
+        ("data.root='nowhere'", "nowhere is not a folder; name it with --set data.root=FOLDER"),
         ("data.recordings=[]", "names no recordings; add"),
     ],
 )
@@ -423,7 +423,7 @@ def test_a_config_that_is_wrong_is_reported_in_one_line(folder, setting, line):
     ("setting", "line"),
     [
         ("data.recordings=[{files=['*.bdf'], labels={burst='seizure'}}]", "nothing matches '*.bdf' in "),
-        ("data.recordings=[{files=['*.edf']}]", "says of nothing what it is; add labels, marked or background_only"),
+        ("data.recordings=[{files=['*.edf']}]", "labels nothing; add labels, marked or background_only"),
         ("data.recordings=[{files=['*.edf'], labels={brust='seizure'}}]", "no annotation reads 'brust'; those have 'b"),
         ("data.recordings=[{files=['*.edf'], background_only=true}]", "no training recording has a known step of"),
         ("data.recordings=[{files=['*.edf'], background_only=true}, {files=['a.edf'], background_only=true}]",
@@ -464,7 +464,7 @@ def test_a_checkpoint_of_another_config_or_a_damaged_one_is_refused(folder, tmp_
     with pytest.raises(ConfigError, match="belongs to another config"):
         train(config_of(folder, "training.seed=9"), tmp_path / "tiny.rtbci", resume=True)
     checkpoint_path(tmp_path / "tiny.rtbci").write_bytes(b"not a checkpoint")
-    with pytest.raises(ConfigError, match="no whole checkpoint"):
+    with pytest.raises(ConfigError, match="not a complete checkpoint"):
         train(config_of(folder), tmp_path / "tiny.rtbci", resume=True)
 
 
@@ -488,9 +488,9 @@ def test_a_new_run_keeps_the_checkpoint_of_one_that_was_cut_short(folder, tmp_pa
 def test_a_file_that_is_no_pipeline_is_refused_before_the_training_and_a_pipeline_is_replaced(folder, tmp_path):
     recording = folder / "a.edf"
     before = recording.read_bytes()
-    with pytest.raises(PipelineFileError, match="a.edf: is a file that is no pipeline file, and is not replaced"):
+    with pytest.raises(PipelineFileError, match="a.edf: is not a pipeline file, and is not replaced"):
         train(config_of(folder), recording, lambda *_: pytest.fail("it was begun"))
-    with pytest.raises(PipelineFileError, match="data: is something that is no file"):
+    with pytest.raises(PipelineFileError, match="data: is not a file"):
         train(config_of(folder), folder)
     assert recording.read_bytes() == before
     train(config_of(folder, "training.epochs=1"), tmp_path / "tiny.rtbci")

@@ -33,7 +33,7 @@ from rtbci.monitor.layout import read_layout
 from rtbci.monitor.messages import EngineState, GapLine, Line, Message, read_state
 from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter
 from rtbci.pipeline.stream import session_info
-from rtbci.recordings.event_sink import EventTable
+from rtbci.recordings.event_sink import EventTableSink
 from rtbci.recordings.event_table import read_events
 from rtbci.types import StreamInfo
 
@@ -136,7 +136,7 @@ def command(data: bytes) -> None:
     engine: Any = object.__new__(Engine)
     engine.gate, engine.recording, engine.stopping = StartGate(), None, False
     (SCRATCH / "command.tsv").unlink(missing_ok=True)  # else it would grow with each input
-    engine.sinks = Sinks([EventTable(SCRATCH / "command.tsv")])
+    engine.sinks = Sinks([EventTableSink(SCRATCH / "command.tsv")])
     engine.sinks.begin(session_info(bundled(), StreamInfo("fuzz", 256.0, ("Fz",))))
     engine.connection = SimpleNamespace(stream=SimpleNamespace(live=_live()))
     engine.source = SimpleNamespace(replay=SimpleNamespace(say=lambda line: line.encode()))

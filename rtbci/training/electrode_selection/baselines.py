@@ -35,7 +35,7 @@ def by_mutual_information(features: Features, labels: Ints, k: int) -> tuple[int
     """
     from sklearn.feature_selection import mutual_info_classif
 
-    repeated = len(set(labels.tolist())) < len(labels)  # labels that occur but once say nothing
+    repeated = len(set(labels.tolist())) < len(labels)  # labels that all occur once carry no information
     information = mutual_info_classif(features, labels, random_state=0) if repeated else np.zeros(features.shape[1])
     return tuple(np.argsort(information, kind="stable")[::-1][:k].tolist())
 

@@ -160,7 +160,7 @@ def write_report(folder: Path, name: str, report: SelectionReport) -> list[Path]
     for row in report.rows:
         writer.writerow({**row.plain(), "electrodes": " | ".join(" ".join(names) for names in row.electrodes)})
     paths = _paths(folder, name)
-    # The JSON first: it tells the next run that all three are a selection's.
+    # The JSON first: by it the next run recognises all three as a selection's.
     atomic_write(paths[1], json_text(report.plain(), indent=1))
     atomic_write(paths[0], table.getvalue())
     atomic_write(paths[2], draw(report))
@@ -208,7 +208,7 @@ def _draw_accuracies(axis: Any, rows: tuple[MethodRow, ...]) -> None:
     methods = list(dict.fromkeys(row.method for row in rows if row.method != ALL))
     for number, method in enumerate(methods):
         own = [row for row in rows if row.method == method]
-        # Beside one another, so that the intervals can be told apart.
+        # Shifted sideways, so that the intervals do not overlap.
         at = [row.k * 2 ** (0.06 * (number - len(methods) / 2)) for row in own]
         ends = ("lowest", "highest") if method == RANDOM else ("low", "high")
         bars = [[abs(getattr(row, end) - row.accuracy) for row in own] for end in ends]

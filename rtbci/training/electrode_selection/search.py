@@ -19,7 +19,7 @@ from rtbci.training.electrode_selection.segments import Segments
 from rtbci.training.fit import step
 from rtbci.training.losses import Loss
 
-STALL = 1e-3  # a validation loss that falls by less does not fall
+STALL = 1e-3  # smallest decrease of the validation loss that counts
 OnEpoch = Callable[[int, int], None]  # epochs done, of how many at most
 
 
