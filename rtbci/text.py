@@ -53,6 +53,20 @@ def clock_text(seconds: float) -> str:
     return f"{sign}{hours:d}:{minutes:02d}:{int(rest):02d}"
 
 
+def tenths_text(seconds: float) -> str:
+    """h:mm:ss.s of a recording."""
+    tenths = round(10 * seconds)
+    return f"{tenths // 36000}:{tenths // 600 % 60:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
+def size_text(n_bytes: float) -> str:
+    """1.5 GB, 20 MB, 3 kB."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if n_bytes >= size:
+            return f"{n_bytes / size:.1f} {unit}"
+    return f"{n_bytes / 1e3:.0f} kB"
+
+
 def wall_text(wall: float) -> str:
     """A POSIX time as hh:mm:ss, local time."""
     return datetime.fromtimestamp(wall + 1e-6).strftime("%H:%M:%S")

@@ -266,7 +266,7 @@ def _chunks(replay: Replay) -> Iterator[Chunk]:
     blocks = ((chunk.data, chunk.times) for chunk in recording.chunks(round(10 * recording.info.sfreq)))
     packets = cut(blocks, faults.sizes(replay.chunk, seed))
     held: list[Chunk] = []
-    for packet in faults.lose(faults.bend(packets, seed), seed, RECONNECT_S):
+    for packet in faults.lose(faults.distort(packets, seed), seed, RECONNECT_S):
         held.append(Chunk(packet.data, packet.stamps))
         if len(held) == 200:  # larger chunks are faster, and must change nothing
             yield Chunk.join(held)

@@ -73,7 +73,7 @@ class SyntheticMonitor:
             pipeline="seizure-demo",
             classes=("seizure",),
             query={"name": "EEG"},
-            life=life,
+            generation=life,
             waiting_s=0.0,
             wait_s=None,
             silent_s=0.0,

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from rtbci.cli.watch import MOST_WARNINGS
-from rtbci.engine.recording import _TAIL_S
-from rtbci.lsl.discovery import Search, _identity, check_sizes, find_stream, predicate
-from rtbci.lsl.recorder import Recorder, size_text
+from rtbci.engine.recording import FLUSH_S
+from rtbci.lsl.discovery import StreamSearch, check_sizes, find_stream, identity_of, predicate
+from rtbci.lsl.recorder import Recorder
 from rtbci.results import Result, Text, about, print_line
-from rtbci.text import one_line
+from rtbci.text import one_line, size_text
 
 _SILENT_S = 2.0  # without an answer to liblsl's questions, of which there are two a second
 
@@ -30,12 +30,12 @@ def record_streams(
         if stream is None:
             return
         check_sizes(stream)
-        recorder.start(stream.name(), [predicate(_identity(stream))])
+        recorder.start(stream.name(), [predicate(identity_of(stream))])
         presence, progress = _Presence(stream), _Progress(stream.name(), json)
         alarms: list[str] = []
         try:
-            while not asked() and (seconds is None or recorder.recorded_s < seconds + _TAIL_S):
-                for alarm in recorder.tend() + presence.look():
+            while not asked() and (seconds is None or recorder.recorded_s < seconds + FLUSH_S):
+                for alarm in recorder.tend() + presence.check():
                     sys.stderr.write(f"\nALARM: {one_line(alarm)}\n")
                     alarms = [*alarms[1 - MOST_WARNINGS :], alarm]
                 progress.show(_state(recorder, presence), alarms)
@@ -73,12 +73,12 @@ class _Presence:
     """Whether the recorded stream is there: of one that goes away LabRecorder says nothing, and waits."""
 
     def __init__(self, stream: Any) -> None:
-        self._name, self._identity = stream.name(), _identity(stream)
-        self._search = Search(self._identity, _SILENT_S)
+        self._name, self._identity = stream.name(), identity_of(stream)
+        self._search = StreamSearch(self._identity, _SILENT_S)
         self._due = time.monotonic() + _SILENT_S
         self.answers = True
 
-    def look(self) -> list[str]:
+    def check(self) -> list[str]:
         """What is to be shouted."""
         now = time.monotonic()
         if now < self._due:

@@ -14,7 +14,7 @@ from types import FrameType
 
 from rtbci.errors import ConfigError
 from rtbci.replay.transport import Transport
-from rtbci.text import one_line
+from rtbci.text import one_line, tenths_text
 
 try:
     import select
@@ -194,15 +194,9 @@ def _draw(transport: Transport, over: threading.Event, hint: str) -> None:
 
 def place_line(transport: Transport, at_s: float) -> str:
     """ "0:01:12.5 of 0:41:00  × 4  paused"; cut where the terminal is narrow."""
-    total = clock_text(transport.start_s + transport.length_s).partition(".")[0]
+    total = tenths_text(transport.start_s + transport.length_s).partition(".")[0]
     speed = f"× {transport.speed:g}" if transport.speed else "unpaced"
-    return f"{clock_text(at_s)} of {total}  {speed}" + ("  paused" if transport.paused else "")
-
-
-def clock_text(seconds: float) -> str:
-    """Hours, minutes and tenths of seconds."""
-    tenths = round(10 * seconds)
-    return f"{tenths // 36000}:{tenths // 600 % 60:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"
+    return f"{tenths_text(at_s)} of {total}  {speed}" + ("  paused" if transport.paused else "")
 
 
 def in_foreground(fd: int) -> bool:

@@ -47,7 +47,7 @@ def run_live(
         raise ConfigError(f"pipeline {config.name!r} answers no cues: its config has no [pipeline.cues]")
     spec = EngineSpec(
         pipeline, query, events=str(events or ""), device=device, wait_s=wait_s, unit=unit,
-        cues=parse_query(cues) if cues is not None else {}, hold=record is not None, sinks=sinks,
+        cues=parse_query(cues) if cues is not None else {}, start_gate=record is not None, sinks=sinks,
     )  # fmt: skip
     with EngineProcess(spec) as engine:
         recording = LiveRecording(record, engine) if record is not None else None

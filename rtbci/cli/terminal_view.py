@@ -9,8 +9,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from rtbci.monitor.describe import _clock, describe
+from rtbci.monitor.describe import describe
 from rtbci.monitor.messages import EngineState, LogLine
+from rtbci.text import tenths_text
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _STYLES = {
@@ -68,7 +69,7 @@ class TerminalView:
                 "samples", f"{samples.received} received, {samples.filled} filled, {samples.lost} lost",
                 "filters", f"{state.filter_delay_s * 1e3:.0f} ms group delay",
             )  # fmt: skip
-            table.add_row("time", _clock(state.recording_s), "device", state.device)
+            table.add_row("time", tenths_text(state.recording_s), "device", state.device)
         return table
 
     def _bars(self, state: EngineState) -> RenderableType:

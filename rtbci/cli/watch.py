@@ -16,11 +16,11 @@ from rtbci.cli.journal import Journal
 from rtbci.cli.signals import stopped_by_signal
 from rtbci.cli.terminal import Terminal
 from rtbci.cli.terminal_view import TerminalView
-from rtbci.engine.process import USER_MISTAKE, EngineProcess
+from rtbci.engine.process import USER_ERROR, EngineProcess
 from rtbci.engine.sinks import Sinks
 from rtbci.errors import EngineFailed, RtbciError
 from rtbci.monitor.describe import describe
-from rtbci.monitor.messages import AlarmLine, EngineState, LogLine, TellRecording, WarningLine
+from rtbci.monitor.messages import AlarmLine, EngineState, LogLine, ReportRecording, WarningLine
 from rtbci.results import about, print_line
 from rtbci.text import one_line
 
@@ -131,19 +131,19 @@ class Watch:
         if self._pulse.stopped and not silent and self._engine.alive:
             new.append(WarningLine(text="the engine does not answer"))
         if self._recording is not None:
-            alarms = self._recording.look(self.state)
+            alarms = self._recording.follow(self.state)
             new += [AlarmLine(text=text) for text in alarms]
             told = self._recording.state()
             self.state |= EngineState(recording=told)
             if time.monotonic() >= self._tell_due:
                 # By way of the engine, so that the dashboard sees it too.
                 self._tell_due = time.monotonic() + 1
-                self._engine.command(TellRecording(state=told))
+                self._engine.command(ReportRecording(state=told))
         new += [AlarmLine(text=text) for text in self._sinks.tend()]
         for line in new:
-            self._sinks.tell(line)
+            self._sinks.send(line)
             self._note(line)
-        self._sinks.tell(self.state)
+        self._sinks.send(self.state)
         self._print_state()
         if self._dashboard is not None:
             self._tend(self._dashboard)
@@ -194,6 +194,6 @@ class Watch:
         if error is None:
             return
         self.close()
-        if self._engine.process.exitcode == USER_MISTAKE:
+        if self._engine.process.exitcode == USER_ERROR:
             raise RtbciError(error)
         raise EngineFailed(error)

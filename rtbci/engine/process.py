@@ -16,7 +16,7 @@ from rtbci import plugins
 from rtbci.engine.session import EngineSpec
 from rtbci.engine.threads import one_thread_each
 from rtbci.errors import RtbciError
-from rtbci.lsl.config import watchful_lsl
+from rtbci.lsl.config import responsive_lsl
 from rtbci.monitor import command_pipe
 from rtbci.monitor.command_server import CommandServer
 from rtbci.monitor.messages import Command, ErrorLine, LogLine, Stop
@@ -25,7 +25,7 @@ from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter, monitor_fo
 if TYPE_CHECKING:
     from rtbci.engine.engine import Engine
 
-USER_MISTAKE = 2
+USER_ERROR = 2
 MOST_COMMANDS = 32  # of the front end, in one poll
 
 
@@ -36,7 +36,7 @@ def engine_main(spec: EngineSpec, commands: Connection) -> None:
     from rtbci.engine.engine import Engine
     from rtbci.pipeline.pipeline import Pipeline
 
-    watchful_lsl()
+    responsive_lsl()
     torch.set_num_threads(1)
     # Ctrl-C reaches the whole terminal group; the front end decides, and tells us by the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -52,16 +52,16 @@ def engine_main(spec: EngineSpec, commands: Connection) -> None:
             # What lives now lives to the end: the collector need not look at it in the middle of a chunk.
             gc.collect()
             gc.freeze()
-            engine.run(lambda: _obey(engine, commands, windows))
+            engine.run(lambda: _handle_commands(engine, commands, windows))
     except RtbciError as error:
-        _last_words(spec, str(error))
-        sys.exit(USER_MISTAKE)
+        _log_error(spec, str(error))
+        sys.exit(USER_ERROR)
     except Exception:
-        _last_words(spec, "the engine failed: " + traceback.format_exc(limit=8))
+        _log_error(spec, "the engine failed: " + traceback.format_exc(limit=8))
         raise
 
 
-def _obey(engine: Engine, commands: Connection, windows: CommandServer) -> None:
+def _handle_commands(engine: Engine, commands: Connection, windows: CommandServer) -> None:
     try:
         for _ in range(MOST_COMMANDS):
             if not commands.poll():
@@ -74,7 +74,7 @@ def _obey(engine: Engine, commands: Connection, windows: CommandServer) -> None:
         engine.command(command)
 
 
-def _last_words(spec: EngineSpec, text: str) -> None:
+def _log_error(spec: EngineSpec, text: str) -> None:
     writer = MonitorWriter(Path(spec.monitor))
     writer.log(ErrorLine(text=text))
     writer.close()
@@ -123,8 +123,8 @@ class EngineProcess:
         """Why the engine ended by itself, or None while all is well. log: what was read so far."""
         if self.alive or self.process.exitcode == 0:
             return None
-        said = [line.text for line in log if isinstance(line, ErrorLine)]
-        return said[-1] if said else f"the engine died (exit code {self.process.exitcode})"
+        errors = [line.text for line in log if isinstance(line, ErrorLine)]
+        return errors[-1] if errors else f"the engine died (exit code {self.process.exitcode})"
 
     def close(self) -> None:
         if self.process.pid is not None and self.alive:

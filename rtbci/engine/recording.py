@@ -9,10 +9,10 @@ from pathlib import Path
 from rtbci.engine.process import EngineProcess
 from rtbci.lsl.discovery import predicate
 from rtbci.lsl.recorder import Recorder
-from rtbci.monitor.messages import ArmingState, EngineState, Go, RecordingState
+from rtbci.monitor.messages import ArmingState, EngineState, OpenStartGate, RecordingState
 
 _START_S = 10.0
-_TAIL_S = 0.6  # LabRecorder fetches twice a second, and leaves behind what it has not fetched
+FLUSH_S = 0.6  # LabRecorder fetches twice a second, and leaves behind what it has not fetched
 
 
 class LiveRecording:
@@ -29,7 +29,7 @@ class LiveRecording:
         self._armed_at = 0.0
         self._alarm = ""
 
-    def look(self, state: EngineState) -> list[str]:
+    def follow(self, state: EngineState) -> list[str]:
         """Follow the engine's state, about ten times a second; returns new alarms."""
         alarms = self.recorder.tend()
         if state.state == "arming" and state.arming is not None:
@@ -47,7 +47,7 @@ class LiveRecording:
     def stop(self) -> None:
         """After the engine has ended: wait for the last samples. LabRecorder may need 6 s more to close its file."""
         if self.recorder.alive:
-            time.sleep(_TAIL_S)
+            time.sleep(FLUSH_S)
         self.recorder.stop(wait_s=0.1)
 
     def _arm(self, stream: ArmingState, outlets: tuple[str, ...]) -> list[str]:
@@ -55,9 +55,9 @@ class LiveRecording:
             self._armed, self._armed_at = stream, time.monotonic()
             self.recorder.start(stream.name, predicates(stream, outlets))
         if self.recorder.started:
-            self._engine.command(Go())
+            self._engine.command(OpenStartGate())
         elif time.monotonic() - self._armed_at > _START_S:
-            self._engine.command(Go())
+            self._engine.command(OpenStartGate())
             return [f"the recorder has not started within {_START_S:g} s; the engine goes on without"]
         return []
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rtbci.lsl.clock import Clock
+from rtbci.lsl.clock import HostClock
 from rtbci.monitor.messages import LatencyMs
 from rtbci.pipeline.stream import StreamSession
 
@@ -29,7 +29,7 @@ class EngineSpec:
     wait_s: float | None = None
     unit: str = ""
     cues: dict[str, str] = field(default_factory=dict)
-    hold: bool = False
+    start_gate: bool = False
     sinks: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
 
@@ -61,7 +61,7 @@ class Connection:
 
     stream: StreamSession
     hostname: str
-    clock: Clock
+    clock: HostClock
     filter_delay_s: float
     arrivals: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=4096))
 

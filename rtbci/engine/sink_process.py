@@ -19,12 +19,12 @@ from rtbci.errors import PluginError
 from rtbci.plugins import SINKS, error_text, load, plugin
 from rtbci.types import SessionInfo
 
-STARTS_S = 30.0  # imports and construction
+START_TIMEOUT_S = 30.0  # imports and construction
 MOST_WAITING = 4096  # messages; beyond, they are lost to this sink, and that is told
 BLOCKED_S = 5.0  # without taking a message that waits
 MOST_ERRORS = 3  # in a row
 MOST_BYTES = 512 << 20  # of memory, beyond what it took at its start
-CLOSES_S = 1.0
+CLOSE_TIMEOUT_S = 1.0
 TEND_S = 0.1
 _METHODS = ("begin", "on", "tend", "close")
 
@@ -54,19 +54,21 @@ class SinkProcess:
         self.is_dropped = False
         context = multiprocessing.get_context("spawn")
         theirs, self._messages = context.Pipe(duplex=False)
-        self._words, words = context.Pipe(duplex=False)
+        self._reports, reports = context.Pipe(duplex=False)
         self._taken: Any = context.Value("Q", 0, lock=False)  # messages that the sink is done with
-        self._process = context.Process(target=sink_main, args=(name, theirs, words, self._taken), name=f"sink {name}")
+        self._process = context.Process(
+            target=sink_main, args=(name, theirs, reports, self._taken), name=f"sink {name}"
+        )
         with one_thread_each():
             self._process.start()
         theirs.close()
-        words.close()
+        reports.close()
         self._n_given = self._n_lost = self._n_errors = 0
         self._seen_taken, self._moved_at = 0, time.monotonic()
         self._waiting: queue.Queue[bytes | None] = queue.Queue(MOST_WAITING)
         self._await_start()
         self._started_with = self._rss()
-        self._look_at = time.monotonic() + 1.0
+        self._check_memory_at = time.monotonic() + 1.0
         threading.Thread(target=self._feed, name=f"feeds {name}", daemon=True).start()
 
     def begin(self, session: SessionInfo) -> None:
@@ -79,7 +81,7 @@ class SinkProcess:
         """Hear what it says, and whether it still takes what it is given."""
         if self.is_dropped:
             return
-        self._listen()
+        self._read_reports()
         now, taken = time.monotonic(), int(self._taken.value)
         if taken != self._seen_taken or taken >= self._n_given:
             self._seen_taken, self._moved_at = taken, now
@@ -89,8 +91,8 @@ class SinkProcess:
             self._drop(f"raised {self._n_errors} times in a row, at last {self.trouble.partition(' raised ')[2]}")
         elif now - self._moved_at > BLOCKED_S:
             self._drop(f"took no message for {BLOCKED_S:g} s")
-        elif now > self._look_at:
-            self._look_at = now + 1.0
+        elif now > self._check_memory_at:
+            self._check_memory_at = now + 1.0
             if (grown := self._rss() - self._started_with) > MOST_BYTES:
                 self._drop(f"took {grown >> 20} MB of memory, more than {MOST_BYTES >> 20} MB")
 
@@ -99,16 +101,20 @@ class SinkProcess:
         if not self.is_dropped:
             self._give("close", None)
             self._put(None)
-            self._process.join(CLOSES_S)
+            self._process.join(CLOSE_TIMEOUT_S)
         self._end()
 
     # -- this side --------------------------------------------------------------------------------------------
 
     def _await_start(self) -> None:
-        word = self._word() if self._words.poll(STARTS_S) else {"error": f"does not start within {STARTS_S:g} s"}
-        if "error" in word or not word:
+        report = (
+            self._read_report()
+            if self._reports.poll(START_TIMEOUT_S)
+            else {"error": f"does not start within {START_TIMEOUT_S:g} s"}
+        )
+        if "error" in report or not report:
             self._end()
-            raise PluginError(f"--sink {self.name}: {word.get('error', 'ended while it was made')}")
+            raise PluginError(f"--sink {self.name}: {report.get('error', 'ended while it was made')}")
 
     def _give(self, what: str, value: object) -> None:
         # Packed at once: the arrays of a message may be written over when this returns.
@@ -132,20 +138,20 @@ class SinkProcess:
             pass  # it has ended, which `tend` tells
         self._messages.close()
 
-    def _listen(self) -> None:
-        while self._words.poll():
-            word = self._word()
-            if not word:
+    def _read_reports(self) -> None:
+        while self._reports.poll():
+            report = self._read_report()
+            if not report:
                 return
-            self._n_errors = self._n_errors + 1 if "error" in word else 0
-            self.trouble = f"sink {self.name} raised {word['error']}" if "error" in word else ""
+            self._n_errors = self._n_errors + 1 if "error" in report else 0
+            self.trouble = f"sink {self.name} raised {report['error']}" if "error" in report else ""
 
-    def _word(self) -> dict[str, str]:
+    def _read_report(self) -> dict[str, str]:
         try:
-            word = json.loads(self._words.recv_bytes(1 << 16))
+            report = json.loads(self._reports.recv_bytes(1 << 16))
         except (EOFError, OSError, ValueError):
             return {}
-        return word if isinstance(word, dict) else {}
+        return report if isinstance(report, dict) else {}
 
     def _drop(self, why: str) -> None:
         self.is_dropped = True
@@ -166,7 +172,7 @@ class SinkProcess:
 # -- the sink's side --------------------------------------------------------------------------------------------
 
 
-def sink_main(name: str, messages: Connection, words: Connection, taken: Any) -> None:
+def sink_main(name: str, messages: Connection, reports: Connection, taken: Any) -> None:
     """The sink's process: until the messages end."""
     for name_of_signal in ("SIGINT", "SIGTSTP"):  # they reach the whole terminal group; the engine decides
         if hasattr(signal, name_of_signal):
@@ -174,19 +180,19 @@ def sink_main(name: str, messages: Connection, words: Connection, taken: Any) ->
     try:
         sink = load(SINKS, plugin(name) if ":" in name else name)()
     except PluginError as error:
-        _say(words, str(error))
+        _report(reports, str(error))
         return
     except Exception as error:
-        _say(words, f"cannot be made: {error_text(error)}")
+        _report(reports, f"cannot be made: {error_text(error)}")
         return
     if missing := [method for method in _METHODS if not callable(getattr(sink, method, None))]:
-        _say(words, f"lacks {', '.join(missing)}; a sink has {', '.join(_METHODS)}")
+        _report(reports, f"lacks {', '.join(missing)}; a sink has {', '.join(_METHODS)}")
         return
-    _say(words, None)
-    _serve(sink, messages, words, taken)
+    _report(reports, None)
+    _serve(sink, messages, reports, taken)
 
 
-def _serve(sink: Any, messages: Connection, words: Connection, taken: Any) -> None:
+def _serve(sink: Any, messages: Connection, reports: Connection, taken: Any) -> None:
     was_well = True
     while True:
         try:
@@ -199,13 +205,13 @@ def _serve(sink: Any, messages: Connection, words: Connection, taken: Any) -> No
             getattr(sink, what)(*(() if what in ("tend", "close") else (value,)))
         except Exception as error:
             was_well = False
-            _say(words, error_text(error))
+            _report(reports, error_text(error))
         else:
             if not was_well and what == "on":
                 was_well = True
-                _say(words, None)
+                _report(reports, None)
         taken.value += waits
 
 
-def _say(words: Connection, error: str | None) -> None:
-    words.send_bytes(json.dumps({"well": "again"} if error is None else {"error": error}).encode())
+def _report(reports: Connection, error: str | None) -> None:
+    reports.send_bytes(json.dumps({"well": "again"} if error is None else {"error": error}).encode())

@@ -9,7 +9,7 @@ from rtbci.monitor.messages import EngineState, LogLine
 from rtbci.pipeline.stream import StreamMessage
 from rtbci.types import OperatorAnnotation, OperatorVerdict, SessionInfo, StalenessChanged, TrustChanged
 
-Message: TypeAlias = (
+SinkMessage: TypeAlias = (
     StreamMessage | StalenessChanged | TrustChanged | OperatorAnnotation | OperatorVerdict | LogLine | EngineState
 )
 
@@ -28,7 +28,7 @@ class Sink(Protocol):
     def begin(self, session: SessionInfo) -> None:
         """A stream begins, or goes on at another place or speed; may come many times."""
 
-    def on(self, message: Message) -> None:
+    def on(self, message: SinkMessage) -> None:
         """One message; what a sink has no use for it passes over."""
 
     def tend(self) -> None:
@@ -49,7 +49,7 @@ class Sinks:
         for sink in self._sinks:
             sink.begin(session)
 
-    def tell(self, message: Message) -> None:
+    def send(self, message: SinkMessage) -> None:
         for sink in self._sinks:
             sink.on(message)
 

@@ -18,7 +18,7 @@ class Staleness:
     within STALE_S of the clock, or run before it, are of another clock: then ages count from the least lag that was seen.
     """
 
-    TELL_S = 1.0  # so long the least lag is looked for, before a clock is called another
+    LAG_SETTLE_S = 1.0  # so long the least lag is looked for, before a clock is called another
     MAX_DRIFT = 1e-3  # seconds a second; of a clock that is another
 
     def __init__(self) -> None:
@@ -28,8 +28,8 @@ class Staleness:
         self._usual_s: deque[float] = deque(maxlen=5)
         self._began: float | None = None  # first sample of this life
         self._seen_at = 0.0
-        self._least = np.inf
-        self._told = False
+        self._least_lag = np.inf
+        self._is_lag_reported = False
 
     def begin(self, now: float) -> None:
         """A life of the stream begins, or its clock was reset: its lag is not known. Before the first sample, `now` counts."""
@@ -37,24 +37,24 @@ class Staleness:
             self._newest = now
         self._began = None
 
-    def stand_still(self) -> None:
+    def pause(self) -> None:
         """The sender says that nothing is due: nothing grows old until `begin`."""
         self._newest = self._began = None
 
-    def took(self, newest: float, arrived: float, lasts_s: float) -> None:
+    def add(self, newest: float, arrived: float, lasts_s: float) -> None:
         """Samples were taken up, the newest of them stamped so; lasts_s: how much time they are."""
         if self._began is None:
-            self._began, self._least, self._told = arrived, np.inf, False
+            self._began, self._least_lag, self._is_lag_reported = arrived, np.inf, False
         elif self.lag_s:
-            self._least += self.MAX_DRIFT * (arrived - self._seen_at)
+            self._least_lag += self.MAX_DRIFT * (arrived - self._seen_at)
         self._newest, self._seen_at = newest, arrived
-        self._least = min(self._least, arrived - newest)
+        self._least_lag = min(self._least_lag, arrived - newest)
         self._usual_s.append(lasts_s)
 
     @property
     def lag_s(self) -> float:
         """How far the stamps' clock is behind ours, as it seems; 0 for a clock that is ours."""
-        return float(self._least) if np.isfinite(self._least) and not 0 <= self._least <= STALE_S else 0.0
+        return float(self._least_lag) if np.isfinite(self._least_lag) and not 0 <= self._least_lag <= STALE_S else 0.0
 
     @property
     def limit_s(self) -> float:
@@ -68,7 +68,7 @@ class Staleness:
     def is_stale(self, now: float) -> bool:
         return self.age_s(now) > self.limit_s
 
-    def look(self, now: float) -> StalenessChanged | None:
+    def check(self, now: float) -> StalenessChanged | None:
         """Whether it became stale, or has caught up, since the last look."""
         age = self.age_s(now)
         self._oldest = max(self._oldest, age)
@@ -83,9 +83,9 @@ class Staleness:
             self._oldest = 0.0
         return None
 
-    def strange_lag_s(self) -> float:
+    def foreign_lag_s(self) -> float:
         """Once for each life: the lag of a clock that is not ours."""
-        if self._told or self._began is None or self._seen_at - self._began < self.TELL_S:
+        if self._is_lag_reported or self._began is None or self._seen_at - self._began < self.LAG_SETTLE_S:
             return 0.0
-        self._told = True
+        self._is_lag_reported = True
         return self.lag_s

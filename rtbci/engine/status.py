@@ -22,7 +22,7 @@ from rtbci.pipeline.stream import Tally
 from rtbci.recordings.event_sink import EventTableSink
 
 
-class Observed(Protocol):
+class EngineView(Protocol):
     """What of an engine its state is made from."""
 
     pipeline: Pipeline
@@ -44,15 +44,15 @@ class Observed(Protocol):
     stopping: bool
 
 
-def state_of(engine: Observed) -> EngineState:
+def state_of(engine: EngineView) -> EngineState:
     """What a front end shows and `--json` prints."""
     connection = engine.connection
     state = EngineState(
-        state=_word(engine),
+        state=_state_word(engine),
         pipeline=engine.pipeline.name,
         classes=engine.pipeline.classes,
         query=engine.spec.query,
-        life=engine.monitor.life if engine.monitor is not None else 0,
+        generation=engine.monitor.generation if engine.monitor is not None else 0,
         waiting_s=round(time.monotonic() - engine.began, 1) if connection is None else 0.0,
         wait_s=engine.spec.wait_s,
         silent_s=round(engine.source.silent_s, 2),
@@ -69,7 +69,7 @@ def state_of(engine: Observed) -> EngineState:
     return state if connection is None else state | _with_stream(engine, connection)
 
 
-def _with_stream(engine: Observed, connection: Connection) -> EngineState:
+def _with_stream(engine: EngineView, connection: Connection) -> EngineState:
     """What there is to say once a stream was found."""
     now = local_clock()
     stream, clock = connection.stream, connection.clock
@@ -103,7 +103,7 @@ def _with_stream(engine: Observed, connection: Connection) -> EngineState:
     )
 
 
-def _word(engine: Observed) -> str:
+def _state_word(engine: EngineView) -> str:
     if engine.stopping:
         return "stopped"
     if engine.gate.waiting is not None:
@@ -115,17 +115,17 @@ def _word(engine: Observed) -> str:
     return "stale" if engine.staleness.is_stale(local_clock()) else "running"
 
 
-def _replay(engine: Observed, connection: Connection, now: float) -> ReplayState | None:
+def _replay(engine: EngineView, connection: Connection, now: float) -> ReplayState | None:
     """Where a replay that can be moved is, in seconds of its recording; None for all other streams."""
-    place = engine.source.replay.place if engine.source.replay is not None else None
-    if place is None or not engine.source.connected:
+    position = engine.source.replay.position if engine.source.replay is not None else None
+    if position is None or not engine.source.connected:
         return None
     return ReplayState(
-        recorded_s=round(place.at(now - connection.clock.offset_s), 2),
-        start_s=place.start_s,
-        end_s=place.end_s,
-        speed=place.speed,
-        paused=place.paused,
-        loop=place.loop,
-        move=place.id,
+        recorded_s=round(position.at(now - connection.clock.offset_s), 2),
+        start_s=position.start_s,
+        end_s=position.end_s,
+        speed=position.speed,
+        paused=position.paused,
+        loop=position.loop,
+        move=position.id,
     )

@@ -12,28 +12,28 @@ from rtbci.stages.bad_channels import MASKED, BadChannelMask
 from rtbci.stages.montage import Montage
 from rtbci.types import TrustChanged
 
-Json = dict[str, Any]  # a pipeline's notes: of any shape, a stranger wrote them
+Notes = dict[str, Any]  # a pipeline's notes: of any shape, a stranger wrote them
 
 
 class TrustWatch:
     """Tells when the trust in a stream's answers changes."""
 
-    def __init__(self, notes: Json) -> None:
+    def __init__(self, notes: Notes) -> None:
         """notes: the pipeline's."""
         self._notes = notes
-        self._told: tuple[str, tuple[str, ...]] = ("full", ())
+        self._reported: tuple[str, tuple[str, ...]] = ("full", ())
 
     def changed(self, stream: StreamSession) -> TrustChanged | None:
         """What is new since the last call; None where nothing is."""
         trust = trust_of(stream.live, stream.quality.bad(), stream.info.channels, self._notes)
         now = trust.level, trust.masked
-        if now == self._told:
+        if now == self._reported:
             return None
-        self._told = now
+        self._reported = now
         return TrustChanged(trust.level, trust.masked, trust.words)
 
 
-def trust_of(live: LivePipeline, bad: dict[str, str], channels: tuple[str, ...], notes: Json) -> TrustState:
+def trust_of(live: LivePipeline, bad: dict[str, str], channels: tuple[str, ...], notes: Notes) -> TrustState:
     """bad: what is wrong, by channel of the stream (`channels`); notes: the pipeline's."""
     montage, mask = live.find(Montage), live.find(BadChannelMask)
     assert montage is not None
@@ -43,7 +43,7 @@ def trust_of(live: LivePipeline, bad: dict[str, str], channels: tuple[str, ...],
         level = "untested" if hurt else "full"
     else:
         level = "none" if len(masked) > mask.most else "reduced" if masked else "full"
-    measured = _measured(notes, len(masked))
+    measured = measured_auroc(notes, len(masked))
     trust = TrustState(level=level, bad=tuple(hurt), masked=tuple(masked), inputs=live.n_inputs, words="", **measured)
     return trust.model_copy(update={"words": _in_words(trust)})
 
@@ -53,7 +53,7 @@ def _in_words(trust: TrustState) -> str:
     if trust.level == "full":
         return ""
     if trust.level == "untested":
-        return f"{_listed(trust.bad)} bad; this pipeline was never trained without: do not trust its answer"
+        return f"{_names_text(trust.bad)} bad; this pipeline was never trained without: do not trust its answer"
     if trust.level == "none":
         return f"{n} of {inputs} channels masked, more than in training: its answer is marked invalid"
     if trust.auroc is None:
@@ -61,7 +61,7 @@ def _in_words(trust: TrustState) -> str:
     return f"{n} of {inputs} channels masked; AUROC {trust.auroc:.2f} so, {trust.auroc_whole:.2f} with all"
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def _names_text(names: tuple[str, ...]) -> str:
     return (
         ", ".join(names[:3])
         + (f" and {len(names) - 3} more" if len(names) > 3 else "")
@@ -69,9 +69,10 @@ def _listed(names: tuple[str, ...]) -> str:
     )
 
 
-def _measured(notes: Json, n: int) -> dict[str, float]:
+def measured_auroc(notes: Notes, n: int) -> dict[str, float]:
+    """Held-out AUROC with n channels masked and with none, by keys of TrustState; {} where the notes lack either."""
     scores: Any = notes.get("scores")
-    rows: list[Json] = []
+    rows: list[Notes] = []
     if fits(scores, {"masked": list}):
         rows = [row for row in scores["masked"] if fits(row, {"masked": int, "held_out_auroc": Number(0, 1)})]
     measured = {row["masked"]: row["held_out_auroc"] for row in rows}

@@ -20,7 +20,7 @@ _MEASURED = ctypes.CFUNCTYPE(
 )(("lsl_time_correction_ex", pylsl.lib.lib))
 
 
-def measured(inlet: Any) -> tuple[float, float]:
+def measure_offset(inlet: Any) -> tuple[float, float]:
     """(offset, at most so far off), s: liblsl's last measurement; pylsl's own call leaves the second out.
 
     Never waits. Raises pylsl's TimeoutError before the first one, LostError once the connection is closed.
@@ -31,7 +31,7 @@ def measured(inlet: Any) -> tuple[float, float]:
     return offset, round_trip.value / 2
 
 
-class Clock:
+class HostClock:
     """Follows what liblsl measures every few seconds.
 
     liblsl can do the addition itself (proc_clocksync), but it waits up to 5 s for a host that does not answer, and takes
@@ -44,7 +44,7 @@ class Clock:
     DRIFT = 1e-4  # s a second
     JUMP_S = 0.05  # worth telling
 
-    def __init__(self, before: Clock | None = None) -> None:
+    def __init__(self, before: HostClock | None = None) -> None:
         """before: what another inlet knows of the same host."""
         self.offset_s: float = before.offset_s if before else 0.0
         self.uncertainty_s: float | None = before.uncertainty_s if before else None
@@ -59,21 +59,21 @@ class Clock:
         """Seconds since the last measurement; None where the host's clock has never answered."""
         return time.monotonic() - self._measured_at if self.uncertainty_s is not None else None
 
-    def look(self, inlet: Any) -> None:
+    def update(self, inlet: Any) -> None:
         """Take over what was measured meanwhile; asks twice a second, or at any time while nothing is known."""
         now = time.monotonic()
         if self.known and now < self._due:
             return
         self._due = now + self.EVERY_S
         try:
-            said = measured(inlet)
+            measurement = measure_offset(inlet)
         except NotYet:
             return
-        if said != self._last:
-            self._last = said
-            self.take(*said, now)
+        if measurement != self._last:
+            self._last = measurement
+            self.add(*measurement, now)
 
-    def take(self, offset_s: float, uncertainty_s: float, now: float) -> None:
+    def add(self, offset_s: float, uncertainty_s: float, now: float) -> None:
         """A new measurement; now: time.monotonic()."""
         step = offset_s - self.offset_s
         if self.uncertainty_s is not None:
@@ -89,7 +89,7 @@ class Clock:
         """The host's clock does not answer: the offset at which its samples seem to have come at once."""
         self.offset_s, self.known = offset_s, True
 
-    def jumped_s(self) -> float:
+    def pop_jump_s(self) -> float:
         """How far it has jumped since this was last asked."""
         jumped, self._jumped_s = self._jumped_s, 0.0
         return jumped

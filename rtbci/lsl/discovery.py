@@ -20,7 +20,7 @@ QUERY_KEYS = ("name", "type", "source_id", "hostname", "uid")
 _FORMATS = {
     getattr(pylsl, f"cf_{name}"): name for name in ("float32", "double64", "string", "int8", "int16", "int32", "int64")
 }
-_OTHERS_S = 1.2  # the first to answer need not be the only one
+_SETTLE_S = 1.2  # the first to answer need not be the only one
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def check_sizes(stream: Any) -> None:
         )
 
 
-def describe(inlet: Any, timeout_s: float = 5.0) -> tuple[StreamInfo, float, bool]:
+def read_description(inlet: Any, timeout_s: float = 5.0) -> tuple[StreamInfo, float, bool]:
     """(info, speed, is a replay): labels and units of the description; speed is 1 but for a replay that says so.
 
     Raises StreamMismatch for more than an inlet can hold.
@@ -133,11 +133,11 @@ def _number(text: str, otherwise: float) -> float:
     return value if np.isfinite(value) and value >= 0 else otherwise
 
 
-def one_of(found: list[Any], query: dict[str, str]) -> Any:
+def newest_of_one_source(found: list[Any], query: dict[str, str]) -> Any:
     """Of streams of one source (an old and a new life) the youngest; several sources are never chosen by luck."""
     if len({source_of(s) for s in found}) == 1:
         return max(found, key=lambda s: s.created_at())
-    raise _ambiguous(found, query)
+    raise _ambiguity(found, query)
 
 
 def source_of(stream: Any) -> tuple[str, str]:
@@ -145,14 +145,14 @@ def source_of(stream: Any) -> tuple[str, str]:
     return stream.source_id() or stream.uid(), stream.hostname()
 
 
-def _ambiguous(found: list[Any], query: dict[str, str]) -> StreamNotFound:
+def _ambiguity(found: list[Any], query: dict[str, str]) -> StreamNotFound:
     listed = "; ".join(sorted(str(FoundStream.of(s)) for s in found)[:8])
     sources, ids = {source_of(s) for s in found}, {s.source_id() for s in found}
     todo = f"Choose one by {'source_id' if len(ids) > 1 else 'hostname'}=…" if len(sources) > 1 else "End all but one"
     return StreamNotFound(f"{len(found)} streams match {predicate(query)}: {listed}. {todo}")
 
 
-class Search:
+class StreamSearch:
     """Watches what a query finds, and says which stream to open: never one of several by luck.
 
     A source that was lost (its id, on its host) is taken as soon as it answers again. Anything else must be the only one
@@ -160,14 +160,14 @@ class Search:
     """
 
     FORGET_S = 1.2  # a stream answers at least twice in this time, or has gone
-    GRAVE_S = 1.3  # so long after a loss, what still answers is alive
+    GRACE_S = 1.3  # so long after a loss, what still answers is alive
     SETTLE_S = 0.7  # liblsl asks in waves: first by multicast, then each known peer
 
     def __init__(self, query: dict[str, str], forget_s: float = FORGET_S) -> None:
         self.query = query
         self._resolver: Any = pylsl.ContinuousResolver(pred=predicate(query), forget_after=forget_s)
         self._refused: set[str] = set()
-        self._rivals: set[tuple[str, str]] = set()
+        self._other_sources: set[tuple[str, str]] = set()
         self._lost: Any = None
         self._lost_at = 0.0
         self._found_since = 0.0
@@ -179,8 +179,8 @@ class Search:
     def choose(self) -> Any:
         """The stream to open now, or None. Raises StreamNotFound where a person has to choose."""
         now = time.monotonic()
-        buried = now - self._lost_at > self.GRAVE_S
-        found = [s for s in self.answering() if buried or self._lost is None or s.uid() != self._lost.uid()]
+        grace_is_over = now - self._lost_at > self.GRACE_S
+        found = [s for s in self.answering() if grace_is_over or self._lost is None or s.uid() != self._lost.uid()]
         self._found_since = (self._found_since or now) if found else 0.0
         back = [s for s in found if self._lost is not None and source_of(s) == source_of(self._lost)]
         if len(back) == 1 and back[0].source_id():
@@ -188,11 +188,11 @@ class Search:
         waited = now - self._found_since
         if not found or waited < self.SETTLE_S:
             return None
-        if len({source_of(s) for s in found}) == 1 and len(found) > 1 and waited < self.GRAVE_S:
+        if len({source_of(s) for s in found}) == 1 and len(found) > 1 and waited < self.GRACE_S:
             return None  # the old life and the new one; the old one will be forgotten
         if len(found) > 1:
-            raise _ambiguous(found, self.query)
-        if source_of(found[0]) in self._rivals:
+            raise _ambiguity(found, self.query)
+        if source_of(found[0]) in self._other_sources:
             raise StreamNotFound(
                 f"not the stream that was lost, but one that matched beside it: {FoundStream.of(found[0])}"
             )
@@ -206,26 +206,26 @@ class Search:
         """`stream` has gone: its source is looked for first."""
         self._lost, self._lost_at, self._found_since = stream, time.monotonic(), 0.0
 
-    def note_rivals(self, stream: Any) -> None:
+    def note_other_streams(self, stream: Any) -> None:
         """What matches too while `stream` flows."""
-        self._rivals |= {source_of(s) for s in self.answering()} - {source_of(stream)}
+        self._other_sources |= {source_of(s) for s in self.answering()} - {source_of(stream)}
 
-    def is_rival(self, stream: Any) -> bool:
-        return source_of(stream) in self._rivals
+    def is_other_stream(self, stream: Any) -> bool:
+        return source_of(stream) in self._other_sources
 
     def close(self) -> None:
         self._resolver = None
 
 
-def find_stream(query: dict[str, str], wait_s: float | None, asked: Any = lambda: False) -> Any:
+def find_stream(query: dict[str, str], wait_s: float | None, cancelled: Any = lambda: False) -> Any:
     """The stream that a query means, waited for; None where the user gave up. Several are never chosen from by luck."""
     deadline = time.monotonic() + (wait_s if wait_s is not None else float("inf"))
-    while not asked():
+    while not cancelled():
         # Peers that are named are asked half a second after the multicast.
-        if pylsl.resolve_bypred(predicate(query), 1, _OTHERS_S):
-            found = [s for s in pylsl.resolve_bypred(predicate(query), 64, _OTHERS_S) if matches(s, query)]
+        if pylsl.resolve_bypred(predicate(query), 1, _SETTLE_S):
+            found = [s for s in pylsl.resolve_bypred(predicate(query), 64, _SETTLE_S) if matches(s, query)]
             if found:
-                return found[0] if len(found) == 1 else one_of(found, query)
+                return found[0] if len(found) == 1 else newest_of_one_source(found, query)
         if time.monotonic() > deadline:
             raise StreamNotFound(
                 f"no stream with {predicate(query)} within {wait_s:g} s; `rtbci streams` lists what is on the network"
@@ -233,7 +233,7 @@ def find_stream(query: dict[str, str], wait_s: float | None, asked: Any = lambda
     return None
 
 
-def _identity(stream: Any) -> dict[str, str]:
+def identity_of(stream: Any) -> dict[str, str]:
     """What stays when the stream comes back; its uid, where it bears no source id."""
     if not stream.source_id():
         return {"uid": stream.uid()}

@@ -10,8 +10,8 @@ import pylsl
 from pylsl.util import TimeoutError as NotYet
 
 from rtbci.errors import StreamMismatch
-from rtbci.lsl.clock import Clock
-from rtbci.lsl.discovery import check_sizes, describe
+from rtbci.lsl.clock import HostClock
+from rtbci.lsl.discovery import check_sizes, read_description
 from rtbci.types import StreamInfo, Times
 
 _DTYPES = {
@@ -25,7 +25,7 @@ _DTYPES = {
 
 
 class Inlet:
-    """Opened step by step: `describe`, then `is_open`, each asked again and again; then samples in stream units.
+    """Opened step by step: `description`, then `is_open`, each asked again and again; then samples in stream units.
 
     liblsl works in threads of its own; asked with no timeout, it says at once how far they are. What it would wait for
     (a host that is gone, a clock that does not answer) would stop the engine. A pull before `is_open` never returns.
@@ -37,7 +37,7 @@ class Inlet:
     REST_S = 0.0003  # how long the rest of a chunk may take
     CLOCK_S = 1.5  # how long the sender's clock may take to answer, before its samples are taken without
 
-    def __init__(self, stream: Any, max_samples: int, clock: Clock | None = None) -> None:
+    def __init__(self, stream: Any, max_samples: int, clock: HostClock | None = None) -> None:
         """clock: what another inlet knows of the same host's. Raises StreamMismatch for what is no signal."""
         if stream.channel_format() not in _DTYPES:
             raise StreamMismatch(f"stream {stream.name()!r} carries text, not numbers")
@@ -46,30 +46,32 @@ class Inlet:
         self.began = time.monotonic()
         buffer_s = min(self.BUFFER_S, max(1, self.BUFFER_SAMPLES // max(1, round(stream.nominal_srate()))))
         self._lsl = pylsl.StreamInlet(stream, max_buflen=buffer_s, recover=False)
-        self.clock = Clock(clock)
+        self.clock = HostClock(clock)
         self._space = np.empty((max_samples, stream.channel_count()), _DTYPES[stream.channel_format()])
         self._usual_n = 1  # samples that came at once, last time
         self._connected_at: float | None = None
-        self._heard_at: float | None = None
+        self._first_sample_at: float | None = None
 
     @property
     def uid(self) -> str:
         return str(self.stream.uid())
 
-    def describe(self) -> tuple[StreamInfo, float, bool] | None:
+    def description(self) -> tuple[StreamInfo, float, bool] | None:
         """(info, speed, is a replay), once the sender has told it."""
-        self.clock.look(self._lsl)
+        self.clock.update(self._lsl)
         try:
-            described = describe(self._lsl, 0.0)
+            described = read_description(self._lsl, 0.0)
         except NotYet:
             return None
-        told, found = len(described[0].channels), self.stream.channel_count()
-        if told != found:
-            raise StreamMismatch(f"stream {self.stream.name()!r} answers with {found} channels, but describes {told}")
+        n_described, n_announced = len(described[0].channels), self.stream.channel_count()
+        if n_described != n_announced:
+            raise StreamMismatch(
+                f"stream {self.stream.name()!r} answers with {n_announced} channels, but describes {n_described}"
+            )
         return described
 
     def replay_position(self) -> str:
-        """Of a replay that can be moved: the source id of the outlet that tells where it is; else "". After `describe`."""
+        """Of a replay that can be moved: the source id of the outlet that tells where it is; else "". After `description`."""
         info = self._lsl.info(timeout=0.0)  # its nodes live no longer than it does
         return str(info.desc().child("replay").child_value("position"))
 
@@ -81,7 +83,7 @@ class Inlet:
             except NotYet:
                 return False
             self._connected_at = time.monotonic()
-        self.clock.look(self._lsl)
+        self.clock.update(self._lsl)
         return self.clock.known or time.monotonic() - self._connected_at > self.CLOCK_S
 
     @property
@@ -91,9 +93,9 @@ class Inlet:
 
     def waiting_s(self) -> float:
         """How long samples are known to have waited for the first pull."""
-        if self._heard_at is None and self._lsl.samples_available():
-            self._heard_at = time.monotonic()
-        return time.monotonic() - self._heard_at if self._heard_at is not None else 0.0
+        if self._first_sample_at is None and self._lsl.samples_available():
+            self._first_sample_at = time.monotonic()
+        return time.monotonic() - self._first_sample_at if self._first_sample_at is not None else 0.0
 
     def pull(self, timeout_s: float) -> tuple[Any, Times]:
         """(data, stamps on the local clock): what is there, and the rest of a sender's chunk whose start woke us."""
@@ -102,7 +104,7 @@ class Inlet:
         if len(stamps) and lacking > 0:
             stamps = np.concatenate([stamps, self._pull_into(self._space[len(stamps) :], self.REST_S, lacking)])
         self._usual_n = len(stamps) or self._usual_n
-        self.clock.look(self._lsl)
+        self.clock.update(self._lsl)
         if len(stamps) and not self.clock.known:
             self.clock.assume(pylsl.local_clock() - float(stamps[-1]))
         return self._space[: len(stamps)], stamps + self.clock.offset_s

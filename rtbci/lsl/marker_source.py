@@ -10,13 +10,13 @@ from pylsl.util import LostError
 from pylsl.util import TimeoutError as NotYet
 
 from rtbci.errors import StreamNotFound
-from rtbci.lsl.clock import Clock
-from rtbci.lsl.discovery import Search
+from rtbci.lsl.clock import HostClock
+from rtbci.lsl.discovery import StreamSearch
 from rtbci.lsl.inlet import pull_texts
 from rtbci.stages.cues import Cue
 
 MAX_FIELDS, MAX_RATE = 64, 1000.0  # channels and Hz of markers; liblsl makes room at once for all that a stream says
-_RIVALS_EVERY_S = 1.0
+_CHECK_OTHERS_EVERY_S = 1.0
 _CLOCK_WAIT_S = 6.0  # liblsl measures a host's clock within 5 s
 
 
@@ -24,12 +24,12 @@ class MarkerSource:
     """The markers of one stream that a query finds, whenever it comes; when it is lost, it is looked for again."""
 
     def __init__(self, query: dict[str, str]) -> None:
-        self._search = Search(query)
+        self._search = StreamSearch(query)
         self._stream: Any = None  # the newest that was taken
         self._inlet: Any = None
-        self._clock = Clock()
+        self._clock = HostClock()
         self._found_at = 0.0
-        self._rivals_due = 0.0
+        self._check_others_due = 0.0
         self.connected = False
         self.trouble = ""  # why a stream is not taken up
 
@@ -41,14 +41,14 @@ class MarkerSource:
             if not self.connected and not self._open():
                 return []
             texts = pull_texts(self._inlet)
-            self._clock.look(self._inlet)
+            self._clock.update(self._inlet)
         except LostError:
             self._inlet, self.connected = None, False
             self._search.lose(self._stream)
             return []
-        if time.monotonic() > self._rivals_due:
-            self._rivals_due = time.monotonic() + _RIVALS_EVERY_S
-            self._search.note_rivals(self._stream)
+        if time.monotonic() > self._check_others_due:
+            self._check_others_due = time.monotonic() + _CHECK_OTHERS_EVERY_S
+            self._search.note_other_streams(self._stream)
         offset_s = self._clock.offset_s
         return [Cue(stamp + offset_s, text) for text, stamp in texts]
 
@@ -66,13 +66,13 @@ class MarkerSource:
             self._search.refuse(stream)
             return False
         self._stream, self.trouble = stream, ""
-        self._inlet, self._clock = pylsl.StreamInlet(stream, recover=False), Clock()
+        self._inlet, self._clock = pylsl.StreamInlet(stream, recover=False), HostClock()
         self._found_at = time.monotonic()
         return True
 
     def _open(self) -> bool:
         """Whether markers flow and their clock is known; a cue is worth nothing without its time."""
-        self._clock.look(self._inlet)
+        self._clock.update(self._inlet)
         try:
             self._inlet.open_stream(timeout=0.0)
         except NotYet:

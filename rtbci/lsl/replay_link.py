@@ -11,21 +11,21 @@ from pylsl.util import LostError
 from pylsl.util import TimeoutError as NotYet
 
 from rtbci.lsl.inlet import pull_texts
-from rtbci.lsl.replay_protocol import Place
+from rtbci.lsl.replay_protocol import ReplayPosition
 from rtbci.types import StreamInfo
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class ReplayMoved:
     """A replay that we read stood still, went on, changed its speed, or went elsewhere: between the samples before this
     item and those after it. place.stamp is on the local clock. exact: no other move is known to have been missed.
     """
 
-    place: Place
+    position: ReplayPosition
     exact: bool = True
 
 
-class Ack:
+class SampleAcknowledger:
     """Tells a replay how many samples were taken, so that it never outruns us, nor ends before we have it all."""
 
     def __init__(self, info: StreamInfo) -> None:
@@ -46,60 +46,62 @@ class ReplayLink:
 
     READY_S = 2.0  # a replay that does not tell where it is has no more than its description
     ALIVE_S = 2.0  # it tells a few times a second
-    SAY_S = 5.0  # how long a line waits for a replay that has not found our voice yet
-    LISTEN_S = 0.1
+    COMMAND_TIMEOUT_S = 5.0  # how long a line waits for a replay that has not found our voice yet
+    READ_EVERY_S = 0.1
 
     def __init__(self, position_id: str) -> None:
         """position_id: source id of the outlet that tells its place."""
-        self.place: Place | None = None  # the newest; stamped with the sender's clock
-        self._id = position_id
+        self.position: ReplayPosition | None = None  # the newest; stamped with the sender's clock
+        self._position_id = position_id
         self._began = time.monotonic()
-        self._heard_at = 0.0
+        self._reported_at = 0.0
         self._resolver: Any = pylsl.ContinuousResolver(prop="source_id", value=position_id, forget_after=5.0)
         self._inlet: Any = None
         self._is_open = False
-        self._voice: Any = None
-        self._unsaid: list[tuple[float, str]] = []  # until when, and what
-        self._listen_at = 0.0
+        self._control_outlet: Any = None
+        self._unsent: list[tuple[float, str]] = []  # until when, and what
+        self._read_due = 0.0
 
     def is_ready(self) -> bool:
         """Whether its place is known, or is not going to be."""
-        self._listen()
-        return self.place is not None or time.monotonic() - self._began > self.READY_S
+        self._read_reports()
+        return self.position is not None or time.monotonic() - self._began > self.READY_S
 
     @property
     def is_paused(self) -> bool:
         """It says so, and lives."""
-        return self.place is not None and self.place.paused and time.monotonic() - self._heard_at < self.ALIVE_S
+        return (
+            self.position is not None and self.position.paused and time.monotonic() - self._reported_at < self.ALIVE_S
+        )
 
-    def moves(self, offset_s: float, *, busy: bool = False) -> list[Moved]:
+    def moves(self, offset_s: float, *, busy: bool = False) -> list[ReplayMoved]:
         """What it did since. offset_s: of its clock against ours; busy: there is better to do, so only now and then."""
         now = time.monotonic()
-        if busy and now < self._listen_at:
+        if busy and now < self._read_due:
             return []
-        self._listen_at = now + self.LISTEN_S
+        self._read_due = now + self.READ_EVERY_S
         found = []
-        for before, place in self._listen():
-            if before is None or place.id != before.id:
-                exact = before is not None and place.id == before.id + 1
-                found.append(Moved(replace(place, stamp=place.stamp + offset_s), exact))
+        for before, position in self._read_reports():
+            if before is None or position.id != before.id:
+                exact = before is not None and position.id == before.id + 1
+                found.append(ReplayMoved(replace(position, stamp=position.stamp + offset_s), exact))
         if found:
-            self.say(f"heard {found[-1].place.id}")
-        self._speak()
+            self.send_command(f"heard {found[-1].position.id}")
+        self._send_pending()
         return found
 
-    def say(self, line: str) -> None:
+    def send_command(self, line: str) -> None:
         """A line of its grammar."""
-        self._unsaid.append((time.monotonic() + self.SAY_S, line))
-        self._speak()
+        self._unsent.append((time.monotonic() + self.COMMAND_TIMEOUT_S, line))
+        self._send_pending()
 
-    def _speak(self) -> None:
-        if self._unsaid and self._voice is not None and self._voice.have_consumers():
-            now, unsaid = time.monotonic(), self._unsaid
-            self._unsaid = []
-            for until, line in unsaid:
+    def _send_pending(self) -> None:
+        if self._unsent and self._control_outlet is not None and self._control_outlet.have_consumers():
+            now, pending = time.monotonic(), self._unsent
+            self._unsent = []
+            for until, line in pending:
                 if now < until:
-                    self._voice.push_sample([line])
+                    self._control_outlet.push_sample([line])
 
     def open_again(self) -> None:
         """Its connection hangs. What it told meanwhile is lost, and its next word shows that."""
@@ -108,11 +110,11 @@ class ReplayLink:
     def close(self) -> None:
         if self._inlet is not None:
             self._inlet.close_stream()
-        self._inlet = self._resolver = self._voice = None
+        self._inlet = self._resolver = self._control_outlet = None
 
-    def _listen(self) -> list[tuple[Place | None, Place]]:
+    def _read_reports(self) -> list[tuple[ReplayPosition | None, ReplayPosition]]:
         """What it told, each with what it had told before."""
-        told = []
+        reports = []
         try:
             if not (self._is_open or self._open()):
                 return []
@@ -122,12 +124,12 @@ class ReplayLink:
             return []
         for line, stamp in lines:
             try:
-                place = Place.from_json(line, stamp)
+                position = ReplayPosition.from_json(line, stamp)
             except ValueError:
                 continue  # not a replay's
-            told.append((self.place, place))
-            self.place, self._heard_at = place, time.monotonic()
-        return told
+            reports.append((self.position, position))
+            self.position, self._reported_at = position, time.monotonic()
+        return reports
 
     def _open(self) -> bool:
         if self._inlet is None:
@@ -142,8 +144,8 @@ class ReplayLink:
         except NotYet:
             return False
         self._is_open = True
-        if self._voice is None:
+        if self._control_outlet is None:
             # Not before we hear it: a replay that knows us waits for us to have heard.
-            name = f"{self._id.removesuffix('-position')}-control"
-            self._voice = pylsl.StreamOutlet(pylsl.StreamInfo(name, "rtbci-control", 1, 0, "string", name))
+            name = f"{self._position_id.removesuffix('-position')}-control"
+            self._control_outlet = pylsl.StreamOutlet(pylsl.StreamInfo(name, "rtbci-control", 1, 0, "string", name))
         return True

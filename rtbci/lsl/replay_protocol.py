@@ -11,14 +11,14 @@ SPEEDS = (0.01, 1000.0)
 LIMIT_S = 1e9  # no recording lasts 30 years
 GRAMMAR = "pause, resume, toggle, seek SECONDS (+10 and -10: from here), speed TIMES (0: as fast as it is taken), quit"
 _SECONDS = Number(-LIMIT_S, LIMIT_S)
-_PLACE = {
+_POSITION_FIELDS = {
     "id": int, "recorded_s": _SECONDS, "start_s": _SECONDS, "end_s": _SECONDS, "speed": Number(0, LIMIT_S), "paused": bool,
     "loop": bool, "seek": bool, "stalled_s": _SECONDS,
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ReplayPosition:
     """Where a replay is: what it announces, stamped with the moment on the stamps' clock from which on it holds.
 
     id: one more with each move. recorded_s: seconds of the recording; start_s, end_s: of what is played. seek: this move
@@ -41,15 +41,15 @@ class Place:
         return json.dumps(asdict(self), separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str, stamp: float) -> Place:
+    def from_json(cls, text: str, stamp: float) -> ReplayPosition:
         """Raises ValueError for anything that no replay says."""
         try:
-            said = json.loads(text)
+            values = json.loads(text)
         except RecursionError:
-            said = None
-        if not fits(said, _PLACE) or said.keys() != cls.__dataclass_fields__.keys():
+            values = None
+        if not fits(values, _POSITION_FIELDS) or values.keys() != cls.__dataclass_fields__.keys():
             raise ValueError("not the place of a replay")
-        return cls(**said | {"stamp": stamp})
+        return cls(**values | {"stamp": stamp})
 
     def at(self, stamp: float) -> float:
         """Seconds of the recording that are due at a later moment of the stamps' clock, if nothing moves until then."""

@@ -10,46 +10,46 @@ import pylsl
 from pylsl.util import LostError
 
 from rtbci.errors import StreamMismatch, StreamNotFound
-from rtbci.lsl.clock import Clock
-from rtbci.lsl.discovery import Search
+from rtbci.lsl.clock import HostClock
+from rtbci.lsl.discovery import StreamSearch
 from rtbci.lsl.inlet import Inlet
-from rtbci.lsl.replay_link import Ack, Moved, ReplayLink
+from rtbci.lsl.replay_link import ReplayLink, ReplayMoved, SampleAcknowledger
 from rtbci.types import Chunk, StreamInfo
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
+class StreamConnected:
     """A stream was found, fits, and is open. speed: stream seconds a second; 0 where the replay is not paced."""
 
     info: StreamInfo
     speed: float
     hostname: str
-    clock: Clock
+    clock: HostClock
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class StreamLost:
     """The stream is gone."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class StreamRefused:
     """A stream answered but does not fit."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class ClockJumped:
+class HostClockJumped:
     """The clock of the stream's host is not where it was; stamps are put right from here on."""
 
     by_s: float
     offset_s: float
 
 
-Item = Chunk | Connected | Lost | Refused | ClockJumped | Moved
+SourceItem = Chunk | StreamConnected | StreamLost | StreamRefused | HostClockJumped | ReplayMoved
 
 
 class LslSource:
@@ -62,28 +62,31 @@ class LslSource:
 
     OPEN_S = 5.0  # how long a stream may take from found to open
     PATIENCE_S = 1.3
-    TWICE_S = 0.1
+    IN_FLIGHT_S = 0.1
     RETRY_S = 0.1
-    LOOK_S = 1.0
+    CHECK_OTHERS_EVERY_S = 1.0
     SILENT_S = 0.5
     WAIT_S = 0.005
 
     def __init__(self, query: dict[str, str], accept: Callable[[StreamInfo], None], max_samples: int = 4096) -> None:
         """accept: raises StreamMismatch for a stream that does not fit."""
         self.query = query
-        self.search = Search(query)
+        self.search = StreamSearch(query)
         self._accept = accept
         self._max_samples = max_samples
         self._inlet: Inlet | None = None  # samples flow through it
         self._opening: Inlet | None = None  # a stream that was found
         self._second: Inlet | None = None  # another connection to the stream that fell silent
-        self._found: Connected | None = None  # what the stream is
-        self._ack: Ack | None = None
+        self._found: StreamConnected | None = None  # what the stream is
+        self._ack: SampleAcknowledger | None = None
         self.replay: ReplayLink | None = None  # the stream is a replay that can be moved
-        self._lost: tuple[str, Clock | None] = "", None  # uid and clock of the last one: it may be the connection only
+        self._lost: tuple[str, HostClock | None] = (
+            "",
+            None,
+        )  # uid and clock of the last one: it may be the connection only
         self._silent_since = time.monotonic()
-        self._look_at = self._retry_at = 0.0
-        self._told: set[str] = set()  # reasons of refusals
+        self._check_others_at = self._retry_at = 0.0
+        self._reported: set[str] = set()  # reasons of refusals
         self.pulled_at = 0.0  # local clock when the newest samples arrived
         self.connected_once = False
 
@@ -96,7 +99,7 @@ class LslSource:
         """Seconds since data last came."""
         return time.monotonic() - self._silent_since
 
-    def read(self, timeout_s: float) -> list[Item]:
+    def read(self, timeout_s: float) -> list[SourceItem]:
         """What came: chunks of samples in stream units, or what became of the stream; [] after `timeout_s` of nothing.
 
         Waits for nothing else. Raises StreamNotFound where several streams match, until one was connected.
@@ -113,11 +116,11 @@ class LslSource:
             unread = self._inlet.n_unread
             return self._lose("the connection was closed" + (f", {unread} samples in it unread" if unread else ""))
         self.pulled_at = pylsl.local_clock()
-        jumped = self._inlet.clock.jumped_s()
-        items: list[Item] = [ClockJumped(jumped, self._inlet.clock.offset_s)] if jumped else []
+        jumped = self._inlet.clock.pop_jump_s()
+        items: list[SourceItem] = [HostClockJumped(jumped, self._inlet.clock.offset_s)] if jumped else []
         if not len(stamps):
-            return items + (self._moved(self._inlet, busy=False) or self._wonder(self._inlet))
-        self._flows(self._inlet)
+            return items + (self._moved(self._inlet, busy=False) or self._check_silence(self._inlet))
+        self._note_samples(self._inlet)
         if self._ack:
             self._ack.took(len(stamps))
         return [*items, Chunk(data, stamps), *self._moved(self._inlet, busy=True)]
@@ -129,7 +132,7 @@ class LslSource:
 
     # -- from found to open -------------------------------------------------------------------------------
 
-    def _connect(self) -> list[Item]:
+    def _connect(self) -> list[SourceItem]:
         if time.monotonic() < self._retry_at:
             return []
         try:
@@ -152,53 +155,53 @@ class LslSource:
             self._release()
             return []
 
-    def _open(self, inlet: Inlet) -> list[Item]:
+    def _open(self, inlet: Inlet) -> list[SourceItem]:
         """The next step, if it can be made now."""
         if time.monotonic() - inlet.began > self.OPEN_S:
             self._release()
             return []
         if self._found is None:
-            described = inlet.describe()
+            described = inlet.description()
             if described is None:
                 return []
             info, speed, is_replay = described
             self._accept(info)
             inlet.began = time.monotonic()  # it may have been held
-            self._found = Connected(info, speed, inlet.stream.hostname(), inlet.clock)
-            self._ack = Ack(info) if is_replay else None
+            self._found = StreamConnected(info, speed, inlet.stream.hostname(), inlet.clock)
+            self._ack = SampleAcknowledger(info) if is_replay else None
             self.replay = ReplayLink(position) if (position := inlet.replay_position()) else None
         if (self.replay is not None and not self.replay.is_ready()) or not inlet.is_open():
             return []
-        if self.replay is not None and self.replay.place is not None:
-            self._found = replace(self._found, speed=self.replay.place.speed)
+        if self.replay is not None and self.replay.position is not None:
+            self._found = replace(self._found, speed=self.replay.position.speed)
         self._inlet, self._opening = inlet, None
         self._silent_since = time.monotonic()
-        self._look_at = self._silent_since + self.search.GRAVE_S
+        self._check_others_at = self._silent_since + self.search.GRACE_S
         self.connected_once = True
-        self._told.clear()
+        self._reported.clear()
         return [self._found]
 
-    def _refuse(self, reason: str) -> list[Item]:
+    def _refuse(self, reason: str) -> list[SourceItem]:
         """Told once, until something is connected."""
-        if reason in self._told:
+        if reason in self._reported:
             return []
-        self._told.add(reason)
-        return [Refused(reason)]
+        self._reported.add(reason)
+        return [StreamRefused(reason)]
 
     # -- from open to lost --------------------------------------------------------------------------------
 
-    def _flows(self, inlet: Inlet) -> None:
+    def _note_samples(self, inlet: Inlet) -> None:
         now = self._silent_since = time.monotonic()
         self._drop_second()
-        if now > self._look_at:
-            self._look_at = now + self.LOOK_S
-            self.search.note_rivals(inlet.stream)
+        if now > self._check_others_at:
+            self._check_others_at = now + self.CHECK_OTHERS_EVERY_S
+            self.search.note_other_streams(inlet.stream)
 
-    def _moved(self, inlet: Inlet, *, busy: bool) -> list[Item]:
+    def _moved(self, inlet: Inlet, *, busy: bool) -> list[SourceItem]:
         """A replay waits until we have its samples, moves, and waits until we have heard: so samples come first."""
         return list(self.replay.moves(inlet.clock.offset_s, busy=busy)) if self.replay is not None else []
 
-    def _wonder(self, inlet: Inlet) -> list[Item]:
+    def _check_silence(self, inlet: Inlet) -> list[SourceItem]:
         """Silence: of the network, a sender that sends nothing, a connection that hangs, or a host that is gone."""
         if self.silent_s < self.SILENT_S or (self.replay is not None and self.replay.is_paused):
             return []
@@ -207,17 +210,17 @@ class LslSource:
             # Later than FORGET_S it has answered after it fell silent.
             return self._try_second(inlet) if self.silent_s > self.search.FORGET_S + 0.1 else []
         self._drop_second()
-        if self.silent_s > self.search.GRAVE_S and not all(map(self.search.is_rival, answering)):
+        if self.silent_s > self.search.GRACE_S and not all(map(self.search.is_other_stream, answering)):
             return self._lose(f"no data for {self.silent_s:.1f} s, and another stream answers")
         return []
 
-    def _try_second(self, inlet: Inlet) -> list[Item]:
+    def _try_second(self, inlet: Inlet) -> list[SourceItem]:
         """A second connection beside the silent one; whichever brings samples stays."""
         assert self._found is not None
         second = self._second = self._second or Inlet(inlet.stream, self._max_samples, inlet.clock)
         try:
             # Samples that just came may be under way on the old one too.
-            works = second.is_open() and second.waiting_s() > self.TWICE_S
+            works = second.is_open() and second.waiting_s() > self.IN_FLIGHT_S
         except LostError:
             self._drop_second()
             return []
@@ -229,7 +232,7 @@ class LslSource:
             self._found = replace(self._found, clock=second.clock)
             if self.replay is not None:
                 self.replay.open_again()
-            return [Lost(reason), self._found]
+            return [StreamLost(reason), self._found]
         if age > self.OPEN_S and not second.is_open():
             self._drop_second()
         return []
@@ -239,12 +242,12 @@ class LslSource:
             self._second.close()
             self._second = None
 
-    def _lose(self, reason: str) -> list[Item]:
+    def _lose(self, reason: str) -> list[SourceItem]:
         assert self._inlet is not None
         self._lost = self._inlet.uid, self._inlet.clock
         self.search.lose(self._inlet.stream)
         self._release()
-        return [Lost(reason)]
+        return [StreamLost(reason)]
 
     def _release(self) -> None:
         for inlet in (self._inlet, self._opening, self._second, self.replay):

@@ -17,7 +17,7 @@ MOST_CLIENTS = 16
 MOST_LINE_BYTES = 1 << 16  # a command has a few dozen
 MOST_COMMANDS = 32  # of one client in one poll
 _READ_BYTES = 1 << 14  # of one client in one poll
-_HELLO_S = 2.0  # a client that has not sent the key by then is disconnected
+_HANDSHAKE_S = 2.0  # a client that has not sent the key by then is disconnected
 _RETRY_S = 0.5
 _SOCKET, _PORT, _KEY = "commands.sock", "commands.port", "commands.key"
 
@@ -39,7 +39,7 @@ class CommandServer:
         """
         self._folder = folder
         self._key = secrets.token_hex(32).encode()
-        self._clients: list[Client] = []
+        self._clients: list[ClientConnection] = []
         with open(os.open(folder / _KEY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(self._key)
         self._listener = _listen(folder)
@@ -69,12 +69,12 @@ class CommandServer:
             except OSError:  # no client is waiting
                 return
             if len(self._clients) < MOST_CLIENTS:
-                self._clients.append(Client(connection))
+                self._clients.append(ClientConnection(connection))
             else:
                 connection.close()
 
 
-class Client:
+class ClientConnection:
     """One window's connection, on the engine's side."""
 
     def __init__(self, connection: socket.socket) -> None:
@@ -82,7 +82,7 @@ class Client:
         self._connection = connection
         self._received = b""
         self._known = False
-        self._hello_due = time.monotonic() + _HELLO_S
+        self._handshake_due = time.monotonic() + _HANDSHAKE_S
         self.closed = False
 
     def commands(self, key: bytes) -> Iterator[Command]:
@@ -100,7 +100,7 @@ class Client:
                     return
             elif (what := read_command(line)) is not None:
                 yield what
-        if len(self._received) > MOST_LINE_BYTES or not (self._known or time.monotonic() < self._hello_due):
+        if len(self._received) > MOST_LINE_BYTES or not (self._known or time.monotonic() < self._handshake_due):
             self.close()
 
     def close(self) -> None:
@@ -111,13 +111,13 @@ class Client:
         if b"\n" in self._received:  # commands of the last poll are still to be taken
             return
         try:
-            came = self._connection.recv(_READ_BYTES)
+            received = self._connection.recv(_READ_BYTES)
         except BlockingIOError:
             return
         except OSError:
-            came = b""
-        self._received += came
-        if not came:
+            received = b""
+        self._received += received
+        if not received:
             self.close()
 
 
@@ -163,7 +163,7 @@ class CommandClient:
         self._retry_at = time.monotonic() + _RETRY_S
         try:
             key = (self._folder / _KEY).read_bytes()
-            self._connection = _reach(self._folder)
+            self._connection = _connect_to(self._folder)
             self._connection.setblocking(False)
             self._unsent = key + b"\n"
         except (OSError, ValueError):
@@ -185,7 +185,7 @@ def _listen(folder: Path) -> socket.socket:
     return listener
 
 
-def _reach(folder: Path) -> socket.socket:
+def _connect_to(folder: Path) -> socket.socket:
     if (folder / _PORT).exists():
         return socket.create_connection(("127.0.0.1", int((folder / _PORT).read_text())), timeout=0.2)
     connection = socket.socket(socket.AF_UNIX)

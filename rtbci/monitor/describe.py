@@ -29,16 +29,11 @@ from rtbci.monitor.messages import (
     ThresholdLine,
     WarningLine,
 )
+from rtbci.text import tenths_text
 
 StreamLine: TypeAlias = (
     ConnectedLine | ReconnectedLine | LostLine | RefusedLine | ClockLine | StaleLine | CaughtUpLine | StalledLine
 )
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours:d}:{minutes:02d}:{rest:04.1f}"
 
 
 def describe(line: LogLine) -> str:
@@ -48,17 +43,17 @@ def describe(line: LogLine) -> str:
             return ""  # the command itself ends with it
         case OnsetLine() | EventLine():
             so_far = " so far" if line.kind == "onset" else ""
-            times = f"{_clock(line.onset)} for {line.duration:.1f} s"
+            times = f"{tenths_text(line.onset)} for {line.duration:.1f} s"
             return f"{line.label} at {times}{so_far}, confidence {line.confidence:.2f}"
         case GapLine():
             return _gap(line)
         case CueLine():
-            said = ", ".join(f"{name} {value:.2f}" for name, value in (line.probabilities or {}).items())
-            return f"cue {line.cue}: {said or 'missed, its window is cut by a gap'}"
+            answer = ", ".join(f"{name} {value:.2f}" for name, value in (line.probabilities or {}).items())
+            return f"cue {line.cue}: {answer or 'missed, its window is cut by a gap'}"
         case AnnotationLine():
-            return f"note at {_clock(line.onset)}: {line.label}"
+            return f"note at {tenths_text(line.onset)}: {line.label}"
         case ReviewLine():
-            return f"{line.label} at {_clock(line.onset)}: {line.verdict or 'open again'} {line.note}".rstrip()
+            return f"{line.label} at {tenths_text(line.onset)}: {line.verdict or 'open again'} {line.note}".rstrip()
         case ThresholdLine():
             return f"threshold set to {line.value:.2f}"
         case SeekLine() | MoveLine() | PauseLine():
@@ -80,12 +75,12 @@ def _gap(line: GapLine) -> str:
 def _replay(line: SeekLine | MoveLine | PauseLine) -> str:
     match line:
         case SeekLine():
-            return f"the replay went from {_clock(line.from_s)} to {_clock(line.to_s)}; every stage starts afresh"
+            return f"the replay went from {tenths_text(line.from_s)} to {tenths_text(line.to_s)}; every stage starts afresh"
         case PauseLine():
-            return f"the replay is paused at {_clock(line.recorded_s)}"
+            return f"the replay is paused at {tenths_text(line.recorded_s)}"
         case MoveLine():
-            pace = f"× {line.speed:g}" if line.speed else "as fast as it is taken"
-            return f"the replay goes on from {_clock(line.recorded_s)}, {pace}"
+            speed = f"× {line.speed:g}" if line.speed else "as fast as it is taken"
+            return f"the replay goes on from {tenths_text(line.recorded_s)}, {speed}"
 
 
 def _stream(line: StreamLine) -> str:

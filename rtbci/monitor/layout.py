@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import model_validator
 
-from rtbci.monitor.messages import Message, Number, Pace, Rate, read, within
+from rtbci.monitor.messages import Message, Rate, Real, Speed, read, within
 from rtbci.results import Texts
 from rtbci.types import SessionInfo
 
@@ -33,10 +33,10 @@ class Layout(Message):
     classes: Texts
     labels: Texts
     hop_s: Annotated[float, within(1e-6, 1e6)]
-    speed: Pace = 1.0
+    speed: Speed = 1.0
     scaled: bool = False
-    weights: tuple[Number, ...] = ()
-    begins_s: Number | None = None  # second of the recording of the rings' first sample, where that is known
+    weights: tuple[Real, ...] = ()
+    begins_s: Real | None = None  # second of the recording of the rings' first sample, where that is known
 
     @model_validator(mode="after")
     def _a_unit_for_each_channel(self) -> Self:
@@ -66,16 +66,16 @@ def layout_of(session: SessionInfo, pipeline: Pipeline) -> Layout:
     )
 
 
-def write_layout(folder: Path, life: int, layout: Layout) -> None:
+def write_layout(folder: Path, generation: int, layout: Layout) -> None:
     """Beside, then renamed, so that a reader finds it whole."""
     beside = folder / "layout.part"
     beside.write_text(layout.to_json(), "utf-8")
-    os.replace(beside, folder / f"layout-{life}")
+    os.replace(beside, folder / f"layout-{generation}")
 
 
-def read_layout(folder: Path, life: int) -> Layout | None:
+def read_layout(folder: Path, generation: int) -> Layout | None:
     """None where the life is gone, the engine has not said it, or what is there is no layout."""
     try:
-        return read(Layout, (folder / f"layout-{life}").read_bytes())
+        return read(Layout, (folder / f"layout-{generation}").read_bytes())
     except OSError:
         return None

@@ -38,15 +38,15 @@ def within(least: float, most: float) -> AfterValidator:
     return AfterValidator(check)
 
 
-Number = Annotated[float, within(-LARGEST, LARGEST)]
+Real = Annotated[float, within(-LARGEST, LARGEST)]
 Whole = Annotated[int, within(-LARGEST, LARGEST)]
 Count = Annotated[int, within(0, LARGEST)]
 Rate = Annotated[float, within(1e-3, 1e6)]
-Pace = Annotated[float, within(0, 1e6)]
-Share = Annotated[float, within(0, 1)]
-Span = Annotated[float, within(-1e8, 1e8)]  # tenths of these seconds are the steps of a slider
-Moment = Annotated[float, within(-1e10, 1e10)]  # seconds of any clock
-Wall = Annotated[float, within(0, 1e11)]
+Speed = Annotated[float, within(0, 1e6)]
+Fraction = Annotated[float, within(0, 1)]
+ReplaySeconds = Annotated[float, within(-1e8, 1e8)]  # tenths of these seconds are the steps of a slider
+ClockSeconds = Annotated[float, within(-1e10, 1e10)]  # seconds of any clock
+WallTime = Annotated[float, within(0, 1e11)]
 
 
 Verdict: TypeAlias = Literal["", "confirmed", "rejected"]
@@ -86,7 +86,7 @@ class StreamState(Message):
     """How many."""
     sfreq: Rate
     """Nominal rate."""
-    speed: Pace
+    speed: Speed
     """Seconds of the stream a second; 0: a replay that is not paced."""
 
 
@@ -102,11 +102,11 @@ class ArmingState(Message):
 class LatencyMs(Message):
     """From the time stamp of a sample to its published probability; null before the first answer."""
 
-    p50: Number | None
+    p50: Real | None
     """Median."""
-    p99: Number | None
+    p99: Real | None
     """99th percentile."""
-    max: Number | None
+    max: Real | None
     """Of all."""
 
     @model_validator(mode="after")
@@ -144,13 +144,13 @@ class RecordingState(Message):
     """The newest file."""
     files: Count = 0
     """Files so far."""
-    size_bytes: Number = 0
+    size_bytes: Real = 0
     """Of the newest file."""
-    free_bytes: Number = 0
+    free_bytes: Real = 0
     """On the disk."""
-    seconds: Number = 0.0
+    seconds: Real = 0.0
     """How long the newest file has been taking samples."""
-    hours_left: Number | None = None
+    hours_left: Real | None = None
     """Until the disk is full at this rate; null while that is not known."""
     alarm: Text = ""
     """What is wrong; empty while all is well."""
@@ -168,9 +168,9 @@ class TrustState(Message):
     """Channels of the network's input that are masked."""
     inputs: Count
     """Channels of the network's input."""
-    auroc: Share | None = None
+    auroc: Fraction | None = None
     """Of held-out recordings with so many channels masked; only where training measured it."""
-    auroc_whole: Share | None = None
+    auroc_whole: Fraction | None = None
     """The same with no channel masked."""
     words: Text
     """What that means, in a line; empty where all is well."""
@@ -179,13 +179,13 @@ class TrustState(Message):
 class ReplayState(Message):
     """Where a replay that can be moved is, in seconds of its recording."""
 
-    recorded_s: Span
+    recorded_s: ReplaySeconds
     """Where it is."""
-    start_s: Span
+    start_s: ReplaySeconds
     """Where it began."""
-    end_s: Span
+    end_s: ReplaySeconds
     """Where it will end."""
-    speed: Pace
+    speed: Speed
     """Seconds of the recording a second; 0: not paced."""
     paused: bool
     """It stands still."""
@@ -209,15 +209,15 @@ class EngineState(Message):
     """What the pipeline tells apart."""
     query: dict[Text, Text] = Field(default_factory=dict)
     """What the stream is looked for by."""
-    life: Count = 0
+    generation: Count = Field(default=0, validation_alias="life", serialization_alias="life")
     """Number of the shared rings in use; the stream began anew as often."""
-    waiting_s: Number = 0.0
+    waiting_s: Real = 0.0
     """How long no stream was found yet."""
-    wait_s: Number | None = None
+    wait_s: Real | None = None
     """How long the first stream may take; null: for ever."""
-    silent_s: Number = 0.0
+    silent_s: Real = 0.0
     """Since samples last came."""
-    probability: dict[Text, Share] = Field(default_factory=dict)
+    probability: dict[Text, Fraction] = Field(default_factory=dict)
     """The newest answer, by class."""
     latency_ms: LatencyMs = LatencyMs(p50=None, p99=None, max=None)
     samples: SampleCounts = SampleCounts(received=0, filled=0, lost=0, gaps=0, reconnects=0)
@@ -232,38 +232,38 @@ class EngineState(Message):
     outlets: Texts = ()
     """Source ids of the engine's own streams; only while the engine waits for a recorder."""
     stream: StreamState | None = None
-    rate_hz: Number | None = None
+    rate_hz: Real | None = None
     """Samples a second over the last 5 s; null while too few came."""
-    recording_s: Number = 0.0
+    recording_s: Real = 0.0
     """Seconds of the stream so far, lost samples included."""
-    staleness_s: Number = 0.0
+    staleness_s: Real = 0.0
     """Age of the newest processed sample."""
-    jitter_ms: Number = 0.0
+    jitter_ms: Real = 0.0
     """Of the time stamps."""
     device: Text = ""
     """What the network runs on."""
-    stage_us: dict[Text, Number] = Field(default_factory=dict)
+    stage_us: dict[Text, Real] = Field(default_factory=dict)
     """That each stage took for the last chunk."""
-    threshold: Number = 0.5
+    threshold: Real = 0.5
     """Of the decision."""
-    smoothed: dict[Text, Share] = Field(default_factory=dict)
+    smoothed: dict[Text, Fraction] = Field(default_factory=dict)
     """The smoothed probability that the decision compares, by class."""
-    filter_delay_s: Number = 0.0
+    filter_delay_s: Real = 0.0
     """Group delay of the filters; not part of the latency."""
     recording: RecordingState | None = None
     """Null where nothing is recorded."""
-    clock_offset_s: Number = 0.0
+    clock_offset_s: Real = 0.0
     """Of the clock of the stream's host against the local one."""
-    clock_age_s: Number | None = None
+    clock_age_s: Real | None = None
     """How old the measurement of the offset is; null before the first."""
     quality: dict[Text, Text] = Field(default_factory=dict)
     """What is wrong, by bad channel."""
     trust: TrustState | None = None
-    newest_stamp: Number | None = None
+    newest_stamp: Real | None = None
     """Time stamp of the newest sample."""
     replay: ReplayState | None = None
     """Null for a stream that is no replay, or one that cannot be moved."""
-    engine_silent_s: Number | None = None
+    engine_silent_s: Real | None = None
     """Only where the engine itself has not renewed its state for so long."""
 
     def __or__(self, more: EngineState) -> EngineState:
@@ -299,7 +299,7 @@ class Line(Message):
     """Something that happened."""
 
     kind: str
-    wall: Wall = Field(default_factory=time.time)
+    wall: WallTime = Field(default_factory=time.time)
     """When, in seconds since 1970."""
 
 
@@ -311,7 +311,7 @@ class ConnectedLine(Line):
     """Its name."""
     host: Text
     """Machine that sends it."""
-    sfreq: Number
+    sfreq: Real
     """Nominal rate."""
     channels: Whole
     """How many."""
@@ -347,9 +347,9 @@ class GapLine(Line):
     """Samples are missing, came twice or too late."""
 
     kind: Literal["gap"] = "gap"
-    start: Number
+    start: Real
     """Time stamp of the last sample before it."""
-    end: Number
+    end: Real
     """Time stamp of the first sample after it."""
     n_missing: Whole
     """Samples."""
@@ -364,17 +364,17 @@ class GapLine(Line):
 class DetectionLine(Line):
     """What onset and event have in common."""
 
-    time: Number
+    time: Real
     """When it was decided, seconds of the recording."""
-    stamp: Number
+    stamp: Real
     """Time stamp of the newest sample then."""
-    onset: Number
+    onset: Real
     """Seconds of the recording."""
-    duration: Number
+    duration: Real
     """So far, or in all."""
     label: Text
     """Class."""
-    confidence: Number
+    confidence: Real
     """Largest smoothed probability, 0 to 1."""
     channels: Texts
     """Where it is, if the pipeline says so."""
@@ -396,9 +396,9 @@ class ClockLine(Line):
     """The clock of the stream's host jumped."""
 
     kind: Literal["clock"] = "clock"
-    by_s: Number
+    by_s: Real
     """How far."""
-    offset_s: Number
+    offset_s: Real
     """Against the local clock, since then."""
 
 
@@ -408,11 +408,11 @@ class CueLine(Line):
     kind: Literal["cue"] = "cue"
     cue: Text
     """Its text."""
-    cue_stamp: Number = 0.0
+    cue_stamp: Real = 0.0
     """Time stamp of the cue."""
     valid: bool
     """The answer can be trusted."""
-    probabilities: dict[Text, Number] | None = None
+    probabilities: dict[Text, Real] | None = None
     """By class; not there where the window was cut by a gap."""
 
 
@@ -422,11 +422,11 @@ class AnnotationLine(Line):
     kind: Literal["annotation"] = "annotation"
     label: Text
     """What was noted."""
-    onset: Number
+    onset: Real
     """Seconds of the recording."""
-    duration: Number
+    duration: Real
     """0: a moment."""
-    stamp: Number
+    stamp: Real
     """Of the local clock."""
 
 
@@ -436,7 +436,7 @@ class ReviewLine(Line):
     kind: Literal["review"] = "review"
     label: Text
     """Of the event."""
-    onset: Number
+    onset: Real
     """Of the event, seconds of the recording."""
     verdict: Verdict
     """`confirmed`, `rejected`, or empty: open again."""
@@ -448,7 +448,7 @@ class ThresholdLine(Line):
     """A person moved the threshold of the decision."""
 
     kind: Literal["threshold"] = "threshold"
-    value: Number
+    value: Real
     """The new one."""
 
 
@@ -456,9 +456,9 @@ class SeekLine(Line):
     """The replay went elsewhere; every stage started afresh."""
 
     kind: Literal["seek"] = "seek"
-    from_s: Number = Field(validation_alias="from", serialization_alias="from")
+    from_s: Real = Field(validation_alias="from", serialization_alias="from")
     """Seconds of the recording."""
-    to_s: Number = Field(validation_alias="to", serialization_alias="to")
+    to_s: Real = Field(validation_alias="to", serialization_alias="to")
     """Seconds of the recording."""
 
 
@@ -466,13 +466,13 @@ class MoveLine(Line):
     """The replay goes on after a pause, or at another speed."""
 
     kind: Literal["move"] = "move"
-    until: Number
+    until: Real
     """Time stamp at which it stood still."""
-    since: Number
+    since: Real
     """Time stamp from which it goes on."""
-    speed: Pace
+    speed: Speed
     """Seconds of the recording a second; 0: not paced."""
-    recorded_s: Number
+    recorded_s: Real
     """Seconds of the recording."""
 
 
@@ -480,7 +480,7 @@ class PauseLine(Line):
     """The replay is paused."""
 
     kind: Literal["pause"] = "pause"
-    recorded_s: Number
+    recorded_s: Real
     """Seconds of the recording."""
 
 
@@ -488,9 +488,9 @@ class StaleLine(Line):
     """Answers have become old; `seconds` is 0."""
 
     kind: Literal["stale"] = "stale"
-    age_s: Number
+    age_s: Real
     """Of the newest sample."""
-    seconds: Number
+    seconds: Real
     """How long answers were old."""
 
 
@@ -498,9 +498,9 @@ class CaughtUpLine(Line):
     """Answers are new again."""
 
     kind: Literal["caught_up"] = "caught_up"
-    age_s: Number
+    age_s: Real
     """Of the oldest newest sample meanwhile."""
-    seconds: Number
+    seconds: Real
     """How long answers were old."""
 
 
@@ -508,7 +508,7 @@ class StalledLine(Line):
     """The engine stood still."""
 
     kind: Literal["stalled"] = "stalled"
-    seconds: Number
+    seconds: Real
     """How long."""
 
 
@@ -597,7 +597,7 @@ class Stop(Message):
     do: Literal["stop"] = "stop"
 
 
-class Go(Message):
+class OpenStartGate(Message):
     """The recorder is ready: take up the stream."""
 
     do: Literal["go"] = "go"
@@ -607,22 +607,22 @@ class SetThreshold(Message):
     """Of the decision."""
 
     do: Literal["threshold"] = "threshold"
-    value: Share
+    value: Fraction
     """The new one."""
 
 
-class TellRecording(Message):
+class ReportRecording(Message):
     """What the recorder beside the engine does, so that every front end sees it."""
 
     do: Literal["recording"] = "recording"
     state: RecordingState | None
 
 
-class ReplaySay(Message):
+class ReplayCommand(Message):
     """A line of the replay's own commands, for the replay that the engine reads."""
 
     do: Literal["replay"] = "replay"
-    say: Text
+    line: Text = Field(validation_alias="say", serialization_alias="say")
     """As `seek 120` or `speed 4`."""
 
 
@@ -632,9 +632,9 @@ class Annotate(Message):
     do: Literal["annotate"] = "annotate"
     label: Text
     """What to note."""
-    onset: Moment
+    onset: ClockSeconds
     """Seconds of the recording."""
-    stamp: Moment
+    stamp: ClockSeconds
     """Of the local clock."""
     duration: Annotated[float, within(0, 1e10)] = 0.0
     """0: a moment."""
@@ -646,7 +646,7 @@ class Review(Message):
     do: Literal["review"] = "review"
     label: Text
     """Of the event."""
-    onset: Moment
+    onset: ClockSeconds
     """Of the event, seconds of the recording."""
     verdict: Verdict = ""
     """Empty: open again."""
@@ -655,7 +655,7 @@ class Review(Message):
 
 
 Command: TypeAlias = Annotated[
-    Stop | Go | SetThreshold | TellRecording | ReplaySay | Annotate | Review, Field(discriminator="do")
+    Stop | OpenStartGate | SetThreshold | ReportRecording | ReplayCommand | Annotate | Review, Field(discriminator="do")
 ]
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
 

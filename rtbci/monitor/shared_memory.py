@@ -29,7 +29,7 @@ try:
 except ImportError:  # no POSIX system: what a killed process leaves lies in the folder for temporary files
     fcntl = None  # type: ignore[assignment]
 
-_SLOT = 1 << 16
+_SLOT_BYTES = 1 << 16
 _HEAD = struct.Struct("<QI")
 _RING_HEAD = 64  # bytes: magic, capacity, n_channels, n_written
 _MAGIC = 0x72746263_69303031
@@ -69,7 +69,7 @@ def _remove_ownerless(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class _Mapped:
+class _MappedFile:
     """A file in memory, of a fixed size."""
 
     def __init__(self, path: Path, size: int = 0) -> None:
@@ -79,15 +79,15 @@ class _Mapped:
             with open(beside, "w+b") as file:
                 _reserve(file, size)
                 self.memory = mmap.mmap(file.fileno(), size)
-            self._unborn: tuple[Path, Path] | None = (beside, path)
+            self._rename_on_publish: tuple[Path, Path] | None = (beside, path)
         else:
             with open(path, "rb") as file:
                 self.memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            self._unborn = None
+            self._rename_on_publish = None
 
     def publish(self) -> None:
-        assert self._unborn is not None
-        os.replace(*self._unborn)
+        assert self._rename_on_publish is not None
+        os.replace(*self._rename_on_publish)
 
 
 def _reserve(file: BinaryIO, size: int) -> None:
@@ -102,11 +102,11 @@ def _reserve(file: BinaryIO, size: int) -> None:
         raise
 
 
-class Slot:
+class StateSlot:
     """The newest state, behind a sequence lock: odd while it is being written."""
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
-        self._file = _Mapped(path, _SLOT if create else 0)
+        self._file = _MappedFile(path, _SLOT_BYTES if create else 0)
         self._sequence = 0
         if create:
             self.write(EngineState())
@@ -115,7 +115,7 @@ class Slot:
     def write(self, state: EngineState) -> None:
         value = state.plain()
         content = json_text(value).encode()
-        while len(content) > _SLOT - _HEAD.size:
+        while len(content) > _SLOT_BYTES - _HEAD.size:
             # Ten thousand bad channels must not take along what else there is to know.
             sizes = {key: len(json_text(one)) for key, one in value.items()}
             value = {key: one for key, one in value.items() if key != max(sizes, key=lambda key: sizes[key])}
@@ -149,7 +149,7 @@ class SharedRing:
     def __init__(self, path: Path, capacity: int = 0, n_channels: int = 0) -> None:
         """capacity > 0: made anew by the one writer; else opened by a reader."""
         size = _ring_bytes(capacity, n_channels) if capacity else 0
-        self._file = _Mapped(path, size)
+        self._file = _MappedFile(path, size)
         head = np.frombuffer(self._file.memory, np.uint64, 4)
         if capacity:
             head[:] = _MAGIC, capacity, n_channels, 0
@@ -213,10 +213,10 @@ class MonitorWriter:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._slot = Slot(folder / "status", create=True)
+        self._slot = StateSlot(folder / "status", create=True)
         self._path = folder / _LOG
         self._log = open(self._path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
-        self._life = 0
+        self._generation = 0
         self.rings: Rings | None = None
 
     def open_rings(
@@ -226,9 +226,9 @@ class MonitorWriter:
 
         They are shorter where memory is scarce. Raises OSError where there is no room at all; then there are no rings.
         """
-        self._life += 1
+        self._generation += 1
         self.rings = None
-        for old in self.folder.glob(f"*-{self._life - 2}"):
+        for old in self.folder.glob(f"*-{self._generation - 2}"):
             old.unlink(missing_ok=True)
         rows = {"signals": (sfreq, n_channels), "model": (model_sfreq, n_inputs), "scores": (1 / hop_s, n_classes)}
         for keep_s in (self.KEEP_S, self.KEEP_S / 4, self.KEEP_S / 16):
@@ -236,8 +236,10 @@ class MonitorWriter:
             free = shutil.disk_usage(self.folder).free - _LEAST_BYTES // 2
             if sum(_ring_bytes(*size) for size in sizes.values()) < free or keep_s == self.KEEP_S / 16:
                 break
-        self.rings = Rings(**{n: SharedRing(self.folder / f"{n}-{self._life}", *size) for n, size in sizes.items()})
-        return self._life
+        self.rings = Rings(
+            **{n: SharedRing(self.folder / f"{n}-{self._generation}", *size) for n, size in sizes.items()}
+        )
+        return self._generation
 
     def status(self, state: EngineState) -> None:
         self._slot.write(state)
@@ -268,13 +270,13 @@ class MonitorReader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._slot: Slot | None = None
+        self._slot: StateSlot | None = None
         self._log_at, self._log_number = 0, 0  # bytes read, of the file with this inode
 
     def status(self) -> EngineState | None:
         """The newest state; None before the engine has written one."""
         try:
-            self._slot = self._slot or Slot(self.folder / "status")
+            self._slot = self._slot or StateSlot(self.folder / "status")
             return self._slot.read()
         except (OSError, ValueError):
             return None
@@ -303,10 +305,10 @@ class MonitorReader:
         self._log_at += len(whole) or (len(content) if len(content) == _READ_BYTES else 0)
         return [line for line in map(read_line, whole.splitlines()) if line is not None]
 
-    def rings(self, life: int) -> Rings | None:
+    def rings(self, generation: int) -> Rings | None:
         """The rings of a life of the stream, or None where they are gone."""
         try:
-            return Rings(*(SharedRing(self.folder / f"{name}-{life}") for name in ("signals", "model", "scores")))
+            return Rings(*(SharedRing(self.folder / f"{name}-{generation}") for name in ("signals", "model", "scores")))
         except (OSError, ValueError):
             return None
 

@@ -47,13 +47,13 @@ class MonitorSink:
     def __init__(self, folder: Path, pipeline: Pipeline) -> None:
         self._writer = MonitorWriter(folder)
         self._pipeline = pipeline
-        self.life = 0
+        self.generation = 0
 
     def begin(self, session: SessionInfo) -> None:
         """Samples that do not follow those before them go to rings of their own."""
         stream, writer = session.stream, self._writer
         try:
-            self.life = writer.open_rings(
+            self.generation = writer.open_rings(
                 stream.sfreq,
                 len(stream.channels),
                 session.sfreq,
@@ -61,7 +61,7 @@ class MonitorSink:
                 session.hop_s,
                 len(session.classes),
             )
-            write_layout(writer.folder, self.life, layout_of(session, self._pipeline))
+            write_layout(writer.folder, self.generation, layout_of(session, self._pipeline))
         except OSError as error:
             text = f"{writer.folder}: {error.strerror}; a dashboard shows no signals, work goes on"
             writer.log(AlarmLine(text=text))

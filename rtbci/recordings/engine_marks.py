@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rtbci.config import Number
-from rtbci.recordings.replay_clock import Pace
+from rtbci.recordings.replay_clock import ReplayClock
 from rtbci.types import Event, Flags, Times
 
 Stream = Mapping[str, Any]
@@ -51,7 +51,7 @@ def live_span(streams: Sequence[Stream], signal: Stream) -> LiveSpan:
     return LiveSpan(min(stamps["begin"], default=-np.inf), max(stamps["end"], default=np.inf), tuple(gaps))
 
 
-def pace_of(streams: Sequence[Stream], signal: Stream) -> Pace:
+def replay_clock_of(streams: Sequence[Stream], signal: Stream) -> ReplayClock:
     """The replay clock as the engine on `signal` reported it, or as the stream declares it."""
     marks = [mark for s in streams if _is_about(s, signal) for mark in _marks(s)]
     begun = [m["speed"] for m in marks if m.get("state") == "begin" and m.get("speed") in _SPEEDS]
@@ -60,7 +60,7 @@ def pace_of(streams: Sequence[Stream], signal: Stream) -> Pace:
         for m in marks
         if m.get("state") == "move" and {"until", "stamp"} <= m.keys() and m.get("speed") in _SPEEDS
     ]
-    return Pace(float(begun[0]) if begun else speed_of(signal), tuple(sorted(moves, key=lambda move: move[1])))
+    return ReplayClock(float(begun[0]) if begun else speed_of(signal), tuple(sorted(moves, key=lambda move: move[1])))
 
 
 def notes(streams: Sequence[Stream], seconds: Callable[[float], float]) -> Iterator[Event]:

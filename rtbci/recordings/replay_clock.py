@@ -6,18 +6,20 @@ from dataclasses import dataclass
 
 from rtbci.types import Times
 
-Move = tuple[float, float, float]  # until, since, speed: it stood still between two stamps, and goes on at a speed
+ReplayMove = tuple[
+    float, float, float
+]  # until, since, speed: it stood still between two stamps, and goes on at a speed
 
 
 @dataclass(frozen=True)
-class Pace:
+class ReplayClock:
     """speed: seconds of the stream a second of the stamps' clock, before the moves. It cannot tell of a seek."""
 
     speed: float = 1.0
-    moves: tuple[Move, ...] = ()
+    moves: tuple[ReplayMove, ...] = ()
 
-    def moved(self, move: Move) -> Pace:
-        return Pace(self.speed, (*self.moves, move))
+    def moved(self, move: ReplayMove) -> ReplayClock:
+        return ReplayClock(self.speed, (*self.moves, move))
 
     @property
     def fastest(self) -> float:

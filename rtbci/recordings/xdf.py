@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from rtbci.errors import RecordingError
-from rtbci.recordings.engine_marks import is_ours, live_span, notes, pace_of
+from rtbci.recordings.engine_marks import is_ours, live_span, notes, replay_clock_of
 from rtbci.recordings.recording import Recording
-from rtbci.recordings.replay_clock import Pace
+from rtbci.recordings.replay_clock import ReplayClock
 from rtbci.types import Event, Samples, StreamInfo, Times
 
 _TO_MICROVOLTS = {"microvolts": 1.0, "microvolt": 1.0, "uv": 1.0, "µv": 1.0, "\u03bcv": 1.0}
@@ -53,13 +53,13 @@ def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
     streams, started = _load(path)
     chosen = _choose(path, streams, wanted)
     stamps = np.asarray(chosen["time_stamps"], np.float64)
-    pace = pace_of(streams, chosen)
+    replay_clock = replay_clock_of(streams, chosen)
     labels, units = _channels(chosen)
     scale = np.array([_TO_MICROVOLTS.get(unit.lower(), 1.0) for unit in units])
     data: Samples = (np.asarray(chosen["time_series"], np.float64) * scale).astype(np.float32)
-    sfreq, warned = _rate(path, chosen, pace.seconds(stamps, float(stamps[0]) if len(stamps) else 0.0))
+    sfreq, warned = _rate(path, chosen, replay_clock.seconds(stamps, float(stamps[0]) if len(stamps) else 0.0))
     if wanted is None:
-        seen = live_span(streams, chosen).keep(stamps, 1 / (sfreq * pace.fastest))
+        seen = live_span(streams, chosen).keep(stamps, 1 / (sfreq * replay_clock.fastest))
         data, stamps = data[seen], stamps[seen]
     zero = float(stamps[0]) if len(stamps) else 0.0
     others = [_summary(s) for s in streams if s is not chosen and not is_ours(s)]
@@ -77,10 +77,10 @@ def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
         info,
         len(stamps),
         lambda start, stop: data[start:stop],
-        _markers(streams, zero, pace),
+        _markers(streams, zero, replay_clock),
         started,
         (*warned, *(f"other stream, not read: {other}" for other in others)),
-        pace.seconds(stamps, zero),
+        replay_clock.seconds(stamps, zero),
     )
 
 
@@ -225,11 +225,11 @@ def _channels(stream: Stream) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return labels, tuple(_first(c, "unit") for c in described)
 
 
-def _markers(streams: Sequence[Stream], zero: float, pace: Pace) -> tuple[Event, ...]:
+def _markers(streams: Sequence[Stream], zero: float, replay_clock: ReplayClock) -> tuple[Event, ...]:
     """Each string sample as an event without duration, and a person's annotations; seconds from the first sample."""
 
     def seconds(stamp: float) -> float:
-        return float(pace.seconds(np.array([stamp], np.float64), zero)[0])
+        return float(replay_clock.seconds(np.array([stamp], np.float64), zero)[0])
 
     events = [
         Event(seconds(float(stamp)), 0.0, "/".join(str(value) for value in sample if value))

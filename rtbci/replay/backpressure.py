@@ -20,27 +20,27 @@ POLL_S = 0.001
 
 
 @dataclass
-class _Acknowledger:
+class _Consumer:
     """said: samples that it has taken. missed: what was sent before it joined; `sure`, or the most it can have been."""
 
     inlet: pylsl.StreamInlet
     missed: int | None
-    sure: bool
-    said: int | None = None
+    is_exact: bool
+    n_acknowledged: int | None = None
 
     @property
     def taken(self) -> int | None:
-        return None if self.said is None else self.said + (self.missed or 0)
+        return None if self.n_acknowledged is None else self.n_acknowledged + (self.missed or 0)
 
-    def hear(self, said: int, n_sent: int) -> None:
-        self.said = said
-        if not self.sure:
+    def update(self, n_acknowledged: int, n_sent: int) -> None:
+        self.n_acknowledged = n_acknowledged
+        if not self.is_exact:
             # What is on its way counts as missed too, so the least there ever was is the truth.
-            missed = max(0, n_sent - said)
+            missed = max(0, n_sent - n_acknowledged)
             self.missed = missed if self.missed is None else min(self.missed, missed)
 
 
-class Flow:
+class BackPressure:
     """Listens to the acknowledgements of one stream and says when there is room for more."""
 
     def __init__(self, rate: float) -> None:
@@ -48,20 +48,20 @@ class Flow:
         self.ahead = max(64, round(AHEAD_S * rate))
         self.rate = rate
         self._new: deque[pylsl.StreamInlet] = deque()  # from another thread
-        self._heard: list[_Acknowledger] = []
+        self._consumers: list[_Consumer] = []
         self._begun: float | None = None
         self._base = 0  # what was sent before the stream began, or came back
         self._free = False  # consumers join whenever they like
 
-    def join(self, inlet: pylsl.StreamInlet) -> None:
+    def add_consumer(self, inlet: pylsl.StreamInlet) -> None:
         """Another outlet of acknowledgements, opened; from any thread."""
         self._new.append(inlet)
 
     def await_first(self, stop: threading.Event) -> None:
         """Give a consumer the time to bring its acknowledgements up."""
         deadline = pylsl.local_clock() + _FIRST_S
-        while pylsl.local_clock() < deadline and not self._heard and not stop.wait(0.01):
-            self.look(0)
+        while pylsl.local_clock() < deadline and not self._consumers and not stop.wait(0.01):
+            self.update(0)
 
     def begin_again(self, n_sent: int) -> None:
         """The stream came back, or is not paced any more: consumers that join count from here."""
@@ -73,29 +73,29 @@ class Flow:
             self._begun = pylsl.local_clock()
         # Looks only when out of room: a look costs more than a push.
         if n_sent >= self._allowed():
-            self.look(n_sent)
+            self.update(n_sent)
         return n_sent < self._allowed()
 
-    def n_out(self, n_sent: int) -> int | None:
+    def n_in_flight(self, n_sent: int) -> int | None:
         """Samples that were sent and not yet taken, by the slowest; None where nobody acknowledges."""
-        self.look(n_sent)
+        self.update(n_sent)
         taken = self._taken()
         return None if taken is None else max(0, n_sent - taken)
 
-    def look(self, n_sent: int, *, paced: bool = False) -> None:
+    def update(self, n_sent: int, *, paced: bool = False) -> None:
         """Hear what consumers say. paced: those that are new here joined at any moment."""
         while self._new:
             late = self._begun is not None and pylsl.local_clock() - self._begun > _JOINED_LATE_S
-            unsure = late or paced
-            self._heard.append(_Acknowledger(self._new.popleft(), None if unsure else self._base, not unsure))
-        for acknowledger in list(self._heard):
+            is_estimate = late or paced
+            self._consumers.append(_Consumer(self._new.popleft(), None if is_estimate else self._base, not is_estimate))
+        for consumer in list(self._consumers):
             try:
-                counts, _ = acknowledger.inlet.pull_chunk(timeout=0.0)
+                counts, _ = consumer.inlet.pull_chunk(timeout=0.0)
             except LostError:
-                self._heard.remove(acknowledger)
+                self._consumers.remove(consumer)
                 continue
             if len(counts):
-                acknowledger.hear(int(counts[-1][0]), n_sent)
+                consumer.update(int(counts[-1][0]), n_sent)
 
     def _allowed(self) -> float:
         taken = self._taken()
@@ -106,7 +106,7 @@ class Flow:
 
     def _taken(self) -> int | None:
         """By the slowest of those who acknowledge; None where nobody does."""
-        return min((a.taken for a in self._heard if a.taken is not None), default=None)
+        return min((a.taken for a in self._consumers if a.taken is not None), default=None)
 
 
 def await_taken(
@@ -119,7 +119,7 @@ def await_taken(
     last: list[int | None] = []
     since = pylsl.local_clock()
     while not stop.is_set():
-        left = [n_out() for n_out in out]
+        left = [n_in_flight() for n_in_flight in out]
         now = pylsl.local_clock()
         if left != last:
             last, since = left, now

@@ -19,7 +19,7 @@ from rtbci.types import Flags, Times
 _SATURATED_UV = 5000.0  # beyond the range of any clinical amplifier's EEG input
 _ABSENT = -1
 
-Span = tuple[NonNegativeFloat, PositiveFloat]  # from when, for how long; seconds of stream time
+FaultInterval = tuple[NonNegativeFloat, PositiveFloat]  # from when, for how long; seconds of stream time
 Values = npt.NDArray[Any]  # (n_samples, n_channels), of the stream's own format
 
 
@@ -49,7 +49,7 @@ class BadChannel(Strict):
 
     channel: Annotated[int, Field(ge=0)] | str
     kind: Literal["flat", "saturated", "nan", "swapped"]
-    at: Span
+    at: FaultInterval
 
 
 class Faults(Strict):
@@ -67,7 +67,7 @@ class Faults(Strict):
     drop: Probability = 0.0
     duplicate: Probability = 0.0
     late: Probability = 0.0
-    gaps: tuple[Span, ...] = ()
+    gaps: tuple[FaultInterval, ...] = ()
     reconnect_at_s: tuple[NonNegativeFloat, ...] = ()
     clock_resets: tuple[tuple[NonNegativeFloat, float], ...] = ()
     chunk_range: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = None
@@ -97,7 +97,7 @@ class Faults(Strict):
         while True:
             yield int(rng.integers(self.chunk_range[0], self.chunk_range[1] + 1))
 
-    def bend(self, packets: Iterable[Packet], seed: int) -> Iterator[Packet]:
+    def distort(self, packets: Iterable[Packet], seed: int) -> Iterator[Packet]:
         """Faults that alter stamps and values, and lose nothing."""
         rng = np.random.default_rng((seed, 1))
         for packet in packets:
@@ -107,7 +107,7 @@ class Faults(Strict):
                 stamps = stamps + np.where(packet.times >= at, shift, 0.0)
             if self.jitter_ms:
                 stamps = stamps + rng.normal(0, self.jitter_ms / 1e3)
-            yield replace(packet, data=self._spoilt(packet), stamps=stamps, due=due)
+            yield replace(packet, data=self._with_bad_channels(packet), stamps=stamps, due=due)
 
     def lose(self, packets: Iterable[Packet], seed: int, reconnect_s: float) -> Iterator[Packet]:
         """Faults that lose, repeat or delay samples; markers always go through."""
@@ -116,24 +116,24 @@ class Faults(Strict):
             yield from packets
             return
         rng = np.random.default_rng((seed, 2))
-        held: Packet | None = None
+        delayed: Packet | None = None
         for packet in packets:
             dropped, twice, late = rng.random(3) < (self.drop, self.duplicate, self.late)
             packet = packet.only(~_within(packet.times, spans) & ~dropped)
-            if late and held is None:
-                held = replace(packet, markers=())
+            if late and delayed is None:
+                delayed = replace(packet, markers=())
                 yield packet.only(np.zeros(len(packet.times), np.bool_))
                 continue
             yield packet
             if twice:
                 yield replace(packet, markers=())
-            if held is not None:
-                yield replace(held, due=packet.due)
-                held = None
-        if held is not None:
-            yield held
+            if delayed is not None:
+                yield replace(delayed, due=packet.due)
+                delayed = None
+        if delayed is not None:
+            yield delayed
 
-    def _spoilt(self, packet: Packet) -> Values:
+    def _with_bad_channels(self, packet: Packet) -> Values:
         if not self.bad_channels:
             return packet.data
         data = packet.data.copy()
@@ -144,11 +144,11 @@ class Faults(Strict):
                 pair = np.array([c, (c + 1) % data.shape[1]])
                 data[np.ix_(inside, pair)] = data[np.ix_(inside, pair[::-1])]
             else:
-                data[inside, c] = {"flat": 0, "saturated": _most(data.dtype), "nan": np.nan}[bad.kind]
+                data[inside, c] = {"flat": 0, "saturated": _saturated_value(data.dtype), "nan": np.nan}[bad.kind]
         return data
 
 
-def _within(times: Times, spans: Iterable[Span]) -> Flags:
+def _within(times: Times, spans: Iterable[FaultInterval]) -> Flags:
     inside = np.zeros(len(times), np.bool_)
     for at, length in spans:
         inside |= (times >= at) & (times < at + length)
@@ -164,7 +164,7 @@ def _index(channel: int | str, channels: tuple[str, ...]) -> int:
     return channel if 0 <= channel < len(channels) else _ABSENT
 
 
-def _most(dtype: np.dtype[Any]) -> float:
+def _saturated_value(dtype: np.dtype[Any]) -> float:
     """What an amplifier gives that can give no more."""
     return float(np.iinfo(dtype).max) if dtype.kind in "iu" else _SATURATED_UV
 

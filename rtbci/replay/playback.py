@@ -11,16 +11,16 @@ import pylsl
 from rtbci.replay.backpressure import GRACE_S, POLL_S, UNACKNOWLEDGED_GRACE_S, await_taken
 from rtbci.replay.faults import Packet
 from rtbci.replay.player import Player
-from rtbci.replay.remote_control import Remote
+from rtbci.replay.remote_control import RemoteControl
 from rtbci.replay.transport import Transport
 
 Progress = Callable[[float, float | None], None]  # stream seconds sent, and in all (None: without end)
 
-_NAP_S = 0.003
-_ASK_S = 0.02  # how soon a pause holds
-_LOOK_S = 0.1
-_TOGETHER_S = 2.0  # after one consumer has come, the others have this long
-_OTHERS_S = 0.5  # for consumers that acknowledge nothing, beside one that does
+_SHORT_WAIT_S = 0.003
+_PAUSE_POLL_S = 0.02  # how soon a pause holds
+_UPDATE_EVERY_S = 0.1
+_FURTHER_CONSUMERS_S = 2.0  # after one consumer has come, the others have this long
+_UNACKNOWLEDGED_DRAIN_S = 0.5  # for consumers that acknowledge nothing, beside one that does
 _SETTLE_S = 1.0  # a consumer that has taken nothing for so long is not waited for at a move
 
 
@@ -32,8 +32,10 @@ class Playback:
         self._wait = wait_for_consumer
         self._every_s = transport.length_s if transport.loop else None
         source_ids = [player.track.info.source_id for player in players]
-        self._remote = Remote(source_ids[0], transport, {of: p.flow for of, p in zip(source_ids, players, strict=True)})
-        self._look_due = 0.0
+        self._remote_control = RemoteControl(
+            source_ids[0], transport, {of: p.back_pressure for of, p in zip(source_ids, players, strict=True)}
+        )
+        self._update_due = 0.0
 
     @property
     def n_sent(self) -> int:
@@ -50,7 +52,7 @@ class Playback:
 
     def close(self) -> None:
         """Take the streams off the network."""
-        self._remote.close()
+        self._remote_control.close()
         for player in self.players:
             player.close()
 
@@ -73,8 +75,8 @@ class Playback:
 
     def _end(self) -> float | None:
         """All was sent; one that is paused here may still be sent back."""
-        while self.transport.paused and not self.stop.wait(_ASK_S):
-            if self.transport.asked and (to_s := self._move()) is not None:
+        while self.transport.paused and not self.stop.wait(_PAUSE_POLL_S):
+            if self.transport.has_request and (to_s := self._move()) is not None:
                 return to_s
         self._drain()
         return None
@@ -89,14 +91,14 @@ class Playback:
         """Return when it is due; or carry out a move, and return where to go on from if that is elsewhere."""
         transport = self.transport
         while not self.stop.is_set():
-            if transport.asked and (to_s := self._move()) is not None:
+            if transport.has_request and (to_s := self._move()) is not None:
                 return to_s
             if transport.paused:
-                self.stop.wait(_ASK_S)
+                self.stop.wait(_PAUSE_POLL_S)
             elif transport.speed:
                 if self._is_due(transport.stamp(packet.due)):
                     return None
-            elif not len(packet.stamps) or (self._anybody(player) and player.has_room()):
+            elif not len(packet.stamps) or (self._has_consumer(player) and player.has_room()):
                 return None
             else:
                 self.stop.wait(POLL_S)
@@ -105,56 +107,56 @@ class Playback:
     def _is_due(self, due: float) -> bool:
         """Sleeps up to then, but not for longer than a move may wait."""
         left = due - pylsl.local_clock()
-        if left > _NAP_S:
-            self._look()
-            self.stop.wait(min(left - _NAP_S, _ASK_S))
+        if left > _SHORT_WAIT_S:
+            self._update_players()
+            self.stop.wait(min(left - _SHORT_WAIT_S, _PAUSE_POLL_S))
             return False
         # The last of it in naps: a long wait may end milliseconds late, and that would look like latency.
         while (left := due - pylsl.local_clock()) > 0:
             time.sleep(min(left, 0.0005))
         return True
 
-    def _anybody(self, player: Player) -> bool:
+    def _has_consumer(self, player: Player) -> bool:
         """Somebody to send to: without any consumer a replay that is not paced holds still."""
         return player.has_consumers or player.outlet is None or any(p.has_consumers for p in self.players)
 
-    def _look(self) -> None:
-        if (now := time.monotonic()) >= self._look_due:
-            self._look_due = now + _LOOK_S
+    def _update_players(self) -> None:
+        if (now := time.monotonic()) >= self._update_due:
+            self._update_due = now + _UPDATE_EVERY_S
             for player in self.players:
-                player.look()
+                player.update()
 
     def _move(self) -> float | None:
         """Stop; let consumers take what was sent; tell them; go on, or elsewhere: returns where."""
         unpaced = not self.transport.speed
         here_s = self.transport.halt()
-        await_taken([player.n_out for player in self.players], self.stop, _SETTLE_S, 0.0)
-        place, to_s = self.transport.move(here_s)
-        if not place.speed and not unpaced:
+        await_taken([player.n_in_flight for player in self.players], self.stop, _SETTLE_S, 0.0)
+        position, to_s = self.transport.move(here_s)
+        if not position.speed and not unpaced:
             for player in self.players:
-                player.flow.begin_again(player.n_sent)
-        self._remote.announce(place)
+                player.back_pressure.begin_again(player.n_sent)
+        self._remote_control.announce(position)
         return to_s
 
     def _drain(self) -> None:
         """Until the consumers have it all: an outlet that goes away takes along what it has not yet sent."""
-        await_taken([player.n_out for player in self.players], self.stop, GRACE_S, UNACKNOWLEDGED_GRACE_S)
+        await_taken([player.n_in_flight for player in self.players], self.stop, GRACE_S, UNACKNOWLEDGED_GRACE_S)
         if any(player.has_consumers for player in self.players):
-            self.stop.wait(_OTHERS_S)
+            self.stop.wait(_UNACKNOWLEDGED_DRAIN_S)
 
     def _await_consumers(self) -> None:
         unpaced = not self.transport.speed
         if not (self._wait or unpaced):
             return
-        come, since = 0, time.monotonic()
-        while not self.stop.is_set() and come < len(self.players):
+        n_here, since = 0, time.monotonic()
+        while not self.stop.is_set() and n_here < len(self.players):
             here = sum(player.has_consumers for player in self.players)
-            if here != come:
-                come, since = here, time.monotonic()
-            if come and time.monotonic() - since > _TOGETHER_S:
+            if here != n_here:
+                n_here, since = here, time.monotonic()
+            if n_here and time.monotonic() - since > _FURTHER_CONSUMERS_S:
                 break
             self.stop.wait(0.005)
         if unpaced:
             for player in self.players:
                 if player.has_consumers:
-                    player.flow.await_first(self.stop)
+                    player.back_pressure.await_first(self.stop)

@@ -10,9 +10,9 @@ import pylsl
 
 from rtbci.lsl.replay_protocol import position_id
 from rtbci.recordings.recording import Recording
-from rtbci.replay.backpressure import Flow
+from rtbci.replay.backpressure import BackPressure
 from rtbci.replay.faults import Faults, Packet
-from rtbci.replay.tracks import Track, cut
+from rtbci.replay.tracks import ReplayTrack, cut
 from rtbci.replay.transport import Transport
 
 RECONNECT_S = 1.0
@@ -26,7 +26,7 @@ class Player:
 
     def __init__(
         self,
-        track: Track,
+        track: ReplayTrack,
         transport: Transport,
         *,
         chunk: int,
@@ -44,7 +44,7 @@ class Player:
         self.outlet: pylsl.StreamOutlet | None = pylsl.StreamOutlet(self._info)
         marker_info = _describe_markers(track) if markers and track.annotated else None
         self._marker_outlet = pylsl.StreamOutlet(marker_info) if marker_info is not None else None
-        self.flow = Flow(track.rate)
+        self.back_pressure = BackPressure(track.rate)
         self.n_sent = 0
         self._had_consumers = False
         self._vanish_at: list[float] = []
@@ -59,7 +59,7 @@ class Player:
         packets = cut(self.track.blocks(from_s, every_s), self.faults.sizes(self._chunk, self.seed))
         labels = self.track.labels(from_s, every_s)
         first, upcoming = 0, next(labels, None)
-        for packet in self.faults.bend(packets, self.seed):
+        for packet in self.faults.distort(packets, self.seed):
             last = first + len(packet.stamps)
             due: list[tuple[float, str]] = []
             while upcoming is not None and upcoming[0] < last:
@@ -76,15 +76,15 @@ class Player:
 
     def has_room(self) -> bool:
         """Whether its consumers can take one more packet."""
-        return self.outlet is None or self.flow.has_room(self.n_sent)
+        return self.outlet is None or self.back_pressure.has_room(self.n_sent)
 
-    def n_out(self) -> int | None:
+    def n_in_flight(self) -> int | None:
         """Samples on their way to consumers; None where these do not tell."""
-        return self.flow.n_out(self.n_sent) if self.has_consumers else 0
+        return self.back_pressure.n_in_flight(self.n_sent) if self.has_consumers else 0
 
-    def look(self) -> None:
+    def update(self) -> None:
         """Hear what was taken; while it is paced nothing else depends on it."""
-        self.flow.look(self.n_sent, paced=True)
+        self.back_pressure.update(self.n_sent, paced=True)
 
     def send(self, packet: Packet) -> None:
         """A stream that has gone comes back with its next sample."""
@@ -118,7 +118,7 @@ class Player:
         self.outlet = pylsl.StreamOutlet(self._info)
         while unpaced and self._had_consumers and not self.outlet.wait_for_consumers(0.1) and not stop.is_set():
             pass
-        self.flow.begin_again(self.n_sent)
+        self.back_pressure.begin_again(self.n_sent)
         return self.outlet
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ class Player:
         self.outlet = self._marker_outlet = None
 
 
-def _describe(track: Track, type: str, speed: float, control_id: str) -> pylsl.StreamInfo:
+def _describe(track: ReplayTrack, type: str, speed: float, control_id: str) -> pylsl.StreamInfo:
     own, recordings = track.info, track.recordings
     info = pylsl.StreamInfo(own.name, type or own.type, len(own.channels), own.sfreq, track.format, own.source_id)
     description = info.desc()
@@ -159,7 +159,7 @@ def _copy(element: pylsl.XMLElement, described: Mapping[str, Any]) -> None:
                 element.append_child_value(key, "" if value is None else str(value))
 
 
-def _describe_markers(track: Track) -> pylsl.StreamInfo:
+def _describe_markers(track: ReplayTrack) -> pylsl.StreamInfo:
     name, source_id = f"{track.info.name}-annotations", f"{track.info.source_id}-annotations"
     info = pylsl.StreamInfo(name, "Markers", 1, 0, pylsl.cf_string, source_id)
     annotations = info.desc().append_child("annotations")

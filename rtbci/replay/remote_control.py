@@ -20,44 +20,44 @@ from pylsl.util import TimeoutError as NotYet
 
 from rtbci.errors import ConfigError
 from rtbci.lsl.inlet import pull_texts
-from rtbci.lsl.replay_protocol import Place, position_id
-from rtbci.replay.backpressure import Flow
+from rtbci.lsl.replay_protocol import ReplayPosition, position_id
+from rtbci.replay.backpressure import BackPressure
 from rtbci.replay.transport import Transport
 from rtbci.text import one_line
 
-HEARD_S = 2.0
-TELL_EVERY_S = 0.25
+MOVE_TIMEOUT_S = 2.0
+REPORT_EVERY_S = 0.25
 _LISTEN_EVERY_S = 0.02
 _FIND_EVERY_S = 0.1
 _WANTED = "(type='rtbci-ack' or type='rtbci-control') and starts-with(source_id,'rtbci-replay-')"
 
 
-class Remote:
+class RemoteControl:
     """A thread of its own finds, listens and tells, so that the sender never waits for the network."""
 
-    def __init__(self, source_id: str, transport: Transport, flows: Mapping[str, Flow]) -> None:
+    def __init__(self, source_id: str, transport: Transport, back_pressures: Mapping[str, BackPressure]) -> None:
         """flows: by the source id of each stream."""
         self._transport = transport
         self._control = f"{source_id}-control"
-        self._flows = {f"{of}-ack": flow for of, flow in flows.items()}
+        self._back_pressures = {f"{of}-ack": back_pressure for of, back_pressure in back_pressures.items()}
         about = pylsl.StreamInfo(position_id(source_id), "rtbci-position", 1, 0, "string", position_id(source_id))
         self._outlet: pylsl.StreamOutlet | None = pylsl.StreamOutlet(about)
         self._resolver = pylsl.ContinuousResolver(pred=_WANTED, forget_after=5.0)
         self._known: set[str] = set()
-        self._hands: dict[str, pylsl.StreamInlet] = {}
-        self._heard: dict[str, int] = {}  # the newest move that each has heard of
-        self._telling = threading.Lock()
+        self._controllers: dict[str, pylsl.StreamInlet] = {}
+        self._seen_moves: dict[str, int] = {}  # the newest move that each has heard of
+        self._push_lock = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rtbci-remote", daemon=True)
         self._thread.start()
 
-    def announce(self, place: Place) -> None:
+    def announce(self, position: ReplayPosition) -> None:
         """Tell of a move; returns when all who have a say have heard of it, or HEARD_S are over."""
-        with self._telling:
-            self._push(place)
-        deadline = time.monotonic() + HEARD_S
+        with self._push_lock:
+            self._push(position)
+        deadline = time.monotonic() + MOVE_TIMEOUT_S
         while time.monotonic() < deadline and not self._transport.stop.is_set():
-            if all(self._heard.get(uid, -1) >= place.id for uid in list(self._hands)):
+            if all(self._seen_moves.get(uid, -1) >= position.id for uid in list(self._controllers)):
                 return
             time.sleep(0.002)
 
@@ -67,22 +67,22 @@ class Remote:
         self._thread.join(2.0)
         self._outlet = None
 
-    def _push(self, place: Place) -> None:
+    def _push(self, position: ReplayPosition) -> None:
         if self._outlet is not None:
-            self._outlet.push_sample([place.to_json()], place.stamp)
+            self._outlet.push_sample([position.to_json()], position.stamp)
 
     def _run(self) -> None:
-        find_due = tell_due = 0.0
+        find_due = report_due = 0.0
         while not self._over.wait(_LISTEN_EVERY_S):
             now = time.monotonic()
             if now >= find_due:
                 find_due = now + _FIND_EVERY_S
                 self._find()
-            if now >= tell_due:
-                tell_due = now + TELL_EVERY_S
-                with self._telling:
-                    self._push(self._transport.place())
-            for uid in list(self._hands):
+            if now >= report_due:
+                report_due = now + REPORT_EVERY_S
+                with self._push_lock:
+                    self._push(self._transport.announcement())
+            for uid in list(self._controllers):
                 self._listen(uid)
 
     def _find(self) -> None:
@@ -90,7 +90,7 @@ class Remote:
             uid, source_id = info.uid(), info.source_id()
             if uid in self._known or info.channel_count() != 1 or info.nominal_srate():
                 continue
-            if source_id != self._control and source_id not in self._flows:
+            if source_id != self._control and source_id not in self._back_pressures:
                 continue
             inlet = pylsl.StreamInlet(info, recover=False)
             try:
@@ -99,23 +99,23 @@ class Remote:
                 continue
             self._known.add(uid)
             if source_id == self._control and info.channel_format() == pylsl.cf_string:
-                self._hands[uid] = inlet
-            elif source_id in self._flows and info.channel_format() == pylsl.cf_int64:
-                self._flows[source_id].join(inlet)
+                self._controllers[uid] = inlet
+            elif source_id in self._back_pressures and info.channel_format() == pylsl.cf_int64:
+                self._back_pressures[source_id].add_consumer(inlet)
 
     def _listen(self, uid: str) -> None:
         try:
-            lines = pull_texts(self._hands[uid], max_samples=64)
+            lines = pull_texts(self._controllers[uid], max_samples=64)
         except LostError:
-            del self._hands[uid]
+            del self._controllers[uid]
             return
         for line, _ in lines:
-            self._hear(uid, line)
+            self._take_line(uid, line)
 
-    def _hear(self, uid: str, line: str) -> None:
+    def _take_line(self, uid: str, line: str) -> None:
         word, _, number = line.partition(" ")
         if word == "heard":
-            self._heard[uid] = int(number) if number.isdecimal() and len(number) < 19 else -1
+            self._seen_moves[uid] = int(number) if number.isdecimal() and len(number) < 19 else -1
             return
         try:
             self._transport.obey(line, may_quit=False)

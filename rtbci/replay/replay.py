@@ -26,7 +26,7 @@ from rtbci.recordings.recording import Recording
 from rtbci.replay.faults import Faults
 from rtbci.replay.playback import Playback, Progress
 from rtbci.replay.player import RECONNECT_S, Player
-from rtbci.replay.tracks import Track, as_recorded, cut, in_a_row, source_id
+from rtbci.replay.tracks import ReplayTrack, as_recorded, cut, in_a_row, source_id
 from rtbci.replay.transport import Transport
 
 __all__ = ["RECONNECT_S", "Replay", "cut", "run_replay"]
@@ -61,7 +61,7 @@ class Replay:
         """Open the files and check that they can be streamed. Raises RecordingError."""
         return tuple(recording for track in self.tracks() for recording in track.recordings)
 
-    def tracks(self) -> tuple[Track, ...]:
+    def tracks(self) -> tuple[ReplayTrack, ...]:
         """What is played on each stream. Raises RecordingError."""
         if not self.files or self.speed < 0 or self.chunk < 1 or self.start_s < 0:
             raise ValueError("a replay needs a file, a speed >= 0, a chunk >= 1 and a start >= 0")
@@ -79,7 +79,7 @@ class Replay:
                 raise RecordingError(f"channel {bad.channel} holds whole numbers, of which none is NaN")
         return tracks
 
-    def _files(self) -> tuple[Track, ...]:
+    def _files(self) -> tuple[ReplayTrack, ...]:
         recordings = [open_recording(file) for file in self.files]
         for recording in recordings:
             if self.start_s >= recording.duration_s:
@@ -87,7 +87,9 @@ class Replay:
                     f"{recording.path}: lasts {recording.duration_s:g} s; start before that, not at {self.start_s:g} s"
                 )
         if self.together:
-            names = _unlike([f"{self.name}-{r.info.name}" if self.name else r.info.name for r in recordings])
+            names = _numbered_duplicates(
+                [f"{self.name}-{r.info.name}" if self.name else r.info.name for r in recordings]
+            )
             return tuple(
                 in_a_row([r], name, self.start_s, self.duration_s) for r, name in zip(recordings, names, strict=True)
             )
@@ -101,7 +103,7 @@ class Replay:
                 )
         return (in_a_row(recordings, self.name, self.start_s, self.duration_s),)
 
-    def _every_stream(self) -> tuple[Track, ...]:
+    def _every_stream(self) -> tuple[ReplayTrack, ...]:
         from rtbci.recordings.xdf import open_every_stream
 
         if len(self.files) != 1 or Path(self.files[0]).suffix.lower() not in (".xdf", ".xdfz"):
@@ -155,6 +157,6 @@ def run_replay(replay: Replay) -> None:
     replay.run(stop)
 
 
-def _unlike(names: list[str]) -> list[str]:
+def _numbered_duplicates(names: list[str]) -> list[str]:
     """Those that are alike are numbered."""
     return [name if names.index(name) == k else f"{name}-{names[:k].count(name) + 1}" for k, name in enumerate(names)]

@@ -21,7 +21,7 @@ _READ_N = 4096  # where there is no rate
 
 
 @dataclass(frozen=True)
-class Span:
+class RecordedSpan:
     """Samples `first` to `stop` of a recording. at_s: second of the replay at which the first is due."""
 
     recording: Recording
@@ -43,7 +43,7 @@ class Span:
             times = self.at_s + recording.stamps[start:stop] - recording.stamps[self.first]
         return times
 
-    def after(self, moment_s: float) -> Span:
+    def after(self, moment_s: float) -> RecordedSpan:
         """What of it is due at a second of the replay, or later."""
         if moment_s <= self.at_s:
             return self
@@ -57,7 +57,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Track:
+class ReplayTrack:
     """One stream to be: what it says of itself, and what is played on it. Times are seconds of the replay.
 
     info: sfreq 0 where it is irregular. format: as LSL names it. described: the description to copy, as pyxdf gives it.
@@ -65,7 +65,7 @@ class Track:
     """
 
     info: StreamInfo
-    spans: tuple[Span, ...]
+    spans: tuple[RecordedSpan, ...]
     length_s: float
     format: str = "float32"
     described: Mapping[str, Any] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class Track:
         """Samples a second, where it is irregular those that there are."""
         return self.info.sfreq or self.n_samples / max(self.length_s, 1.0)
 
-    def pieces(self, from_s: float, every_s: float | None) -> Iterator[tuple[Span, float]]:
+    def spans_from(self, from_s: float, every_s: float | None) -> Iterator[tuple[RecordedSpan, float]]:
         """(span, seconds to add), in order from a moment on; all over again `every_s` later, where that is said."""
         if not self.n_samples:
             return
@@ -101,7 +101,7 @@ class Track:
     def blocks(self, from_s: float = 0.0, every_s: float | None = None) -> Iterator[tuple[Values, Times]]:
         """(values, times) as they come from disk."""
         size = round(_READ_S * self.info.sfreq) or _READ_N
-        for span, base in self.pieces(from_s, every_s):
+        for span, base in self.spans_from(from_s, every_s):
             for start in range(span.first, span.stop, size):
                 stop = min(start + size, span.stop)
                 yield span.recording.read(start, stop), base + span.times(start, stop)
@@ -109,7 +109,7 @@ class Track:
     def labels(self, from_s: float = 0.0, every_s: float | None = None) -> Iterator[tuple[int, str | None]]:
         """(sample, counted from the first of `blocks`, label), in order; None where a span ends, for an endless loop."""
         n_before = 0
-        for span, _ in self.pieces(from_s, every_s):
+        for span, _ in self.spans_from(from_s, every_s):
             for event in sorted(span.recording.annotations, key=lambda e: e.onset):
                 sample = index_at(span.recording, event.onset)
                 if span.first <= sample < span.stop:
@@ -118,13 +118,15 @@ class Track:
             yield n_before, None
 
 
-def in_a_row(recordings: Sequence[Recording], name: str | None, start_s: float, duration_s: float | None) -> Track:
+def in_a_row(
+    recordings: Sequence[Recording], name: str | None, start_s: float, duration_s: float | None
+) -> ReplayTrack:
     """Recordings of one montage and rate, one after another; start_s and duration_s bound each of them."""
-    spans: list[Span] = []
+    spans: list[RecordedSpan] = []
     n_done, at_s = 0, 0.0
     for recording in recordings:
         info, end = recording.info, recording.duration_s if duration_s is None else start_s + duration_s
-        span = Span(
+        span = RecordedSpan(
             recording, index_at(recording, start_s), min(index_at(recording, end), recording.n_samples), at_s, n_done
         )
         spans.append(span)
@@ -135,24 +137,24 @@ def in_a_row(recordings: Sequence[Recording], name: str | None, start_s: float, 
             at_s = float(span.times(span.stop - 1, span.stop)[0]) + 1 / info.sfreq
     own = recordings[0].info
     info = replace(own, name=name or own.name, source_id=source_id(recordings[0].path, name or own.name))
-    return Track(info, tuple(spans), at_s, annotated=True)
+    return ReplayTrack(info, tuple(spans), at_s, annotated=True)
 
 
-def as_recorded(stream: XdfStream, name: str | None, start_s: float, duration_s: float | None) -> Track:
+def as_recorded(stream: XdfStream, name: str | None, start_s: float, duration_s: float | None) -> ReplayTrack:
     """A stream of an XDF file at its own stamps; start_s and duration_s bound it on the file's clock."""
     recording, own = stream.recording, stream.recording.info
     stamps = recording.stamps
     assert stamps is not None
     end = np.inf if duration_s is None else start_s + duration_s
     first, stop = (int(i) for i in np.searchsorted(stamps, [start_s, end]))
-    span = Span(recording, first, stop, float(stamps[first]) - start_s if first < stop else 0.0)
+    span = RecordedSpan(recording, first, stop, float(stamps[first]) - start_s if first < stop else 0.0)
     length_s = float(stamps[first:stop].max()) - start_s + (1 / own.sfreq if own.sfreq else 0.0) if len(span) else 0.0
     info = replace(
         own,
         name=f"{name}-{own.name}" if name else own.name,
         source_id=source_id(recording.path, f"{name or ''}\n{own.name}\n{stream.id}"),
     )
-    return Track(info, (span,), length_s, stream.format, stream.described)
+    return ReplayTrack(info, (span,), length_s, stream.format, stream.described)
 
 
 def source_id(path: Path, name: str) -> str:

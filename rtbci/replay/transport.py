@@ -10,14 +10,14 @@ from typing import overload
 import pylsl
 
 from rtbci.errors import ConfigError
-from rtbci.lsl.replay_protocol import GRAMMAR, LIMIT_S, SPEEDS, Place
+from rtbci.lsl.replay_protocol import GRAMMAR, LIMIT_S, SPEEDS, ReplayPosition
 from rtbci.types import Times
 
 LEAD_S = 0.1  # from a move to the first sample after it: consumers hear of it before
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TransportRequest:
     """How a replay shall go on. to_s: seconds of the recording; None: from where it is."""
 
     speed: float
@@ -39,7 +39,7 @@ class Transport:
         self.speed, self.paused = speed, False
         self.sent_s = 0.0  # of what was sent last
         self._lock = threading.Lock()
-        self._wanted: Wanted | None = None
+        self._request: TransportRequest | None = None
         self._id = 0
         self._at_s, self._at_local = 0.0, 0.0  # this second of the replay is due at this local time
         self._until = 0.0  # where the stamps' clock was when the replay came to stand
@@ -54,9 +54,9 @@ class Transport:
             return self.stop.set()
         if word in ("pause", "resume", "toggle") and not rest:
             with self._lock:
-                wanted = self._now_wanted()
-                paused = not wanted.paused if word == "toggle" else word == "pause"
-                self._wanted = replace(wanted, paused=paused)
+                request = self._pending()
+                paused = not request.paused if word == "toggle" else word == "pause"
+                self._request = replace(request, paused=paused)
             return None
         value = _number(rest[0]) if len(rest) == 1 else math.nan
         if word == "seek" and abs(value) < LIMIT_S:
@@ -68,27 +68,27 @@ class Transport:
     def seek(self, to_s: float) -> None:
         """Seconds of the recording; beyond an end is at the end."""
         with self._lock:
-            self._wanted = replace(self._now_wanted(), to_s=self._within(to_s))
+            self._request = replace(self._pending(), to_s=self._within(to_s))
 
     def skip(self, by_s: float) -> None:
         with self._lock:
-            wanted = self._now_wanted()
-            here = self.recorded(self.position()) if wanted.to_s is None else wanted.to_s
-            self._wanted = replace(wanted, to_s=self._within(here + by_s))
+            request = self._pending()
+            here = self.recorded(self.position()) if request.to_s is None else request.to_s
+            self._request = replace(request, to_s=self._within(here + by_s))
 
     def set_speed(self, speed: float) -> None:
         with self._lock:
-            self._wanted = replace(self._now_wanted(), speed=speed)
+            self._request = replace(self._pending(), speed=speed)
 
     def times_speed(self, factor: float) -> None:
         """Faster or slower by a factor; one that is not paced cannot be faster, and slows down to real time."""
         with self._lock:
-            wanted = self._now_wanted()
-            paced = min(max(wanted.speed * factor, SPEEDS[0]), SPEEDS[1])
-            self._wanted = replace(wanted, speed=paced if wanted.speed else float(factor < 1))
+            request = self._pending()
+            paced = min(max(request.speed * factor, SPEEDS[0]), SPEEDS[1])
+            self._request = replace(request, speed=paced if request.speed else float(factor < 1))
 
-    def _now_wanted(self) -> Wanted:
-        return self._wanted or Wanted(self.speed, self.paused)
+    def _pending(self) -> TransportRequest:
+        return self._request or TransportRequest(self.speed, self.paused)
 
     def _within(self, recorded_s: float) -> float:
         return min(max(recorded_s, self.start_s), self.start_s + self.length_s)
@@ -120,12 +120,12 @@ class Transport:
         """Seconds of the recording."""
         return float(self.start_s + (at_s % self.length_s if self.loop and self.length_s else at_s))
 
-    def place(self) -> Place:
+    def announcement(self) -> ReplayPosition:
         """Where it is now, to be told between moves."""
         with self._lock:
             now = pylsl.local_clock()
             here, stamp = (self._at_s, self._at_local) if now < self._at_local else (self.position(), now)
-            return Place(
+            return ReplayPosition(
                 self._id, self.recorded(here), self.start_s, self.start_s + self.length_s, self.speed, self.paused,
                 self.loop, stamp=stamp,
             )  # fmt: skip
@@ -133,8 +133,8 @@ class Transport:
     # -- for the sender -----------------------------------------------------------------------------------------
 
     @property
-    def asked(self) -> bool:
-        return self._wanted is not None
+    def has_request(self) -> bool:
+        return self._request is not None
 
     def halt(self) -> float:
         """The second of the replay at which it stands from now on, until `move`."""
@@ -144,27 +144,27 @@ class Transport:
                 self._until = self.stamp(here)
             return here
 
-    def move(self, here_s: float) -> tuple[Place, float | None]:
+    def move(self, here_s: float) -> tuple[ReplayPosition, float | None]:
         """Carry out what was asked, at `here_s`: (what to announce, the second to go on from where that is elsewhere)."""
         with self._lock:
-            wanted, self._wanted = self._now_wanted(), None
-            to_s = None if wanted.to_s is None else self._on_axis(wanted.to_s, here_s)
+            request, self._request = self._pending(), None
+            to_s = None if request.to_s is None else self._on_axis(request.to_s, here_s)
             now = pylsl.local_clock()
-            if wanted.paused:
+            if request.paused:
                 since = now
-            elif wanted.speed:
+            elif request.speed:
                 since = now + LEAD_S
             else:
                 since = max(now, self._until)
-            self.speed, self.paused = wanted.speed, wanted.paused
+            self.speed, self.paused = request.speed, request.paused
             self._at_s = self.sent_s = here_s if to_s is None else to_s
             self._at_local = since
             self._id += 1
-            place = Place(
+            announcement = ReplayPosition(
                 self._id, self.recorded(self._at_s), self.start_s, self.start_s + self.length_s, self.speed,
                 self.paused, self.loop, to_s is not None, since - self._until, since,
             )  # fmt: skip
-            return place, to_s
+            return announcement, to_s
 
     def _on_axis(self, recorded_s: float, here_s: float) -> float:
         """In the turn that it is in, where it loops."""

@@ -421,10 +421,10 @@ def test_a_stream_that_comes_back_otherwise_begins_a_new_page(visit):
     here = visit(channels=8)
     here.play(3)
     fake = here.fake
-    life = fake.writer.open_rings(256.0, 8, 256.0, 8, 1 / 32, 1)
-    (here.folder / f"layout-{life}").write_text((here.folder / "layout-1").read_text())
+    generation = fake.writer.open_rings(256.0, 8, 256.0, 8, 1 / 32, 1)
+    (here.folder / f"layout-{generation}").write_text((here.folder / "layout-1").read_text())
     fake.advance(0.5)
-    here.look(life=life)
+    here.look(generation=generation)
     assert here.window.model.feed.generation == 2
     assert here.window.model.feed.signals.n == 128
     assert here.window.model.timeline.head < 1

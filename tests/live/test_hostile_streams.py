@@ -25,7 +25,7 @@ from rtbci.cli.app import streams
 from rtbci.engine.engine import Engine
 from rtbci.engine.session import EngineSpec
 from rtbci.lsl.marker_source import MarkerSource
-from rtbci.lsl.source import LslSource, Refused
+from rtbci.lsl.source import LslSource, StreamRefused
 from rtbci.types import StreamInfo
 
 Wait = Callable[..., None]
@@ -55,7 +55,7 @@ def what_becomes_of(*names: str) -> list[str | StreamInfo]:
     while told.keys() != sources.keys() and time.monotonic() < deadline:
         for name, source in sources.items():
             for item in source.read(0.001):
-                assert isinstance(item, Refused)
+                assert isinstance(item, StreamRefused)
                 told.setdefault(name, item.reason)
     for source in sources.values():
         source.close()

@@ -14,7 +14,7 @@ from pylsl.util import TimeoutError as NotYet
 
 from rtbci.lsl import clock
 from rtbci.lsl.inlet import Inlet
-from rtbci.lsl.source import Connected, LslSource
+from rtbci.lsl.source import LslSource, StreamConnected
 from rtbci.types import Chunk
 
 Wait = Callable[..., None]
@@ -82,7 +82,7 @@ def test_samples_whose_clock_does_not_answer_are_set_by_their_arrival(
     reads = Reads(source := LslSource({"name": name}, lambda _: None))
     wait_until(reads, 10)
     (connected,) = reads.items
-    assert isinstance(connected, Connected)
+    assert isinstance(connected, StreamConnected)
     assert connected.clock.age_s is None
     sent_at = pylsl.local_clock()
     for k in range(10):

@@ -63,11 +63,11 @@ def test_a_marker_stream_whose_clock_does_not_answer_is_told_of(
     wait_until: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    class Mute(marker_source.Clock):
+    class Mute(marker_source.HostClock):
         known = False
         answers = False
 
-        def look(self, inlet: object) -> None:
+        def update(self, inlet: object) -> None:
             self.known = self.answers
 
     monkeypatch.setattr(marker_source, "Clock", Mute)

@@ -116,8 +116,8 @@ def test_what_was_written_is_readable_after_the_recorder_was_killed_and_a_new_fi
 ) -> None:
     first = recorder.start(amp, [predicate({"name": amp})])
     wait_until(lambda: recorder.recorded_s > 3, 20)
-    assert recorder._take is not None
-    recorder._take.process.kill()
+    assert recorder._run is not None
+    recorder._run.process.kill()
     said: list[str] = []
 
     def goes_on() -> bool:
@@ -138,8 +138,8 @@ def record_and_report(name: str, folder: str, pid_file: str) -> None:
     recorder.start(name, [predicate({"name": name})])
     while recorder.recorded_s < 2:
         time.sleep(0.05)
-    assert recorder._take is not None
-    Path(pid_file).write_text(str(recorder._take.process.pid))
+    assert recorder._run is not None
+    Path(pid_file).write_text(str(recorder._run.process.pid))
     time.sleep(60)
 
 
@@ -265,7 +265,7 @@ def follow(engine: EngineProcess, recording: LiveRecording, until: Callable[[Eng
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         state = engine.reader.status() or EngineState()
-        alarms += recording.look(state)
+        alarms += recording.follow(state)
         if until(state):
             return alarms
         time.sleep(0.05)
@@ -295,7 +295,7 @@ def test_tagging_the_recording_of_a_live_run_gives_the_live_events_again(
     path = tmp_path / "drawn.rtbci" if which == "drawn" else PIPELINE
     pipeline = wavering(path) if which == "drawn" else Pipeline.load(path)
     name = f"night-{uuid.uuid4().hex[:8]}"
-    spec = EngineSpec(str(path), {"name": name}, events=str(tmp_path / "live.tsv"), hold=True)
+    spec = EngineSpec(str(path), {"name": name}, events=str(tmp_path / "live.tsv"), start_gate=True)
     # The recorder is the first consumer: the engine joins a stream that is under way.
     replay = Replay([RECORDING], name=name, speed=8.0, wait_for_consumer=True, faults=faults)
     with EngineProcess(spec) as engine, process(run_replay, replay) as sender:
@@ -348,7 +348,7 @@ def test_a_disk_that_is_full_delays_the_event_table_and_nothing_else(small_disk:
 def test_the_engine_killed_in_mid_run_loses_nothing_of_the_recording(tmp_path: Path, wait_until: Wait) -> None:
     wavering(tmp_path / "drawn.rtbci")
     name = f"night-{uuid.uuid4().hex[:8]}"
-    spec = EngineSpec(str(tmp_path / "drawn.rtbci"), {"name": name}, hold=True)
+    spec = EngineSpec(str(tmp_path / "drawn.rtbci"), {"name": name}, start_gate=True)
     with EngineProcess(spec) as engine, process(run_replay, Replay([RECORDING], name=name, speed=1)):
         recording = LiveRecording(tmp_path, engine)
         follow(engine, recording, lambda state: state.recording_s > 3)

@@ -173,7 +173,7 @@ def _packets(faults: Faults, seed: int = 0) -> Iterator[Packet]:
     ends = [0, *itertools.takewhile(lambda end: end < 1000, itertools.accumulate(faults.sizes(8, seed))), 1000]
     times = np.arange(1000) / 100
     cut = (Packet(data[a:b], times[a:b], times[a:b], 0.0) for a, b in itertools.pairwise(ends))
-    return faults.lose(faults.bend(cut, seed), seed, 1.0)
+    return faults.lose(faults.distort(cut, seed), seed, 1.0)
 
 
 def test_reconnect_brings_a_new_stream_of_the_same_source(start: Start, name: str) -> None:

@@ -20,7 +20,7 @@ import rtbci
 from rtbci.bundled import RECORDING
 from rtbci.engine.engine import Engine
 from rtbci.engine.session import EngineSpec
-from rtbci.monitor.messages import Command, EngineState, ReplaySay, SeekLine
+from rtbci.monitor.messages import Command, EngineState, ReplayCommand, SeekLine
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.replay.playback import Playback
 from rtbci.replay.replay import Replay
@@ -64,7 +64,7 @@ class Live:
         """To the replay; returns the engine's state when it has followed."""
         self._wait_until(lambda: self.engine.state().replay, 20)
         before = self.engine.state().replay.move
-        self._asked.append(ReplaySay(say=said))
+        self._asked.append(ReplayCommand(line=said))
         self._wait_until(lambda: self.engine.state().replay.move > before, 10)
         return self.engine.state()
 

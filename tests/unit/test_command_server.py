@@ -42,7 +42,7 @@ def taken(server: CommandServer, n: int, timeout_s: float = 2.0) -> list[Command
 
 def raw(server: CommandServer) -> socket.socket:
     """A client that has not sent the key yet."""
-    connection = command_server._reach(server._folder)
+    connection = command_server._connect_to(server._folder)
     connection.setblocking(True)
     connection.settimeout(2)
     CONNECTIONS.append(connection)
@@ -88,7 +88,7 @@ def test_only_the_user_of_the_folder_knows_the_key(server: CommandServer, tmp_pa
 
 
 def test_a_client_that_sends_no_key_is_disconnected(server: CommandServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command_server, "_HELLO_S", 0.1)
+    monkeypatch.setattr(command_server, "_HANDSHAKE_S", 0.1)
     assert is_disconnected(server, raw(server))
 
 

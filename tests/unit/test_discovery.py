@@ -9,7 +9,7 @@ import pytest
 
 from rtbci.errors import StreamNotFound
 from rtbci.lsl import discovery
-from rtbci.lsl.discovery import Search
+from rtbci.lsl.discovery import StreamSearch
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Network:
         self.now = 1000.0
         self.answers: list[Answer] = []
         monkeypatch.setattr(discovery, "time", SimpleNamespace(monotonic=lambda: self.now))
-        self.search = Search({"name": "EEG"})
+        self.search = StreamSearch({"name": "EEG"})
         self.search._resolver = SimpleNamespace(results=lambda: self.answers)
 
     def chosen(self, after_s: float = 0.0) -> str | None:
@@ -71,7 +71,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
 
 def test_the_first_to_answer_waits_until_others_may_have_answered(network: Network) -> None:
     network.answers = [Answer("a")]
-    assert network.chosen(Search.SETTLE_S - 0.01) is None
+    assert network.chosen(StreamSearch.SETTLE_S - 0.01) is None
     assert network.chosen(0.02) == "a"
 
 
@@ -79,7 +79,7 @@ def test_who_answers_what_was_not_asked_is_not_heard(network: Network) -> None:
     network.search.query = {"name": "EEG", "hostname": "amp-1"}
     network.answers = [Answer("a"), Answer("b", "two", host="amp-2")]
     assert network.chosen() is None
-    assert network.chosen(Search.SETTLE_S) == "a"
+    assert network.chosen(StreamSearch.SETTLE_S) == "a"
 
 
 def test_two_sources_are_listed_and_none_is_chosen(network: Network) -> None:
@@ -87,14 +87,14 @@ def test_two_sources_are_listed_and_none_is_chosen(network: Network) -> None:
     with pytest.raises(
         StreamNotFound, match="2 streams match .*source_id=one .*source_id=two .*Choose one by source_id"
     ):
-        network.chosen(Search.SETTLE_S)
+        network.chosen(StreamSearch.SETTLE_S)
 
 
 def test_a_source_that_answers_twice_is_an_old_and_a_new_life_or_two_programs(network: Network) -> None:
     network.answers = [Answer("a"), Answer("b")]
-    assert network.chosen(Search.SETTLE_S) is None
+    assert network.chosen(StreamSearch.SETTLE_S) is None
     with pytest.raises(StreamNotFound, match="2 streams match .* End all but one"):
-        network.chosen(Search.GRAVE_S)
+        network.chosen(StreamSearch.GRACE_S)
     network.answers = [Answer("b")]
     assert network.chosen() == "b"
 
@@ -108,8 +108,8 @@ def test_the_source_that_was_lost_is_taken_at_once_whatever_else_answers(network
 def test_what_has_gone_is_not_taken_for_its_return_while_it_is_still_named(network: Network) -> None:
     network.search.lose(Answer("a"))
     network.answers = [Answer("a")]
-    assert network.chosen(Search.FORGET_S) is None
-    assert network.chosen(Search.GRAVE_S - Search.FORGET_S + 0.01) == "a"  # it answers again, so it lives
+    assert network.chosen(StreamSearch.FORGET_S) is None
+    assert network.chosen(StreamSearch.GRACE_S - StreamSearch.FORGET_S + 0.01) == "a"  # it answers again, so it lives
 
 
 @pytest.mark.parametrize(
@@ -119,16 +119,16 @@ def test_another_source_is_taken_when_it_is_the_only_one(network: Network, other
     network.search.lose(Answer("a"))
     network.answers = [other]
     assert network.chosen() is None
-    assert network.chosen(Search.SETTLE_S) == "b"
+    assert network.chosen(StreamSearch.SETTLE_S) == "b"
 
 
 def test_what_matched_beside_the_lost_stream_is_no_return_of_it(network: Network) -> None:
     network.answers = [Answer("a"), Answer("b", "two")]
-    network.search.note_rivals(network.answers[0])
+    network.search.note_other_streams(network.answers[0])
     network.search.lose(network.answers[0])
     network.answers = [Answer("b2", "two")]
     with pytest.raises(StreamNotFound, match="not the stream that was lost, but one that matched beside it: .*two"):
-        network.chosen(Search.SETTLE_S)
+        network.chosen(StreamSearch.SETTLE_S)
     network.answers.append(Answer("a2"))
     assert network.chosen() == "a2"
 
@@ -136,6 +136,6 @@ def test_what_matched_beside_the_lost_stream_is_no_return_of_it(network: Network
 def test_a_life_that_was_refused_is_not_offered_again_and_its_next_one_is(network: Network) -> None:
     network.answers = [Answer("a")]
     network.search.refuse(network.answers[0])
-    assert network.chosen(Search.SETTLE_S) is None
+    assert network.chosen(StreamSearch.SETTLE_S) is None
     network.answers = [Answer("b")]
-    assert network.chosen(Search.SETTLE_S) == "b"
+    assert network.chosen(StreamSearch.SETTLE_S) == "b"

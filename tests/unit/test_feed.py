@@ -32,7 +32,7 @@ def monitor(tmp_path: Path) -> Iterator[Callable[..., SyntheticMonitor]]:
         fake.close()
 
 
-CLOCK = DisplayClock(origin=1000.0, pace=1.0)
+CLOCK = DisplayClock(origin=1000.0, speed=1.0)
 ONSET = OnsetLine(time=12.0, stamp=1012.0, onset=10.0, duration=2.0, label="seizure", confidence=0.8, channels=())
 EVENT = EventLine(time=33.0, stamp=1033.0, onset=10.0, duration=20.0, label="seizure", confidence=0.95, channels=())
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from rtbci.config import parse
 from rtbci.errors import ConfigError, RecordingError, RtbciError, StreamMismatch, StreamNotFound
-from rtbci.lsl.discovery import MAX_CHANNELS, describe, parse_query, predicate
+from rtbci.lsl.discovery import MAX_CHANNELS, parse_query, predicate, read_description
 from rtbci.lsl.inlet import Inlet
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.recordings.event_table import read_events
@@ -132,7 +132,7 @@ def test_a_description_of_anything_gives_a_label_and_a_unit_for_each_channel(
     n_channels: int, labels: list[str]
 ) -> None:
     usable = [label.replace("\0", "").encode("utf-8", "ignore").decode() for label in labels]
-    info, speed, is_replay = describe(_Inlet(stream(n_channels, 100.0, usable)))
+    info, speed, is_replay = read_description(_Inlet(stream(n_channels, 100.0, usable)))
     assert isinstance(info, StreamInfo)
     assert len(info.channels) == len(info.units) == n_channels
     assert all(info.channels)
@@ -147,7 +147,7 @@ def test_a_description_of_anything_gives_a_label_and_a_unit_for_each_channel(
 def test_a_replay_that_lies_about_its_speed_is_taken_at_a_sane_one(speed: str) -> None:
     info = stream(1, 100.0, ["a"])
     info.desc().append_child("replay").append_child_value("speed", speed)
-    _, found, _ = describe(_Inlet(info))
+    _, found, _ = read_description(_Inlet(info))
     assert np.isfinite(found)
     assert found >= 0
 

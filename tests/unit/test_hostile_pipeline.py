@@ -16,7 +16,7 @@ import torch
 from cutting import INFO, eeg, make_pipeline
 
 from rtbci.config import parse
-from rtbci.engine.trust import _measured, trust_of
+from rtbci.engine.trust import measured_auroc, trust_of
 from rtbci.errors import ConfigError, PipelineFileError
 from rtbci.models import from_config
 from rtbci.pipeline.config import PipelineConfig
@@ -271,7 +271,7 @@ def test_notes_of_any_shape_leave_the_live_state_alone(notes: dict[str, Any]) ->
     live.process(eeg(4000))
     trust = trust_of(live, {}, INFO.channels, notes)
     assert trust.level == "full"
-    assert _measured(notes, 1) == {}
+    assert measured_auroc(notes, 1) == {}
 
 
 def test_a_number_beyond_numbers_in_the_notes_is_refused(tmp_path: Path, members: dict[str, bytes]) -> None:

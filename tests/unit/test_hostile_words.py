@@ -33,7 +33,7 @@ from rtbci.monitor.messages import (
     read_line,
     read_state,
 )
-from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter, Slot
+from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter, StateSlot
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.engine_marks import live_span
 from rtbci.recordings.event_table import read_events, write_events
@@ -139,9 +139,9 @@ def test_what_another_process_sends_is_a_command_or_none_and_never_runs(sent: by
 
 
 def test_a_state_that_is_too_large_loses_its_largest_part_alone(tmp_path: Path) -> None:
-    slot = Slot(tmp_path / "status", create=True)
-    slot.write(EngineState(state="running", life=2, quality={f"channel {k}": "flat" for k in range(10_000)}))
-    assert slot.read() == EngineState(state="running", life=2)
+    slot = StateSlot(tmp_path / "status", create=True)
+    slot.write(EngineState(state="running", generation=2, quality={f"channel {k}": "flat" for k in range(10_000)}))
+    assert slot.read() == EngineState(state="running", generation=2)
 
 
 def test_what_does_not_fit_a_state_is_dropped_and_the_rest_is_kept() -> None:
@@ -152,7 +152,7 @@ def test_what_does_not_fit_a_state_is_dropped_and_the_rest_is_kept() -> None:
     assert state == EngineState(threshold=0.5)
     assert state is not None and state.model_fields_set == {"threshold"}
     stream = StreamState(name="x", hostname="h", channels=2, sfreq=256.0, speed=1.0)
-    assert read_state(EngineState(stream=stream, life=2).to_json()) == EngineState(life=2)
+    assert read_state(EngineState(stream=stream, generation=2).to_json()) == EngineState(generation=2)
     assert read_state('{"new": 1}') is read_state("[]") is read_state("{") is None
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pylsl
 import pytest
 
-from rtbci.lsl.config import watchful_lsl
+from rtbci.lsl.config import responsive_lsl
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def test_an_engine_looks_for_streams_often_unless_the_user_said_how_often(
     own = "[lab]\nSessionID = mine\n[tuning]\nMulticastMinRTT = 2.5\n"
     (tmp_path / "own.cfg").write_text(own)
     monkeypatch.setenv("LSLAPICFG", str(tmp_path / "own.cfg"))
-    watchful_lsl()
+    responsive_lsl()
     (text,) = content
     assert text.startswith(own)
     assert text.count("MulticastMinRTT") == 1  # liblsl falls back to its defaults where a key comes twice
@@ -32,5 +32,5 @@ def test_a_configuration_that_cannot_be_read_is_left_to_liblsl(
     content: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LSLAPICFG", str(tmp_path / "not-there.cfg"))
-    watchful_lsl()
+    responsive_lsl()
     assert content == []

@@ -27,7 +27,7 @@ from rtbci.engine.engine import Engine
 from rtbci.engine.sinks import Sinks
 from rtbci.engine.start_gate import StartGate
 from rtbci.monitor import command_pipe
-from rtbci.monitor.command_server import Client
+from rtbci.monitor.command_server import ClientConnection
 from rtbci.monitor.describe import describe as in_words
 from rtbci.monitor.layout import read_layout
 from rtbci.monitor.messages import EngineState, GapLine, Line, Message, read_state
@@ -67,7 +67,7 @@ def monitor(data: bytes) -> None:
         folder.mkdir()
         writer = MonitorWriter(folder)
         writer.open_rings(8.0, 2, 8.0, 2, 1.0, 1)
-        writer.status(EngineState(state="running", life=1))
+        writer.status(EngineState(state="running", generation=1))
         writer.close()
     name = _MONITOR[data[0] % 4 if data else 0]
     kept = (folder / name).read_bytes() if (folder / name).exists() else None
@@ -139,7 +139,7 @@ def command(data: bytes) -> None:
     engine.sinks = Sinks([EventTableSink(SCRATCH / "command.tsv")])
     engine.sinks.begin(session_info(bundled(), StreamInfo("fuzz", 256.0, ("Fz",))))
     engine.connection = SimpleNamespace(stream=SimpleNamespace(live=_live()))
-    engine.source = SimpleNamespace(replay=SimpleNamespace(say=lambda line: line.encode()))
+    engine.source = SimpleNamespace(replay=SimpleNamespace(send_command=lambda line: line.encode()))
     if what is not None:
         engine.command(what)
     if engine.recording is not None:
@@ -153,7 +153,7 @@ def command(data: bytes) -> None:
 def window(data: bytes) -> None:
     """What a window sends to the engine's socket, in segments: a poll takes it, refuses it, or ends the connection."""
     theirs, ours = socketpair()
-    client = Client(ours)
+    client = ClientConnection(ours)
     for piece in (data[k : k + 1000] for k in range(0, min(len(data), 100_000), 1000)):
         theirs.sendall(piece)
         assert all(isinstance(what, Message) for what in client.commands(_KEY))

@@ -18,8 +18,8 @@ import pylsl.lib
 from fuzzing.contract import target
 from rtbci.bundled import PIPELINE
 from rtbci.errors import ConfigError
-from rtbci.lsl.discovery import FoundStream, describe
-from rtbci.lsl.replay_protocol import Place
+from rtbci.lsl.discovery import FoundStream, read_description
+from rtbci.lsl.replay_protocol import ReplayPosition
 from rtbci.pipeline.pipeline import Pipeline, check_rate
 from rtbci.replay.transport import Transport
 from rtbci.stages.channel_quality import ChannelQuality
@@ -75,7 +75,7 @@ def description(data: bytes) -> None:
             channel_count=lambda n=int(count[:6]): n, nominal_srate=lambda r=float(rate): r, desc=lambda: _Node(lines),
             name=lambda: name, type=lambda: name, source_id=lambda: name,
         )  # fmt: skip
-        _take_up(describe(_Inlet(info))[0])
+        _take_up(read_description(_Inlet(info))[0])
 
 
 _from_xml = pylsl.lib.lib.lsl_streaminfo_from_xml
@@ -110,7 +110,7 @@ def lsl_xml(data: bytes) -> None:
         return
     found = pylsl.StreamInfo(handle=handle)
     str(FoundStream.of(found))
-    _take_up(describe(_Inlet(found))[0])
+    _take_up(read_description(_Inlet(found))[0])
 
 
 def _take_up(info: StreamInfo) -> None:
@@ -176,18 +176,18 @@ def control(data: bytes) -> None:
         transport.obey(data.decode("utf-8", "replace"), may_quit=False)
     transport.move(transport.halt())
     assert not transport.stop.is_set()
-    Place.from_json(transport.place().to_json(), 1.0)
+    ReplayPosition.from_json(transport.announcement().to_json(), 1.0)
 
 
-def _places() -> list[bytes]:
-    return [Transport(1.0, 0.0, 60.0, loop=True, stop=threading.Event()).place().to_json().encode()]
+def _replay_positions() -> list[bytes]:
+    return [Transport(1.0, 0.0, 60.0, loop=True, stop=threading.Event()).announcement().to_json().encode()]
 
 
-@target(_places, tree=True)
-def place(data: bytes) -> None:
+@target(_replay_positions, tree=True)
+def replay_position(data: bytes) -> None:
     """What a stream that says it is a replay tells of its place."""
     with suppress(ValueError):
-        found = Place.from_json(data.decode("utf-8", "replace"), 1.0)
+        found = ReplayPosition.from_json(data.decode("utf-8", "replace"), 1.0)
         assert np.isfinite([found.at(2.0), found.at(1e9)]).all()
 
 

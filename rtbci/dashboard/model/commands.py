@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from rtbci.monitor.messages import Annotate, Command, ReplaySay, Review, SetThreshold, Verdict
+from rtbci.monitor.messages import Annotate, Command, ReplayCommand, Review, SetThreshold, Verdict
 
 THRESHOLD_EVERY_S = 0.1
 
@@ -45,7 +45,7 @@ class CommandSender:
 
     def replay(self, line: str) -> None:
         """A line of rtbci/replay/transport.py's grammar, for the replay that the engine reads."""
-        self._send(ReplaySay(say=line))
+        self._send(ReplayCommand(line=line))
 
     def flush(self) -> None:
         """Send what has waited long enough; to be called at every frame."""

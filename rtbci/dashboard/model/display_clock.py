@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from pylsl import local_clock
 
-from rtbci.recordings.replay_clock import Move, Pace
+from rtbci.recordings.replay_clock import ReplayClock, ReplayMove
 from rtbci.types import Times
 
 
@@ -17,27 +17,27 @@ class DisplayClock:
     """A stream's stamps, the display's seconds, the recording's and the wall's."""
 
     origin: float
-    pace: float
+    speed: float
     recording_at_origin: float = 0.0
     wall_minus_local: float = field(default_factory=lambda: time.time() - local_clock())
-    moves: tuple[Move, ...] = ()  # of a replay
+    moves: tuple[ReplayMove, ...] = ()  # of a replay
 
     def x(self, stamp: float) -> float:
         return float(self.xs(np.array([stamp], np.float64))[0])
 
     def xs(self, stamps: Times) -> Times:
-        return Pace(self.pace, self.moves).seconds(stamps, self.origin)
+        return ReplayClock(self.speed, self.moves).seconds(stamps, self.origin)
 
     def stamp(self, x: float) -> float:
         return self.wall(x) - self.wall_minus_local
 
     def walls(self, xs: Times) -> Times:
-        return Pace(self.pace, self.moves).stamps(xs, self.origin) + self.wall_minus_local
+        return ReplayClock(self.speed, self.moves).stamps(xs, self.origin) + self.wall_minus_local
 
     def move(self, until: float, since: float, speed: float) -> None:
         """A replay stood still between two stamps, and goes on at a speed."""
         if (until + since) / 2 <= self.origin:
-            self.pace = speed
+            self.speed = speed
         else:
             self.moves += ((until, since, speed),)
 

@@ -13,7 +13,7 @@ from rtbci.dashboard.model.history import History
 from rtbci.monitor.layout import Layout, read_layout
 from rtbci.monitor.messages import ConnectedLine, EngineState, LogLine, MoveLine, SeekLine
 from rtbci.monitor.shared_memory import MonitorReader, Rings, SharedRing
-from rtbci.recordings.replay_clock import Move
+from rtbci.recordings.replay_clock import ReplayMove
 from rtbci.stages.montage import microvolts
 
 STATUS_EVERY_S = 0.1
@@ -56,7 +56,7 @@ class Feed:
         self.log: list[LogLine] = []
         self._newest = 0.0
         self._begins_s: float | None = None
-        self._moves: list[Move] = []  # of the present generation
+        self._moves: list[ReplayMove] = []  # of the present generation
 
     @property
     def signals(self) -> History | None:
@@ -90,7 +90,7 @@ class Feed:
         if now >= self._status_due:
             self._status_due = now + STATUS_EVERY_S
             self._read_status(now)
-            began = self._begin() if self.state.life != self.generation else False
+            began = self._begin() if self.state.generation != self.generation else False
             looks = True
         if found := self.clock is None and self._find_origin():
             began = looks = True
@@ -121,15 +121,15 @@ class Feed:
             self.state, self._changed_at = state, now
 
     def _begin(self) -> bool:
-        rings = self._monitor.rings(self.state.life)
+        rings = self._monitor.rings(self.state.generation)
         if rings is None:
             return False
-        self.generation = self.state.life
+        self.generation = self.state.generation
         layout = read_layout(self.folder, self.generation)
         self.layout = layout if layout is not None and _names(layout, rings) else _nameless(self.state, rings)
         self.clock = None
         gains = np.array([microvolts(unit) or 1.0 for unit in self.layout.units], np.float32)
-        pace = self.layout.speed or 1.0
+        speed = self.layout.speed or 1.0
         rates = {"signals": self.layout.sfreq, "model": self.layout.model_sfreq, "scores": 1 / self.layout.hop_s}
         self._rings = {
             name: _RingReader(ring, History(ring.n_channels, rates[name], 600.0 if name == "model" else None))
@@ -137,7 +137,7 @@ class Feed:
         }
         if (gains != 1).any():
             self._rings["signals"].gains = gains
-        self._pace = pace
+        self._speed = speed
         return True
 
     def _find_origin(self) -> bool:
@@ -145,7 +145,7 @@ class Feed:
         if not self._rings or not self._rings["signals"].ring.n_written:
             return False
         chunk, _, missed = self._rings["signals"].ring.since(0)
-        clock = DisplayClock(float(chunk.times[0]), self._pace)
+        clock = DisplayClock(float(chunk.times[0]), self._speed)
         if self.layout is not None and not self.layout.speed:
             # Stamps of a replay that is not paced are the recording's own; its newest sample is of now.
             clock.wall_minus_local = time.time() - float(chunk.times[-1])
