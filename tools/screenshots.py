@@ -112,7 +112,7 @@ class Stage:
     def bad_channels(self) -> None:
         quality = {"F7-T7": "flat", "O1": "mains", "Fp1": "noise", "P4-O2": "mains"}
         known = {name: word for name, word in quality.items() if name in self.fake.channels}
-        words = "2 of 18 channels masked; AUROC 0.86 so, 0.87 with all"
+        words = "2 of 18 channels masked; AUROC 0.86, with all channels 0.87"
         masked = ["F7-T7", "Fp1-F7"]
         self.run(13, quality=known, trust={
             "level": "reduced", "masked": masked, "inputs": 18, "auroc": 0.86, "auroc_whole": 0.87, "words": words,
@@ -120,12 +120,12 @@ class Stage:
 
     def too_many_bad(self) -> None:
         known = dict.fromkeys(self.fake.channels[:9], "flat")
-        words = "9 of 18 channels masked, more than in training: its answer is marked invalid"
+        words = "9 of 18 channels masked, more than in training: answers are marked invalid"
         trust = {"level": "none", "masked": list(known), "inputs": 18, "words": words}
         self.run(13, valid=False, quality=known, trust=trust)
 
     def full_disk(self) -> None:
-        alarm = "recording stopped: only 60 MB are free in /data; amp-1_20261121-2200.xdf is closed"
+        alarm = "recording stopped: only 60 MB free in /data; amp-1_20261121-2200.xdf is closed"
         recording = {"on": False, "alarm": alarm, "size_bytes": 4.1e9, "free_bytes": 6e7}
         left = "2 of 5 events are not in it yet"
         self.run(

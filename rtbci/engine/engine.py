@@ -1,4 +1,4 @@
-"""The live loop: one thread from the inlet to the sinks; it never stops for a stream that is away."""
+"""The live loop: one thread from the inlet to the sinks; it keeps running while the stream is away."""
 
 from __future__ import annotations
 
@@ -56,20 +56,25 @@ from rtbci.text import one_line
 from rtbci.types import Chunk, Detection, Gap, Scores, StreamInfo
 
 STATUS_EVERY_S = 0.1
-STALLED_S = 1.0  # a turn of the loop that takes longer is told
+STALLED_S = 1.0  # an iteration of the loop that takes longer is reported
 
 
 class Engine:
-    """Reads one LSL stream, answers through a pipeline, and tells its sinks.
+    """Reads one LSL stream, classifies it with a pipeline, and sends the results to its sinks.
 
     Parameters
     ----------
     pipeline
-        What was learned.
+        The trained pipeline.
     spec
-        Which stream, and what is wanted of it.
+        Which stream to read, and which outputs to write.
     sinks
-        Sinks of this process beside those of the spec; they run in the live thread.
+        Sinks in addition to those of `spec`; they run in the live thread.
+
+    Raises
+    ------
+    PluginError
+        If a sink of `spec` cannot be loaded.
     """
 
     def __init__(self, pipeline: Pipeline, spec: EngineSpec, sinks: Sequence[Sink] = ()) -> None:
@@ -89,7 +94,7 @@ class Engine:
         self.tally = Tally()
         self.probability: tuple[float, ...] = ()
         self.n_events = 0
-        self.recording: RecordingState | None = None  # the recorder's, as the front end tells it
+        self.recording: RecordingState | None = None  # state of the recorder, as the process that runs it reports it
         self.began = time.monotonic()
         self.stopping = False
         self._trust = TrustWatch(pipeline.notes)
@@ -101,13 +106,24 @@ class Engine:
     # -- the loop ---------------------------------------------------------------------------------------------
 
     def run(self, poll: Callable[[], None] | None = None) -> None:
-        """Until `stop`. poll: called about ten times a second. Raises StreamNotFound, StreamMismatch at the start only."""
+        """Run until `stop`, then close.
+
+        Parameters
+        ----------
+        poll
+            Called about ten times a second.
+
+        Raises
+        ------
+        StreamNotFound, StreamMismatch
+            Before the first stream was connected only; afterwards the engine reports and keeps looking.
+        """
         self._poll = poll or self._poll
         turn = time.monotonic()
         try:
             while not self.stopping:
                 items = self.source.read(0.02)
-                self._check_staleness()  # before old samples are answered
+                self._check_staleness()  # before old samples are classified
                 for item in items:
                     self._handle(item)
                 now = time.monotonic()
@@ -122,10 +138,11 @@ class Engine:
             self.close()
 
     def stop(self) -> None:
+        """End `run` after the current iteration."""
         self.stopping = True
 
     def close(self) -> None:
-        """Decide what is open, close the sinks, release the stream. May be called twice."""
+        """Close open events and the sinks, and release the stream. May be called twice."""
         if self.connection is not None:
             self._send_all(self.connection.stream.close())
         self.source.close()
@@ -133,7 +150,7 @@ class Engine:
             self.markers.close()
             self.markers = None
         if self.table is not None:
-            self.table.close()  # before the log, which tells of what a full disk did not take
+            self.table.close()  # before the log is closed: it reports what a full disk did not take
             self._report_table_notice()
             if self.table.trouble:
                 self._send(AlarmLine(text=self.table.trouble))
@@ -142,11 +159,11 @@ class Engine:
         self.monitor = self.table = None
 
     def state(self) -> EngineState:
-        """What a front end shows and `--json` prints."""
+        """The state that viewers show and `--json` prints."""
         return state_of(self)
 
     def command(self, what: Command) -> None:
-        """One command of a front end."""
+        """Carry out a command; one that needs a replay or a stream is ignored where there is none."""
         match what:
             case Stop():
                 self.stop()
@@ -164,23 +181,23 @@ class Engine:
             case Review():
                 self._send(verdict_of(what))
             case _:
-                pass  # for a replay or a stream that is not there
+                pass  # it needs a replay or a stream, and there is none
 
     def _tend(self) -> None:
-        """About ten times a second."""
+        """Housekeeping, about ten times a second."""
         self._poll()
         for trouble in self.sinks.tend():
             self._send(AlarmLine(text=trouble))
         self._report_table_notice()
         if self.markers is not None and self.markers.trouble != self._cue_trouble:
             self._cue_trouble = self.markers.trouble
-            self._send(WarningLine(text=f"cues: {self._cue_trouble or 'are back'}"))
+            self._send(WarningLine(text=f"cues: {self._cue_trouble or 'available again'}"))
         if self.connection is not None and (change := self._trust.changed(self.connection.stream)) is not None:
             self._send(change)
         self._publish_state()
 
     def _report_table_notice(self) -> None:
-        """That the event table is another file than the one that was asked for."""
+        """Report that the event table is written to another file than the requested one."""
         if self.table is not None and (notice := self.table.take_notice()):
             self._send(WarningLine(text=notice))
 
@@ -189,7 +206,7 @@ class Engine:
             self.monitor.state(self.state())
 
     def _check_staleness(self) -> None:
-        """Tell everybody when the answers become old, and when they are new again."""
+        """Report when the answers become stale, and when they have caught up."""
         change = self.staleness.check(local_clock())
         if change is not None:
             self._send(change)
@@ -203,7 +220,7 @@ class Engine:
                 "`rtbci streams` lists what is on the network"
             )
 
-    # -- what the source brings ---------------------------------------------------------------------------
+    # -- items of the source ---------------------------------------------------------------------------
 
     def _handle(self, item: SourceItem) -> None:
         match item:
@@ -234,7 +251,7 @@ class Engine:
         for message in stream.samples(chunk, arrived if stream.speed else None):
             self._send(message)
             if isinstance(message, Scores):
-                # Unpaced stamps are no times: there, samples are as old as their arrival.
+                # The stamps of an unpaced replay are no times: its samples are as old as their arrival.
                 since = float(message.chunk.times[-1]) if stream.speed else arrived
                 self.latency.add((local_clock() - since) * 1e3)
                 self.probability = tuple(message.chunk.data[-1].tolist())
@@ -247,13 +264,15 @@ class Engine:
         self.staleness.add(newest if stream.speed else arrived, arrived, lasts_s)
         if lag_s := self.staleness.foreign_lag_s():
             side = f"{lag_s:.1f} s behind" if lag_s > 0 else f"{-lag_s:.1f} s ahead of"
-            self._send(WarningLine(text=f"stamps are {side} this machine's clock; ages count from there"))
+            self._send(
+                WarningLine(text=f"time stamps are {side} this machine's clock; staleness is measured relative to that")
+            )
 
     def _moved(self, moved: ReplayMoved) -> None:
-        """A replay stood still, goes on, changed its speed or went elsewhere.
+        """A replay was paused, resumed, sought or changed its speed.
 
-        A pause or another speed continues the same recording: nothing is reset, no gap is declared, the answer is that of
-        the file. A seek closes what is open, starts every stage afresh, and goes on in seconds of the recording.
+        A pause or another speed continues the same recording: nothing is reset, no gap is declared, and the answers are
+        those of the file. A seek closes open events, resets every stage, and continues in seconds of the recording.
         """
         connection, position = self.connection, moved.position
         if connection is None:
@@ -278,14 +297,14 @@ class Engine:
                 MoveLine(until=until, since=position.stamp, speed=position.speed, recorded_s=position.recorded_s)
             )
 
-    # -- a stream comes -----------------------------------------------------------------------------------
+    # -- a new stream -----------------------------------------------------------------------------------
 
     def _accept(self, info: StreamInfo) -> None:
-        """Raises StreamMismatch for a stream that this pipeline cannot take."""
+        """Raises StreamMismatch for a stream that this pipeline cannot classify."""
         check_rate(self.pipeline.config, self._with_unit(info))
         self.pipeline.preprocessor(self._with_unit(info))
         if self.spec.start_gate:
-            # The outlets are up and the stream is named: a recorder may begin before the first sample is taken.
+            # With the outlets up and the stream known, a recorder can start before the first sample is read.
             self.outlets.begin(session_info(self.pipeline, info))
             self.gate.wait(info, self._tend, lambda: self.stopping)
 
@@ -298,9 +317,11 @@ class Engine:
         if self.source.replay is not None and self.source.replay.is_paused:
             self.staleness.pause()
         if not found.clock.known:
-            self._send(WarningLine(text=f"the clock of {found.hostname} does not answer; stamps are set by arrival"))
+            self._send(
+                WarningLine(text=f"the clock of {found.hostname} does not answer; time stamps are set by arrival")
+            )
         if old is not None and old.stream.is_like(info, found.speed):
-            # Whatever it calls itself now: its first stamp tells the gap guard how long it was away.
+            # Even under another name: from its first stamp the gap guard learns how long it was away.
             old.stream.connected_anew(info)
             old.hostname, old.clock = found.hostname, found.clock
             self._send(ReconnectedLine(stream=info.name, host=found.hostname))
@@ -308,12 +329,12 @@ class Engine:
         self._begin(found, info, old)
         silent = sum(not unit for unit in found.info.units)
         if silent and not self.spec.unit:
-            self._send(WarningLine(text=f"{silent} channels name no unit; taken as microvolts"))
+            self._send(WarningLine(text=f"{silent} channels name no unit; microvolts are assumed"))
         channels = len(info.channels)
         self._send(ConnectedLine(stream=info.name, host=found.hostname, sfreq=info.sfreq, channels=channels))
 
     def _begin(self, found: StreamConnected, info: StreamInfo, old: Connection | None) -> None:
-        """A session for a stream that is the first, or has not the shape of the one before."""
+        """Start a session for the first stream, or for one that differs from the one before."""
         begins_s, away_since = 0.0, None
         if old is not None:
             self.tally.reconnects += 1
@@ -328,7 +349,7 @@ class Engine:
         self.sinks.begin(stream.about)
 
     def _warm_up(self) -> None:
-        """Run once on noise, so that the first real sample does not pay for first calls."""
+        """Run once on noise, so that the first real sample does not pay for lazy initialisation."""
         config = self.pipeline.config
         info = StreamInfo("warm-up", config.sfreq, self.pipeline.channels, ("uV",) * len(self.pipeline.channels))
         session = StreamSession(self.pipeline, info, device=self.spec.device)
@@ -338,7 +359,7 @@ class Engine:
             for _ in session.samples(Chunk(noise.astype(np.float32), times)):
                 pass
 
-    # -- telling ------------------------------------------------------------------------------------------
+    # -- messages to the sinks ------------------------------------------------------------------------------------------
 
     def _send(self, message: SinkMessage) -> None:
         if isinstance(message, Detection):

@@ -1,4 +1,4 @@
-"""What a person adds while the engine runs: annotations, and verdicts on events, as messages for the sinks."""
+"""Operator annotations and verdicts on events, as messages for the sinks."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ MAX_TEXT = 500
 
 
 def annotation_of(what: Annotate) -> OperatorAnnotation:
-    """What a person noted, fit for a cell of a table."""
+    """The command as a message; its text fits into one cell of a table."""
     return OperatorAnnotation(_cell(what.label) or "note", what.onset, what.duration, what.stamp)
 
 
 def verdict_of(what: Review) -> OperatorVerdict:
-    """What a person says of an event, fit for cells of a table."""
+    """The command as a message; its texts fit into cells of a table."""
     return OperatorVerdict(_cell(what.label), what.onset, what.verdict, _cell(what.note))
 
 
 def _cell(text: str) -> str:
-    """One cell: no tabs, no line ends, of a sane length."""
+    """No tabs, no line ends, at most MAX_TEXT characters."""
     return one_line(text[: 2 * MAX_TEXT])[:MAX_TEXT]

@@ -1,4 +1,4 @@
-"""The engine in a process of its own, and the handle by which a front end starts, watches and ends it."""
+"""The engine in a process of its own, and the handle with which another process starts, watches and stops it."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from rtbci.engine.engine import Engine
 
 USER_ERROR = 2
-MOST_COMMANDS = 32  # of the front end, in one poll
+MOST_COMMANDS = 32  # in one poll, of the process that started the engine
 
 
 def engine_main(spec: EngineSpec, commands: Connection) -> None:
-    """The engine's process: until a command, SIGTERM, or the death of the process that started it."""
+    """Run an engine until a command, SIGTERM, or the end of the process that started it."""
     import torch
 
     from rtbci.engine.engine import Engine
@@ -38,9 +38,9 @@ def engine_main(spec: EngineSpec, commands: Connection) -> None:
 
     responsive_lsl()
     torch.set_num_threads(1)
-    # Ctrl-C reaches the whole terminal group; the front end decides, and tells us by the pipe.
+    # Ctrl-C reaches the whole process group; the process that started us decides, and sends a command.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # So does Ctrl-Z; it suspends the front end, not the answers.
+    # So does Ctrl-Z; it suspends the viewer, not the engine.
     if hasattr(signal, "SIGTSTP"):
         signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     try:
@@ -49,7 +49,7 @@ def engine_main(spec: EngineSpec, commands: Connection) -> None:
         with closing(CommandServer(Path(spec.monitor))) as windows:
             engine = Engine(Pipeline.load(spec.pipeline), spec)
             signal.signal(signal.SIGTERM, lambda *_: engine.stop())
-            # What lives now lives to the end: the collector need not look at it in the middle of a chunk.
+            # Objects that exist now stay to the end: exempt them, so that no collection delays a chunk.
             gc.collect()
             gc.freeze()
             engine.run(lambda: _handle_commands(engine, commands, windows))
@@ -81,10 +81,16 @@ def _log_error(spec: EngineSpec, text: str) -> None:
 
 
 class EngineProcess:
-    """Start, watch, command and end an engine. Its monitor's folder goes with `close`."""
+    """Starts, watches, commands and stops an engine in a process of its own.
+
+    Parameters
+    ----------
+    spec
+        `monitor` is ignored: the folder is made here, and removed by `close`. Where `plugins` is empty, the plug-ins that
+        this process has registered are passed on.
+    """
 
     def __init__(self, spec: EngineSpec) -> None:
-        """spec.monitor is set here: a new folder. spec.plugins too, where it is empty: what this process has named."""
         self.folder = monitor_folder()
         values = {name: getattr(spec, name) for name in spec.__dataclass_fields__} | {"monitor": str(self.folder)}
         values["plugins"] = spec.plugins or plugins.named()
@@ -99,17 +105,18 @@ class EngineProcess:
 
     @property
     def alive(self) -> bool:
+        """Whether the process runs."""
         return self.process.is_alive()
 
     def command(self, what: Command) -> None:
-        """Send a command; an engine that has ended takes none."""
+        """Send a command; it is dropped where the engine has ended."""
         try:
             command_pipe.send(self._commands, what)
         except (BrokenPipeError, OSError):
             return
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """Ask, wait, and only then insist."""
+        """Stop the engine: by command, else by SIGTERM, else by SIGKILL, each after `timeout_s`."""
         self.command(Stop())
         self.process.join(timeout_s)
         if self.process.is_alive():
@@ -120,13 +127,25 @@ class EngineProcess:
             self.process.join()
 
     def error(self, log: list[LogLine]) -> str | None:
-        """Why the engine ended by itself, or None while all is well. log: what was read so far."""
+        """Why the engine ended by itself.
+
+        Parameters
+        ----------
+        log
+            The lines that were read so far.
+
+        Returns
+        -------
+        str or None
+            None while it runs, and where it ended without an error.
+        """
         if self.alive or self.process.exitcode == 0:
             return None
         errors = [line.text for line in log if isinstance(line, ErrorLine)]
         return errors[-1] if errors else f"the engine died (exit code {self.process.exitcode})"
 
     def close(self) -> None:
+        """Stop the engine and remove its monitor folder."""
         if self.process.pid is not None and self.alive:
             self.stop()
         self._commands.close()

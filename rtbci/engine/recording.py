@@ -1,4 +1,4 @@
-"""The recording beside a running engine: when the recorder starts, and what is said of it."""
+"""The recording of a running engine: when the recorder starts, and its state."""
 
 from __future__ import annotations
 
@@ -12,25 +12,37 @@ from rtbci.lsl.recorder import Recorder
 from rtbci.monitor.messages import ArmingState, EngineState, OpenStartGate, RecordingState
 
 _START_S = 10.0
-FLUSH_S = 0.6  # LabRecorder fetches twice a second, and leaves behind what it has not fetched
+FLUSH_S = 0.6  # LabRecorder fetches twice a second, and drops what it has not fetched
 
 
 class LiveRecording:
-    """The recorder beside an engine, in the process that started both, so that neither falls with the other.
+    """Records an engine's stream and outlets; runs in the process that started both, so that neither ends with the other.
 
-    The engine, held (EngineSpec.hold), names its stream and waits in state "arming"; the recorder starts on the stream
-    and on the engine's outlets; then the engine is told to go, and its first sample is in the file.
+    An engine with a start gate (EngineSpec.start_gate) reports its stream and waits in state "arming". The recorder starts
+    on the stream and on the engine's outlets, then the gate is opened: the first sample that the engine reads is in the file.
+
+    Parameters
+    ----------
+    folder
+        Where to record to.
+    engine
+        Started with a start gate.
+
+    Raises
+    ------
+    RecordingError
+        If the folder is not there, or has no room.
     """
 
     def __init__(self, folder: Path, engine: EngineProcess) -> None:
         self.recorder = Recorder(folder)
         self._engine = engine
-        self._armed: ArmingState | None = None  # the stream that the file is about
+        self._armed: ArmingState | None = None  # the stream that the file is of
         self._armed_at = 0.0
         self._alarm = ""
 
     def follow(self, state: EngineState) -> list[str]:
-        """Follow the engine's state, about ten times a second; returns new alarms."""
+        """To be called about ten times a second with the engine's state; returns new alarms."""
         alarms = self.recorder.tend()
         if state.state == "arming" and state.arming is not None:
             alarms += self._arm(state.arming, state.outlets)
@@ -45,7 +57,7 @@ class LiveRecording:
         return RecordingState(**asdict(self.recorder.state()), alarm=self._alarm)
 
     def stop(self) -> None:
-        """After the engine has ended: wait for the last samples. LabRecorder may need 6 s more to close its file."""
+        """End the recording, after the engine has ended. LabRecorder may take 6 s more to close its file."""
         if self.recorder.alive:
             time.sleep(FLUSH_S)
         self.recorder.stop(wait_s=0.1)
@@ -58,12 +70,12 @@ class LiveRecording:
             self._engine.command(OpenStartGate())
         elif time.monotonic() - self._armed_at > _START_S:
             self._engine.command(OpenStartGate())
-            return [f"the recorder has not started within {_START_S:g} s; the engine goes on without"]
+            return [f"the recorder has not started within {_START_S:g} s; the engine continues without it"]
         return []
 
 
 def predicates(stream: ArmingState, outlets: tuple[str, ...]) -> list[str]:
-    """What to record: the stream, its annotations where it has some, and the engine's outlets by their source ids."""
+    """LSL predicates of what to record: the stream, its annotations if any, and the engine's outlets by source id."""
     own = {key: value for key, value in (("name", stream.name), ("source_id", stream.source_id)) if value}
     notes = predicate({"name": f"{stream.name}-annotations", "type": "Markers"})
     return [f"({predicate(own)}) or ({notes})", *(predicate({"source_id": outlet}) for outlet in outlets)]

@@ -1,4 +1,4 @@
-"""What an engine is asked to do, and what it keeps of the stream that it reads."""
+"""What an engine is started with, and what it keeps of the stream that it reads."""
 
 from __future__ import annotations
 
@@ -14,11 +14,32 @@ from rtbci.pipeline.stream import StreamSession
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """What an engine is to do; it crosses into the engine's process.
+    """What an engine is to do; it is pickled into the engine's process.
 
-    wait_s: how long the first stream may take. cues: the marker stream whose cues are answered. hold: name the stream and
-    wait for the command `go`, so that a recorder starts before the first sample. sinks: a user's own, as `--sink`
-    takes them. plugins: code that the user has named, as `rtbci.plugin` takes it.
+    Parameters
+    ----------
+    pipeline
+        Path of the pipeline file.
+    query
+        LSL properties of the stream, as `parse_query` returns them.
+    monitor
+        Folder of the shared memory; "" for none.
+    events
+        Path of the event table; "" for none.
+    device
+        "cpu", "cuda", or "auto" (the faster of both, measured).
+    wait_s
+        How long to wait for the first stream, s; None: without limit.
+    unit
+        Unit of channels that name none.
+    cues
+        LSL properties of the marker stream whose cues are answered; {} for none.
+    start_gate
+        Report the stream and wait for the command `go`, so that a recorder starts before the first sample.
+    sinks
+        A user's own sinks, as `--sink` takes them.
+    plugins
+        A user's own networks and dataset readers, as `--plugin` takes them.
     """
 
     pipeline: str
@@ -48,7 +69,7 @@ class Latency:
         self.max = max(self.max, ms)
 
     def summary(self) -> LatencyMs:
-        """Milliseconds at the median, the 99th percentile and the most; None before the first answer."""
+        """Median, 99th percentile and maximum, ms; None before the first answer."""
         if not self._n:
             return LatencyMs(p50=None, p99=None, max=None)
         p50, p99 = np.percentile(self._ms[: min(self._n, len(self._ms))], [50, 99])
@@ -57,7 +78,7 @@ class Latency:
 
 @dataclass(slots=True)
 class Connection:
-    """The stream that is read: its session, its sender's clock, and when its chunks came (local clock, samples)."""
+    """The stream that is read: its session, its host's clock, and the arrivals of its chunks (local clock, samples)."""
 
     stream: StreamSession
     hostname: str
@@ -66,9 +87,9 @@ class Connection:
     arrivals: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=4096))
 
     def rate_hz(self, now: float) -> float | None:
-        """Samples a second over the last 5 s of arrivals; None while too few came."""
+        """Samples a second over the last 5 s of arrivals; None with fewer than two."""
         recent = [(at, n) for at, n in self.arrivals if now - at < 5]
         if len(recent) < 2 or recent[-1][0] <= recent[0][0]:
             return None
-        # The first chunk opens the stretch; what it brought was sampled before.
+        # The first chunk only marks the start of the interval; its samples were taken before it.
         return round(sum(n for _, n in recent[1:]) / (recent[-1][0] - recent[0][0]), 2)

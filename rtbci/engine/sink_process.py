@@ -1,4 +1,4 @@
-"""Sink: a user's own, in a process of its own, so that whatever it does costs the live loop nothing."""
+"""A user's own sink in a process of its own, so that it cannot delay or stop the live loop."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from rtbci.plugins import SINKS, error_text, load, plugin
 from rtbci.types import SessionInfo
 
 START_TIMEOUT_S = 30.0  # imports and construction
-MOST_WAITING = 4096  # messages; beyond, they are lost to this sink, and that is told
-BLOCKED_S = 5.0  # without taking a message that waits
+MOST_WAITING = 4096  # messages in the queue; more are lost to this sink, which is reported
+BLOCKED_S = 5.0  # without taking a waiting message
 MOST_ERRORS = 3  # in a row
-MOST_BYTES = 512 << 20  # of memory, beyond what it took at its start
+MOST_BYTES = 512 << 20  # of memory, beyond what it used at its start
 CLOSE_TIMEOUT_S = 1.0
 TEND_S = 0.1
 _METHODS = ("begin", "on", "tend", "close")
 
 
 class SinkProcess:
-    """Hands messages to a sink in a process of its own, and watches it.
+    """Passes messages to a sink in a process of its own, and supervises it.
 
-    A sink that raises is told of; one that raises MOST_ERRORS times in a row, takes no message for BLOCKED_S while some
-    wait, takes more than MOST_BYTES of memory, or ends by itself is dropped: its process is killed, `trouble` says why, and
-    the session goes on without it.
+    A sink that raises is reported; one that raises MOST_ERRORS times in a row, takes no message for BLOCKED_S while some
+    are waiting, uses more than MOST_BYTES of memory, or ends by itself is dropped: its process is killed, `trouble` says why, and
+    the session continues without it.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class SinkProcess:
     Raises
     ------
     PluginError
-        Where it cannot be imported or made, or lacks a method.
+        If it cannot be imported or constructed, or lacks a method.
     """
 
     def __init__(self, name: str) -> None:
@@ -55,7 +55,7 @@ class SinkProcess:
         context = multiprocessing.get_context("spawn")
         theirs, self._messages = context.Pipe(duplex=False)
         self._reports, reports = context.Pipe(duplex=False)
-        self._taken: Any = context.Value("Q", 0, lock=False)  # messages that the sink is done with
+        self._taken: Any = context.Value("Q", 0, lock=False)  # messages that the sink has processed
         self._process = context.Process(
             target=sink_main, args=(name, theirs, reports, self._taken), name=f"sink {name}"
         )
@@ -78,7 +78,7 @@ class SinkProcess:
         self._give("on", message)
 
     def tend(self) -> None:
-        """Hear what it says, and whether it still takes what it is given."""
+        """Read its reports, and drop it where it has failed, hangs or uses too much memory."""
         if self.is_dropped:
             return
         self._read_reports()
@@ -97,14 +97,14 @@ class SinkProcess:
                 self._drop(f"took {grown >> 20} MB of memory, more than {MOST_BYTES >> 20} MB")
 
     def close(self) -> None:
-        """Let it finish, for CLOSES_S at the most."""
+        """Let it finish, for at most CLOSE_TIMEOUT_S."""
         if not self.is_dropped:
             self._give("close", None)
             self._put(None)
             self._process.join(CLOSE_TIMEOUT_S)
         self._end()
 
-    # -- this side --------------------------------------------------------------------------------------------
+    # -- the engine's side --------------------------------------------------------------------------------------------
 
     def _await_start(self) -> None:
         report = (
@@ -114,10 +114,10 @@ class SinkProcess:
         )
         if "error" in report or not report:
             self._end()
-            raise PluginError(f"--sink {self.name}: {report.get('error', 'ended while it was made')}")
+            raise PluginError(f"--sink {self.name}: {report.get('error', 'ended while it was constructed')}")
 
     def _give(self, what: str, value: object) -> None:
-        # Packed at once: the arrays of a message may be written over when this returns.
+        # Pickled at once: the arrays of a message may be overwritten after this returns.
         if not self.is_dropped and self._put(pickle.dumps((what, value), pickle.HIGHEST_PROTOCOL)):
             self._n_given += 1
 
@@ -126,7 +126,7 @@ class SinkProcess:
             self._waiting.put_nowait(packed)
         except queue.Full:
             self._n_lost += 1
-            self.trouble = f"sink {self.name} is too slow: {self._n_lost} messages are lost to it"
+            self.trouble = f"sink {self.name} is too slow: {self._n_lost} messages were not delivered to it"
             return False
         return True
 
@@ -135,7 +135,7 @@ class SinkProcess:
             while (packed := self._waiting.get()) is not None:
                 self._messages.send_bytes(packed)
         except OSError:
-            pass  # it has ended, which `tend` tells
+            pass  # it has ended, which `tend` reports
         self._messages.close()
 
     def _read_reports(self) -> None:
@@ -155,7 +155,7 @@ class SinkProcess:
 
     def _drop(self, why: str) -> None:
         self.is_dropped = True
-        self.trouble = f"sink {self.name} was dropped: it {why}; the session goes on without it"
+        self.trouble = f"sink {self.name} was dropped: it {why}; the session continues without it"
         self._end()
 
     def _end(self) -> None:
@@ -173,8 +173,8 @@ class SinkProcess:
 
 
 def sink_main(name: str, messages: Connection, reports: Connection, taken: Any) -> None:
-    """The sink's process: until the messages end."""
-    for name_of_signal in ("SIGINT", "SIGTSTP"):  # they reach the whole terminal group; the engine decides
+    """Run a sink until the messages end."""
+    for name_of_signal in ("SIGINT", "SIGTSTP"):  # they reach the whole process group; the engine decides
         if hasattr(signal, name_of_signal):
             signal.signal(getattr(signal, name_of_signal), signal.SIG_IGN)
     try:
@@ -183,7 +183,7 @@ def sink_main(name: str, messages: Connection, reports: Connection, taken: Any) 
         _report(reports, str(error))
         return
     except Exception as error:
-        _report(reports, f"cannot be made: {error_text(error)}")
+        _report(reports, f"cannot be constructed: {error_text(error)}")
         return
     if missing := [method for method in _METHODS if not callable(getattr(sink, method, None))]:
         _report(reports, f"lacks {', '.join(missing)}; a sink has {', '.join(_METHODS)}")
@@ -197,7 +197,7 @@ def _serve(sink: Any, messages: Connection, reports: Connection, taken: Any) -> 
     while True:
         try:
             waits = messages.poll(TEND_S)
-            # Our own engine packed it: the pipe has no other end.
+            # Safe to unpickle: only our own engine can write to this pipe.
             what, value = pickle.loads(messages.recv_bytes()) if waits else ("tend", None)
         except (EOFError, OSError):
             return

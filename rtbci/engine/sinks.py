@@ -1,4 +1,4 @@
-"""Sinks: whoever is told what a live session says, the outlets, the shared memory, the event table and a user's own."""
+"""Sinks take the messages of a live session: the LSL outlets, the shared memory, the event table and a user's own."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ SinkMessage: TypeAlias = (
 
 
 class Sink(Protocol):
-    """What a sink has."""
+    """The interface of a sink; any class with these members is one."""
 
     @property
     def trouble(self) -> str:
-        """What is wrong at present, in one line; "" where nothing is. It is shown as an alarm."""
+        """What is wrong at present, in one line; "" if nothing is. It is shown as an alarm."""
 
     @property
     def recovered(self) -> str:
-        """What to say when the trouble is over, in one line."""
+        """What to report when the trouble is over, in one line."""
 
     def begin(self, session: SessionInfo) -> None:
-        """A stream begins, or goes on at another place or speed; may come many times."""
+        """A stream begins, or continues at another position or speed; called any number of times."""
 
     def on(self, message: SinkMessage) -> None:
-        """One message; what a sink has no use for it passes over."""
+        """Take one message; a sink ignores those that it has no use for."""
 
     def tend(self) -> None:
-        """About ten times a second, whether or not something happened."""
+        """Called about ten times a second, with or without messages."""
 
     def close(self) -> None:
-        """The session is over."""
+        """The session has ended."""
 
 
 class Sinks:
-    """Tells each sink in turn, in the order of the list; none is given back to."""
+    """Passes everything to each sink, in the order of the list."""
 
     def __init__(self, sinks: Iterable[Sink]) -> None:
         self._sinks = list(sinks)
@@ -54,7 +54,7 @@ class Sinks:
             sink.on(message)
 
     def tend(self) -> list[str]:
-        """What newly went wrong, or is well again, each a line."""
+        """What has newly gone wrong or recovered, one line each."""
         lines = []
         for number, sink in enumerate(self._sinks):
             sink.tend()
@@ -71,6 +71,6 @@ class Sinks:
         return "; ".join(trouble for trouble in self._troubles.values() if trouble)
 
     def close(self) -> None:
-        """Each, and all of them though one fails. May be called twice."""
+        """Close every sink. May be called twice."""
         while self._sinks:
             self._sinks.pop(0).close()

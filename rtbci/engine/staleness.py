@@ -1,4 +1,4 @@
-"""Staleness: how old the newest processed sample is, and when that is too old."""
+"""Staleness: how old the newest processed sample is, and whether that is too old."""
 
 from __future__ import annotations
 
@@ -8,41 +8,52 @@ import numpy as np
 
 from rtbci.types import StalenessChanged
 
-STALE_S = 0.7  # so that a front end knows within a second
+STALE_S = 0.7  # so that a viewer shows it within a second
 
 
 class Staleness:
-    """Follows the stamps of a stream; every time is the local clock's.
+    """Follows the time stamps of a stream; all times are on the local clock.
 
-    Stale: the newest sample is older than STALE_S and what the sender usually sends at once. Stamps that never come
-    within STALE_S of the clock, or run before it, are of another clock: then ages count from the least lag that was seen.
+    A stream is stale when its newest sample is older than STALE_S plus the usual length of a chunk. Stamps that never come
+    within STALE_S of the local clock, or are ahead of it, belong to an unsynchronised clock: ages are then measured
+    relative to the smallest lag that was seen.
     """
 
-    LAG_SETTLE_S = 1.0  # so long the least lag is looked for, before a clock is called another
-    MAX_DRIFT = 1e-3  # seconds a second; of a clock that is another
+    LAG_SETTLE_S = 1.0  # the smallest lag is searched for this long before a clock is considered unsynchronised
+    MAX_DRIFT = 1e-3  # s/s, of an unsynchronised clock
 
     def __init__(self) -> None:
         self.since: float | None = None  # when it became stale
         self._oldest = 0.0
         self._newest: float | None = None
         self._usual_s: deque[float] = deque(maxlen=5)
-        self._began: float | None = None  # first sample of this life
+        self._began: float | None = None  # arrival of the first sample since `begin`
         self._seen_at = 0.0
         self._least_lag = np.inf
         self._is_lag_reported = False
 
     def begin(self, now: float) -> None:
-        """A life of the stream begins, or its clock was reset: its lag is not known. Before the first sample, `now` counts."""
+        """The stream has (re)connected, or its clock was reset: its lag is unknown. Ages count from `now`."""
         if self._newest is None:
             self._newest = now
         self._began = None
 
     def pause(self) -> None:
-        """The sender says that nothing is due: nothing grows old until `begin`."""
+        """The sender is paused: the age stays 0 until `begin`."""
         self._newest = self._began = None
 
     def add(self, newest: float, arrived: float, lasts_s: float) -> None:
-        """Samples were taken up, the newest of them stamped so; lasts_s: how much time they are."""
+        """Samples were processed.
+
+        Parameters
+        ----------
+        newest
+            Time stamp of the newest of them, s.
+        arrived
+            When they arrived, s.
+        lasts_s
+            How much time they span, s.
+        """
         if self._began is None:
             self._began, self._least_lag, self._is_lag_reported = arrived, np.inf, False
         elif self.lag_s:
@@ -53,23 +64,24 @@ class Staleness:
 
     @property
     def lag_s(self) -> float:
-        """How far the stamps' clock is behind ours, as it seems; 0 for a clock that is ours."""
+        """Estimated lag of the stamps' clock behind the local one; 0 for a synchronised clock."""
         return float(self._least_lag) if np.isfinite(self._least_lag) and not 0 <= self._least_lag <= STALE_S else 0.0
 
     @property
     def limit_s(self) -> float:
-        """Older than this is stale; one burst on catching up is not what is usual."""
+        """Age beyond which the stream is stale; a single burst while catching up does not raise it."""
         return STALE_S + min(self._usual_s, default=0.0)
 
     def age_s(self, now: float) -> float:
-        """0 before a stream was found."""
+        """Age of the newest sample; 0 before a stream was found, and while it is paused."""
         return max(0.0, now - self._newest - self.lag_s) if self._newest is not None else 0.0
 
     def is_stale(self, now: float) -> bool:
+        """Whether the newest sample is too old."""
         return self.age_s(now) > self.limit_s
 
     def check(self, now: float) -> StalenessChanged | None:
-        """Whether it became stale, or has caught up, since the last look."""
+        """The change since the last call: stale, or caught up; None if there is none."""
         age = self.age_s(now)
         self._oldest = max(self._oldest, age)
         if self.since is None and age > self.limit_s:
@@ -84,7 +96,7 @@ class Staleness:
         return None
 
     def foreign_lag_s(self) -> float:
-        """Once for each life: the lag of a clock that is not ours."""
+        """The lag of an unsynchronised clock, once after each `begin`; else 0."""
         if self._is_lag_reported or self._began is None or self._seen_at - self._began < self.LAG_SETTLE_S:
             return 0.0
         self._is_lag_reported = True

@@ -1,4 +1,4 @@
-"""The start gate: an engine waits with its first sample until a recorder takes part."""
+"""The start gate: the engine reads no sample before a recorder has started."""
 
 from __future__ import annotations
 
@@ -7,27 +7,38 @@ from collections.abc import Callable
 
 from rtbci.types import StreamInfo
 
-WAIT_S = 15.0  # a recorder that does not come keeps nobody waiting for longer
-_TURN_S = 0.05
+WAIT_S = 15.0  # then the engine starts without the recorder
+_POLL_S = 0.05
 
 
 class StartGate:
-    """Closed for each new source until `open`. A source that returns finds it open: its recorder does too."""
+    """Closed for each new source until `open`; open for a source that reconnects, since its recorder still runs."""
 
     def __init__(self) -> None:
-        self.waiting: StreamInfo | None = None  # the stream that is not taken up yet
+        self.waiting: StreamInfo | None = None  # the stream that is not read yet
         self._known = ""
 
     def wait(self, info: StreamInfo, turn: Callable[[], None], stopping: Callable[[], bool]) -> None:
-        """turn: called while waiting; it may stop the engine, or open the gate."""
+        """Wait until the gate is open, at most WAIT_S.
+
+        Parameters
+        ----------
+        info
+            The stream that was found.
+        turn
+            Called while waiting; it may open the gate or stop the engine.
+        stopping
+            Whether the engine is being stopped.
+        """
         if info.source_id and info.source_id == self._known:
             return
         self.waiting, self._known = info, info.source_id
         deadline = time.monotonic() + WAIT_S
         while self.waiting is not None and not stopping() and time.monotonic() < deadline:
             turn()
-            time.sleep(_TURN_S)
+            time.sleep(_POLL_S)
         self.waiting = None
 
     def open(self) -> None:
+        """Let the waiting engine start."""
         self.waiting = None

@@ -1,4 +1,4 @@
-"""How a live engine fares: samples accounted for, latency, staleness, trust; the state that front ends show."""
+"""The state of a live engine: samples, latency, staleness, trust; what viewers show and `--json` prints."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rtbci.recordings.event_sink import EventTableSink
 
 
 class EngineView(Protocol):
-    """What of an engine its state is made from."""
+    """What the state of an engine is made from."""
 
     pipeline: Pipeline
     spec: EngineSpec
@@ -45,7 +45,7 @@ class EngineView(Protocol):
 
 
 def state_of(engine: EngineView) -> EngineState:
-    """What a front end shows and `--json` prints."""
+    """The state that viewers show and `--json` prints; the keys from `stream` on only once a stream was found."""
     connection = engine.connection
     state = EngineState(
         state=_state_word(engine),
@@ -70,7 +70,7 @@ def state_of(engine: EngineView) -> EngineState:
 
 
 def _with_stream(engine: EngineView, connection: Connection) -> EngineState:
-    """What there is to say once a stream was found."""
+    """The part of the state that needs a stream."""
     now = local_clock()
     stream, clock = connection.stream, connection.clock
     info, decision, clock_age_s = stream.info, stream.live.decision, connection.clock.age_s
@@ -116,7 +116,7 @@ def _state_word(engine: EngineView) -> str:
 
 
 def _replay(engine: EngineView, connection: Connection, now: float) -> ReplayState | None:
-    """Where a replay that can be moved is, in seconds of its recording; None for all other streams."""
+    """Position of a replay that can be controlled; None for all other streams."""
     position = engine.source.replay.position if engine.source.replay is not None else None
     if position is None or not engine.source.connected:
         return None

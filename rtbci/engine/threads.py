@@ -1,4 +1,4 @@
-"""Processes of one thread each: live chunks are too small to share out."""
+"""Single-threaded child processes: live chunks are too small for more threads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """A process started inside takes one thread for its matrix products."""
+    """A process that is started inside uses one thread for its matrix products."""
     names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(dict.fromkeys(names, "1"))
@@ -17,4 +17,7 @@ def one_thread_each() -> Iterator[None]:
         yield
     finally:
         for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

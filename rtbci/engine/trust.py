@@ -1,4 +1,4 @@
-"""How far an answer can be trusted while electrodes are bad: what is masked, and what that cost when it was measured."""
+"""How far answers can be trusted while channels are bad: what is masked, and the AUROC that was measured with it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from rtbci.stages.bad_channels import MASKED, BadChannelMask
 from rtbci.stages.montage import Montage
 from rtbci.types import TrustChanged
 
-Notes = dict[str, Any]  # a pipeline's notes: of any shape, a stranger wrote them
+Notes = dict[str, Any]  # a pipeline's notes: JSON of any shape, from a file that may be a stranger's
 
 
 class TrustWatch:
-    """Tells when the trust in a stream's answers changes."""
+    """Reports when the trust in a stream's answers changes; `notes` are the pipeline's."""
 
     def __init__(self, notes: Notes) -> None:
-        """notes: the pipeline's."""
         self._notes = notes
         self._reported: tuple[str, tuple[str, ...]] = ("full", ())
 
     def changed(self, stream: StreamSession) -> TrustChanged | None:
-        """What is new since the last call; None where nothing is."""
+        """The trust, if it has changed since the last call; else None."""
         trust = trust_of(stream.live, stream.quality.bad(), stream.info.channels, self._notes)
         now = trust.level, trust.masked
         if now == self._reported:
@@ -34,7 +33,24 @@ class TrustWatch:
 
 
 def trust_of(live: LivePipeline, bad: dict[str, str], channels: tuple[str, ...], notes: Notes) -> TrustState:
-    """bad: what is wrong, by channel of the stream (`channels`); notes: the pipeline's."""
+    """How far the answers can be trusted now.
+
+    Parameters
+    ----------
+    live
+        The running pipeline.
+    bad
+        What is wrong, by name of each bad channel of the stream.
+    channels
+        The channels of the stream.
+    notes
+        The pipeline's notes, in which training wrote what masking cost.
+
+    Returns
+    -------
+    TrustState
+        Level, masked channels, and AUROC where it was measured.
+    """
     montage, mask = live.find(Montage), live.find(BadChannelMask)
     assert montage is not None
     hurt = [name for name, used in zip(channels, montage.used, strict=True) if used and bad.get(name) in MASKED]
@@ -53,12 +69,12 @@ def _in_words(trust: TrustState) -> str:
     if trust.level == "full":
         return ""
     if trust.level == "untested":
-        return f"{_names_text(trust.bad)} bad; this pipeline was never trained without: do not trust its answer"
+        return f"{_names_text(trust.bad)} bad; this pipeline was not trained with channels masked: do not trust its answers"
     if trust.level == "none":
-        return f"{n} of {inputs} channels masked, more than in training: its answer is marked invalid"
+        return f"{n} of {inputs} channels masked, more than in training: answers are marked invalid"
     if trust.auroc is None:
         return f"{n} of {inputs} channels masked"
-    return f"{n} of {inputs} channels masked; AUROC {trust.auroc:.2f} so, {trust.auroc_whole:.2f} with all"
+    return f"{n} of {inputs} channels masked; AUROC {trust.auroc:.2f}, with all channels {trust.auroc_whole:.2f}"
 
 
 def _names_text(names: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""The clock of a stream's host: what to add to its stamps to have them on ours."""
+"""The clock of a stream's host: what to add to its time stamps to have them on the local clock."""
 
 from __future__ import annotations
 
@@ -21,9 +21,26 @@ _MEASURED = ctypes.CFUNCTYPE(
 
 
 def measure_offset(inlet: Any) -> tuple[float, float]:
-    """(offset, at most so far off), s: liblsl's last measurement; pylsl's own call leaves the second out.
+    """liblsl's last measurement of a host's clock; never waits.
 
-    Never waits. Raises pylsl's TimeoutError before the first one, LostError once the connection is closed.
+    Parameters
+    ----------
+    inlet
+        A pylsl.StreamInlet.
+
+    Returns
+    -------
+    offset_s : float
+        Local clock minus host clock, s.
+    uncertainty_s : float
+        Half the round trip, the largest possible error of the offset, s; pylsl's own call does not return it.
+
+    Raises
+    ------
+    pylsl.util.TimeoutError
+        Before the first measurement.
+    pylsl.util.LostError
+        Once the connection is closed.
     """
     remote, round_trip, error = ctypes.c_double(), ctypes.c_double(), ctypes.c_int32()
     offset = _MEASURED(inlet.obj, ctypes.byref(remote), ctypes.byref(round_trip), 0.0, ctypes.byref(error))
@@ -32,35 +49,44 @@ def measure_offset(inlet: Any) -> tuple[float, float]:
 
 
 class HostClock:
-    """Follows what liblsl measures every few seconds.
+    """The offset of a host's clock, from what liblsl measures every few seconds.
 
-    liblsl can do the addition itself (proc_clocksync), but it waits up to 5 s for a host that does not answer, and takes
-    any measurement for good: the first ones after a network is back were seen to be 30 ms off, by packets that had to wait
-    on one of the two ways. A measurement is at most half its round trip off, and two quartzes part by less than DRIFT, so
-    one that agrees with what is known, and is no more certain, is left out.
+    liblsl can apply the offset itself (proc_clocksync), but it waits up to 5 s for a host that does not answer, and accepts
+    every measurement: the first ones after a network outage were seen to be 30 ms off, because packets were delayed on one
+    of the two ways. The error of a measurement is at most half its round trip, and two quartz clocks drift apart by less
+    than DRIFT, so a measurement that agrees with the present offset and is no more certain is ignored.
+
+    Parameters
+    ----------
+    before
+        What another inlet knows of the same host's clock.
+
+    References
+    ----------
+    Time synchronization, labstreaminglayer.readthedocs.io/info/time_synchronization.html; the method is that of NTP
+    (RFC 5905).
     """
 
     EVERY_S = 0.5
-    DRIFT = 1e-4  # s a second
-    JUMP_S = 0.05  # worth telling
+    DRIFT = 1e-4  # s/s
+    JUMP_S = 0.05  # larger changes are reported
 
     def __init__(self, before: HostClock | None = None) -> None:
-        """before: what another inlet knows of the same host."""
         self.offset_s: float = before.offset_s if before else 0.0
         self.uncertainty_s: float | None = before.uncertainty_s if before else None
         self.known: bool = before.known if before else False
         self._measured_at: float = before._measured_at if before else time.monotonic()
-        self._last: tuple[float, float] | None = None  # liblsl says it again until it has measured anew
+        self._last: tuple[float, float] | None = None  # liblsl returns it again until it has measured anew
         self._due = 0.0
         self._jumped_s = 0.0
 
     @property
     def age_s(self) -> float | None:
-        """Seconds since the last measurement; None where the host's clock has never answered."""
+        """Seconds since the last measurement; None if the host's clock has never answered."""
         return time.monotonic() - self._measured_at if self.uncertainty_s is not None else None
 
     def update(self, inlet: Any) -> None:
-        """Take over what was measured meanwhile; asks twice a second, or at any time while nothing is known."""
+        """Read a new measurement, if there is one; at most twice a second once the offset is known."""
         now = time.monotonic()
         if self.known and now < self._due:
             return
@@ -74,7 +100,7 @@ class HostClock:
             self.add(*measurement, now)
 
     def add(self, offset_s: float, uncertainty_s: float, now: float) -> None:
-        """A new measurement; now: time.monotonic()."""
+        """Add a measurement, s; now: time.monotonic()."""
         step = offset_s - self.offset_s
         if self.uncertainty_s is not None:
             grown = self.uncertainty_s + self.DRIFT * (now - self._measured_at)
@@ -86,10 +112,10 @@ class HostClock:
         self.offset_s, self.uncertainty_s, self._measured_at, self.known = offset_s, uncertainty_s, now, True
 
     def assume(self, offset_s: float) -> None:
-        """The host's clock does not answer: the offset at which its samples seem to have come at once."""
+        """Set the offset of a host whose clock does not answer: its samples are taken to arrive without delay."""
         self.offset_s, self.known = offset_s, True
 
     def pop_jump_s(self) -> float:
-        """How far it has jumped since this was last asked."""
+        """How far the offset has jumped since the last call, s."""
         jumped, self._jumped_s = self._jumped_s, 0.0
         return jumped

@@ -1,4 +1,4 @@
-"""How liblsl is set up before its first call: quiet, and for the demonstration on this machine alone."""
+"""The configuration of liblsl, to be set before its first call."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_QUIET = "[log]\nlevel = -3\n"  # the lowest that liblsl takes; below it the whole file is ignored
-# An engine asks for streams twice a second instead of every 1.75 s (each question holds a port for MaxRTT), and measures a
-# clock in 0.37 s instead of 0.64 s: a stream that returns is answered that much sooner.
+_QUIET = "[log]\nlevel = -3\n"  # the lowest valid level; with a lower one liblsl ignores the whole file
+# An engine queries for streams twice a second instead of every 1.75 s (each query occupies a port for MaxRTT), and measures
+# a clock in 0.37 s instead of 0.64 s, so that it reconnects that much sooner.
 _FAST_DISCOVERY = {
     "MulticastMinRTT": 0.2,
     "MulticastMaxRTT": 1.0,
@@ -24,7 +24,7 @@ _THIS_MACHINE = "[multicast]\nResolveScope = machine\n[lab]\nKnownPeers = {127.0
 
 
 def user_config_path() -> Path | None:
-    """The configuration that the user has for liblsl, if any; it is never overruled."""
+    """The user's own liblsl configuration file, if any; it is never overruled."""
     if path := os.environ.get("LSLAPICFG"):
         return Path(path)
     places = (Path("lsl_api.cfg"), Path.home() / "lsl_api" / "lsl_api.cfg", Path("/etc/lsl_api/lsl_api.cfg"))
@@ -32,7 +32,7 @@ def user_config_path() -> Path | None:
 
 
 def user_setting(key: str, default: str) -> str:
-    """What the user's configuration says of a key, whatever section it stands in; what liblsl does where it is silent."""
+    """Value of a key, in any section of the user's configuration; `default` where it is not set."""
     own = user_config_path()
     try:
         text = own.read_text() if own is not None else ""
@@ -43,7 +43,7 @@ def user_setting(key: str, default: str) -> str:
 
 
 def quiet_lsl() -> None:
-    """Keep liblsl's own chatter off the terminal. To be called in each process before liblsl is used."""
+    """Keep liblsl's log off the terminal. To be called in each process before liblsl is used."""
     if user_config_path() is None:
         import pylsl
 
@@ -51,12 +51,12 @@ def quiet_lsl() -> None:
 
 
 def responsive_lsl() -> None:
-    """As `quiet_lsl`, and streams are looked for often; what the user's own configuration says of that is kept."""
+    """As `quiet_lsl`, with frequent stream discovery; settings of the user's own configuration are kept."""
     own = user_config_path()
     try:
         text = own.read_text() if own is not None else _QUIET
     except (OSError, UnicodeDecodeError):
-        return  # liblsl says what it makes of it
+        return  # liblsl reports a file that it cannot read
     import pylsl
 
     pylsl.set_config_content(text + _tuning({key: value for key, value in _FAST_DISCOVERY.items() if key not in text}))
@@ -68,7 +68,7 @@ def _tuning(values: dict[str, float]) -> str:
 
 @contextmanager
 def on_this_machine() -> Iterator[None]:
-    """Streams of this process and its children are found on this machine, and nowhere else."""
+    """Streams of this process and its children are visible on this machine only."""
     if user_config_path() is not None:
         yield
         return

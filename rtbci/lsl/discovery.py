@@ -1,4 +1,4 @@
-"""Which streams there are, and which of them a query means; before an inlet is opened."""
+"""Stream discovery: which streams there are, and which of them a query selects; before an inlet is opened."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from rtbci.errors import StreamMismatch, StreamNotFound
 from rtbci.types import StreamInfo
 
 MAX_CHANNELS = 8192
-MAX_NAME = 1000  # characters of a label or a unit; the rest of a longer one is nobody's name
+MAX_NAME = 1000  # characters of a label or a unit; longer ones are cut
 QUERY_KEYS = ("name", "type", "source_id", "hostname", "uid")
 _FORMATS = {
     getattr(pylsl, f"cf_{name}"): name for name in ("float32", "double64", "string", "int8", "int16", "int32", "int64")
 }
-_SETTLE_S = 1.2  # the first to answer need not be the only one
+_SETTLE_S = 1.2  # the first stream to answer need not be the only one
 
 
 @dataclass(frozen=True, slots=True)
 class FoundStream:
-    """A stream on the network, without opening it."""
+    """What is known of a stream before it is opened; sfreq in Hz, 0 if irregular."""
 
     name: str
     type: str
@@ -38,7 +38,7 @@ class FoundStream:
 
     @classmethod
     def of(cls, info: Any) -> FoundStream:
-        """info: pylsl's."""
+        """From a pylsl.StreamInfo."""
         return cls(
             info.name(), info.type(), info.channel_count(), info.nominal_srate(),
             _FORMATS.get(info.channel_format(), "undefined"), info.hostname(), info.source_id(), info.uid(),
@@ -53,13 +53,26 @@ class FoundStream:
 
 
 def list_streams(timeout_s: float = 1.0) -> list[FoundStream]:
-    """Every stream that answers within `timeout_s`."""
-    answers = (s for s in pylsl.resolve_streams(timeout_s) if s.uid())  # liblsl gives none to what it cannot read
+    """Every stream that answers within `timeout_s`, sorted by name."""
+    answers = (
+        s for s in pylsl.resolve_streams(timeout_s) if s.uid()
+    )  # a description that liblsl cannot read has no uid
     return sorted(map(FoundStream.of, answers), key=lambda s: (s.name, s.uid))
 
 
 def parse_query(text: str) -> dict[str, str]:
-    """`name=EEG`, `type=EEG,hostname=amp1`, or a bare name. Raises StreamNotFound for a key that LSL has not."""
+    """Parse `name=EEG`, `type=EEG,hostname=amp1`, or a bare name.
+
+    Returns
+    -------
+    dict
+        LSL properties by key: name, type, source_id, hostname or uid.
+
+    Raises
+    ------
+    StreamNotFound
+        For any other key.
+    """
     query: dict[str, str] = {}
     for part in re.split(r",(?=\s*\w+=)", text) if "=" in text else [f"name={text}"]:
         key, _, value = part.strip().partition("=")
@@ -76,7 +89,7 @@ def predicate(query: dict[str, str]) -> str:
 
 
 def matches(stream: Any, query: dict[str, str]) -> bool:
-    """Whether a stream is what was asked for; liblsl believes whoever answers."""
+    """Whether a stream has the properties of the query; liblsl does not check answers."""
     return all(getattr(stream, key)() == value for key, value in query.items())
 
 
@@ -89,7 +102,7 @@ def _quoted(value: str) -> str:
 
 
 def check_sizes(stream: Any) -> None:
-    """Raises StreamMismatch for what no inlet can hold: liblsl makes room at once for all that a stream says it has."""
+    """Raises StreamMismatch for a stream too large for an inlet: liblsl allocates at once what a stream declares."""
     n_channels, sfreq = stream.channel_count(), stream.nominal_srate()
     if not 0 < n_channels <= MAX_CHANNELS:
         raise StreamMismatch(f"stream {stream.name()!r} has {n_channels} channels; at most {MAX_CHANNELS}")
@@ -101,9 +114,30 @@ def check_sizes(stream: Any) -> None:
 
 
 def read_description(inlet: Any, timeout_s: float = 5.0) -> tuple[StreamInfo, float, bool]:
-    """(info, speed, is a replay): labels and units of the description; speed is 1 but for a replay that says so.
+    """The full description of a stream.
 
-    Raises StreamMismatch for more than an inlet can hold.
+    Parameters
+    ----------
+    inlet
+        A pylsl.StreamInlet.
+    timeout_s
+        How long the description may take.
+
+    Returns
+    -------
+    info : StreamInfo
+        With the labels and units of the description; labels that are missing become ch1, ch2, …
+    speed : float
+        Recorded seconds per second; 1 for all streams but a replay.
+    is_replay : bool
+        Whether the description is that of a replay.
+
+    Raises
+    ------
+    StreamMismatch
+        If it has more channels or samples than an inlet can hold.
+    pylsl.util.TimeoutError, pylsl.util.LostError
+        If it does not answer.
     """
     info = inlet.info(timeout=timeout_s)
     n_channels = info.channel_count()
@@ -134,14 +168,14 @@ def _number(text: str, otherwise: float) -> float:
 
 
 def newest_of_one_source(found: list[Any], query: dict[str, str]) -> Any:
-    """Of streams of one source (an old and a new life) the youngest; several sources are never chosen by luck."""
+    """The newest of several streams of one source. Raises StreamNotFound for streams of several sources."""
     if len({source_of(s) for s in found}) == 1:
         return max(found, key=lambda s: s.created_at())
     raise _ambiguity(found, query)
 
 
 def source_of(stream: Any) -> tuple[str, str]:
-    """What stays the same when a stream's program begins again; a stream without a source id is its own source."""
+    """(source id, host), which a restarted program keeps; the uid stands in for a missing source id."""
     return stream.source_id() or stream.uid(), stream.hostname()
 
 
@@ -153,15 +187,22 @@ def _ambiguity(found: list[Any], query: dict[str, str]) -> StreamNotFound:
 
 
 class StreamSearch:
-    """Watches what a query finds, and says which stream to open: never one of several by luck.
+    """Searches continuously for the streams that match a query, and chooses the one to open; never one of several.
 
-    A source that was lost (its id, on its host) is taken as soon as it answers again. Anything else must be the only one
-    that matches, and must not have matched beside the lost one: then it is no return of it, and nobody chose it.
+    A source that was lost (its source id, on its host) is chosen as soon as it answers again. Any other stream must be the
+    only match, and must not have been seen together with the lost one: then it is another stream, which nobody chose.
+
+    Parameters
+    ----------
+    query
+        LSL properties, as `parse_query` returns them.
+    forget_s
+        A stream that has not answered for so long is gone.
     """
 
-    FORGET_S = 1.2  # a stream answers at least twice in this time, or has gone
-    GRACE_S = 1.3  # so long after a loss, what still answers is alive
-    SETTLE_S = 0.7  # liblsl asks in waves: first by multicast, then each known peer
+    FORGET_S = 1.2  # a stream that is there answers at least twice in this time
+    GRACE_S = 1.3  # grace period after a loss: until it is over, an answer may be a late one of the lost stream
+    SETTLE_S = 0.7  # liblsl queries in waves: first by multicast, then each known peer
 
     def __init__(self, query: dict[str, str], forget_s: float = FORGET_S) -> None:
         self.query = query
@@ -173,11 +214,11 @@ class StreamSearch:
         self._found_since = 0.0
 
     def answering(self) -> list[Any]:
-        """The streams that match and have answered of late."""
+        """The streams that match and have answered within `forget_s`."""
         return [s for s in self._resolver.results() if s.uid() not in self._refused and matches(s, self.query)]
 
     def choose(self) -> Any:
-        """The stream to open now, or None. Raises StreamNotFound where a person has to choose."""
+        """The stream to open now, or None. Raises StreamNotFound if several sources match."""
         now = time.monotonic()
         grace_is_over = now - self._lost_at > self.GRACE_S
         found = [s for s in self.answering() if grace_is_over or self._lost is None or s.uid() != self._lost.uid()]
@@ -189,39 +230,61 @@ class StreamSearch:
         if not found or waited < self.SETTLE_S:
             return None
         if len({source_of(s) for s in found}) == 1 and len(found) > 1 and waited < self.GRACE_S:
-            return None  # the old life and the new one; the old one will be forgotten
+            return None  # a restarted stream; its predecessor will be forgotten
         if len(found) > 1:
             raise _ambiguity(found, self.query)
         if source_of(found[0]) in self._other_sources:
             raise StreamNotFound(
-                f"not the stream that was lost, but one that matched beside it: {FoundStream.of(found[0])}"
+                f"not the stream that was lost, but another one that matches too: {FoundStream.of(found[0])}"
             )
         return found[0]
 
     def refuse(self, stream: Any) -> None:
-        """Never offer this life of a stream again."""
+        """Never choose this stream again, unless its program is restarted."""
         self._refused.add(stream.uid())
 
     def lose(self, stream: Any) -> None:
-        """`stream` has gone: its source is looked for first."""
+        """`stream` was lost: its source is preferred from now on."""
         self._lost, self._lost_at, self._found_since = stream, time.monotonic(), 0.0
 
     def note_other_streams(self, stream: Any) -> None:
-        """What matches too while `stream` flows."""
+        """Remember which other sources match while `stream` is connected."""
         self._other_sources |= {source_of(s) for s in self.answering()} - {source_of(stream)}
 
     def is_other_stream(self, stream: Any) -> bool:
+        """Whether it was seen together with a connected stream."""
         return source_of(stream) in self._other_sources
 
     def close(self) -> None:
+        """Stop searching."""
         self._resolver = None
 
 
 def find_stream(query: dict[str, str], wait_s: float | None, cancelled: Any = lambda: False) -> Any:
-    """The stream that a query means, waited for; None where the user gave up. Several are never chosen from by luck."""
+    """Wait for the stream that a query selects.
+
+    Parameters
+    ----------
+    query
+        LSL properties, as `parse_query` returns them.
+    wait_s
+        How long to wait; None: without limit.
+    cancelled
+        Called now and then; True ends the search.
+
+    Returns
+    -------
+    pylsl.StreamInfo or None
+        None if it was cancelled.
+
+    Raises
+    ------
+    StreamNotFound
+        If no stream answers in time, or several sources match.
+    """
     deadline = time.monotonic() + (wait_s if wait_s is not None else float("inf"))
     while not cancelled():
-        # Peers that are named are asked half a second after the multicast.
+        # Known peers are queried half a second after the multicast.
         if pylsl.resolve_bypred(predicate(query), 1, _SETTLE_S):
             found = [s for s in pylsl.resolve_bypred(predicate(query), 64, _SETTLE_S) if matches(s, query)]
             if found:
@@ -234,7 +297,7 @@ def find_stream(query: dict[str, str], wait_s: float | None, cancelled: Any = la
 
 
 def identity_of(stream: Any) -> dict[str, str]:
-    """What stays when the stream comes back; its uid, where it bears no source id."""
+    """LSL properties that a reconnecting stream keeps; its uid, if it has no source id."""
     if not stream.source_id():
         return {"uid": stream.uid()}
     return {"source_id": stream.source_id(), "name": stream.name(), "hostname": stream.hostname()}

@@ -1,4 +1,4 @@
-"""One life of one LSL stream: an inlet that never waits for the network."""
+"""One connection to an LSL stream; never waits for the network."""
 
 from __future__ import annotations
 
@@ -25,20 +25,33 @@ _DTYPES = {
 
 
 class Inlet:
-    """Opened step by step: `description`, then `is_open`, each asked again and again; then samples in stream units.
+    """An inlet that is opened step by step: poll `description`, then `is_open`; then `pull` samples in stream units.
 
-    liblsl works in threads of its own; asked with no timeout, it says at once how far they are. What it would wait for
-    (a host that is gone, a clock that does not answer) would stop the engine. A pull before `is_open` never returns.
-    Each method raises pylsl's LostError once the connection is closed.
+    liblsl works in threads of its own and, called with a timeout of 0, returns at once; with any other timeout a host that
+    is gone, or a clock that does not answer, would block the engine. A pull before `is_open` never returns. Each method
+    raises pylsl's LostError once the connection is closed.
+
+    Parameters
+    ----------
+    stream
+        A pylsl.StreamInfo.
+    max_samples
+        Most samples of one pull.
+    clock
+        What another inlet knows of the same host's clock.
+
+    Raises
+    ------
+    StreamMismatch
+        If the stream carries text, or is too large.
     """
 
     BUFFER_S = 360
-    BUFFER_SAMPLES = 10_000_000  # at the most: liblsl sets 16 bytes aside for each
-    REST_S = 0.0003  # how long the rest of a chunk may take
-    CLOCK_S = 1.5  # how long the sender's clock may take to answer, before its samples are taken without
+    BUFFER_SAMPLES = 10_000_000  # at most: liblsl allocates 16 bytes for each
+    REST_S = 0.0003  # timeout for the rest of a chunk
+    CLOCK_S = 1.5  # timeout of the first clock measurement; then samples are read without one
 
     def __init__(self, stream: Any, max_samples: int, clock: HostClock | None = None) -> None:
-        """clock: what another inlet knows of the same host's. Raises StreamMismatch for what is no signal."""
         if stream.channel_format() not in _DTYPES:
             raise StreamMismatch(f"stream {stream.name()!r} carries text, not numbers")
         check_sizes(stream)
@@ -48,16 +61,17 @@ class Inlet:
         self._lsl = pylsl.StreamInlet(stream, max_buflen=buffer_s, recover=False)
         self.clock = HostClock(clock)
         self._space = np.empty((max_samples, stream.channel_count()), _DTYPES[stream.channel_format()])
-        self._usual_n = 1  # samples that came at once, last time
+        self._usual_n = 1  # samples of the last chunk
         self._connected_at: float | None = None
         self._first_sample_at: float | None = None
 
     @property
     def uid(self) -> str:
+        """Unique id of the stream; a restarted program has another one."""
         return str(self.stream.uid())
 
     def description(self) -> tuple[StreamInfo, float, bool] | None:
-        """(info, speed, is a replay), once the sender has told it."""
+        """What `read_description` returns, once the sender has answered; before that None."""
         self.clock.update(self._lsl)
         try:
             described = read_description(self._lsl, 0.0)
@@ -71,12 +85,12 @@ class Inlet:
         return described
 
     def replay_position(self) -> str:
-        """Of a replay that can be moved: the source id of the outlet that tells where it is; else "". After `description`."""
-        info = self._lsl.info(timeout=0.0)  # its nodes live no longer than it does
+        """Source id of the outlet on which a replay reports its position; "" for other streams. After `description`."""
+        info = self._lsl.info(timeout=0.0)  # its nodes are valid as long as it exists
         return str(info.desc().child("replay").child_value("position"))
 
     def is_open(self) -> bool:
-        """Whether samples flow and their clock is known, or known not to answer."""
+        """Whether samples can be pulled: connected, and the host's clock was measured or has timed out."""
         if self._connected_at is None:
             try:
                 self._lsl.open_stream(timeout=0.0)
@@ -88,17 +102,30 @@ class Inlet:
 
     @property
     def n_unread(self) -> int:
-        """Samples that had come when the connection was closed; a mark of the end waits behind them."""
+        """Samples that had arrived when the connection was closed; liblsl queues one more as an end marker."""
         return max(0, int(self._lsl.samples_available()) - 1)
 
     def waiting_s(self) -> float:
-        """How long samples are known to have waited for the first pull."""
+        """For how long samples have been seen waiting for the first pull."""
         if self._first_sample_at is None and self._lsl.samples_available():
             self._first_sample_at = time.monotonic()
         return time.monotonic() - self._first_sample_at if self._first_sample_at is not None else 0.0
 
     def pull(self, timeout_s: float) -> tuple[Any, Times]:
-        """(data, stamps on the local clock): what is there, and the rest of a sender's chunk whose start woke us."""
+        """Read what has arrived, and the rest of a chunk whose first samples have.
+
+        Parameters
+        ----------
+        timeout_s
+            How long to wait for the first sample.
+
+        Returns
+        -------
+        data : ndarray, (n_samples, n_channels)
+            In stream units; overwritten by the next pull.
+        stamps : ndarray, (n_samples,)
+            On the local clock, s.
+        """
         stamps = self._pull_into(self._space, timeout_s, 1)
         lacking = min(self._usual_n, len(self._space)) - len(stamps)
         if len(stamps) and lacking > 0:
@@ -117,13 +144,22 @@ class Inlet:
         return taken
 
     def close(self) -> None:
+        """Disconnect."""
         self._lsl.close_stream()
 
 
 def pull_texts(inlet: Any, max_samples: int = 1024) -> list[tuple[str, float]]:
-    """(text of the first channel, stamp) of what is there; waits for nothing. Raises pylsl's LostError.
+    """Read what has arrived on an inlet of texts; never waits.
 
-    Bytes that are no UTF-8 are replaced; numbers are told as texts.
+    Returns
+    -------
+    list of (str, float)
+        Text of the first channel and time stamp. Invalid UTF-8 is replaced, numbers are converted to text.
+
+    Raises
+    ------
+    pylsl.util.LostError
+        Once the connection is closed.
     """
     rows, stamps = inlet.pull_chunk(timeout=0.0, max_samples=max_samples, as_numpy=True)
     first = [row[0].decode("utf-8", "replace") if isinstance(row[0], bytes) else str(row[0]) for row in rows]

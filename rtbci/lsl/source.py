@@ -1,4 +1,4 @@
-"""An LSL source that keeps the truth: samples with clock-synced raw stamps, and every loss and return of the stream."""
+"""An LSL source: samples with stamps on the local clock, not smoothed, and every loss and reconnection of the stream."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rtbci.types import Chunk, StreamInfo
 
 @dataclass(frozen=True, slots=True)
 class StreamConnected:
-    """A stream was found, fits, and is open. speed: stream seconds a second; 0 where the replay is not paced."""
+    """A stream was found, accepted and opened. speed: recorded seconds per second; 0 for an unpaced replay."""
 
     info: StreamInfo
     speed: float
@@ -29,21 +29,21 @@ class StreamConnected:
 
 @dataclass(frozen=True, slots=True)
 class StreamLost:
-    """The stream is gone."""
+    """The stream was lost."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class StreamRefused:
-    """A stream answered but does not fit."""
+    """A stream answered, but was not accepted."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class HostClockJumped:
-    """The clock of the stream's host is not where it was; stamps are put right from here on."""
+    """The clock of the stream's host jumped; from here on stamps are corrected by the new offset."""
 
     by_s: float
     offset_s: float
@@ -53,14 +53,23 @@ SourceItem = Chunk | StreamConnected | StreamLost | StreamRefused | HostClockJum
 
 
 class LslSource:
-    """One LSL stream that a query finds; when it is lost, whatever the query finds next, if `accept` takes it.
+    """Reads the LSL stream that a query selects; when it is lost, the next one that the query selects and `accept` allows.
 
-    A closed connection is a loss at once. A silent one need not be: TCP keeps what a broken network holds up, and brings
-    it when it tries again, which it does ever more rarely. So where the sender answers and the old connection stays
-    silent for PATIENCE_S, a second one that has samples takes its place.
+    A closed connection is a loss at once. A silent one need not be: TCP keeps what a network outage delays, and delivers it
+    when it retransmits, at ever longer intervals. So where the sender answers to discovery and its connection is silent, a
+    second connection is opened; it replaces the first one if it has samples while the first stays silent for PATIENCE_S.
+
+    Parameters
+    ----------
+    query
+        LSL properties, as `parse_query` returns them.
+    accept
+        Called with the description of a stream; raises StreamMismatch to refuse it.
+    max_samples
+        Most samples of one chunk.
     """
 
-    OPEN_S = 5.0  # how long a stream may take from found to open
+    OPEN_S = 5.0  # timeout from discovery to an open connection
     PATIENCE_S = 1.3
     IN_FLIGHT_S = 0.1
     RETRY_S = 0.1
@@ -69,40 +78,51 @@ class LslSource:
     WAIT_S = 0.005
 
     def __init__(self, query: dict[str, str], accept: Callable[[StreamInfo], None], max_samples: int = 4096) -> None:
-        """accept: raises StreamMismatch for a stream that does not fit."""
         self.query = query
         self.search = StreamSearch(query)
         self._accept = accept
         self._max_samples = max_samples
-        self._inlet: Inlet | None = None  # samples flow through it
-        self._opening: Inlet | None = None  # a stream that was found
-        self._second: Inlet | None = None  # another connection to the stream that fell silent
-        self._found: StreamConnected | None = None  # what the stream is
+        self._inlet: Inlet | None = None  # the open connection
+        self._opening: Inlet | None = None  # a connection that is being opened
+        self._second: Inlet | None = None  # a second connection to a stream that is silent
+        self._found: StreamConnected | None = None  # what was reported of the stream
         self._ack: SampleAcknowledger | None = None
-        self.replay: ReplayLink | None = None  # the stream is a replay that can be moved
-        self._lost: tuple[str, HostClock | None] = (
-            "",
-            None,
-        )  # uid and clock of the last one: it may be the connection only
+        self.replay: ReplayLink | None = None  # of a replay that can be controlled
+        # uid and clock of the stream that was lost: perhaps only its connection was.
+        self._lost: tuple[str, HostClock | None] = ("", None)
         self._silent_since = time.monotonic()
         self._check_others_at = self._retry_at = 0.0
-        self._reported: set[str] = set()  # reasons of refusals
+        self._reported: set[str] = set()  # reasons of refusals that were reported
         self.pulled_at = 0.0  # local clock when the newest samples arrived
         self.connected_once = False
 
     @property
     def connected(self) -> bool:
+        """Whether a stream is open."""
         return self._inlet is not None
 
     @property
     def silent_s(self) -> float:
-        """Seconds since data last came."""
+        """Seconds since samples last arrived."""
         return time.monotonic() - self._silent_since
 
     def read(self, timeout_s: float) -> list[SourceItem]:
-        """What came: chunks of samples in stream units, or what became of the stream; [] after `timeout_s` of nothing.
+        """Read what has arrived; waits for samples only.
 
-        Waits for nothing else. Raises StreamNotFound where several streams match, until one was connected.
+        Parameters
+        ----------
+        timeout_s
+            How long to wait for samples.
+
+        Returns
+        -------
+        list of SourceItem
+            Chunks in stream units, and what happened to the stream, in order; [] if nothing did.
+
+        Raises
+        ------
+        StreamNotFound
+            If several sources match, before the first connection only.
         """
         if self._inlet is None:
             found = self._connect()
@@ -112,7 +132,7 @@ class LslSource:
         try:
             data, stamps = self._inlet.pull(timeout_s)
         except LostError:
-            # liblsl gives out no more, not even what has come.
+            # liblsl returns no more samples, not even those that have arrived.
             unread = self._inlet.n_unread
             return self._lose("the connection was closed" + (f", {unread} samples in it unread" if unread else ""))
         self.pulled_at = pylsl.local_clock()
@@ -126,11 +146,11 @@ class LslSource:
         return [*items, Chunk(data, stamps), *self._moved(self._inlet, busy=True)]
 
     def close(self) -> None:
-        """Let go of the stream and stop looking for others."""
+        """Disconnect and stop searching."""
         self._release()
         self.search.close()
 
-    # -- from found to open -------------------------------------------------------------------------------
+    # -- opening a stream -------------------------------------------------------------------------------
 
     def _connect(self) -> list[SourceItem]:
         if time.monotonic() < self._retry_at:
@@ -156,7 +176,7 @@ class LslSource:
             return []
 
     def _open(self, inlet: Inlet) -> list[SourceItem]:
-        """The next step, if it can be made now."""
+        """Take the next step of opening, if it is possible now."""
         if time.monotonic() - inlet.began > self.OPEN_S:
             self._release()
             return []
@@ -166,7 +186,7 @@ class LslSource:
                 return []
             info, speed, is_replay = described
             self._accept(info)
-            inlet.began = time.monotonic()  # it may have been held
+            inlet.began = time.monotonic()  # the start gate may have taken its time
             self._found = StreamConnected(info, speed, inlet.stream.hostname(), inlet.clock)
             self._ack = SampleAcknowledger(info) if is_replay else None
             self.replay = ReplayLink(position) if (position := inlet.replay_position()) else None
@@ -182,13 +202,13 @@ class LslSource:
         return [self._found]
 
     def _refuse(self, reason: str) -> list[SourceItem]:
-        """Told once, until something is connected."""
+        """Each reason is reported once until a stream is connected."""
         if reason in self._reported:
             return []
         self._reported.add(reason)
         return [StreamRefused(reason)]
 
-    # -- from open to lost --------------------------------------------------------------------------------
+    # -- an open stream --------------------------------------------------------------------------------
 
     def _note_samples(self, inlet: Inlet) -> None:
         now = self._silent_since = time.monotonic()
@@ -198,16 +218,16 @@ class LslSource:
             self.search.note_other_streams(inlet.stream)
 
     def _moved(self, inlet: Inlet, *, busy: bool) -> list[SourceItem]:
-        """A replay waits until we have its samples, moves, and waits until we have heard: so samples come first."""
+        """Moves of a replay. It waits for us to read its samples before a move, so samples come first."""
         return list(self.replay.moves(inlet.clock.offset_s, busy=busy)) if self.replay is not None else []
 
     def _check_silence(self, inlet: Inlet) -> list[SourceItem]:
-        """Silence: of the network, a sender that sends nothing, a connection that hangs, or a host that is gone."""
+        """No samples: a network outage, an idle sender, a connection that hangs, or a host that is gone."""
         if self.silent_s < self.SILENT_S or (self.replay is not None and self.replay.is_paused):
             return []
         answering = self.search.answering()
         if any(s.uid() == inlet.uid for s in answering):
-            # Later than FORGET_S it has answered after it fell silent.
+            # After FORGET_S of silence, its answer is known to be newer than its last sample.
             return self._try_second(inlet) if self.silent_s > self.search.FORGET_S + 0.1 else []
         self._drop_second()
         if self.silent_s > self.search.GRACE_S and not all(map(self.search.is_other_stream, answering)):
@@ -215,11 +235,11 @@ class LslSource:
         return []
 
     def _try_second(self, inlet: Inlet) -> list[SourceItem]:
-        """A second connection beside the silent one; whichever brings samples stays."""
+        """A second connection beside the silent one; whichever delivers samples is kept."""
         assert self._found is not None
         second = self._second = self._second or Inlet(inlet.stream, self._max_samples, inlet.clock)
         try:
-            # Samples that just came may be under way on the old one too.
+            # Samples that have just arrived may be in flight on the old connection too.
             works = second.is_open() and second.waiting_s() > self.IN_FLIGHT_S
         except LostError:
             self._drop_second()

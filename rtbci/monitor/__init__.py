@@ -1,1 +1,1 @@
-"""What crosses between an engine and those who watch it: shared memory, messages, commands."""
+"""What crosses between an engine and its viewers: shared memory, messages, commands."""

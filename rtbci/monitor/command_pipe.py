@@ -1,4 +1,4 @@
-"""Commands from one process to another: JSON through a pipe, so that no process runs what another sends."""
+"""Commands through a pipe, as JSON: nothing that is received is unpickled."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from multiprocessing.connection import Connection
 
 from rtbci.monitor.messages import Command, read_command
 
-LARGEST = 1 << 20  # bytes; a command has a few dozen
+LARGEST = 1 << 20  # bytes of one command; the usual one has a few dozen
 
 
 def send(pipe: Connection, what: Command) -> None:
-    """Raises OSError where the other end is gone."""
+    """Send a command. Raises OSError if the other end is closed."""
     pipe.send_bytes(what.to_json().encode())
 
 
 def receive(pipe: Connection) -> Command | None:
-    """The next command; None for what is none. Raises EOFError or OSError where the other end is gone, or sends too much."""
+    """The next command; None if invalid. Raises EOFError or OSError if the other end is closed, or sends too much."""
     return read_command(pipe.recv_bytes(LARGEST))

@@ -1,4 +1,4 @@
-"""Commands over a socket in the engine's monitor folder: lines of JSON, from any window of the same user."""
+"""Commands over a socket in the engine's monitor folder: lines of JSON, from any process of the same user."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pathlib import Path
 from rtbci.monitor.messages import Command, read_command
 
 MOST_CLIENTS = 16
-MOST_LINE_BYTES = 1 << 16  # a command has a few dozen
-MOST_COMMANDS = 32  # of one client in one poll
+MOST_LINE_BYTES = 1 << 16  # the usual command has a few dozen
+MOST_COMMANDS = 32  # of one client, in one poll
 _READ_BYTES = 1 << 14  # of one client in one poll
 _HANDSHAKE_S = 2.0  # a client that has not sent the key by then is disconnected
 _RETRY_S = 0.5
@@ -25,18 +25,22 @@ _SOCKET, _PORT, _KEY = "commands.sock", "commands.port", "commands.key"
 class CommandServer:
     """The engine's side: `poll` never waits, and does a bounded amount of work, whatever its clients do.
 
-    A client first sends the key that lies in the folder, where only its user can read it. One that floods is read at the
+    The handshake of a client is the key in the folder, which only its user can read. A client that floods is read at the
     rate of the polls (back-pressure); one that sends no key, or a line without end, is disconnected; one that hangs or
     dies costs nothing.
+
+    Parameters
+    ----------
+    folder
+        The engine's monitor folder.
+
+    Raises
+    ------
+    OSError
+        If no socket can be opened.
     """
 
     def __init__(self, folder: Path) -> None:
-        """
-        Raises
-        ------
-        OSError
-            Where no socket can be had.
-        """
         self._folder = folder
         self._key = secrets.token_hex(32).encode()
         self._clients: list[ClientConnection] = []
@@ -46,7 +50,7 @@ class CommandServer:
         self._listener.setblocking(False)
 
     def poll(self) -> Iterator[Command]:
-        """The commands that have come."""
+        """The commands that have arrived since the last poll."""
         self._accept()
         for client in list(self._clients):
             yield from client.commands(self._key)
@@ -54,6 +58,7 @@ class CommandServer:
                 self._clients.remove(client)
 
     def close(self) -> None:
+        """Disconnect every client, and remove socket and key."""
         for client in self._clients:
             client.close()
         self._clients.clear()
@@ -75,7 +80,7 @@ class CommandServer:
 
 
 class ClientConnection:
-    """One window's connection, on the engine's side."""
+    """The connection of one client, on the engine's side."""
 
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)
@@ -86,7 +91,7 @@ class ClientConnection:
         self.closed = False
 
     def commands(self, key: bytes) -> Iterator[Command]:
-        """What has come, once the key has."""
+        """The commands that have arrived, once the handshake is done."""
         self._read()
         for _ in range(MOST_COMMANDS):
             line, end, rest = self._received.partition(b"\n")
@@ -104,11 +109,12 @@ class ClientConnection:
             self.close()
 
     def close(self) -> None:
+        """Disconnect."""
         self.closed = True
         self._connection.close()
 
     def _read(self) -> None:
-        if b"\n" in self._received:  # commands of the last poll are still to be taken
+        if b"\n" in self._received:  # commands of the last poll are still unread
             return
         try:
             received = self._connection.recv(_READ_BYTES)
@@ -122,7 +128,7 @@ class ClientConnection:
 
 
 class CommandClient:
-    """A window's side: connects to the engine of a monitor's folder, reconnects where it has to, and never waits for it."""
+    """A viewer's side: connects and reconnects to the engine of a monitor folder, and never waits for it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -131,7 +137,7 @@ class CommandClient:
         self._retry_at = 0.0
 
     def send(self, what: Command) -> bool:
-        """Send a command; False where no engine takes it, or one that hangs has left too much unread."""
+        """Send a command. False if no engine is connected, or one that hangs has left too many commands unread."""
         if self._connection is None:
             self._connect()
         if self._connection is None or len(self._unsent) > MOST_LINE_BYTES:
@@ -141,7 +147,7 @@ class CommandClient:
         return self._connection is not None
 
     def flush(self) -> None:
-        """Send what is left over; to be called now and then."""
+        """Send what is still queued; to be called now and then."""
         if self._connection is None or not self._unsent:
             return
         try:
@@ -152,6 +158,7 @@ class CommandClient:
             self.close()
 
     def close(self) -> None:
+        """Disconnect, and drop what was not sent."""
         self._unsent = b""
         if self._connection is not None:
             self._connection.close()
@@ -171,7 +178,7 @@ class CommandClient:
 
 
 def _listen(folder: Path) -> socket.socket:
-    """A Unix socket in the folder; where the system has none, or the path is too long for one, a port on the loopback."""
+    """A Unix socket in the folder; a port on the loopback where the system has none, or the path is too long."""
     if hasattr(socket, "AF_UNIX"):
         listener = socket.socket(socket.AF_UNIX)
         try:

@@ -1,4 +1,4 @@
-"""A line of an engine's log, in words."""
+"""Lines of an engine's log as sentences."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ StreamLine: TypeAlias = (
 
 
 def describe(line: LogLine) -> str:
-    """One line of the engine's log in words; "" for what nobody needs to read."""
+    """One line of the engine's log as a sentence; "" for an error, with which the command itself ends."""
     match line:
         case ErrorLine():
-            return ""  # the command itself ends with it
+            return ""
         case OnsetLine() | EventLine():
             so_far = " so far" if line.kind == "onset" else ""
             times = f"{tenths_text(line.onset)} for {line.duration:.1f} s"
@@ -65,22 +65,22 @@ def describe(line: LogLine) -> str:
 
 def _gap(line: GapLine) -> str:
     if line.n_extra:
-        return f"{line.n_extra} samples left out: {line.cause}"
+        return f"{line.n_extra} samples discarded: {line.cause}"
     if not line.n_missing:
         return f"no sample missing: {line.cause}"
-    what = "filled in" if line.filled else "every stage starts afresh"
+    what = "filled in" if line.filled else "every stage is reset"
     return f"gap: {line.n_missing} samples missing ({line.cause}), {what}"
 
 
 def _replay(line: SeekLine | MoveLine | PauseLine) -> str:
     match line:
         case SeekLine():
-            return f"the replay went from {tenths_text(line.from_s)} to {tenths_text(line.to_s)}; every stage starts afresh"
+            return f"the replay moved from {tenths_text(line.from_s)} to {tenths_text(line.to_s)}; every stage is reset"
         case PauseLine():
             return f"the replay is paused at {tenths_text(line.recorded_s)}"
         case MoveLine():
-            speed = f"× {line.speed:g}" if line.speed else "as fast as it is taken"
-            return f"the replay goes on from {tenths_text(line.recorded_s)}, {speed}"
+            speed = f"× {line.speed:g}" if line.speed else "unpaced"
+            return f"the replay continues at {tenths_text(line.recorded_s)}, {speed}"
 
 
 def _stream(line: StreamLine) -> str:
@@ -92,10 +92,10 @@ def _stream(line: StreamLine) -> str:
         case LostLine() | RefusedLine():
             return f"stream {line.kind}: {line.reason}"
         case ClockLine():
-            return f"the clock of the stream's host jumped by {line.by_s:+.3f} s; stamps are put right"
+            return f"the clock of the stream's host jumped by {line.by_s:+.3f} s; time stamps are corrected"
         case StaleLine():
             return f"stale: the newest sample is {line.age_s:.1f} s old"
         case CaughtUpLine():
             return f"caught up after {line.seconds:.1f} s; samples were up to {line.age_s:.1f} s old"
         case StalledLine():
-            return f"the engine stood still for {line.seconds:.1f} s"
+            return f"the engine was blocked for {line.seconds:.1f} s"

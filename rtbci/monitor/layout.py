@@ -1,4 +1,4 @@
-"""What a stream's channels are, for whoever watches the engine: written once a life beside the monitor's rings."""
+"""What the columns of the monitor's rings are; written once for each generation of them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class Layout(Message):
-    """The names behind the columns of the three rings.
+    """The columns of the three rings.
 
-    channels, units: of the stream, as it says them. inputs: of the model ring. montage: all that the pipeline was given
-    to choose from; weights: how sure the selector is of each input, empty without a selector.
-    scaled: the model ring is in units of its scaling, not in µV.
+    channels, units: of the stream, as it describes them. inputs: of the model ring. montage: all channels that training
+    could select from; weights: the selector's probability of each input, empty without a selector. scaled: the model ring
+    is scaled, not in µV.
     """
 
     channels: Texts
@@ -36,7 +36,7 @@ class Layout(Message):
     speed: Speed = 1.0
     scaled: bool = False
     weights: tuple[Real, ...] = ()
-    begins_s: Real | None = None  # second of the recording of the rings' first sample, where that is known
+    begins_s: Real | None = None  # second of the recording of the rings' first sample, if known
 
     @model_validator(mode="after")
     def _a_unit_for_each_channel(self) -> Self:
@@ -67,14 +67,14 @@ def layout_of(session: SessionInfo, pipeline: Pipeline) -> Layout:
 
 
 def write_layout(folder: Path, generation: int, layout: Layout) -> None:
-    """Beside, then renamed, so that a reader finds it whole."""
+    """Write it under another name, then rename it, so that a reader never finds a part of it."""
     beside = folder / "layout.part"
     beside.write_text(layout.to_json(), "utf-8")
     os.replace(beside, folder / f"layout-{generation}")
 
 
 def read_layout(folder: Path, generation: int) -> Layout | None:
-    """None where the life is gone, the engine has not said it, or what is there is no layout."""
+    """The layout of a generation of the rings; None if there is no valid one (any more)."""
     try:
         return read(Layout, (folder / f"layout-{generation}").read_bytes())
     except OSError:

@@ -1,8 +1,8 @@
-"""What crosses between an engine and its front ends: its state, the lines of its log, and commands; frozen models.
+"""What crosses between an engine and its viewers: its state, the lines of its log, and commands; frozen models.
 
-A message writes what it was made with and nothing else. What another process wrote is checked when it is read: numbers
-within bounds, types strict, keys of a newer engine ignored; what does not fit is dropped. The bounds hold on reading only:
-a stream with absurd time stamps must not stop the engine that reports them.
+A message serialises the fields that were set, and no others. What another process wrote is validated: numbers within
+bounds, types strict, keys of a newer engine ignored; what is invalid is dropped. Bounds apply to reading only: a stream
+with absurd time stamps must not stop the engine that reports them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Count = Annotated[int, within(0, LARGEST)]
 Rate = Annotated[float, within(1e-3, 1e6)]
 Speed = Annotated[float, within(0, 1e6)]
 Fraction = Annotated[float, within(0, 1)]
-ReplaySeconds = Annotated[float, within(-1e8, 1e8)]  # tenths of these seconds are the steps of a slider
+ReplaySeconds = Annotated[float, within(-1e8, 1e8)]  # the steps of the dashboard's slider are tenths of a second
 ClockSeconds = Annotated[float, within(-1e10, 1e10)]  # seconds of any clock
 WallTime = Annotated[float, within(0, 1e11)]
 
@@ -53,7 +53,7 @@ Verdict: TypeAlias = Literal["", "confirmed", "rejected"]
 
 
 class Message(Result):
-    """The ground of all of them."""
+    """The base of all models of this file."""
 
     model_config = ConfigDict(extra="ignore")
     ALWAYS = ("kind", "wall", "do")
@@ -63,7 +63,7 @@ Model = TypeVar("Model", bound=Message)
 
 
 def read(model: type[Model], content: str | bytes) -> Model | None:
-    """What another process wrote; None where it does not fit."""
+    """Parse what another process wrote; None if it is invalid."""
     try:
         return model.model_validate_json(content, strict=True, context=_READ)
     except ValidationError:
@@ -77,21 +77,21 @@ class StreamState(Message):
     """The stream that is read."""
 
     name: Text
-    """Its own."""
+    """Its name."""
     source_id: Text = ""
-    """Empty where it names none."""
+    """Empty if it has none."""
     hostname: Text
-    """Machine that sends it."""
+    """Host that sends it."""
     channels: Count
     """How many."""
     sfreq: Rate
     """Nominal rate."""
     speed: Speed
-    """Seconds of the stream a second; 0: a replay that is not paced."""
+    """Recorded seconds per second; 0: an unpaced replay."""
 
 
 class ArmingState(Message):
-    """The stream that the engine has found, and will take up when a recorder is ready."""
+    """The stream that the engine has found, and will read as soon as a recorder has started."""
 
     name: Text = ""
     """Of the stream."""
@@ -122,7 +122,7 @@ class SampleCounts(Message):
     received: Count
     """By the engine."""
     extra: Count = 0
-    """Came twice or too late, and were left out."""
+    """Duplicate or late samples, which were discarded."""
     filled: Count
     """Interpolated, and marked invalid."""
     lost: Count
@@ -130,7 +130,7 @@ class SampleCounts(Message):
     gaps: Count
     """Of any length."""
     reconnects: Count
-    """Returns of the stream."""
+    """Reconnections of the stream."""
     invalid_hops: Count = 0
     """Answers that are marked invalid."""
 
@@ -139,7 +139,7 @@ class RecordingState(Message):
     """The recorder beside the engine, or of `rtbci record`."""
 
     on: bool = False
-    """Samples are being taken from every stream."""
+    """Samples of every stream are being recorded."""
     file: Text | None = None
     """The newest file."""
     files: Count = 0
@@ -149,9 +149,9 @@ class RecordingState(Message):
     free_bytes: Real = 0
     """On the disk."""
     seconds: Real = 0.0
-    """How long the newest file has been taking samples."""
+    """Length of the newest file."""
     hours_left: Real | None = None
-    """Until the disk is full at this rate; null while that is not known."""
+    """Until the disk is full at this rate; null while that is unknown."""
     alarm: Text = ""
     """What is wrong; empty while all is well."""
 
@@ -160,8 +160,8 @@ class TrustState(Message):
     """How far an answer can be trusted while electrodes are bad."""
 
     level: Text
-    """`full`; `reduced`: the channels in `masked` are masked, as in training; `none`: so many are that answers are marked
-    invalid; `untested`: the network was never trained without a channel, and its answer goes on as it is."""
+    """`full`; `reduced`: the channels in `masked` are masked, as in training; `none`: so many are masked that answers are
+    marked invalid; `untested`: the network was never trained with masked channels, and its answers are used as they are."""
     bad: Texts = ()
     """Channels of the stream that the pipeline uses and that are bad."""
     masked: Texts
@@ -169,36 +169,36 @@ class TrustState(Message):
     inputs: Count
     """Channels of the network's input."""
     auroc: Fraction | None = None
-    """Of held-out recordings with so many channels masked; only where training measured it."""
+    """Of held-out recordings with as many channels masked; only if training measured it."""
     auroc_whole: Fraction | None = None
     """The same with no channel masked."""
     words: Text
-    """What that means, in a line; empty where all is well."""
+    """The same as a sentence; empty while all is well."""
 
 
 class ReplayState(Message):
-    """Where a replay that can be moved is, in seconds of its recording."""
+    """Position of a replay that can be controlled, in seconds of its recording."""
 
     recorded_s: ReplaySeconds
-    """Where it is."""
+    """Present position."""
     start_s: ReplaySeconds
-    """Where it began."""
+    """Start of what is played."""
     end_s: ReplaySeconds
-    """Where it will end."""
+    """End of what is played."""
     speed: Speed
-    """Seconds of the recording a second; 0: not paced."""
+    """Recorded seconds per second; 0: not paced."""
     paused: bool
-    """It stands still."""
+    """Whether it is paused."""
     loop: bool
-    """It begins again at the end."""
+    """Whether it starts again at the end."""
     move: Whole
-    """Counts the moves."""
+    """Number of moves (pause, resume, seek, change of speed) so far."""
 
 
 class EngineState(Message):
-    """What an engine says of itself ten times a second.
+    """The state of an engine, written ten times a second.
 
-    Keys from `stream` to `replay` are there once a stream was found.
+    Keys from `stream` to `replay` are present once a stream was found.
     """
 
     state: Text = "starting"
@@ -206,34 +206,34 @@ class EngineState(Message):
     pipeline: Text = ""
     """Its name."""
     classes: Texts = ()
-    """What the pipeline tells apart."""
+    """Classes of the pipeline."""
     query: dict[Text, Text] = Field(default_factory=dict)
-    """What the stream is looked for by."""
+    """LSL properties of the stream."""
     generation: Count = Field(default=0, validation_alias="life", serialization_alias="life")
-    """Number of the shared rings in use; the stream began anew as often."""
+    """Generation of the shared rings in use: how many times a stream began."""
     waiting_s: Real = 0.0
-    """How long no stream was found yet."""
+    """How long the first stream has been searched for."""
     wait_s: Real | None = None
-    """How long the first stream may take; null: for ever."""
+    """Limit of `waiting_s`; null: none."""
     silent_s: Real = 0.0
-    """Since samples last came."""
+    """Time since samples last arrived."""
     probability: dict[Text, Fraction] = Field(default_factory=dict)
     """The newest answer, by class."""
     latency_ms: LatencyMs = LatencyMs(p50=None, p99=None, max=None)
     samples: SampleCounts = SampleCounts(received=0, filled=0, lost=0, gaps=0, reconnects=0)
     events: Count = 0
-    """Events that were decided and are over."""
+    """Events that are over."""
     alarm: Text = ""
-    """What is wrong with the disk at present."""
+    """What is wrong with the disk or a sink at present."""
     events_file: Text = ""
-    """Where the event table lies; empty before the first stream, and without `--events`."""
+    """Path of the event table; empty before the first stream, and without `--events`."""
     arming: ArmingState | None = None
     """Only while the engine waits for a recorder."""
     outlets: Texts = ()
     """Source ids of the engine's own streams; only while the engine waits for a recorder."""
     stream: StreamState | None = None
     rate_hz: Real | None = None
-    """Samples a second over the last 5 s; null while too few came."""
+    """Samples per second over the last 5 s; null while too few have arrived."""
     recording_s: Real = 0.0
     """Seconds of the stream so far, lost samples included."""
     staleness_s: Real = 0.0
@@ -241,9 +241,9 @@ class EngineState(Message):
     jitter_ms: Real = 0.0
     """Of the time stamps."""
     device: Text = ""
-    """What the network runs on."""
+    """Device that the network runs on."""
     stage_us: dict[Text, Real] = Field(default_factory=dict)
-    """That each stage took for the last chunk."""
+    """Processing time of the last chunk, by stage."""
     threshold: Real = 0.5
     """Of the decision."""
     smoothed: dict[Text, Fraction] = Field(default_factory=dict)
@@ -251,23 +251,23 @@ class EngineState(Message):
     filter_delay_s: Real = 0.0
     """Group delay of the filters; not part of the latency."""
     recording: RecordingState | None = None
-    """Null where nothing is recorded."""
+    """Null if nothing is recorded."""
     clock_offset_s: Real = 0.0
     """Of the clock of the stream's host against the local one."""
     clock_age_s: Real | None = None
-    """How old the measurement of the offset is; null before the first."""
+    """Age of the measurement of the offset; null before the first."""
     quality: dict[Text, Text] = Field(default_factory=dict)
     """What is wrong, by bad channel."""
     trust: TrustState | None = None
     newest_stamp: Real | None = None
     """Time stamp of the newest sample."""
     replay: ReplayState | None = None
-    """Null for a stream that is no replay, or one that cannot be moved."""
+    """Null for a stream that is no replay, or a replay that cannot be controlled."""
     engine_silent_s: Real | None = None
-    """Only where the engine itself has not renewed its state for so long."""
+    """Only if the engine has not renewed its state for so long."""
 
     def __or__(self, more: EngineState) -> EngineState:
-        """This state, and what `more` says."""
+        """This state, updated with the fields that are set in `more`."""
         return self.model_copy(update={key: getattr(more, key) for key in more.model_fields_set})
 
 
@@ -277,7 +277,7 @@ _WITH_STREAM = (
 
 
 def read_state(content: str | bytes) -> EngineState | None:
-    """What of a state fits; a stream only with all that is told of one. None where nothing does."""
+    """Parse a state, without the keys that are invalid, and without a stream that is incomplete; None if nothing is left."""
     try:
         state = EngineState.model_validate_json(content, strict=True, context=_READ)
     except ValidationError as error:
@@ -296,7 +296,7 @@ def read_state(content: str | bytes) -> EngineState | None:
 
 
 class Line(Message):
-    """Something that happened."""
+    """An entry of the log."""
 
     kind: str
     wall: WallTime = Field(default_factory=time.time)
@@ -304,13 +304,13 @@ class Line(Message):
 
 
 class ConnectedLine(Line):
-    """A stream was found and is taken up afresh."""
+    """A stream was connected, and a new session began."""
 
     kind: Literal["connected"] = "connected"
     stream: Text
     """Its name."""
     host: Text
-    """Machine that sends it."""
+    """Host that sends it."""
     sfreq: Real
     """Nominal rate."""
     channels: Whole
@@ -318,17 +318,17 @@ class ConnectedLine(Line):
 
 
 class ReconnectedLine(Line):
-    """The stream is back and goes on."""
+    """The stream was reconnected, and its session continues."""
 
     kind: Literal["reconnected"] = "reconnected"
     stream: Text
     """Its name."""
     host: Text
-    """Machine that sends it."""
+    """Host that sends it."""
 
 
 class LostLine(Line):
-    """The stream is gone."""
+    """The stream was lost."""
 
     kind: Literal["lost"] = "lost"
     reason: Text
@@ -336,15 +336,15 @@ class LostLine(Line):
 
 
 class RefusedLine(Line):
-    """A stream came that does not fit."""
+    """A stream was found that does not fit the pipeline or the query."""
 
     kind: Literal["refused"] = "refused"
     reason: Text
-    """What came and what was wanted."""
+    """What was found and what was expected."""
 
 
 class GapLine(Line):
-    """Samples are missing, came twice or too late."""
+    """Samples are missing, duplicate or late."""
 
     kind: Literal["gap"] = "gap"
     start: Real
@@ -356,13 +356,13 @@ class GapLine(Line):
     cause: Text
     """In words."""
     filled: bool
-    """Interpolated and marked invalid; else every stage started afresh."""
+    """Interpolated and marked invalid; otherwise every stage was reset."""
     n_extra: Whole = 0
-    """Samples that were left out."""
+    """Samples that were discarded."""
 
 
 class DetectionLine(Line):
-    """What onset and event have in common."""
+    """The fields of onset and event."""
 
     time: Real
     """When it was decided, seconds of the recording."""
@@ -371,17 +371,17 @@ class DetectionLine(Line):
     onset: Real
     """Seconds of the recording."""
     duration: Real
-    """So far, or in all."""
+    """So far, or in total."""
     label: Text
     """Class."""
     confidence: Real
     """Largest smoothed probability, 0 to 1."""
     channels: Texts
-    """Where it is, if the pipeline says so."""
+    """Channels of the event, if the pipeline names any."""
 
 
 class OnsetLine(DetectionLine):
-    """An event has begun; `duration` is so far."""
+    """An event has begun; `duration` is that so far."""
 
     kind: Literal["onset"] = "onset"
 
@@ -399,11 +399,11 @@ class ClockLine(Line):
     by_s: Real
     """How far."""
     offset_s: Real
-    """Against the local clock, since then."""
+    """To the local clock, from then on."""
 
 
 class CueLine(Line):
-    """What the window behind a cue gave."""
+    """The answer to a cue."""
 
     kind: Literal["cue"] = "cue"
     cue: Text
@@ -411,27 +411,27 @@ class CueLine(Line):
     cue_stamp: Real = 0.0
     """Time stamp of the cue."""
     valid: bool
-    """The answer can be trusted."""
+    """Whether the answer is valid."""
     probabilities: dict[Text, Real] | None = None
-    """By class; not there where the window was cut by a gap."""
+    """By class; absent if a gap has cut the window."""
 
 
 class AnnotationLine(Line):
-    """A person noted something."""
+    """An operator annotation."""
 
     kind: Literal["annotation"] = "annotation"
     label: Text
-    """What was noted."""
+    """Text of the annotation."""
     onset: Real
     """Seconds of the recording."""
     duration: Real
-    """0: a moment."""
+    """0: a point in time."""
     stamp: Real
     """Of the local clock."""
 
 
 class ReviewLine(Line):
-    """A person judged an event."""
+    """An operator's verdict on an event."""
 
     kind: Literal["review"] = "review"
     label: Text
@@ -439,13 +439,13 @@ class ReviewLine(Line):
     onset: Real
     """Of the event, seconds of the recording."""
     verdict: Verdict
-    """`confirmed`, `rejected`, or empty: open again."""
+    """`confirmed`, `rejected`, or empty: withdrawn."""
     note: Text
-    """In the person's words."""
+    """Free text."""
 
 
 class ThresholdLine(Line):
-    """A person moved the threshold of the decision."""
+    """The threshold of the decision was changed."""
 
     kind: Literal["threshold"] = "threshold"
     value: Real
@@ -453,7 +453,7 @@ class ThresholdLine(Line):
 
 
 class SeekLine(Line):
-    """The replay went elsewhere; every stage started afresh."""
+    """The replay was sought to another position; every stage was reset."""
 
     kind: Literal["seek"] = "seek"
     from_s: Real = Field(validation_alias="from", serialization_alias="from")
@@ -463,15 +463,15 @@ class SeekLine(Line):
 
 
 class MoveLine(Line):
-    """The replay goes on after a pause, or at another speed."""
+    """The replay continues after a pause, or at another speed."""
 
     kind: Literal["move"] = "move"
     until: Real
-    """Time stamp at which it stood still."""
+    """Time stamp at which it was paused."""
     since: Real
-    """Time stamp from which it goes on."""
+    """Time stamp from which it continues."""
     speed: Speed
-    """Seconds of the recording a second; 0: not paced."""
+    """Recorded seconds per second; 0: not paced."""
     recorded_s: Real
     """Seconds of the recording."""
 
@@ -485,27 +485,27 @@ class PauseLine(Line):
 
 
 class StaleLine(Line):
-    """Answers have become old; `seconds` is 0."""
+    """Answers have become stale; `seconds` is 0."""
 
     kind: Literal["stale"] = "stale"
     age_s: Real
     """Of the newest sample."""
     seconds: Real
-    """How long answers were old."""
+    """How long answers were stale."""
 
 
 class CaughtUpLine(Line):
-    """Answers are new again."""
+    """Answers have caught up."""
 
     kind: Literal["caught_up"] = "caught_up"
     age_s: Real
-    """Of the oldest newest sample meanwhile."""
+    """The largest age of the newest sample meanwhile."""
     seconds: Real
-    """How long answers were old."""
+    """How long answers were stale."""
 
 
 class StalledLine(Line):
-    """The engine stood still."""
+    """The engine was blocked."""
 
     kind: Literal["stalled"] = "stalled"
     seconds: Real
@@ -513,7 +513,7 @@ class StalledLine(Line):
 
 
 class AlarmLine(Line):
-    """Something that a person must see to."""
+    """Something that needs attention."""
 
     kind: Literal["alarm"] = "alarm"
     text: Text
@@ -521,7 +521,7 @@ class AlarmLine(Line):
 
 
 class WarningLine(Line):
-    """Something that a person should know."""
+    """Something that may matter."""
 
     kind: Literal["warning"] = "warning"
     text: Text = ""
@@ -562,7 +562,7 @@ _KNOWN: TypeAdapter[KnownLine] = TypeAdapter(KnownLine)
 
 
 def line(kind: str, **fields: Any) -> LogLine:
-    """A line from its fields."""
+    """Make a line from its fields. Raises pydantic.ValidationError."""
     try:
         return _KNOWN.validate_python({"kind": kind, **fields})
     except ValidationError as error:
@@ -572,7 +572,7 @@ def line(kind: str, **fields: Any) -> LogLine:
 
 
 def read_line(content: str | bytes) -> LogLine | None:
-    """A line of a log; None for what is none."""
+    """Parse a line of a log; None if it is invalid."""
     try:
         found: LogLine = _KNOWN.validate_json(content, strict=True, context=_READ)
     except ValidationError as error:
@@ -592,19 +592,19 @@ def _unknown_kind(error: ValidationError) -> bool:
 
 
 class Stop(Message):
-    """End."""
+    """Stop the engine."""
 
     do: Literal["stop"] = "stop"
 
 
 class OpenStartGate(Message):
-    """The recorder is ready: take up the stream."""
+    """The recorder has started: read the stream."""
 
     do: Literal["go"] = "go"
 
 
 class SetThreshold(Message):
-    """Of the decision."""
+    """Change the threshold of the decision."""
 
     do: Literal["threshold"] = "threshold"
     value: Fraction
@@ -612,14 +612,14 @@ class SetThreshold(Message):
 
 
 class ReportRecording(Message):
-    """What the recorder beside the engine does, so that every front end sees it."""
+    """The state of the recorder, which the engine passes on to every viewer."""
 
     do: Literal["recording"] = "recording"
     state: RecordingState | None
 
 
 class ReplayCommand(Message):
-    """A line of the replay's own commands, for the replay that the engine reads."""
+    """A command for the replay that the engine reads."""
 
     do: Literal["replay"] = "replay"
     line: Text = Field(validation_alias="say", serialization_alias="say")
@@ -627,21 +627,21 @@ class ReplayCommand(Message):
 
 
 class Annotate(Message):
-    """Note something."""
+    """Add an operator annotation."""
 
     do: Literal["annotate"] = "annotate"
     label: Text
-    """What to note."""
+    """Text of the annotation."""
     onset: ClockSeconds
     """Seconds of the recording."""
     stamp: ClockSeconds
     """Of the local clock."""
     duration: Annotated[float, within(0, 1e10)] = 0.0
-    """0: a moment."""
+    """0: a point in time."""
 
 
 class Review(Message):
-    """Judge an event."""
+    """Add a verdict on an event."""
 
     do: Literal["review"] = "review"
     label: Text
@@ -649,9 +649,9 @@ class Review(Message):
     onset: ClockSeconds
     """Of the event, seconds of the recording."""
     verdict: Verdict = ""
-    """Empty: open again."""
+    """Empty: withdrawn."""
     note: Text = ""
-    """In the person's words."""
+    """Free text."""
 
 
 Command: TypeAlias = Annotated[
@@ -661,12 +661,12 @@ _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
 
 
 def command(do: str, **fields: Any) -> Command:
-    """A command from its fields."""
+    """Make a command from its fields. Raises pydantic.ValidationError."""
     return _COMMAND.validate_python({"do": do, **fields})
 
 
 def read_command(content: str | bytes) -> Command | None:
-    """A command; None for what is none."""
+    """Parse a command; None if it is invalid."""
     try:
         return _COMMAND.validate_json(content, strict=True, context=_READ)
     except ValidationError:

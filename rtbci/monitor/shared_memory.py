@@ -1,8 +1,8 @@
-"""Shared memory between the engine and whoever watches it: one writer, any readers, and no reader can hold it up.
+"""Shared memory between the engine and its viewers: one writer, any number of readers, and no reader can block it.
 
-A monitor is a folder: `status` (the newest state, a JSON slot), `log.jsonl` (what happened, appended) and, one set for
-each life of the stream, three rings: `signals-N` (as the stream brings them, µV where the unit is known), `model-N`
-(as the network sees them) and `scores-N`.
+A monitor is a folder: `status` (the newest state, a JSON slot), `log.jsonl` (the log, appended) and, for each generation N
+of a stream's samples, three rings: `signals-N` (as received, in µV where the unit is known), `model-N` (the input of the
+network) and `scores-N`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rtbci.types import Chunk
 
 try:
     import fcntl
-except ImportError:  # no POSIX system: what a killed process leaves lies in the folder for temporary files
+except ImportError:  # not POSIX: a killed process leaves its folder among the temporary files
     fcntl = None  # type: ignore[assignment]
 
 _SLOT_BYTES = 1 << 16
@@ -34,17 +34,17 @@ _HEAD = struct.Struct("<QI")
 _RING_HEAD = 64  # bytes: magic, capacity, n_channels, n_written
 _MAGIC = 0x72746263_69303031
 _MOST_ROWS = 1 << 60
-_READ_BYTES = 4 << 20  # of the log, at once
-LOG_BYTES = 8 << 20  # of it are kept, and as much of what was before
+_READ_BYTES = 4 << 20  # of the log, in one call
+LOG_BYTES = 8 << 20  # then the log is rotated; one old file is kept
 _LOG, _OLD = "log.jsonl", ".old"
-_PREFIX, _OWNER = "rtbci-monitor-", "owner"  # a file that is locked while the process lives that made the folder
+_PREFIX, _OWNER = "rtbci-monitor-", "owner"  # a file that is locked as long as the process that made the folder runs
 _NEW_S = 5.0
-_LEAST_BYTES = 16 << 20  # of shared memory; containers are often given 64 MB
+_LEAST_BYTES = 16 << 20  # of shared memory; containers often have 64 MB
 _owned: dict[Path, BinaryIO] = {}
 
 
 def monitor_folder() -> Path:
-    """A new folder for a monitor, in memory where the system has a place for that."""
+    """Create a folder for a monitor, in /dev/shm if there is one with enough room; abandoned folders are removed."""
     memory = Path("/dev/shm")
     roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _LEAST_BYTES
     parent = memory if roomy else Path(tempfile.gettempdir())
@@ -59,21 +59,21 @@ def monitor_folder() -> Path:
 
 
 def _remove_ownerless(folder: Path) -> None:
-    """Where the process that made it was killed: nobody else frees that memory before the machine is started again."""
+    """Remove a folder whose process was killed: its memory would be lost until the next boot."""
     if fcntl is None:
         return
     with suppress(OSError), open(folder / _OWNER, "rb") as owner:
         if time.time() - os.fstat(owner.fileno()).st_mtime < _NEW_S:
-            return  # its maker has it not yet in hand
+            return  # its process may not have locked it yet
         fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 class _MappedFile:
-    """A file in memory, of a fixed size."""
+    """A memory-mapped file of a fixed size."""
 
     def __init__(self, path: Path, size: int = 0) -> None:
-        """size > 0: made anew (beside, then renamed, so that a reader finds it whole); 0: opened for reading."""
+        """size > 0: a new file, under another name until `publish`; 0: an existing one, for reading."""
         if size:
             beside = path.with_suffix(".part")
             with open(beside, "w+b") as file:
@@ -86,12 +86,13 @@ class _MappedFile:
             self._rename_on_publish = None
 
     def publish(self) -> None:
+        """Give the new file its name, now that it is complete."""
         assert self._rename_on_publish is not None
         os.replace(*self._rename_on_publish)
 
 
 def _reserve(file: BinaryIO, size: int) -> None:
-    """Raises OSError where there is no room: who writes to a mapped page that cannot be had is killed by the system."""
+    """Raises OSError if there is no room: writing to a mapped page without memory would kill the process (SIGBUS)."""
     try:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, size)
@@ -103,7 +104,7 @@ def _reserve(file: BinaryIO, size: int) -> None:
 
 
 class StateSlot:
-    """The newest state, behind a sequence lock: odd while it is being written."""
+    """The newest state, behind a sequence lock, whose number is odd during a write."""
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self._file = _MappedFile(path, _SLOT_BYTES if create else 0)
@@ -113,10 +114,11 @@ class StateSlot:
             self._file.publish()
 
     def write(self, state: EngineState) -> None:
+        """Replace the state; if it does not fit, its largest values are left out."""
         value = state.plain()
         content = json_text(value).encode()
         while len(content) > _SLOT_BYTES - _HEAD.size:
-            # Ten thousand bad channels must not take along what else there is to know.
+            # Ten thousand bad channels must not displace the rest of the state.
             sizes = {key: len(json_text(one)) for key, one in value.items()}
             value = {key: one for key, one in value.items() if key != max(sizes, key=lambda key: sizes[key])}
             content = json_text(value).encode()
@@ -127,7 +129,7 @@ class StateSlot:
         _HEAD.pack_into(memory, 0, self._sequence, len(content))
 
     def read(self) -> EngineState | None:
-        """None before a state was written, and where the writer was caught (or died) in the middle of writing."""
+        """The newest state; None before the first one, and while (or after a crash in which) it is half written."""
         if len(self._file.memory) < _HEAD.size:
             raise ValueError("is no slot")
         for _ in range(100):
@@ -144,10 +146,10 @@ def _ring_bytes(capacity: int, n_channels: int) -> int:
 
 
 class SharedRing:
-    """The last `capacity` rows with their times and flags, in shared memory."""
+    """The last `capacity` rows with their times and validity flags, in shared memory."""
 
     def __init__(self, path: Path, capacity: int = 0, n_channels: int = 0) -> None:
-        """capacity > 0: made anew by the one writer; else opened by a reader."""
+        """capacity > 0: created by the writer; 0: opened by a reader. Raises OSError or ValueError."""
         size = _ring_bytes(capacity, n_channels) if capacity else 0
         self._file = _MappedFile(path, size)
         head = np.frombuffer(self._file.memory, np.uint64, 4)
@@ -168,9 +170,11 @@ class SharedRing:
 
     @property
     def n_written(self) -> int:
+        """Rows that were ever appended."""
         return min(int(self._head[3]), _MOST_ROWS)
 
     def append(self, chunk: Chunk) -> None:
+        """Add rows; the oldest ones are overwritten."""
         chunk_part = chunk[-self.capacity :] if len(chunk) > self.capacity else chunk
         written = self.n_written + len(chunk) - len(chunk_part)
         at = written % self.capacity
@@ -186,19 +190,29 @@ class SharedRing:
         self._head[3] = written + len(chunk_part)
 
     def since(self, position: int) -> tuple[Chunk, int, int]:
-        """(rows from `position` on, the next position, rows that were overwritten before they could be read)."""
+        """Read the rows from `position` on.
+
+        Returns
+        -------
+        rows : Chunk
+            The rows that are still there.
+        position : int
+            Where to continue.
+        n_lost : int
+            Rows that were overwritten before they could be read.
+        """
         end = self.n_written
         start = max(position, end - self.capacity, 0)
         where = np.arange(start, end) % self.capacity
         rows = Chunk(self._data[where], self._times[where], self._valid[where])
-        # What the writer reached while we copied is torn: drop it.
+        # Rows that the writer has overwritten during the copy are inconsistent: drop them.
         torn = max(0, min(end, self.n_written - self.capacity) - start)
         return rows[torn:], end, start + torn - min(position, start + torn)
 
 
 @dataclass(frozen=True, slots=True)
 class Rings:
-    """The rings of one life of a stream."""
+    """The rings of one generation of a stream's samples."""
 
     signals: SharedRing
     model: SharedRing
@@ -206,10 +220,10 @@ class Rings:
 
 
 class MonitorWriter:
-    """The engine's side: writing never waits for anybody."""
+    """The engine's side; writing never waits for a reader."""
 
     KEEP_S = 120.0
-    RING_BYTES = 256 << 20  # of each ring, at the most
+    RING_BYTES = 256 << 20  # most memory of one ring
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -222,9 +236,17 @@ class MonitorWriter:
     def open_rings(
         self, sfreq: float, n_channels: int, model_sfreq: float, n_inputs: int, hop_s: float, n_classes: int
     ) -> int:
-        """New rings for a stream that begins; returns their number, which the status names as `life`.
+        """Create new rings, for samples that do not continue those before; shorter ones where memory is scarce.
 
-        They are shorter where memory is scarce. Raises OSError where there is no room at all; then there are no rings.
+        Returns
+        -------
+        int
+            Their generation, by which a reader finds them.
+
+        Raises
+        ------
+        OSError
+            If there is no room at all; then there are no rings.
         """
         self._generation += 1
         self.rings = None
@@ -242,10 +264,11 @@ class MonitorWriter:
         return self._generation
 
     def status(self, state: EngineState) -> None:
+        """Replace the newest state."""
         self._slot.write(state)
 
     def log(self, line: LogLine) -> None:
-        """One line of what happened; lost where memory is full. Weeks of lines are not kept."""
+        """Append a line to the log, which is rotated at LOG_BYTES; the line is lost if memory is full."""
         with suppress(OSError):
             if self._log.tell() > LOG_BYTES:
                 self._log.close()
@@ -254,24 +277,25 @@ class MonitorWriter:
             self._log.write(line.to_json() + "\n")
 
     def close(self) -> None:
+        """Close the log."""
         self._log.close()
 
 
 def _capacity(rows: float, n_channels: int) -> int:
-    """Rows of a ring: as asked for, but of no more than RING_BYTES."""
+    """Rows of a ring, of at most RING_BYTES."""
     return max(64, int(min(rows, MonitorWriter.RING_BYTES / (9 + 4 * n_channels))))
 
 
 class MonitorReader:
-    """A front end's side: the newest state, new log lines, and the rings.
+    """A viewer's side: the newest state, new lines of the log, and the rings.
 
-    Another process wrote them: what does not fit the messages is dropped.
+    Another process wrote them: what is not valid is dropped.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._slot: StateSlot | None = None
-        self._log_at, self._log_number = 0, 0  # bytes read, of the file with this inode
+        self._log_at, self._log_number = 0, 0  # bytes that were read, of the file with this inode
 
     def status(self) -> EngineState | None:
         """The newest state; None before the engine has written one."""
@@ -282,7 +306,7 @@ class MonitorReader:
             return None
 
     def new_log(self) -> list[LogLine]:
-        """Whole lines that were written since the last call."""
+        """The lines that were completed since the last call."""
         path = self.folder / _LOG
         with suppress(OSError):
             now, old = path.stat(), path.with_suffix(_OLD)
@@ -301,12 +325,12 @@ class MonitorReader:
             file.seek(self._log_at)
             content = file.read(_READ_BYTES)
         whole = content[: content.rfind(b"\n") + 1]
-        # A line without end is none.
+        # A line longer than a whole read is skipped.
         self._log_at += len(whole) or (len(content) if len(content) == _READ_BYTES else 0)
         return [line for line in map(read_line, whole.splitlines()) if line is not None]
 
     def rings(self, generation: int) -> Rings | None:
-        """The rings of a life of the stream, or None where they are gone."""
+        """The rings of a generation; None if they are gone."""
         try:
             return Rings(*(SharedRing(self.folder / f"{name}-{generation}") for name in ("signals", "model", "scores")))
         except (OSError, ValueError):
@@ -314,7 +338,7 @@ class MonitorReader:
 
 
 def remove_monitor(folder: Path) -> None:
-    """Take the folder away; who still has it mapped keeps what he has."""
+    """Remove the folder; a reader that has mapped its files keeps them."""
     shutil.rmtree(folder, ignore_errors=True)
     if owner := _owned.pop(folder, None):
         owner.close()

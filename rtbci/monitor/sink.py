@@ -1,4 +1,4 @@
-"""Sink: the shared memory that front ends watch: rings of signals, the newest state, and the log."""
+"""Sink: the shared memory that viewers read: rings of signals, the newest state, and the log."""
 
 from __future__ import annotations
 
@@ -40,7 +40,15 @@ from rtbci.types import (
 
 
 class MonitorSink:
-    """Writes what happens to shared memory; no reader can hold it up. `life`: number of the rings in use."""
+    """Writes messages and states to shared memory; no reader can block it. `generation`: of the rings in use.
+
+    Parameters
+    ----------
+    folder
+        The monitor folder.
+    pipeline
+        Whose answers are written.
+    """
 
     trouble = recovered = ""
 
@@ -50,7 +58,7 @@ class MonitorSink:
         self.generation = 0
 
     def begin(self, session: SessionInfo) -> None:
-        """Samples that do not follow those before them go to rings of their own."""
+        """Open new rings: the samples do not continue those before."""
         stream, writer = session.stream, self._writer
         try:
             self.generation = writer.open_rings(
@@ -63,10 +71,11 @@ class MonitorSink:
             )
             write_layout(writer.folder, self.generation, layout_of(session, self._pipeline))
         except OSError as error:
-            text = f"{writer.folder}: {error.strerror}; a dashboard shows no signals, work goes on"
+            text = f"{writer.folder}: {error.strerror}; the dashboard shows no signals, the engine continues"
             writer.log(AlarmLine(text=text))
 
     def on(self, message: object) -> None:
+        """Append chunks to the rings, and other messages to the log."""
         match message:
             case Signals(chunk=chunk):
                 self._append("signals", chunk)
@@ -79,13 +88,14 @@ class MonitorSink:
                     self._writer.log(line)
 
     def state(self, state: EngineState) -> None:
-        """The newest state, in place of the last."""
+        """Replace the newest state."""
         self._writer.status(state)
 
     def tend(self) -> None:
-        """Nothing waits."""
+        """Nothing to do."""
 
     def close(self) -> None:
+        """Close the log."""
         self._writer.close()
 
     def _append(self, ring: str, chunk: Chunk) -> None:
@@ -94,7 +104,7 @@ class MonitorSink:
 
 
 def line_of(message: object, classes: tuple[str, ...]) -> LogLine | None:
-    """A message as a line of the log; None for what is no news to a reader of it. classes: the pipeline's."""
+    """A message as a line of the log; None for one that is not logged. classes: the pipeline's."""
     if isinstance(message, Line):
         return cast(LogLine, message)
     match message:
@@ -115,7 +125,7 @@ def line_of(message: object, classes: tuple[str, ...]) -> LogLine | None:
 
 
 def _cue_line(answer: CueAnswer, classes: tuple[str, ...]) -> CueLine:
-    """Without probabilities where there was no answer."""
+    """Without probabilities if there was no answer."""
     cue, valid = answer.cue, answer.valid
     if not answer.probabilities:
         return CueLine(cue=cue.text, cue_stamp=cue.time, valid=valid)

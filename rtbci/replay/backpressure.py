@@ -1,4 +1,4 @@
-"""How far a replay at full speed may run ahead of its consumers; the acknowledgements that tell it."""
+"""Back-pressure of an unpaced replay: how far it may run ahead of the acknowledgements of its consumers."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from pylsl.util import LostError
 
 AHEAD_S = 60.0  # well within an inlet's default buffer of 360 s
 UNACKNOWLEDGED_SPEED = 60.0
-_FIRST_S = 1.0  # how long a consumer may take to bring its acknowledgements up
+_FIRST_S = 1.0  # how long a consumer may take to open its outlet of acknowledgements
 _JOINED_LATE_S = 5.0
-GRACE_S = 10.0  # without any progress at the end
+GRACE_S = 10.0  # grace period at the end, without any progress
 UNACKNOWLEDGED_GRACE_S = 2.0
 POLL_S = 0.001
 
 
 @dataclass
 class _Consumer:
-    """said: samples that it has taken. missed: what was sent before it joined; `sure`, or the most it can have been."""
+    """A consumer that acknowledges.
+
+    n_acknowledged: samples that it has read. missed: samples that were sent before it connected; if not `is_exact`, the
+    smallest upper bound so far.
+    """
 
     inlet: pylsl.StreamInlet
     missed: int | None
@@ -30,60 +34,66 @@ class _Consumer:
 
     @property
     def taken(self) -> int | None:
+        """Samples of the replay that it has read or missed; None before its first acknowledgement."""
         return None if self.n_acknowledged is None else self.n_acknowledged + (self.missed or 0)
 
     def update(self, n_acknowledged: int, n_sent: int) -> None:
+        """Take a new acknowledgement."""
         self.n_acknowledged = n_acknowledged
         if not self.is_exact:
-            # What is on its way counts as missed too, so the least there ever was is the truth.
+            # The difference includes samples in flight, so the smallest one seen is the best estimate.
             missed = max(0, n_sent - n_acknowledged)
             self.missed = missed if self.missed is None else min(self.missed, missed)
 
 
 class BackPressure:
-    """Listens to the acknowledgements of one stream and says when there is room for more."""
+    """Reads the acknowledgements of one stream, and decides whether more samples may be sent.
+
+    Parameters
+    ----------
+    rate
+        Samples per second of the stream.
+    """
 
     def __init__(self, rate: float) -> None:
-        """rate: samples a second of the stream."""
         self.ahead = max(64, round(AHEAD_S * rate))
         self.rate = rate
         self._new: deque[pylsl.StreamInlet] = deque()  # from another thread
         self._consumers: list[_Consumer] = []
         self._begun: float | None = None
-        self._base = 0  # what was sent before the stream began, or came back
-        self._free = False  # consumers join whenever they like
+        self._base = 0  # samples that were sent before the stream began, or returned
 
     def add_consumer(self, inlet: pylsl.StreamInlet) -> None:
-        """Another outlet of acknowledgements, opened; from any thread."""
+        """Add an open inlet of acknowledgements; from any thread."""
         self._new.append(inlet)
 
     def await_first(self, stop: threading.Event) -> None:
-        """Give a consumer the time to bring its acknowledgements up."""
+        """Wait up to _FIRST_S for the first consumer that acknowledges."""
         deadline = pylsl.local_clock() + _FIRST_S
         while pylsl.local_clock() < deadline and not self._consumers and not stop.wait(0.01):
             self.update(0)
 
     def begin_again(self, n_sent: int) -> None:
-        """The stream came back, or is not paced any more: consumers that join count from here."""
+        """The stream returned, or is no longer paced: consumers that connect now count from here."""
         self._base, self._begun = n_sent, None
 
     def has_room(self, n_sent: int) -> bool:
         """Whether one more packet may be sent."""
         if self._begun is None:
             self._begun = pylsl.local_clock()
-        # Looks only when out of room: a look costs more than a push.
+        # Reads acknowledgements only when out of room: that costs more than a push.
         if n_sent >= self._allowed():
             self.update(n_sent)
         return n_sent < self._allowed()
 
     def n_in_flight(self, n_sent: int) -> int | None:
-        """Samples that were sent and not yet taken, by the slowest; None where nobody acknowledges."""
+        """Samples that were sent and that the slowest consumer has not read; None if no consumer acknowledges."""
         self.update(n_sent)
         taken = self._taken()
         return None if taken is None else max(0, n_sent - taken)
 
     def update(self, n_sent: int, *, paced: bool = False) -> None:
-        """Hear what consumers say. paced: those that are new here joined at any moment."""
+        """Read new acknowledgements. paced: consumers may have connected at any time, so their first counts are estimates."""
         while self._new:
             late = self._begun is not None and pylsl.local_clock() - self._begun > _JOINED_LATE_S
             is_estimate = late or paced
@@ -105,16 +115,23 @@ class BackPressure:
         return float(self._base + self.ahead + UNACKNOWLEDGED_SPEED * elapsed * self.rate)
 
     def _taken(self) -> int | None:
-        """By the slowest of those who acknowledge; None where nobody does."""
+        """By the slowest consumer that acknowledges; None if none does."""
         return min((a.taken for a in self._consumers if a.taken is not None), default=None)
 
 
 def await_taken(
     out: Sequence[Callable[[], int | None]], stop: threading.Event, grace_s: float, silent_grace_s: float
 ) -> None:
-    """Until consumers have taken all that was sent on each stream, or nothing has moved for `grace_s`.
+    """Wait until consumers have read everything that was sent, or there was no progress for a grace period.
 
-    out: says for a stream how many samples are on their way, None where nobody tells; those have `silent_grace_s`.
+    Parameters
+    ----------
+    out
+        One function for each stream: samples in flight, None if no consumer acknowledges.
+    stop
+        Ends the wait.
+    grace_s, silent_grace_s
+        Grace periods of streams with and without acknowledgements.
     """
     last: list[int | None] = []
     since = pylsl.local_clock()

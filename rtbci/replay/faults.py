@@ -1,4 +1,4 @@
-"""What goes wrong with streams, on request: seeded, so that the same faults come at the same samples every time."""
+"""Faults of streams, on request; seeded, so that the same faults occur at the same samples every time."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ from rtbci.types import Flags, Times
 _SATURATED_UV = 5000.0  # beyond the range of any clinical amplifier's EEG input
 _ABSENT = -1
 
-FaultInterval = tuple[NonNegativeFloat, PositiveFloat]  # from when, for how long; seconds of stream time
+FaultInterval = tuple[NonNegativeFloat, PositiveFloat]  # (start, duration), seconds of stream time
 Values = npt.NDArray[Any]  # (n_samples, n_channels), of the stream's own format
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """What an amplifier would hand over at once. Times and stamps are seconds from the start of the stream.
+    """Samples that an amplifier would send at once. Times are seconds from the start of the stream.
 
-    times: when the samples were recorded; stamps: when they say they were; due: when they are handed over;
-    markers: (stamp, label).
+    times: when the samples were recorded; stamps: their time stamps; due: when they are sent; markers: (stamp, label).
     """
 
     data: Values
@@ -38,11 +37,12 @@ class Packet:
     markers: tuple[tuple[float, str], ...] = ()
 
     def only(self, keep: Flags) -> Packet:
+        """The samples that are flagged; all markers."""
         return replace(self, data=self.data[keep], times=self.times[keep], stamps=self.stamps[keep])
 
 
 class BadChannel(Strict):
-    """One channel that goes flat, saturated, NaN, or is swapped with the next one, for a span of stream time.
+    """One channel that is flat, saturated, NaN, or swapped with the next one, for an interval of stream time.
 
     channel: its index, or its name (or its number, from 1, as text).
     """
@@ -55,11 +55,11 @@ class BadChannel(Strict):
 class Faults(Strict):
     """The faults of a replay, in seconds of stream time; the default is none.
 
-    jitter_ms: standard deviation of noise on each packet's stamps. drift_ppm: the sender's clock runs slow by this
-    much, so that samples come late by it (1000 ppm: a rate off by 0.1 %). drop, duplicate, late: the chance of a
-    packet to be lost, sent twice, sent after the next one. gaps: nothing is sent for a span, the stamps go on.
-    reconnect_at_s: the stream goes away and returns after RECONNECT_S, with the same source id.
-    clock_resets: (at, shift): from then on all stamps are shifted. chunk_range: packets of that many samples.
+    jitter_ms: standard deviation of noise on each packet's stamps. drift_ppm: the sender's clock runs slow by so
+    much, so that samples arrive late (1000 ppm: a rate off by 0.1 %). drop, duplicate, late: the probability of a
+    packet to be lost, sent twice, sent after the next one. gaps: nothing is sent in an interval, the stamps continue.
+    reconnect_at_s: the stream disappears and returns after RECONNECT_S, with the same source id.
+    clock_resets: (at, shift): from then on all stamps are shifted. chunk_range: fewest and most samples of a packet.
     """
 
     jitter_ms: NonNegativeFloat = 0.0
@@ -80,16 +80,16 @@ class Faults(Strict):
         return self
 
     def of(self, channels: tuple[str, ...]) -> Faults:
-        """Those of a stream of these channels: each bad channel by its index, and only those that it has."""
+        """The faults of a stream with these channels: its bad channels only, by index."""
         found = [bad.model_copy(update={"channel": _index(bad.channel, channels)}) for bad in self.bad_channels]
         return self.model_copy(update={"bad_channels": tuple(bad for bad in found if bad.channel != _ABSENT)})
 
     def of_the_clock(self) -> Faults:
-        """Of a stream of markers, of which nothing is lost."""
+        """The faults of a marker stream, which loses nothing."""
         return Faults(drift_ppm=self.drift_ppm, clock_resets=self.clock_resets)
 
     def sizes(self, chunk: int, seed: int) -> Iterator[int]:
-        """How many samples each packet has, without end."""
+        """Number of samples of each packet; endless."""
         if self.chunk_range is None:
             yield from itertools.repeat(chunk)
             return
@@ -98,7 +98,7 @@ class Faults(Strict):
             yield int(rng.integers(self.chunk_range[0], self.chunk_range[1] + 1))
 
     def distort(self, packets: Iterable[Packet], seed: int) -> Iterator[Packet]:
-        """Faults that alter stamps and values, and lose nothing."""
+        """Apply the faults that change stamps and values."""
         rng = np.random.default_rng((seed, 1))
         for packet in packets:
             stamps = packet.times * (1 + self.drift_ppm * 1e-6)
@@ -110,7 +110,7 @@ class Faults(Strict):
             yield replace(packet, data=self._with_bad_channels(packet), stamps=stamps, due=due)
 
     def lose(self, packets: Iterable[Packet], seed: int, reconnect_s: float) -> Iterator[Packet]:
-        """Faults that lose, repeat or delay samples; markers always go through."""
+        """Apply the faults that lose, duplicate or delay samples; markers always pass."""
         spans = (*self.gaps, *((at, reconnect_s) for at in self.reconnect_at_s))
         if not (spans or self.drop or self.duplicate or self.late):
             yield from packets
@@ -165,7 +165,7 @@ def _index(channel: int | str, channels: tuple[str, ...]) -> int:
 
 
 def _saturated_value(dtype: np.dtype[Any]) -> float:
-    """What an amplifier gives that can give no more."""
+    """The value of a saturated amplifier."""
     return float(np.iinfo(dtype).max) if dtype.kind in "iu" else _SATURATED_UV
 
 
@@ -175,7 +175,20 @@ KINDS = get_args(BadChannel.model_fields["kind"].annotation)
 def faults_from_options(
     *, gap: Sequence[str], clock_reset: Sequence[str], bad: Sequence[str], chunk_range: str | None, **plain: Any
 ) -> Faults:
-    """plain: fields of Faults as they are. Raises ConfigError, in one line that names the option."""
+    """Faults from the options of `rtbci replay`.
+
+    Parameters
+    ----------
+    gap, clock_reset, bad, chunk_range
+        As on the command line.
+    plain
+        Other fields of Faults, as they are.
+
+    Raises
+    ------
+    ConfigError
+        In one line that names the option.
+    """
     texts = {
         "gaps": [_numbers("--gap", "AT:LEN in seconds, as 10:2.5", text, 2, positive=(1,)) for text in gap],
         "clock_resets": [
@@ -190,7 +203,7 @@ def faults_from_options(
 def _numbers(
     option: str, form: str, text: str, n: int, positive: tuple[int, ...] = (), signed: tuple[int, ...] = ()
 ) -> list[float]:
-    """`n` numbers with colons; 0 or more, but for those that are to be more than 0, or may be less."""
+    """`n` numbers, separated by colons; not negative, except those at `signed`, and not 0 at `positive`."""
     try:
         values = [float(part) for part in text.split(":")]
     except ValueError:

@@ -1,4 +1,4 @@
-"""One run of a replay: its streams in common order on one clock, and the moves that are made meanwhile."""
+"""One run of a replay: its streams in temporal order on one clock, and the moves that are requested meanwhile."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from rtbci.replay.player import Player
 from rtbci.replay.remote_control import RemoteControl
 from rtbci.replay.transport import Transport
 
-Progress = Callable[[float, float | None], None]  # stream seconds sent, and in all (None: without end)
+Progress = Callable[[float, float | None], None]  # (seconds sent, seconds in total or None for a loop)
 
 _SHORT_WAIT_S = 0.003
-_PAUSE_POLL_S = 0.02  # how soon a pause holds
+_PAUSE_POLL_S = 0.02  # how often a paused replay looks for requests
 _UPDATE_EVERY_S = 0.1
-_FURTHER_CONSUMERS_S = 2.0  # after one consumer has come, the others have this long
-_UNACKNOWLEDGED_DRAIN_S = 0.5  # for consumers that acknowledge nothing, beside one that does
-_SETTLE_S = 1.0  # a consumer that has taken nothing for so long is not waited for at a move
+_FURTHER_CONSUMERS_S = 2.0  # how long to wait for further consumers after each one
+_UNACKNOWLEDGED_DRAIN_S = 0.5  # at the end, for consumers that do not acknowledge
+_SETTLE_S = 1.0  # grace period at a move, for a consumer without progress
 
 
 class Playback:
-    """Opened with its outlets up; `play` once, then `close`."""
+    """Created with its outlets open; call `play` once, then `close`."""
 
     def __init__(self, players: Sequence[Player], transport: Transport, *, wait_for_consumer: bool) -> None:
         self.players, self.transport, self.stop = players, transport, transport.stop
@@ -39,10 +39,11 @@ class Playback:
 
     @property
     def n_sent(self) -> int:
+        """Samples that were sent, of all streams."""
         return sum(player.n_sent for player in self.players)
 
     def play(self, progress: Progress | None = None) -> int:
-        """Until the end, or until `stop` is set; returns how many samples were sent."""
+        """Send until the end, or until `stop` is set; returns the number of samples sent."""
         self._await_consumers()
         self.transport.begin()
         from_s: float | None = 0.0
@@ -51,13 +52,13 @@ class Playback:
         return self.n_sent
 
     def close(self) -> None:
-        """Take the streams off the network."""
+        """Close the streams."""
         self._remote_control.close()
         for player in self.players:
             player.close()
 
     def _play_from(self, from_s: float, progress: Progress | None) -> float | None:
-        """Returns the second of the replay to go on from; None: it is over."""
+        """Play from a second of the replay; returns the second to continue from after a seek, None at the end."""
         transport = self.transport
         for player, packet in self._in_order(from_s):
             to_s = self._await_turn(player, packet)
@@ -74,7 +75,7 @@ class Playback:
         return self._end()
 
     def _end(self) -> float | None:
-        """All was sent; one that is paused here may still be sent back."""
+        """Everything was sent; a replay that is paused at the end may still be sought."""
         while self.transport.paused and not self.stop.wait(_PAUSE_POLL_S):
             if self.transport.has_request and (to_s := self._move()) is not None:
                 return to_s
@@ -88,7 +89,7 @@ class Playback:
         return heapq.merge(*map(of, self.players), key=lambda turn: turn[1].due)
 
     def _await_turn(self, player: Player, packet: Packet) -> float | None:
-        """Return when it is due; or carry out a move, and return where to go on from if that is elsewhere."""
+        """Wait until a packet is due and carry out moves meanwhile; returns the second to continue from after a seek."""
         transport = self.transport
         while not self.stop.is_set():
             if transport.has_request and (to_s := self._move()) is not None:
@@ -105,19 +106,19 @@ class Playback:
         return None
 
     def _is_due(self, due: float) -> bool:
-        """Sleeps up to then, but not for longer than a move may wait."""
+        """Sleep until `due`, at most for the time after which requests are checked; whether it is due."""
         left = due - pylsl.local_clock()
         if left > _SHORT_WAIT_S:
             self._update_players()
             self.stop.wait(min(left - _SHORT_WAIT_S, _PAUSE_POLL_S))
             return False
-        # The last of it in naps: a long wait may end milliseconds late, and that would look like latency.
+        # The rest in short sleeps: a long wait may end milliseconds late, which would look like latency.
         while (left := due - pylsl.local_clock()) > 0:
             time.sleep(min(left, 0.0005))
         return True
 
     def _has_consumer(self, player: Player) -> bool:
-        """Somebody to send to: without any consumer a replay that is not paced holds still."""
+        """Whether there is a consumer: an unpaced replay waits while there is none."""
         return player.has_consumers or player.outlet is None or any(p.has_consumers for p in self.players)
 
     def _update_players(self) -> None:
@@ -127,7 +128,7 @@ class Playback:
                 player.update()
 
     def _move(self) -> float | None:
-        """Stop; let consumers take what was sent; tell them; go on, or elsewhere: returns where."""
+        """Carry out a request, after consumers have read what was sent; returns the second to continue from after a seek."""
         unpaced = not self.transport.speed
         here_s = self.transport.halt()
         await_taken([player.n_in_flight for player in self.players], self.stop, _SETTLE_S, 0.0)
@@ -139,7 +140,7 @@ class Playback:
         return to_s
 
     def _drain(self) -> None:
-        """Until the consumers have it all: an outlet that goes away takes along what it has not yet sent."""
+        """Wait until consumers have read everything: a closed outlet drops what it has not sent yet."""
         await_taken([player.n_in_flight for player in self.players], self.stop, GRACE_S, UNACKNOWLEDGED_GRACE_S)
         if any(player.has_consumers for player in self.players):
             self.stop.wait(_UNACKNOWLEDGED_DRAIN_S)

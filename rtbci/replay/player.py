@@ -1,4 +1,4 @@
-"""One stream of a replay: its outlet, its packets with their faults, and what was sent."""
+"""One stream of a replay: its outlet, its packets with their faults, and the count of its samples."""
 
 from __future__ import annotations
 
@@ -16,13 +16,33 @@ from rtbci.replay.tracks import ReplayTrack, cut
 from rtbci.replay.transport import Transport
 
 RECONNECT_S = 1.0
-FLUSH_S = 0.02  # what was pushed last leaves the outlet
+FLUSH_S = 0.02  # in which the outlet sends what was pushed last
 _LSL_UNITS = {"uV": "microvolts"}
-_MAX_DESCRIBED = 1000  # annotations in the description of the marker stream; it travels with every connection
+_MAX_DESCRIBED = 1000  # annotations in the description of the marker stream, which is sent to every consumer
 
 
 class Player:
-    """Brings a track's outlets up at once; sends what it is given."""
+    """Opens the outlets of a track at once, and sends packets.
+
+    Parameters
+    ----------
+    track
+        What is played.
+    transport
+        The clock of the replay.
+    chunk
+        Samples of a packet.
+    seed
+        Of the faults.
+    faults
+        Of this track (Faults.of).
+    markers
+        Whether annotations are sent on a marker stream.
+    type
+        LSL type; "" for that of the recording.
+    control_id
+        Source id of the replay's first stream.
+    """
 
     def __init__(
         self,
@@ -36,7 +56,6 @@ class Player:
         type: str,
         control_id: str,
     ) -> None:
-        """faults: of this track (Faults.of). control_id: source id of the replay's first stream."""
         self.track, self.transport, self.faults = track, transport, faults
         self.seed = seed
         self._chunk = chunk if track.info.sfreq and track.format != "string" else 1
@@ -50,7 +69,7 @@ class Player:
         self._vanish_at: list[float] = []
 
     def packets(self, from_s: float, every_s: float | None) -> Iterator[Packet]:
-        """In the order in which they are sent, from a second of the replay on; every_s: where it loops."""
+        """Packets in the order of sending, from a second of the replay on; every_s: length of a loop, None without."""
         self._vanish_at = sorted(at for at in self.faults.reconnect_at_s if at >= from_s)
         away_s = RECONNECT_S * (self.transport.speed or 1.0)
         return self.faults.lose(self._marked(from_s, every_s), self.seed, away_s)
@@ -72,6 +91,7 @@ class Player:
 
     @property
     def has_consumers(self) -> bool:
+        """Whether anybody reads the stream."""
         return self.outlet is not None and bool(self.outlet.have_consumers())
 
     def has_room(self) -> bool:
@@ -79,15 +99,15 @@ class Player:
         return self.outlet is None or self.back_pressure.has_room(self.n_sent)
 
     def n_in_flight(self) -> int | None:
-        """Samples on their way to consumers; None where these do not tell."""
+        """Samples in flight to consumers; None if these do not acknowledge."""
         return self.back_pressure.n_in_flight(self.n_sent) if self.has_consumers else 0
 
     def update(self) -> None:
-        """Hear what was taken; while it is paced nothing else depends on it."""
+        """Read acknowledgements while the replay is paced; only moves depend on them then."""
         self.back_pressure.update(self.n_sent, paced=True)
 
     def send(self, packet: Packet) -> None:
-        """A stream that has gone comes back with its next sample."""
+        """Send a packet; a stream that has vanished returns with its next sample."""
         stamp = self.transport.stamp
         if self._marker_outlet is not None:
             for at_s, label in packet.markers:
@@ -99,14 +119,14 @@ class Player:
             self.n_sent += len(packet.stamps)
 
     def vanishes(self, packet: Packet) -> bool:
-        """Whether the stream goes away behind this packet."""
+        """Whether the stream vanishes after this packet, by its faults."""
         if not self._vanish_at or packet.due < self._vanish_at[0]:
             return False
         self._vanish_at.pop(0)
         return True
 
     def vanish(self) -> None:
-        """Off the network; what was not taken is lost."""
+        """Close the outlet; what was not read is lost."""
         self.transport.stop.wait(FLUSH_S)
         self._had_consumers = self.has_consumers
         self.outlet = None
@@ -122,7 +142,7 @@ class Player:
         return self.outlet
 
     def close(self) -> None:
-        """Take the streams off the network."""
+        """Close the streams."""
         self.outlet = self._marker_outlet = None
 
 
@@ -150,7 +170,7 @@ def _describe(track: ReplayTrack, type: str, speed: float, control_id: str) -> p
 
 
 def _copy(element: pylsl.XMLElement, described: Mapping[str, Any]) -> None:
-    """A description as pyxdf gives it: each key a list of texts, of nothing, or of the same again."""
+    """Copy a description as pyxdf returns it: each value a list of texts, None, or mappings."""
     for key, values in described.items():
         for value in values if isinstance(values, Sequence) and not isinstance(values, str) else [values]:
             if isinstance(value, Mapping):
@@ -164,7 +184,7 @@ def _describe_markers(track: ReplayTrack) -> pylsl.StreamInfo:
     info = pylsl.StreamInfo(name, "Markers", 1, 0, pylsl.cf_string, source_id)
     annotations = info.desc().append_child("annotations")
     recordings: tuple[Recording, ...] = track.recordings
-    # Onsets count from the start of a file, so they say something of one file only.
+    # Onsets count from the start of a file, so they are meaningful for a single file only.
     for event in recordings[0].annotations[:_MAX_DESCRIBED] if len(recordings) == 1 else ():
         annotation = annotations.append_child("annotation")
         annotation.append_child_value("onset", repr(event.onset))

@@ -1,10 +1,10 @@
-"""The remote control of a replay, over LSL: its place goes out, lines of its grammar come in; and acknowledgements.
+"""The remote control of a replay over LSL: reports of its position, commands to it, and acknowledgements of samples.
 
 Beside its streams a replay has an outlet of type `rtbci-position` (text; its source id is that of the first stream with
-`-position` added; each stream's description names it under replay/position). Each sample is a Place as JSON: a few times
-a second, and at each move. Whoever wants a say brings up an outlet of type `rtbci-control` (text, source id with
-`-control` added) and pushes lines of transport.GRAMMAR; that it has heard of move N it says by `heard N`, and the replay
-waits for that (HEARD_S at the most) before it sends the first sample after the move.
+`-position` added; each stream's description names it under replay/position). Each sample is a ReplayPosition as JSON: a
+few times a second, and at each move. A controller opens an outlet of type `rtbci-control` (text, source id with `-control`
+added) and pushes commands of replay_protocol.GRAMMAR. It acknowledges move N by `heard N`, for which the replay waits (at
+most MOVE_TIMEOUT_S) before it sends the first sample after the move.
 """
 
 from __future__ import annotations
@@ -33,10 +33,19 @@ _WANTED = "(type='rtbci-ack' or type='rtbci-control') and starts-with(source_id,
 
 
 class RemoteControl:
-    """A thread of its own finds, listens and tells, so that the sender never waits for the network."""
+    """Finds controllers, reads commands and reports the position, in a thread of its own so that the sender never waits.
+
+    Parameters
+    ----------
+    source_id
+        Of the replay's first stream.
+    transport
+        Takes the commands.
+    back_pressures
+        By the source id of each stream; they get the acknowledgements.
+    """
 
     def __init__(self, source_id: str, transport: Transport, back_pressures: Mapping[str, BackPressure]) -> None:
-        """flows: by the source id of each stream."""
         self._transport = transport
         self._control = f"{source_id}-control"
         self._back_pressures = {f"{of}-ack": back_pressure for of, back_pressure in back_pressures.items()}
@@ -45,14 +54,14 @@ class RemoteControl:
         self._resolver = pylsl.ContinuousResolver(pred=_WANTED, forget_after=5.0)
         self._known: set[str] = set()
         self._controllers: dict[str, pylsl.StreamInlet] = {}
-        self._seen_moves: dict[str, int] = {}  # the newest move that each has heard of
+        self._seen_moves: dict[str, int] = {}  # the newest move that each controller has acknowledged
         self._push_lock = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rtbci-remote", daemon=True)
         self._thread.start()
 
     def announce(self, position: ReplayPosition) -> None:
-        """Tell of a move; returns when all who have a say have heard of it, or HEARD_S are over."""
+        """Report a move; returns when all controllers have acknowledged it, or after MOVE_TIMEOUT_S."""
         with self._push_lock:
             self._push(position)
         deadline = time.monotonic() + MOVE_TIMEOUT_S
@@ -62,7 +71,7 @@ class RemoteControl:
             time.sleep(0.002)
 
     def close(self) -> None:
-        """Off the network."""
+        """Close the outlet and end the thread."""
         self._over.set()
         self._thread.join(2.0)
         self._outlet = None
@@ -120,4 +129,4 @@ class RemoteControl:
         try:
             self._transport.obey(line, may_quit=False)
         except ConfigError as error:
-            sys.stderr.write(f"a control outlet: {one_line(str(error))}\n")
+            sys.stderr.write(f"a controller sent: {one_line(str(error))}\n")

@@ -1,13 +1,13 @@
-"""A recording as a fake LSL stream: at recorded time x speed, with its annotations as markers, and faults on request.
+"""A recording as an LSL stream: at recorded time x speed, with its annotations as markers, and faults on request.
 
-At speed 0 it goes as fast as its consumer takes the samples, without loss. LSL itself cannot promise that: an inlet
-drops its oldest samples when it holds more than `max_buflen` (360 s), and neither a synchronous outlet nor TCP holds
-the sender back. So a consumer may acknowledge: an outlet of type `rtbci-ack`, one int64 channel, whose source id is the
-replay's with `-ack` added, on which it pushes how many samples it has taken; the replay stays within AHEAD_S of the
-slowest. For consumers that do not, it runs at most UNACKNOWLEDGED_SPEED x real time, so that one may stall for 5 s.
+At speed 0 it sends as fast as its consumer reads, without loss. LSL has no back-pressure: an inlet drops its oldest
+samples when it holds more than `max_buflen` (360 s), and neither a synchronous outlet nor TCP slows the sender down. So a
+consumer may acknowledge: an outlet of type `rtbci-ack`, one int64 channel, whose source id is the replay's with `-ack`
+added, on which it pushes how many samples it has read; the replay stays within AHEAD_S of the slowest. For consumers that
+do not, it runs at most at UNACKNOWLEDGED_SPEED x real time, so that one may stall for 5 s.
 
-While it runs it may be paused, sent elsewhere and played at another speed (see transport.py, and remote.py for the way
-that goes over the network). A move of a replay that is acknowledged loses nothing and comes between two samples for all.
+While it runs it can be paused, sought and played at another speed (transport.py; over the network: remote_control.py). A
+move of a replay whose samples are acknowledged loses nothing, and is between the same two samples for every consumer.
 """
 
 from __future__ import annotations
@@ -36,10 +36,41 @@ __all__ = ["RECONNECT_S", "Replay", "cut", "run_replay"]
 class Replay:
     """What to stream and how. Several files of one montage and rate follow each other on one stream.
 
-    start_s and duration_s bound each file; speed 0 is as fast as the consumer takes it. Stamps are t0 + recorded time /
-    speed (recorded time itself at speed 0), t0 being the local clock when the first sample goes out. together: each file
-    is a stream of its own instead. all_streams: so is each stream of the one file, an XDF; stamps are then those of the
-    file, on its common clock. Streams that are played side by side share t0 and the moves.
+    Time stamps are t0 + recorded time / speed (recorded time itself at speed 0), where t0 is the local clock when the first
+    sample is sent. Streams that are played side by side share t0 and the moves.
+
+    Parameters
+    ----------
+    files
+        Recordings.
+    name
+        Of the stream; by default that of the file.
+    speed
+        Recorded seconds per second; 0: as fast as the consumer reads.
+    loop
+        Start again at the end.
+    start_s, duration_s
+        Bounds of each file, s.
+    chunk
+        Samples of a packet.
+    seed
+        Of the faults.
+    faults
+        Faults on request.
+    markers
+        Send the annotations on a marker stream.
+    type
+        LSL type of the stream.
+    wait_for_consumer
+        Send nothing before a consumer has connected.
+    together
+        Each file is a stream of its own.
+    all_streams
+        Each stream of the one file, an XDF, is a stream of its own, with the stamps of the file on its common clock.
+
+    References
+    ----------
+    XDF: github.com/sccn/xdf/wiki/Specifications.
     """
 
     files: Sequence[str | Path]
@@ -62,7 +93,7 @@ class Replay:
         return tuple(recording for track in self.tracks() for recording in track.recordings)
 
     def tracks(self) -> tuple[ReplayTrack, ...]:
-        """What is played on each stream. Raises RecordingError."""
+        """What is played on each stream. Raises RecordingError for files that cannot be streamed."""
         if not self.files or self.speed < 0 or self.chunk < 1 or self.start_s < 0:
             raise ValueError("a replay needs a file, a speed >= 0, a chunk >= 1 and a start >= 0")
         tracks = self._every_stream() if self.all_streams else self._files()
@@ -74,9 +105,9 @@ class Replay:
             ]
             if not having:
                 there = ", ".join(channel for track in tracks for channel in track.info.channels)
-                raise RecordingError(f"there is no channel {bad.channel} to spoil; there are {there}")
+                raise RecordingError(f"there is no channel {bad.channel} to make bad; there are {there}")
             if bad.kind == "nan" and any("int" in track.format for track in having):
-                raise RecordingError(f"channel {bad.channel} holds whole numbers, of which none is NaN")
+                raise RecordingError(f"channel {bad.channel} has integer samples, which cannot be NaN")
         return tracks
 
     def _files(self) -> tuple[ReplayTrack, ...]:
@@ -84,7 +115,7 @@ class Replay:
         for recording in recordings:
             if self.start_s >= recording.duration_s:
                 raise RecordingError(
-                    f"{recording.path}: lasts {recording.duration_s:g} s; start before that, not at {self.start_s:g} s"
+                    f"{recording.path}: lasts {recording.duration_s:g} s; it cannot start at {self.start_s:g} s"
                 )
         if self.together:
             names = _numbered_duplicates(
@@ -99,7 +130,7 @@ class Replay:
                 raise RecordingError(
                     f"{recording.path}: has {len(recording.info.channels)} channels at {recording.info.sfreq:g} Hz, "
                     f"{recordings[0].path} {len(first.channels)} at {first.sfreq:g} Hz or other names; "
-                    "replay them apart, or as streams of their own (--together)"
+                    "replay them separately, or as streams of their own (--together)"
                 )
         return (in_a_row(recordings, self.name, self.start_s, self.duration_s),)
 
@@ -107,11 +138,13 @@ class Replay:
         from rtbci.recordings.xdf import open_every_stream
 
         if len(self.files) != 1 or Path(self.files[0]).suffix.lower() not in (".xdf", ".xdfz"):
-            raise RecordingError(f"all streams of one XDF file are wanted, not {', '.join(map(str, self.files))}")
+            raise RecordingError(
+                f"all streams of an XDF file can be replayed, not of {', '.join(map(str, self.files))}"
+            )
         streams = open_every_stream(Path(self.files[0]))
         tracks = tuple(as_recorded(s, self.name, self.start_s, self.duration_s) for s in streams)
         if not any(track.n_samples for track in tracks):
-            raise RecordingError(f"{self.files[0]}: holds no samples from {self.start_s:g} s on")
+            raise RecordingError(f"{self.files[0]}: has no samples from {self.start_s:g} s on")
         return tracks
 
     def source_id(self, recording: Recording) -> str:
@@ -119,7 +152,7 @@ class Replay:
         return source_id(recording.path, self.name or recording.info.name)
 
     def playback(self, stop: threading.Event | None = None) -> Playback:
-        """Bring the streams up."""
+        """Open the streams. Raises RecordingError."""
         tracks = self.tracks()
         length_s = max(track.length_s for track in tracks)
         start_s = self.start_s if len(self.files) == 1 or self.together else 0.0
@@ -135,7 +168,25 @@ class Replay:
         return Playback(players, transport, wait_for_consumer=self.wait_for_consumer)
 
     def run(self, stop: threading.Event | None = None, progress: Progress | None = None) -> int:
-        """Stream until the end, or until `stop` is set; returns how many samples were sent."""
+        """Stream until the end, or until `stop` is set.
+
+        Parameters
+        ----------
+        stop
+            Ends it early.
+        progress
+            Called after each packet with the seconds sent and those in total (None: a loop).
+
+        Returns
+        -------
+        int
+            Samples that were sent.
+
+        Raises
+        ------
+        RecordingError
+            For files that cannot be streamed.
+        """
         playback = self.playback(stop)
         try:
             return playback.play(progress)
@@ -144,7 +195,7 @@ class Replay:
 
 
 def run_replay(replay: Replay) -> None:
-    """A replay as the target of a process of its own; SIGINT and SIGTERM end it cleanly."""
+    """Run a replay as the target of a process of its own; SIGINT and SIGTERM end it cleanly."""
     quiet_lsl()
     stop = threading.Event()
 
@@ -158,5 +209,5 @@ def run_replay(replay: Replay) -> None:
 
 
 def _numbered_duplicates(names: list[str]) -> list[str]:
-    """Those that are alike are numbered."""
+    """Names that occur several times are numbered."""
     return [name if names.index(name) == k else f"{name}-{names[:k].count(name) + 1}" for k, name in enumerate(names)]

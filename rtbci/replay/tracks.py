@@ -1,4 +1,4 @@
-"""What a replay plays on one stream: recordings in a row, or a stream of an XDF file, on the replay's own time axis."""
+"""What a replay plays on one stream: consecutive recordings, or a stream of an XDF file, on the replay's time axis."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from rtbci.recordings.xdf import XdfStream
 from rtbci.replay.faults import Packet, Values
 from rtbci.types import StreamInfo, Times
 
-_READ_S = 10.0  # read from disk at once
-_READ_N = 4096  # where there is no rate
+_READ_S = 10.0  # of one read from disk
+_READ_N = 4096  # samples of one read of an irregular stream
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class RecordedSpan:
         """Seconds of the replay, of samples start to stop of the recording."""
         recording = self.recording
         if recording.stamps is None:
-            # One division, so that a file after another is as exact as one alone.
+            # One division, so that the times of consecutive files are as exact as those of one file.
             times: Times = (self.n_before + np.arange(start - self.first, stop - self.first)) / recording.info.sfreq
         else:
             times = self.at_s + recording.stamps[start:stop] - recording.stamps[self.first]
         return times
 
     def after(self, moment_s: float) -> RecordedSpan:
-        """What of it is due at a second of the replay, or later."""
+        """The part that is due at a second of the replay, or later."""
         if moment_s <= self.at_s:
             return self
         if self.recording.stamps is None:
@@ -58,10 +58,10 @@ class RecordedSpan:
 
 @dataclass(frozen=True)
 class ReplayTrack:
-    """One stream to be: what it says of itself, and what is played on it. Times are seconds of the replay.
+    """One stream of a replay: its description, and what is played on it. Times are seconds of the replay.
 
-    info: sfreq 0 where it is irregular. format: as LSL names it. described: the description to copy, as pyxdf gives it.
-    annotated: the recordings' annotations go out beside it, on a stream of markers.
+    info: sfreq 0 for an irregular stream. format: LSL's name of the sample format. described: a description to copy, as
+    pyxdf returns it. annotated: the recordings' annotations are sent on a marker stream beside it.
     """
 
     info: StreamInfo
@@ -77,19 +77,21 @@ class ReplayTrack:
 
     @property
     def recordings(self) -> tuple[Recording, ...]:
+        """The recordings that are played, in order."""
         return tuple(span.recording for span in self.spans)
 
     @property
     def n_samples(self) -> int:
+        """Samples of one pass."""
         return sum(map(len, self.spans))
 
     @property
     def rate(self) -> float:
-        """Samples a second, where it is irregular those that there are."""
+        """Samples per second; of an irregular stream, the mean."""
         return self.info.sfreq or self.n_samples / max(self.length_s, 1.0)
 
     def spans_from(self, from_s: float, every_s: float | None) -> Iterator[tuple[RecordedSpan, float]]:
-        """(span, seconds to add), in order from a moment on; all over again `every_s` later, where that is said."""
+        """(span, seconds to add) in order from a second of the replay on; repeated every `every_s`, if given."""
         if not self.n_samples:
             return
         for turn in itertools.count(int(from_s // every_s)) if every_s else (0,):
@@ -99,7 +101,7 @@ class ReplayTrack:
                     yield rest, base
 
     def blocks(self, from_s: float = 0.0, every_s: float | None = None) -> Iterator[tuple[Values, Times]]:
-        """(values, times) as they come from disk."""
+        """(values, times) as they are read from disk."""
         size = round(_READ_S * self.info.sfreq) or _READ_N
         for span, base in self.spans_from(from_s, every_s):
             for start in range(span.first, span.stop, size):
@@ -107,7 +109,7 @@ class ReplayTrack:
                 yield span.recording.read(start, stop), base + span.times(start, stop)
 
     def labels(self, from_s: float = 0.0, every_s: float | None = None) -> Iterator[tuple[int, str | None]]:
-        """(sample, counted from the first of `blocks`, label), in order; None where a span ends, for an endless loop."""
+        """(sample, counted from the first of `blocks`, label) in order; label None at the end of each span."""
         n_before = 0
         for span, _ in self.spans_from(from_s, every_s):
             for event in sorted(span.recording.annotations, key=lambda e: e.onset):
@@ -141,7 +143,7 @@ def in_a_row(
 
 
 def as_recorded(stream: XdfStream, name: str | None, start_s: float, duration_s: float | None) -> ReplayTrack:
-    """A stream of an XDF file at its own stamps; start_s and duration_s bound it on the file's clock."""
+    """A stream of an XDF file with its own stamps; start_s and duration_s bound it on the file's clock."""
     recording, own = stream.recording, stream.recording.info
     stamps = recording.stamps
     assert stamps is not None
@@ -174,7 +176,7 @@ def index_at(recording: Recording, time_s: float) -> int:
 
 
 def cut(blocks: Iterator[tuple[Values, Times]], sizes: Iterator[int]) -> Iterator[Packet]:
-    """Blocks as they come from disk, cut to the wanted sizes; only the last packet may be shorter."""
+    """Cut blocks to packets of the given sizes; only the last one may be shorter."""
     values: Values | None = None
     times, size = np.empty(0), next(sizes)
     for block, block_times in blocks:

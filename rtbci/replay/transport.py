@@ -1,4 +1,4 @@
-"""The clock of a replay: which moment of the recording is due when, and what was asked of it meanwhile, by whomever."""
+"""The clock of a replay: which second of the recording is due when; and requests to move it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rtbci.errors import ConfigError
 from rtbci.lsl.replay_protocol import GRAMMAR, LIMIT_S, SPEEDS, ReplayPosition
 from rtbci.types import Times
 
-LEAD_S = 0.1  # from a move to the first sample after it: consumers hear of it before
+LEAD_S = 0.1  # from a move to the first sample after it, so that consumers are informed before
 
 
 @dataclass(frozen=True, slots=True)
 class TransportRequest:
-    """How a replay shall go on. to_s: seconds of the recording; None: from where it is."""
+    """How a replay is to continue. to_s: seconds of the recording; None: no seek."""
 
     speed: float
     paused: bool
@@ -26,29 +26,41 @@ class TransportRequest:
 
 
 class Transport:
-    """Seconds of the replay (from 0, on and on where it loops) to the local clock and back.
+    """Converts seconds of the replay (from 0; in a loop they keep growing) to the local clock and back.
 
-    Anybody may ask, from any thread: what was asked is joined to one wish, which the sender carries out between two
-    packets (`take`, then `move`).
+    Any thread may request a move. Requests are merged into one, which the sender carries out between two packets (`halt`,
+    then `move`).
+
+    Parameters
+    ----------
+    speed
+        Recorded seconds per second; 0: as fast as the consumer reads, and stamps follow the recorded time.
+    start_s
+        Second of the recording at which the replay starts.
+    length_s
+        Length of the replay, s.
+    loop
+        Start again at the end.
+    stop
+        Set by the command `quit`.
     """
 
     def __init__(self, speed: float, start_s: float, length_s: float, *, loop: bool, stop: threading.Event) -> None:
-        """speed 0: as fast as the consumer takes it; the stamps then run with the recorded time."""
         self.start_s, self.length_s, self.loop = start_s, length_s, loop
         self.stop = stop
         self.speed, self.paused = speed, False
-        self.sent_s = 0.0  # of what was sent last
+        self.sent_s = 0.0  # second of the replay that was sent last
         self._lock = threading.Lock()
         self._request: TransportRequest | None = None
         self._id = 0
         self._at_s, self._at_local = 0.0, 0.0  # this second of the replay is due at this local time
-        self._until = 0.0  # where the stamps' clock was when the replay came to stand
+        self._until = 0.0  # the stamps' clock when the replay was halted
         self._begun = False
 
-    # -- for whoever asks ---------------------------------------------------------------------------------------
+    # -- requests, from any thread ---------------------------------------------------------------------------------------
 
     def obey(self, line: str, *, may_quit: bool = True) -> None:
-        """One line of GRAMMAR. Raises ConfigError for any other."""
+        """Take a command of GRAMMAR. Raises ConfigError for any other."""
         word, *rest = line.split() or [""]
         if word == "quit" and not rest and may_quit:
             return self.stop.set()
@@ -66,22 +78,24 @@ class Transport:
         raise ConfigError(f"{line.strip()[:80]!r} is not understood; wanted {GRAMMAR}")
 
     def seek(self, to_s: float) -> None:
-        """Seconds of the recording; beyond an end is at the end."""
+        """Request a seek to a second of the recording, limited to what is played."""
         with self._lock:
             self._request = replace(self._pending(), to_s=self._within(to_s))
 
     def skip(self, by_s: float) -> None:
+        """Request a seek relative to the present position."""
         with self._lock:
             request = self._pending()
             here = self.recorded(self.position()) if request.to_s is None else request.to_s
             self._request = replace(request, to_s=self._within(here + by_s))
 
     def set_speed(self, speed: float) -> None:
+        """Request a speed; 0: unpaced."""
         with self._lock:
             self._request = replace(self._pending(), speed=speed)
 
     def times_speed(self, factor: float) -> None:
-        """Faster or slower by a factor; one that is not paced cannot be faster, and slows down to real time."""
+        """Request a speed higher or lower by a factor; an unpaced replay cannot be faster, and slows down to real time."""
         with self._lock:
             request = self._pending()
             paced = min(max(request.speed * factor, SPEEDS[0]), SPEEDS[1])
@@ -104,11 +118,11 @@ class Transport:
     @overload
     def stamp(self, at_s: Times) -> Times: ...
     def stamp(self, at_s: float | Times) -> float | Times:
-        """The local time that belongs to seconds of the replay."""
+        """The local time at which a second of the replay is due."""
         return self._at_local + (at_s - self._at_s) / (self.speed or 1.0)
 
     def position(self) -> float:
-        """The second of the replay that is due now; where it is not paced, that of the newest sample sent."""
+        """The second of the replay that is due now; of an unpaced replay, that of the newest sample sent."""
         if self.paused or not self._begun:
             return self._at_s
         if not self.speed:
@@ -117,11 +131,11 @@ class Transport:
         return here if self.loop else min(here, self.length_s)
 
     def recorded(self, at_s: float) -> float:
-        """Seconds of the recording."""
+        """The second of the recording at a second of the replay."""
         return float(self.start_s + (at_s % self.length_s if self.loop and self.length_s else at_s))
 
     def announcement(self) -> ReplayPosition:
-        """Where it is now, to be told between moves."""
+        """A report of the present position."""
         with self._lock:
             now = pylsl.local_clock()
             here, stamp = (self._at_s, self._at_local) if now < self._at_local else (self.position(), now)
@@ -134,10 +148,11 @@ class Transport:
 
     @property
     def has_request(self) -> bool:
+        """Whether a move was requested."""
         return self._request is not None
 
     def halt(self) -> float:
-        """The second of the replay at which it stands from now on, until `move`."""
+        """Stop the clock until `move`; returns the second of the replay."""
         with self._lock:
             here = self.position()
             if not self.paused:
@@ -145,7 +160,7 @@ class Transport:
             return here
 
     def move(self, here_s: float) -> tuple[ReplayPosition, float | None]:
-        """Carry out what was asked, at `here_s`: (what to announce, the second to go on from where that is elsewhere)."""
+        """Carry out the request at `here_s`: (the report of the move, the second to continue from after a seek, else None)."""
         with self._lock:
             request, self._request = self._pending(), None
             to_s = None if request.to_s is None else self._on_axis(request.to_s, here_s)

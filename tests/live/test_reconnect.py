@@ -244,7 +244,7 @@ def test_a_stream_that_matched_beside_the_lost_one_does_not_take_its_place(
     time.sleep(3)  # long enough to be known
     amp.kill(mine)
     wait_until(lambda: live.log("refused"), BACK_S)
-    assert "one that matched beside it" in live.log("refused")[0].reason
+    assert "another one that matches too" in live.log("refused")[0].reason
     assert live.word() == "lost"
     received = live.received()
     amp.begin("one")

@@ -204,7 +204,7 @@ def test_files_of_other_channels_are_refused_together() -> None:
 
 
 def test_start_beyond_the_end_is_refused() -> None:
-    with pytest.raises(RecordingError, match="lasts 41 s; start before that, not at 50 s"):
+    with pytest.raises(RecordingError, match="lasts 41 s; it cannot start at 50 s"):
         Replay((find_data(SEIZURE),), start_s=50).open()
 
 

@@ -238,14 +238,14 @@ def test_faults_of_a_channel_go_to_the_stream_that_has_it_and_markers_lose_nothi
     [
         (
             {"files": ("a.edf", "b.xdf"), "all_streams": True},
-            "all streams of one XDF file are wanted, not a.edf, b.xdf",
+            "all streams of an XDF file can be replayed, not of a.edf, b.xdf",
         ),
         (
             {"faults": Faults(bad_channels=(BadChannel(channel="Cz", kind="flat", at=(0, 1)),))},
             "there is no channel Cz",
         ),
         ({"faults": Faults(bad_channels=(BadChannel(channel="3", kind="flat", at=(0, 1)),))}, "there is no channel 3"),
-        ({"start_s": 100.0}, "holds no samples from 100 s on"),
+        ({"start_s": 100.0}, "has no samples from 100 s on"),
     ],
 )
 def test_what_cannot_be_played_is_refused(options: dict[str, Any], says: str, tmp_path: Path) -> None:

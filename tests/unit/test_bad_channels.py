@@ -85,7 +85,7 @@ def test_the_state_says_what_is_masked_and_what_that_cost_when_it_was_measured()
     state = trust(spoilt(T3, 7.0, 0, 1000, 1000))
     assert state == TrustState(
         level="reduced", bad=("EEG T3-Ref",), masked=("F7-T7", "T7-P7"), inputs=4,
-        auroc=0.7, auroc_whole=0.9, words="2 of 4 channels masked; AUROC 0.70 so, 0.90 with all",
+        auroc=0.7, auroc_whole=0.9, words="2 of 4 channels masked; AUROC 0.70, with all channels 0.90",
     )  # fmt: skip
     chunk = spoilt(T3, 7.0, 0, 1000, 1000)
     chunk.data[:, T5] = 7.0

@@ -109,7 +109,9 @@ def test_what_has_gone_is_not_taken_for_its_return_while_it_is_still_named(netwo
     network.search.lose(Answer("a"))
     network.answers = [Answer("a")]
     assert network.chosen(StreamSearch.FORGET_S) is None
-    assert network.chosen(StreamSearch.GRACE_S - StreamSearch.FORGET_S + 0.01) == "a"  # it answers again, so it lives
+    assert (
+        network.chosen(StreamSearch.GRACE_S - StreamSearch.FORGET_S + 0.01) == "a"
+    )  # it answers again, so it is there
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ def test_what_matched_beside_the_lost_stream_is_no_return_of_it(network: Network
     network.search.note_other_streams(network.answers[0])
     network.search.lose(network.answers[0])
     network.answers = [Answer("b2", "two")]
-    with pytest.raises(StreamNotFound, match="not the stream that was lost, but one that matched beside it: .*two"):
+    with pytest.raises(StreamNotFound, match="not the stream that was lost, but another one that matches too: .*two"):
         network.chosen(StreamSearch.SETTLE_S)
     network.answers.append(Answer("a2"))
     assert network.chosen() == "a2"

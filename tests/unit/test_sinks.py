@@ -153,7 +153,7 @@ def test_a_sink_that_hangs_is_dropped_and_holds_nobody_up(
         sink.on(big)
     assert "too slow" in sink.trouble
     wait_until(lambda: sink.is_dropped or tended(sink) is None)
-    assert "was dropped: it took no message for 0.5 s; the session goes on without it" in sink.trouble
+    assert "was dropped: it took no message for 0.5 s; the session continues without it" in sink.trouble
     began = time.monotonic()
     sink.close()
     assert time.monotonic() - began < 5
@@ -180,7 +180,7 @@ def test_a_sink_that_ends_is_dropped_with_its_exit_code(own: Callable[[str], Sin
     ("name", "why"),
     [
         ("Half", "lacks begin, tend, close; a sink has begin, on, tend, close"),
-        ("CannotBeMade", "cannot be made: OSError: no such port"),
+        ("CannotBeMade", "cannot be constructed: OSError: no such port"),
         ("Nothing", "has no 'Nothing'"),
     ],
 )

@@ -169,7 +169,7 @@ def samples(times: np.ndarray) -> Chunk:
 
 @target(lambda: [b"pause", b"seek +10", b"seek 3e2", b"speed 4", b"quit"])
 def control(data: bytes) -> None:
-    """A line of a control outlet, obeyed by a replay."""
+    """A command of a controller to a replay."""
     transport = Transport(1.0, 0.0, 60.0, loop=True, stop=threading.Event())
     transport.begin()
     with suppress(ConfigError):
@@ -185,7 +185,7 @@ def _replay_positions() -> list[bytes]:
 
 @target(_replay_positions, tree=True)
 def replay_position(data: bytes) -> None:
-    """What a stream that says it is a replay tells of its place."""
+    """A report of the position, from a stream that claims to be a replay."""
     with suppress(ValueError):
         found = ReplayPosition.from_json(data.decode("utf-8", "replace"), 1.0)
         assert np.isfinite([found.at(2.0), found.at(1e9)]).all()
