@@ -76,7 +76,7 @@ def test_samples_whose_clock_does_not_answer_are_set_by_their_arrival(
     def silent(_inlet: Any) -> tuple[float, float]:
         raise NotYet("no answer")
 
-    monkeypatch.setattr(clock, "measured", silent)
+    monkeypatch.setattr(clock, "measure_offset", silent)
     monkeypatch.setattr(Inlet, "CLOCK_S", 0.3)
     sender, name = outlet()
     reads = Reads(source := LslSource({"name": name}, lambda _: None))

@@ -70,7 +70,7 @@ def test_a_marker_stream_whose_clock_does_not_answer_is_told_of(
         def update(self, inlet: object) -> None:
             self.known = self.answers
 
-    monkeypatch.setattr(marker_source, "Clock", Mute)
+    monkeypatch.setattr(marker_source, "HostClock", Mute)
     monkeypatch.setattr(marker_source, "_CLOCK_WAIT_S", 0.2)
     name = f"cues-{uuid.uuid4().hex[:8]}"
     outlet = pylsl.StreamOutlet(pylsl.StreamInfo(name, "Markers", 1, 0, "string", name))

@@ -198,7 +198,7 @@ def test_a_recorded_file_is_never_overwritten(tmp_path: Path) -> None:
 def test_no_folder_and_no_room_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="there is no such folder"):
         Recorder(tmp_path / "not there")
-    with pytest.raises(RecordingError, match="a recording wants"):
+    with pytest.raises(RecordingError, match="a recording needs"):
         Recorder(tmp_path, reserve_bytes=1 << 60)
 
 
