@@ -1,8 +1,8 @@
-"""The command line: one file a command."""
+"""The command line: one file per command."""
 
 
 def main() -> None:
-    """Run a command; a user's mistake is one line and exit code 2."""
+    """Run a command; a user's mistake is reported in one line, with exit code 2."""
     from rtbci.cli.app import main as run
 
     run()

@@ -1,4 +1,4 @@
-"""The command line: a thin layer, one command, one function."""
+"""The command line: one thin function per command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rtbci.text import one_line
 
 
 class Commands(TyperGroup):
-    """Commands whose options take no number that is none: `--seconds nan` is a mistake, and so is infinity."""
+    """Commands whose options refuse NaN and infinity, as in `--seconds nan`."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         command = super().get_command(ctx, cmd_name)
@@ -27,7 +27,7 @@ class Commands(TyperGroup):
 def _finite(_ctx: Any, parameter: Any, value: Any) -> Any:
     for one in value if isinstance(value, list | tuple) else (value,):
         if isinstance(one, float) and not math.isfinite(one):
-            raise typer.BadParameter(f"{one} is no number", param=parameter)
+            raise typer.BadParameter(f"{one} is not a finite number", param=parameter)
     return value
 
 
@@ -41,9 +41,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on standard output and nothing else.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, or auto: both are measured and the faster is taken.")]
-Headless = Annotated[bool, typer.Option("--headless", help="A terminal view instead of the dashboard.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, or auto (the faster of both, measured).")]
+Headless = Annotated[bool, typer.Option("--headless", help="Show a terminal view instead of the dashboard.")]
 
 
 def _register(named: list[str] | None) -> list[str] | None:
@@ -60,10 +60,10 @@ Plugins = Annotated[
         "--plugin",
         metavar="MODULE:NAME",
         callback=_register,
-        help="A network or dataset reader of your own that files may name: module:Name or path/to/file.py:Name; again for more.",
+        help="A network or dataset reader of your own that files may name: module:Name or path/to/file.py:Name; repeatable.",
     ),
 ]
-PipelineFile = Annotated[str, typer.Argument(help="A pipeline file NAME.rtbci; the word 'demo' is the bundled one.")]
+PipelineFile = Annotated[str, typer.Argument(help="A pipeline file NAME.rtbci; 'demo' is the bundled one.")]
 
 
 @app.command()
@@ -71,12 +71,12 @@ def demo(
     seconds: Annotated[
         float | None, typer.Option(min=1, help="Play only the first N seconds of the recording.")
     ] = None,
-    speed: Annotated[float, typer.Option(min=0, help="Times real time; 0: as fast as it can be taken.")] = 1.0,
+    speed: Annotated[float, typer.Option(min=0, help="Times real time; 0: as fast as the engine can read.")] = 1.0,
     headless: Headless = False,
     json: Json = False,
     device: Device = "cpu",
 ) -> None:
-    """Replay a real seizure over LSL, tag it live with the bundled pipeline, and say how well that went."""
+    """Replay a real seizure over LSL, tag it live with the bundled pipeline, and print how well it did."""
     from rich.console import Console
 
     from rtbci.cli import demo as play
@@ -84,12 +84,12 @@ def demo(
     from rtbci.results import print_json
 
     with on_this_machine():
-        tell = print_json if json else lambda result, _: play.print_summary(result, Console())
-        play.demo(seconds, speed, device, show=_show(headless, json), tell=tell)
+        on_summary = print_json if json else lambda result, _: play.print_summary(result, Console())
+        play.demo(seconds, speed, device, show=_show(headless, json), on_summary=on_summary)
 
 
 def _show(headless: bool, json: bool) -> str:
-    """What a command opens: nothing beside its JSON, the dashboard where there is a display, else the terminal view."""
+    """What a command shows: nothing beside its JSON, the dashboard if there is a display, else the terminal view."""
     if json:
         return "none"
     return "view" if headless or not _display() else "dashboard"
@@ -120,11 +120,13 @@ def streams(
 @app.command()
 def run(
     pipeline: PipelineFile,
-    stream: Annotated[str, typer.Option(help="Which stream: name=…, type=…, source_id=… or hostname=…; commas join.")],
+    stream: Annotated[
+        str, typer.Option(help="Which stream: name=…, type=…, source_id=… or hostname=…; combine with commas.")
+    ],
     headless: Headless = False,
     events: Annotated[Path | None, typer.Option(help="Write the event table (SzCORE TSV) here.")] = None,
     wait: Annotated[
-        float, typer.Option(min=0, help="Seconds to wait for the stream at the start; 0: for ever.")
+        float, typer.Option(min=0, help="Seconds to wait for the stream at the start; 0: without limit.")
     ] = 60.0,
     seconds: Annotated[float | None, typer.Option(min=0, help="End after N seconds of the stream.")] = None,
     record: Annotated[
@@ -133,19 +135,18 @@ def run(
     cues: Annotated[
         str | None, typer.Option(help="Marker stream whose cues are answered: name=… or source_id=…")
     ] = None,
-    log: Annotated[Path | None, typer.Option(help="Log what happens here, as JSON lines; rotates at 10 MB.")] = None,
-    unit: Annotated[str, typer.Option(help="Unit of channels that name none (µV is taken if this is not given).")] = "",
+    log: Annotated[Path | None, typer.Option(help="Write a log here, as JSON lines; rotates at 10 MB.")] = None,
+    unit: Annotated[str, typer.Option(help="Unit of channels that name none (default: µV).")] = "",
     sink: Annotated[
         list[str] | None,
         typer.Option(
             metavar="MODULE:CLASS",
-            help="Tell a sink of your own too (docs/plugins.md): FILE.py:CLASS, or the name of an "
-            "installed one; again for more.",
+            help="A sink of your own (docs/plugins.md): FILE.py:CLASS, or the name of an installed one; repeatable.",
         ),
     ] = None,
     device: Device = "cpu",
     plugin: Plugins = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one line of state a second, as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the state as one line of JSON per second.")] = False,
 ) -> None:
     """Run a pipeline on a live LSL stream; publish probabilities and events. Ctrl-C or SIGTERM ends it."""
     from rtbci.bundled import bundled
@@ -164,24 +165,28 @@ def replay(
         list[Path], typer.Argument(help="Recordings: EDF, BDF, GDF, BrainVision, EEGLAB, FIF, XDF …")
     ],
     name: Annotated[str | None, typer.Option(help="Name of the stream; the file's name by default.")] = None,
-    speed: Annotated[float, typer.Option(min=0, help="Times real time; 0: as fast as the consumer can take it.")] = 1.0,
-    loop: Annotated[bool, typer.Option("--loop", help="Begin again at the end.")] = False,
-    start: Annotated[float, typer.Option(min=0, help="Begin at this second of the recording.")] = 0.0,
+    speed: Annotated[float, typer.Option(min=0, help="Times real time; 0: as fast as the consumer reads.")] = 1.0,
+    loop: Annotated[bool, typer.Option("--loop", help="Start again at the end.")] = False,
+    start: Annotated[float, typer.Option(min=0, help="Start at this second of the recording.")] = 0.0,
     seconds: Annotated[float | None, typer.Option(min=0, help="Play only this many seconds.")] = None,
-    chunk: Annotated[int, typer.Option(min=1, help="Samples a chunk.")] = 8,
-    wait: Annotated[bool, typer.Option("--wait", help="Begin when a consumer has connected.")] = False,
+    chunk: Annotated[int, typer.Option(min=1, help="Samples per chunk.")] = 8,
+    wait: Annotated[bool, typer.Option("--wait", help="Start when a consumer has connected.")] = False,
     together: Annotated[
-        bool, typer.Option("--together", help="Each file is a stream of its own; all on one clock, from one moment on.")
+        bool, typer.Option("--together", help="Each file is a stream of its own; all start together, on one clock.")
     ] = False,
     all_streams: Annotated[
-        bool, typer.Option("--all-streams", help="Each stream of an XDF file, markers too, as it was recorded.")
+        bool, typer.Option("--all-streams", help="Replay every stream of an XDF file, including markers, as recorded.")
     ] = False,
     stdin: Annotated[
         bool,
-        typer.Option("--stdin", help="Obey lines of standard input: pause, resume, seek 120, seek -10, speed 4, quit."),
+        typer.Option(
+            "--stdin", help="Read commands from standard input: pause, resume, seek 120, seek -10, speed 4, quit."
+        ),
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the faults: the same faults at the same samples.")] = 0,
-    jitter_ms: Annotated[float, typer.Option(min=0, help="Jitter of the stamps, chunk by chunk (SD).")] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the faults.")] = 0,
+    jitter_ms: Annotated[
+        float, typer.Option(min=0, help="Standard deviation of the jitter of each chunk's stamps.")
+    ] = 0.0,
     drop: Annotated[float, typer.Option(min=0, max=1, help="Probability that a chunk is lost.")] = 0.0,
     duplicate: Annotated[float, typer.Option(min=0, max=1, help="Probability that a chunk is sent twice.")] = 0.0,
     late: Annotated[float, typer.Option(min=0, max=1, help="Probability that a chunk comes after the next one.")] = 0.0,
@@ -189,33 +194,31 @@ def replay(
         str | None, typer.Option(metavar="FEWEST:MOST", help="Chunks of that many samples, as 8:64.")
     ] = None,
     gap: Annotated[
-        list[str] | None, typer.Option(metavar="AT:LEN", help="Seconds that are not sent, as 60:5; again for more.")
+        list[str] | None, typer.Option(metavar="AT:LEN", help="Seconds that are not sent, as 60:5; repeatable.")
     ] = None,
     drift_ppm: Annotated[
         float, typer.Option(help="Drift of the source's clock; 1000: samples come 0.1 % too slowly, -1000: too fast.")
     ] = 0.0,
     clock_reset: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="AT:SHIFT", help="All stamps shifted by seconds from then on, as 60:-2.5; again for more."
-        ),
+        typer.Option(metavar="AT:SHIFT", help="Shift all stamps by seconds from then on, as 60:-2.5; repeatable."),
     ] = None,
     reconnect: Annotated[
         list[float] | None,
-        typer.Option(metavar="AT", help="Vanish at this second and come back 1 s later; again for more."),
+        typer.Option(metavar="AT", help="Disconnect at this second and reconnect 1 s later; repeatable."),
     ] = None,
     bad: Annotated[
         list[str] | None,
         typer.Option(
             metavar="CHANNEL:KIND:AT:LEN",
             help="A channel, by its name or number (from 1), is flat, saturated, nan, or swapped with the next one for "
-            "that many seconds, as Fp1-F7:flat:10:5; again for more.",
+            "that many seconds, as Fp1-F7:flat:10:5; repeatable.",
         ),
     ] = None,
 ) -> None:
     """Stream a recording as if it were an amplifier, with faults on request. Ctrl-C ends it.
 
-    On a terminal: space pauses, the arrows go 10 s or a minute back and on, + and - change the speed, q ends. The faults'
+    On a terminal: space pauses, the arrow keys seek by 10 s or a minute, + and - change the speed, q quits. The faults'
     seconds count from the start of what is played.
     """
     from rtbci.cli.replay import replay_files
@@ -231,13 +234,11 @@ def replay(
 
 @app.command()
 def train(
-    config: Annotated[Path, typer.Argument(help="A configuration, as those in configs/.")],
+    config: Annotated[Path, typer.Argument(help="A configuration, like those in configs/.")],
     out: Annotated[Path, typer.Option(help="The pipeline file to write.")],
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Set a value: training.seed=7; may be given again.")
-    ] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Set a value: training.seed=7; repeatable.")] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint of a run that was cut short.")
+        bool, typer.Option("--resume", help="Continue from the checkpoint of an interrupted run.")
     ] = False,
     plugin: Plugins = None,
     json: Json = False,
@@ -253,13 +254,11 @@ def select(
     config: Annotated[Path, typer.Argument(help="A configuration whose model is an electrode selector.")],
     out: Annotated[Path, typer.Option(help="Folder for the pipelines, the table and the figure.")],
     k: Annotated[str, typer.Option("--k", help="How many electrodes: numbers with commas.")] = "1,2,4,8",
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Set a value: training.seed=7; may be given again.")
-    ] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Set a value: training.seed=7; repeatable.")] = None,
     plugin: Plugins = None,
     json: Json = False,
 ) -> None:
-    """Learn which few electrodes are enough, beside the baselines: all, mutual information, elimination, random sets."""
+    """Learn which few electrodes suffice; baselines: all, mutual information, elimination, random sets."""
     from rtbci.cli.select import select_from_file
     from rtbci.errors import ConfigError
 
@@ -277,7 +276,7 @@ def tag(
     plugin: Plugins = None,
     json: Json = False,
 ) -> None:
-    """Tag recordings offline, with the very stages of the live path, as fast as it goes."""
+    """Tag recordings offline, with the stages of the live path, as fast as possible."""
     from rtbci.bundled import bundled
     from rtbci.cli.tag import tag_files
 
@@ -289,7 +288,7 @@ def evaluate(
     pipeline: PipelineFile,
     recordings: Annotated[list[Path], typer.Argument(help="Recordings with annotated seizures.")],
     label: Annotated[
-        list[str] | None, typer.Option(help="Annotations that count; those that say seizure by default.")
+        list[str] | None, typer.Option(help="Annotations that count; by default those that name a seizure.")
     ] = None,
     device: Device = "cpu",
     plugin: Plugins = None,
@@ -305,11 +304,11 @@ def evaluate(
 @app.command()
 def inspect(
     file: Annotated[str, typer.Argument(help="A pipeline file or a recording.")],
-    sfreq: Annotated[float | None, typer.Option(help="Say the filters' delay for a stream at this rate.")] = None,
+    sfreq: Annotated[float | None, typer.Option(help="Show the filters' delay for a stream at this rate.")] = None,
     plugin: Plugins = None,
     json: Json = False,
 ) -> None:
-    """Say what a pipeline file or a recording is."""
+    """Describe a pipeline file or a recording."""
     from rtbci.bundled import bundled
     from rtbci.cli.inspect import inspect_file
 
@@ -331,7 +330,7 @@ def dashboard(plugin: Plugins = None) -> None:
 
 @app.command()
 def doctor(json: Json = False) -> None:
-    """Check this machine for what rtbci needs, and say what to do about what is wrong."""
+    """Check this machine for what rtbci needs, and how to solve problems."""
     from rtbci.cli.doctor import doctor_report
     from rtbci.lsl.config import quiet_lsl
 
@@ -341,15 +340,17 @@ def doctor(json: Json = False) -> None:
 
 @app.command()
 def record(
-    stream: Annotated[str, typer.Option(help="Which stream: name=…, type=…, source_id=… or hostname=…; commas join.")],
+    stream: Annotated[
+        str, typer.Option(help="Which stream: name=…, type=…, source_id=… or hostname=…; combine with commas.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the recording, STREAM_YYYYmmdd-HHMMSS.xdf.")],
     seconds: Annotated[float | None, typer.Option(min=0, help="End after N seconds.")] = None,
     wait: Annotated[
-        float, typer.Option(min=0, help="Seconds to wait for the stream at the start; 0: for ever.")
+        float, typer.Option(min=0, help="Seconds to wait for the stream at the start; 0: without limit.")
     ] = 60.0,
-    json: Annotated[bool, typer.Option("--json", help="Print one line of state a second, as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the state as one line of JSON per second.")] = False,
 ) -> None:
-    """Record an LSL stream to XDF, by LabRecorder in a process of its own. Ctrl-C or SIGTERM ends it."""
+    """Record an LSL stream to XDF, with LabRecorder in a process of its own. Ctrl-C or SIGTERM ends it."""
     from rtbci.lsl.config import quiet_lsl
 
     quiet_lsl()
@@ -360,7 +361,7 @@ def record(
 
 
 bench = typer.Typer(
-    cls=Commands, help="Measure speed on this machine; ratios of things measured in turn.", no_args_is_help=True
+    cls=Commands, help="Measure speed on this machine, beside alternatives measured in turn.", no_args_is_help=True
 )
 app.add_typer(bench, name="bench")
 
@@ -381,12 +382,12 @@ def bench_latency(
 
 @bench.command("tag")
 def bench_tag(
-    hours: Annotated[float, typer.Option(min=0.01, help="Length of the made-up recording.")] = 24.0,
+    hours: Annotated[float, typer.Option(min=0.01, help="Length of the synthetic recording.")] = 24.0,
     pipeline: PipelineFile = "demo",
     plugin: Plugins = None,
     json: Json = False,
 ) -> None:
-    """Tag a long 23-channel 256 Hz recording: times real time, on one core, and the memory that took."""
+    """Tag a long 23-channel 256 Hz recording: times real time on one core, and memory."""
     from rtbci.bench.tagging import tagging_report
     from rtbci.bundled import bundled
 
@@ -395,7 +396,7 @@ def bench_tag(
 
 @bench.command("step")
 def bench_step(json: Json = False) -> None:
-    """Microseconds of an answer to a few new samples, by each back end; and of the whole window again."""
+    """Microseconds to answer a few new samples, by each back end, and to recompute the whole window."""
     from rtbci.bench.step import step_report
 
     step_report(json=json)
@@ -403,7 +404,7 @@ def bench_step(json: Json = False) -> None:
 
 @bench.command("train")
 def bench_train(json: Json = False) -> None:
-    """Trials a second in training, beside the same networks in Keras (extra `bench`), in turn."""
+    """Trials per second in training, and of the same networks in Keras (extra `bench`), in turn."""
     from rtbci.bench.train import train_report
 
     train_report(json=json)
@@ -419,7 +420,7 @@ def bench_gui(
     height: Annotated[int, typer.Option(min=480)] = 720,
     json: Json = False,
 ) -> None:
-    """Milliseconds of a frame of the finished window, and of the usual way (setData), in turn."""
+    """Milliseconds per frame of the whole window, and of plain pyqtgraph (setData), in turn."""
     from rtbci.bench.dashboard import gui_report
 
     gui_report(channels=channels, sfreq=sfreq, page_s=page_s, seconds=seconds, width=width, height=height, json=json)
@@ -431,7 +432,7 @@ def bench_soak(
     seed: Annotated[int, typer.Option(help="Seed of the faults.")] = 0,
     json: Json = False,
 ) -> None:
-    """Hours of stream over LSL with faults: every sample counted, memory, latency, events, drift. Exit code 1 if broken."""
+    """Hours of stream over LSL with faults: counts of samples, memory, latency, events, drift. Exit code 1 if a check fails."""
     from rtbci.bench.soak import soak_report
 
     raise typer.Exit(soak_report(hours, seed, json=json))

@@ -1,4 +1,4 @@
-"""The dashboard's process, seen from the one that starts it: Qt stays over there."""
+"""The dashboard in a process of its own; the one that starts it does not load Qt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _main(folder: str, title: str) -> None:
 
 
 class DashboardProcess:
-    """A window on the engine of a monitor's folder. It hangs, closes or dies for itself alone."""
+    """A dashboard for the engine of a monitor folder; if it hangs or crashes, nothing else is affected."""
 
     def __init__(self, folder: Path, title: str) -> None:
         context = multiprocessing.get_context("spawn")
@@ -22,15 +22,16 @@ class DashboardProcess:
 
     @property
     def alive(self) -> bool:
+        """Whether the process runs."""
         return self.process.is_alive()
 
     @property
     def failed(self) -> bool:
-        """It ended, and nobody had closed it."""
+        """Whether it ended with an error."""
         return not self.alive and self.process.exitcode not in (0, None)
 
     def close(self) -> None:
-        """End it, if it has not been closed."""
+        """End the process, if it still runs."""
         if self.alive:
             self.process.terminate()
             self.process.join(3)
@@ -40,7 +41,7 @@ class DashboardProcess:
 
 
 def open_empty(folder: Path | None = None) -> int:
-    """`rtbci dashboard`: a window with pickers for stream and pipeline, and an engine of its own."""
+    """`rtbci dashboard`: a window with pickers for stream and pipeline, and an engine of its own; returns the exit code."""
     from rtbci.dashboard.app import run_dashboard
 
     return run_dashboard(folder)

@@ -1,4 +1,4 @@
-"""`rtbci demo`: the bundled recording, over LSL, through the bundled pipeline, and how well it did."""
+"""`rtbci demo`: replays the bundled recording over LSL to the bundled pipeline, and scores the result."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from rtbci.replay.replay import Replay, run_replay
 from rtbci.results import Result, Text
 from rtbci.types import Event
 
-QUIET_S = 2.0  # without a new sample after the replay has ended, nothing more is on the way
+QUIET_S = 2.0  # without a new sample after the end of the replay, nothing more is in flight
 
 
 class DemoSummary(Result):
-    """What was annotated in the part that was played, what was found, and whether every sample came."""
+    """What was annotated in the part that was played, what was detected, and whether every sample arrived."""
 
     seizures_annotated: int
     """By an expert."""
@@ -46,7 +46,7 @@ class DemoSummary(Result):
     """Known to be missing."""
     latency_ms: LatencyMs
     real_data: bool
-    """A recording of a patient, nothing made up."""
+    """A recording of a patient, not synthetic."""
     recording: Text
     """File name."""
     pipeline: Text
@@ -59,9 +59,9 @@ def demo(
     device: str,
     *,
     show: str,
-    tell: Callable[[DemoSummary, Iterable[str]], None],
+    on_summary: Callable[[DemoSummary, Iterable[str]], None],
 ) -> None:
-    """Run the demonstration. tell: what to do with its summary and the warnings that came up."""
+    """Run the demonstration. on_summary: called with its summary and the warnings."""
     recording = open_recording(RECORDING)
     name = f"rtbci-demo-{os.getpid()}"
     spec = EngineSpec(str(PIPELINE), {"name": name}, device=device, wait_s=60.0)
@@ -69,8 +69,10 @@ def demo(
         watch = Watch(engine, f"rtbci demo · {RECORDING.name}, a real seizure · {PIPELINE.name}", show=show)
         replay = _start_replay(name, seconds, speed)
         try:
-            watch.follow(_until_all_is_heard(replay))
-            tell(summary(recording, seconds, watch.state, list(watch.log)), (*recording.warnings, *watch.warnings))
+            watch.follow(_until_all_is_received(replay))
+            on_summary(
+                summary(recording, seconds, watch.state, list(watch.log)), (*recording.warnings, *watch.warnings)
+            )
             watch.linger()
         finally:
             watch.close()
@@ -93,21 +95,21 @@ def _end(replay: multiprocessing.process.BaseProcess) -> None:
         replay.join()
 
 
-def _until_all_is_heard(replay: multiprocessing.process.BaseProcess) -> Callable[[EngineState], bool]:
-    """True once the replay has ended and its last sample has been answered, or nothing more comes."""
-    heard = {"received": -1, "at": time.monotonic()}
+def _until_all_is_received(replay: multiprocessing.process.BaseProcess) -> Callable[[EngineState], bool]:
+    """A condition that holds once the replay has ended and no more samples arrive."""
+    newest = {"received": -1, "at": time.monotonic()}
 
     def done(state: EngineState) -> bool:
         received = state.samples.received
-        if received != heard["received"]:
-            heard.update(received=received, at=time.monotonic())
-        return not replay.is_alive() and time.monotonic() - heard["at"] > QUIET_S
+        if received != newest["received"]:
+            newest.update(received=received, at=time.monotonic())
+        return not replay.is_alive() and time.monotonic() - newest["at"] > QUIET_S
 
     return done
 
 
 def summary(recording: Recording, seconds: float | None, state: EngineState, log: list[LogLine]) -> DemoSummary:
-    """seconds: how much of the recording was played."""
+    """Compare what was detected with the annotations; seconds: how much of the recording was played, None for all."""
     played_s = min(recording.duration_s, seconds or recording.duration_s)
     truth = tuple(e for e in recording.annotations if is_seizure(e.label) and e.onset < played_s)
     found = tuple(Event(e.onset, e.duration, e.label) for e in log if isinstance(e, EventLine))
@@ -129,7 +131,7 @@ def summary(recording: Recording, seconds: float | None, state: EngineState, log
 
 
 def print_summary(result: DemoSummary, console: Console) -> None:
-    """The summary for a person."""
+    """Print the summary as a table."""
     delays = ", ".join(f"{d:.1f} s" for d in result.detection_delay_s) or "–"
     p50, p99, most = (
         "–" if ms is None else f"{ms:.2f} ms"

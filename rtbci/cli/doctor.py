@@ -1,4 +1,4 @@
-"""`rtbci doctor`: what this machine has that rtbci needs, one line each, and what to do about what is wrong."""
+"""`rtbci doctor`: checks of what rtbci needs on this machine, one line each, with a remedy for each problem."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
 
 
 class FindingRow(Result):
-    """One thing that was looked at."""
+    """One check."""
 
     name: Text
-    """What was looked at."""
+    """What was checked."""
     level: Level
-    """How bad."""
+    """Severity."""
     text: Text
-    """How it is."""
+    """Result."""
     todo: Text
-    """What to do; empty where all is well."""
+    """Remedy; empty if there is no problem."""
 
 
 class DoctorReport(Result):
-    """What this machine has that rtbci needs."""
+    """The checks of this machine."""
 
     findings: tuple[FindingRow, ...]
     problems: int
-    """Findings that are problems; the exit code is 1 where there are any."""
+    """Findings that are problems; the exit code is 1 if there are any."""
 
 
 def doctor_report(json: bool) -> int:
-    """Look at everything; 0 where nothing is a problem, else 1."""
+    """Run every check; returns the exit code: 1 if there is a problem, else 0."""
     console = Terminal(soft_wrap=True)
     findings: list[Finding] = []
     for check in CHECKS:
@@ -50,12 +50,12 @@ def doctor_report(json: bool) -> int:
             findings.append(finding)
             if not json:
                 _print(finding, console)
-    sick = sum(f.level == "problem" for f in findings)
+    n_problems = sum(f.level == "problem" for f in findings)
     if json:
         rows = tuple(FindingRow(**asdict(f)) for f in findings)
         warned = (f"{f.name}: {f.text}" for f in findings if f.level != "ok")
-        print_json(DoctorReport(findings=rows, problems=sick), warned)
-    return int(sick > 0)
+        print_json(DoctorReport(findings=rows, problems=n_problems), warned)
+    return int(n_problems > 0)
 
 
 def _print(finding: Finding, console: Terminal) -> None:

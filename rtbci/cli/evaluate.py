@@ -1,10 +1,10 @@
-"""`rtbci evaluate`: recordings scored against their annotations, for a person or as JSON."""
+"""`rtbci evaluate`: scores a pipeline on annotated recordings, as text or JSON."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from rtbci.cli.tag import _progress, recording_warnings
+from rtbci.cli.tag import recording_warnings, tagging_progress
 from rtbci.cli.terminal import Terminal
 from rtbci.errors import RecordingError
 from rtbci.evaluation.scoring import Scored, SzcoreScores, is_seizure, score
@@ -15,18 +15,18 @@ from rtbci.results import Text, print_json
 
 
 class Evaluation(SzcoreScores):
-    """A pipeline against annotated recordings."""
+    """Scores of a pipeline on annotated recordings."""
 
     recordings: int
-    """How many."""
+    """Number of recordings."""
     hours: float
-    """Of all recordings."""
+    """Total length of the recordings."""
     pipeline: Text
     """Its name."""
 
 
 def evaluate_files(pipeline_path: str, paths: list[Path], labels: list[str], *, device: str, json: bool) -> None:
-    """Score a pipeline on annotated recordings. Raises RecordingError where none is annotated at all."""
+    """Score a pipeline on annotated recordings. Raises RecordingError if none has annotations."""
     pipeline = Pipeline.load(pipeline_path)
     opened = [open_recording(path) for path in paths]
     if not any(recording.annotations for recording in opened):
@@ -34,7 +34,7 @@ def evaluate_files(pipeline_path: str, paths: list[Path], labels: list[str], *, 
             f"none of the {len(opened)} recordings has an annotation, in the file or in NAME_events.tsv beside it"
         )
     scored: list[Scored] = []
-    with _progress(opened, json) as advance:
+    with tagging_progress(opened, json) as advance:
         for recording in opened:
             result = tag(pipeline, recording, device=device, progress=advance)
             truth = tuple(e for e in recording.annotations if (e.label in labels if labels else is_seizure(e.label)))
@@ -59,16 +59,16 @@ def _print_figures(figures: Evaluation) -> None:
     console = Terminal()
     for name, f in (("event", figures.event), ("sample", figures.sample)):
         console.print(
-            f"by {name:6}  sensitivity {_said(f.sensitivity)}  precision {_said(f.precision)}  "
-            f"F1 {_said(f.f1)}  false alarms a day {_said(f.false_alarms_per_24h, '.1f')}"
+            f"by {name:6}  sensitivity {_figure_text(f.sensitivity)}  precision {_figure_text(f.precision)}  "
+            f"F1 {_figure_text(f.f1)}  false alarms a day {_figure_text(f.false_alarms_per_24h, '.1f')}"
         )
     delay = figures.detection_delay_s
-    console.print(f"detection delay  p50 {_said(delay.p50, '.1f')} s  p90 {_said(delay.p90, '.1f')} s")
+    console.print(f"detection delay  p50 {_figure_text(delay.p50, '.1f')} s  p90 {_figure_text(delay.p90, '.1f')} s")
     scorer = figures.scorer
     console.print(
         f"{figures.recordings} recordings, {figures.hours:.2f} h; scored by {scorer.name} {scorer.version} (SzCORE)"
     )
 
 
-def _said(value: float | None, form: str = ".3f") -> str:
+def _figure_text(value: float | None, form: str = ".3f") -> str:
     return "–" if value is None else format(value, form)

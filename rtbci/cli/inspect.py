@@ -1,4 +1,4 @@
-"""`rtbci inspect`: what a pipeline file or a recording is, in words or as JSON."""
+"""`rtbci inspect`: describes a pipeline file or a recording, as text or JSON."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class PipelineFacts(Result):
     size_bytes: int
     """Of the file."""
     classes: Texts
-    """What it tells apart."""
+    """Classes of its answers."""
     channels: Texts
-    """That a stream must have."""
+    """Channels that a stream must have."""
     sfreq: float
-    """Rate that the network is fed at."""
+    """Sampling rate of the network's input."""
     hop: int
     """Samples between two answers."""
     hop_s: float
     """The same in seconds."""
     causal: bool
-    """The network sees nothing of the future."""
+    """Whether answers depend on past samples only."""
     model: Json
     """Configuration of the network, and the number of its `parameters`."""
     filters: Json
@@ -50,7 +50,7 @@ class PipelineFacts(Result):
     gaps: Json
     """As configured."""
     notes: Annotated[Json, FREE]
-    """How and on what it was trained; of any shape."""
+    """How and on what it was trained; any JSON."""
 
 
 class RecordingFacts(Result):
@@ -61,7 +61,7 @@ class RecordingFacts(Result):
     format: str
     """Of the file."""
     start: str | None
-    """Date and time, ISO 8601; null where the file names none."""
+    """Date and time, ISO 8601; null if the file names none."""
     duration_s: float
     """Length."""
     n_samples: int
@@ -69,19 +69,19 @@ class RecordingFacts(Result):
     sfreq: float
     """Rate."""
     channels: Texts
-    """As named in the file."""
+    """Names in the file."""
     understood_as: Texts
-    """The same by their usual names."""
+    """The same in standard notation."""
     units: Texts
-    """Of the channels, each once; empty text: the file names none."""
+    """Of the channels, without repetition; empty text: the file names none."""
     annotations: dict[Text, int]
-    """How many, by label."""
+    """Number of annotations, by label."""
     warnings: Texts
-    """What is odd about the file; a line each."""
+    """Irregularities of the file, one line each."""
 
 
 def inspect_file(path: Path, sfreq: float | None, *, json: bool) -> None:
-    """Print what the file is. Raises RecordingError or PipelineFileError for one that cannot be read."""
+    """Print a description of the file. Raises RecordingError or PipelineFileError if it cannot be read."""
     facts = pipeline_facts(path, sfreq) if path.suffix == ".rtbci" else recording_facts(path)
     if json:
         return print_json(facts, facts.warnings if isinstance(facts, RecordingFacts) else ())
@@ -94,25 +94,25 @@ def inspect_file(path: Path, sfreq: float | None, *, json: bool) -> None:
 
 
 def _readable(notes: dict[str, Any]) -> dict[str, Any]:
-    """What a person wants of a pipeline's notes; all of them are in the JSON."""
+    """The most useful of a pipeline's notes; the JSON has all of them."""
     sources: dict[str, int] = {}
     for one in filter(None, map(_table, _list(notes.get("trained_on")))):
         source = f"{one.get('source') or 'unnamed'} ({one.get('licence') or 'no licence named'})"
         sources[source] = sources.get(source, 0) + 1
-    told: dict[str, Any] = {}
+    shown: dict[str, Any] = {}
     if sources:
-        told["trained_on"] = [f"{n} recordings: {source}" for source, n in sources.items()]
-    told |= {key: notes[key] for key in ("synthetic", "commit") if notes.get(key)}
+        shown["trained_on"] = [f"{n} recordings: {source}" for source, n in sources.items()]
+    shown |= {key: notes[key] for key in ("synthetic", "commit") if notes.get(key)}
     scores = _table(notes.get("scores"))
     crossed = _table(scores.get("cross_validated"))
     for name, part in {**scores, **crossed}.items():
         if isinstance(part, dict) and {"n_recordings", "n_trials"} & part.keys():
-            told[f"scores, {'cross-validated' if name in crossed else 'held out'}, {name}"] = part
-    return told
+            shown[f"scores, {'cross-validated' if name in crossed else 'held out'}, {name}"] = part
+    return shown
 
 
 def _table(value: Any) -> dict[str, Any]:
-    """Notes are plain JSON of any shape: a stranger wrote them."""
+    """`value` if it is a table; notes are JSON of any shape."""
     return value if isinstance(value, dict) else {}
 
 
@@ -137,7 +137,7 @@ def _inline(value: Any) -> str:
 
 
 def pipeline_facts(path: Path, sfreq: float | None) -> PipelineFacts:
-    """Config, delays and how it was trained; `sfreq`: of the stream whose delay is wanted (the pipeline's own if None)."""
+    """Config, delays and how it was trained; `sfreq`: rate at which the delays are computed (by default the pipeline's)."""
     pipeline = Pipeline.load(path)
     config = pipeline.config
     if sfreq is not None:
@@ -164,12 +164,12 @@ def pipeline_facts(path: Path, sfreq: float | None) -> PipelineFacts:
 
 
 def _n_parameters(pipeline: Pipeline) -> int:
-    """Numbers that training set; a loaded network is frozen, so its constant zero biases are told by name."""
+    """Number of trained parameters; in a loaded, frozen network, constant zero biases are recognised by name."""
     return sum(p.numel() for name, p in pipeline.network.named_parameters() if "bias_hh" not in name)
 
 
 def recording_facts(path: Path) -> RecordingFacts:
-    """Format, rate, length, channels as named and as understood, annotations, and what was odd about it."""
+    """Format, rate, length, channels as named and in standard notation, annotations and irregularities."""
     from rtbci.recordings.open import open_recording
 
     recording = open_recording(path)

@@ -1,4 +1,4 @@
-"""`rtbci record`, and the recording beside `rtbci run`: who starts the recorder, when, and what is said of it."""
+"""`rtbci record`: records one LSL stream, and reports the state of the recorder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rtbci.lsl.recorder import Recorder
 from rtbci.results import Result, Text, about, print_line
 from rtbci.text import one_line, size_text
 
-_SILENT_S = 2.0  # without an answer to liblsl's questions, of which there are two a second
+_SILENT_S = 2.0  # without an answer to discovery, which queries twice a second
 
 
 def record_streams(
@@ -38,21 +38,21 @@ def record_streams(
                 for alarm in recorder.tend() + presence.check():
                     sys.stderr.write(f"\nALARM: {one_line(alarm)}\n")
                     alarms = [*alarms[1 - MOST_WARNINGS :], alarm]
-                progress.show(_state(recorder, presence), alarms)
+                progress.show(_record_state(recorder, presence), alarms)
                 time.sleep(0.1)
         finally:
             closed = recorder.stop()
-        progress.show(_state(recorder, presence), alarms, last=True)
+        progress.show(_record_state(recorder, presence), alarms, last=True)
     if not closed:
-        sys.stderr.write("\nLabRecorder is still closing its file, and will do so by itself\n")
+        sys.stderr.write("\nLabRecorder is still closing its file, and will finish by itself\n")
     sys.stderr.writelines(f"\n{path}: {size_text(path.stat().st_size)}\n" for path in recorder.files)
 
 
 class RecordState(Result):
-    """What the recorder does."""
+    """The state of the recorder."""
 
     on: bool
-    """Samples are being taken."""
+    """Whether samples are being recorded."""
     file: Text | None
     """The newest file."""
     files: int
@@ -62,15 +62,15 @@ class RecordState(Result):
     free_bytes: int
     """On the disk."""
     seconds: float
-    """How long the newest file has been taking samples."""
+    """Length of the newest file."""
     hours_left: float | None
-    """Until the disk is full at this rate; null while that is not known."""
+    """Until the disk is full at this rate; null while that is unknown."""
     stream_answers: bool
-    """The recorded stream is on the network."""
+    """Whether the recorded stream answers to discovery."""
 
 
 class _Presence:
-    """Whether the recorded stream is there: of one that goes away LabRecorder says nothing, and waits."""
+    """Whether the recorded stream answers to discovery: LabRecorder does not report a lost stream, it waits."""
 
     def __init__(self, stream: Any) -> None:
         self._name, self._identity = stream.name(), identity_of(stream)
@@ -79,7 +79,7 @@ class _Presence:
         self.answers = True
 
     def check(self) -> list[str]:
-        """What is to be shouted."""
+        """New alarms."""
         now = time.monotonic()
         if now < self._due:
             return []
@@ -90,16 +90,16 @@ class _Presence:
         if self.answers:
             return [f"{self._name} answers again"]
         if "uid" in self._identity:
-            return [f"{self._name} does not answer any more; without a source id it cannot return to this recording"]
-        return [f"{self._name} does not answer any more; when it is back, the recording goes on"]
+            return [f"{self._name} does not answer any more; without a source id it cannot rejoin this recording"]
+        return [f"{self._name} does not answer any more; the recording continues when it reconnects"]
 
 
-def _state(recorder: Recorder, presence: _Presence) -> RecordState:
+def _record_state(recorder: Recorder, presence: _Presence) -> RecordState:
     return RecordState(**asdict(recorder.state()), stream_answers=presence.answers)
 
 
 class _Progress:
-    """The recorder's state: one JSON line a second, or one line of a terminal that is written over."""
+    """Shows the recorder's state: as one line of JSON per second, or on one line of a terminal."""
 
     def __init__(self, name: str, json: bool) -> None:
         self._name = name
@@ -119,7 +119,7 @@ class _Progress:
 
 
 def recording_text(name: str, state: RecordState) -> str:
-    """One line for a person: `Amp  00:01:05  1.5 MB  20.1 GB free, 310.0 h left`."""
+    """One line of text: `Amp  00:01:05  1.5 MB  20.1 GB free, 310.0 h left`."""
     minutes, seconds = divmod(int(state.seconds), 60)
     clock = f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}" if state.on else "starting"
     left = "" if state.hours_left is None else f", {state.hours_left:.1f} h left"

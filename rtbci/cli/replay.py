@@ -1,4 +1,4 @@
-"""`rtbci replay`: a recording as a fake amplifier, until its end or Ctrl-C."""
+"""`rtbci replay`: streams recordings until their end or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rtbci.text import one_line
 
 
 def replay_files(files: list[Path], *, faults: dict[str, Any], lines: bool = False, **options: Any) -> None:
-    """Stream recordings until their end, Ctrl-C or SIGTERM. faults: as on the command line; lines: obey standard input."""
+    """Stream recordings until their end, Ctrl-C or SIGTERM. faults: as on the command line; lines: commands on standard input."""
     quiet_lsl()
-    from rtbci.cli.replay_keys import at_hand
+    from rtbci.cli.replay_keys import controls
     from rtbci.replay.faults import faults_from_options
     from rtbci.replay.replay import Replay
 
@@ -29,9 +29,9 @@ def replay_files(files: list[Path], *, faults: dict[str, Any], lines: bool = Fal
             sys.stderr.write(f"warning: {one_line(text)}\n")
         for track in tracks:
             sys.stderr.write(f"streaming {one_line(str(track))}\n")
-        speed = f"{replay.speed:g} times real time" if replay.speed else "as fast as it is taken"
+        speed = f"{replay.speed:g} times real time" if replay.speed else "as fast as the consumer reads"
         sys.stderr.write(f"{speed}; Ctrl-C ends it\n")
-        with stopped_by_signal(stop.set), at_hand(playback.transport, lines=lines):
+        with stopped_by_signal(stop.set), controls(playback.transport, lines=lines):
             sent = playback.play()
     finally:
         playback.close()

@@ -1,4 +1,4 @@
-"""A hand on a replay: single keys of a terminal, lines of standard input, and the line that says where it is."""
+"""Local controls of a replay: keys of a terminal, or lines of standard input; and a line that shows its position."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ try:
 except ImportError:  # no single keys on Windows
     termios = None  # type: ignore[assignment]
 
-HINT = "space pause ←→ 10 s ↑↓ 1 min +− speed q end"  # 80 columns hold it
-_DRAW_S = 0.25
-_LOOK_S = 0.1
+HINT = "space pause ←→ 10 s ↑↓ 1 min +− speed q end"  # fits into 80 columns
+_DRAW_EVERY_S = 0.25
+_POLL_S = 0.1
 _CLEAR = "\r\x1b[K"
 
-Hand = Callable[[Transport], None]
-KEYS: dict[str, Hand] = {
+KeyAction = Callable[[Transport], None]
+KEYS: dict[str, KeyAction] = {
     " ": lambda t: t.obey("toggle"),
     "\x1b[D": lambda t: t.skip(-10),
     "\x1b[C": lambda t: t.skip(10),
@@ -44,9 +44,11 @@ KEYS: dict[str, Hand] = {
 
 
 @contextmanager
-def at_hand(transport: Transport, *, lines: bool = False) -> Iterator[None]:
-    """Until the block is left: keys where standard input is a terminal, or its lines if they are wanted; and the place
-    on standard error where that is a terminal. To be entered by the main thread.
+def controls(transport: Transport, *, lines: bool = False) -> Iterator[None]:
+    """Control the replay until the block is left; to be entered by the main thread.
+
+    Keys if standard input is a terminal, or its lines with `lines`; the position is shown on standard error if that is a
+    terminal.
     """
     over = threading.Event()
     keys = Keys(transport, over) if not lines and termios is not None and _is_terminal(sys.stdin) else None
@@ -54,9 +56,9 @@ def at_hand(transport: Transport, *, lines: bool = False) -> Iterator[None]:
     if lines:
         workers.append(lambda: _read_lines(transport))
     if _is_terminal(sys.stderr):
-        workers.append(lambda: _draw(transport, over, HINT if keys else ""))
+        workers.append(lambda: _draw_position(transport, over, HINT if keys else ""))
     threads = [threading.Thread(target=work, daemon=True) for work in workers]
-    with _never_stopped(keys):
+    with _no_job_control_stop(keys):
         for thread in threads:
             thread.start()
         try:
@@ -70,23 +72,23 @@ def at_hand(transport: Transport, *, lines: bool = False) -> Iterator[None]:
 
 
 class Keys:
-    """Single keys while we are the terminal's foreground job; it is as it was whenever we are not."""
+    """Reads single keys while this is the terminal's foreground job; otherwise the terminal has its former settings."""
 
     def __init__(self, transport: Transport, over: threading.Event) -> None:
         self._transport, self._over = transport, over
         self._fd = sys.stdin.fileno()
-        self._before: list[object] | None = None  # the terminal's settings, while ours hold
+        self._before: list[object] | None = None  # former settings of the terminal, while ours are set
         self._changing = threading.Lock()
 
     def read(self) -> None:
-        """Until it is over."""
+        """Read keys until the replay is over."""
         while not self._over.is_set():
             if not in_foreground(self._fd):
-                self._before = None  # another's by now
-                self._over.wait(_LOOK_S)
+                self._before = None  # another job has set them since
+                self._over.wait(_POLL_S)
                 continue
             self.take()
-            ready, _, _ = select.select([self._fd], [], [], _LOOK_S)
+            ready, _, _ = select.select([self._fd], [], [], _POLL_S)
             if ready and in_foreground(self._fd):
                 self._press()
 
@@ -96,7 +98,7 @@ class Keys:
         except OSError:
             return
         if not typed:  # hung up
-            self._over.wait(_LOOK_S)
+            self._over.wait(_POLL_S)
         typed = typed.replace("\x1bO", "\x1b[")
         while typed:
             key = next((key for key in KEYS if typed.startswith(key)), typed[0])
@@ -105,20 +107,21 @@ class Keys:
                 KEYS[key](self._transport)
 
     def take(self) -> None:
-        """Each key at once and unseen; Ctrl-C and Ctrl-Z stay what they are."""
+        """Set the terminal: keys are read at once and not echoed; Ctrl-C and Ctrl-Z keep their meaning."""
         with self._changing:
             if self._before is not None or self._over.is_set():
                 return
             try:
                 self._before = termios.tcgetattr(self._fd)
-                ours = termios.tcgetattr(self._fd)
-                ours[3] &= ~(termios.ICANON | termios.ECHO)
-                ours[6][termios.VMIN], ours[6][termios.VTIME] = 1, 0
-                termios.tcsetattr(self._fd, termios.TCSANOW, ours)
+                settings = termios.tcgetattr(self._fd)
+                settings[3] &= ~(termios.ICANON | termios.ECHO)
+                settings[6][termios.VMIN], settings[6][termios.VTIME] = 1, 0
+                termios.tcsetattr(self._fd, termios.TCSANOW, settings)
             except termios.error:
                 self._before = None
 
     def restore(self) -> None:
+        """Give the terminal its former settings."""
         with self._changing:
             if self._before is not None and in_foreground(self._fd):
                 termios.tcsetattr(self._fd, termios.TCSANOW, self._before)  # type: ignore[arg-type]
@@ -126,8 +129,8 @@ class Keys:
 
 
 @contextmanager
-def _never_stopped(keys: Keys | None) -> Iterator[None]:
-    """In the background neither a read nor a write stops us; Ctrl-Z leaves the terminal as it was."""
+def _no_job_control_stop(keys: Keys | None) -> Iterator[None]:
+    """Reads and writes in the background do not suspend the process; Ctrl-Z restores the terminal first."""
     if termios is None or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -137,7 +140,7 @@ def _never_stopped(keys: Keys | None) -> Iterator[None]:
             keys.restore()
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTSTP)
-        # Here we are again, in the foreground or not; the keys' thread looks.
+        # Resumed, in the foreground or not: the thread of the keys checks.
         signal.signal(signal.SIGTSTP, suspend)
 
     wanted = {signal.SIGTTIN: signal.SIG_IGN, signal.SIGTTOU: signal.SIG_IGN}
@@ -152,19 +155,19 @@ def _never_stopped(keys: Keys | None) -> Iterator[None]:
 
 
 def _read_lines(transport: Transport) -> None:
-    """Commands until the input ends; what is not understood is said, and the replay goes on."""
+    """Take commands until the input ends; an invalid one is reported, and the replay continues."""
     rest = b""
     while True:
         try:
-            # Past Python's own buffer, whose lock a thread that still reads would hold at the end of the program.
-            came = os.read(sys.stdin.fileno(), 4096)
+            # Not through Python's buffer: a thread that still reads would hold its lock at the end of the program.
+            received = os.read(sys.stdin.fileno(), 4096)
         except OSError:
             return
-        *whole, rest = (rest + came).split(b"\n")
-        for line in whole if came else [rest]:
+        *whole, rest = (rest + received).split(b"\n")
+        for line in whole if received else [rest]:
             if text := line.decode("utf-8", "replace").strip():
                 _obey(transport, text)
-        if not came:
+        if not received:
             return
 
 
@@ -175,24 +178,24 @@ def _obey(transport: Transport, text: str) -> None:
         sys.stderr.write(f"{one_line(str(error))}\n")
 
 
-def _draw(transport: Transport, over: threading.Event, hint: str) -> None:
-    """The place on one line that is written over, while the terminal is ours."""
+def _draw_position(transport: Transport, over: threading.Event, hint: str) -> None:
+    """Show the position on one line of the terminal, while this is its foreground job."""
     shown, due = "", 0.0
     while not over.wait(0.05):
         at = transport.recorded(transport.position())
-        line = place_line(transport, at)
-        changed = line.split("  ")[1:] != shown.split("  ")[1:]  # what a hand did is seen at once
+        line = position_line(transport, at)
+        changed = line.split("  ")[1:] != shown.split("  ")[1:]  # a command shows at once
         if (changed or time.monotonic() >= due) and in_foreground(sys.stderr.fileno()):
             width = shutil.get_terminal_size().columns - 1
             sys.stderr.write(_CLEAR + f"{line}  {hint}"[:width])
             sys.stderr.flush()
-            shown, due = line, time.monotonic() + _DRAW_S
+            shown, due = line, time.monotonic() + _DRAW_EVERY_S
     if in_foreground(sys.stderr.fileno()):
         sys.stderr.write(_CLEAR)
         sys.stderr.flush()
 
 
-def place_line(transport: Transport, at_s: float) -> str:
+def position_line(transport: Transport, at_s: float) -> str:
     """ "0:01:12.5 of 0:41:00  × 4  paused"; cut where the terminal is narrow."""
     total = tenths_text(transport.start_s + transport.length_s).partition(".")[0]
     speed = f"× {transport.speed:g}" if transport.speed else "unpaced"
@@ -200,7 +203,7 @@ def place_line(transport: Transport, at_s: float) -> str:
 
 
 def in_foreground(fd: int) -> bool:
-    """Whether the terminal is ours to read and write."""
+    """Whether this is the foreground job of the terminal."""
     if termios is None:
         return True
     try:

@@ -1,4 +1,4 @@
-"""`rtbci run` and `rtbci replay`: what the command line does with an engine and with a fake stream."""
+"""`rtbci run`: an engine on a live stream, with its event table, recording, log and viewer."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def run_live(
     log: Path | None = None,
     sinks: tuple[str, ...] = (),
 ) -> None:
-    """Run an engine until Ctrl-C, SIGTERM, or `seconds` of the stream; then leave everything closed."""
+    """Run an engine until Ctrl-C, SIGTERM, or `seconds` of the stream; then close everything."""
     quiet_lsl()
     query = parse_query(stream)
-    config, _ = read_config(Path(pipeline))  # a mistake shows before anything starts
+    config, _ = read_config(Path(pipeline))  # reports a mistake before anything starts
     if microvolts(unit) is None:
         raise ConfigError(f"--unit {unit!r} is not known; wanted V, mV, uV or nV")
     if events is not None:
         _check_events(events, log)
     if record is not None:
-        Recorder(record)  # refuses a folder that is not there, or full, before anything starts
+        Recorder(record)  # refuses a folder that is missing or full before anything starts
     journal = Journal(log) if log is not None else None
     if cues is not None and config.cues is None:
         raise ConfigError(f"pipeline {config.name!r} answers no cues: its config has no [pipeline.cues]")

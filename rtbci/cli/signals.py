@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, taken between two steps of the work."""
+"""Ctrl-C and SIGTERM as a flag that is checked between two steps of the work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def stopped_by_signal(then: Callable[[], None] = lambda: None) -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM set a flag (and call `then`) instead of tearing work in the middle; the flag is yielded."""
+    """Ctrl-C and SIGTERM set a flag (and call `then`) instead of raising anywhere; yields a function that returns it."""
     asked = []
 
     def stop(*_: object) -> None:

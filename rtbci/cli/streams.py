@@ -16,31 +16,31 @@ class StreamRow(Result):
     """A stream on the network."""
 
     name: Text
-    """Its own."""
+    """Its name."""
     type: Text
     """What it carries: EEG, Markers, …"""
     n_channels: int
-    """How many."""
+    """Number of channels."""
     sfreq: float
-    """0: irregular."""
+    """Nominal rate; 0: irregular."""
     format: Text
     """Of a sample."""
     hostname: Text
-    """Machine that sends it."""
+    """Host that sends it."""
     source_id: Text
-    """Empty where the sender names none: then it cannot be told from others of its name."""
+    """Stable id of the sender; empty: it cannot be distinguished from others of its name after a restart."""
     uid: Text
-    """Of this run of the sender."""
+    """Changes with each start of the sender."""
 
 
 class StreamList(Result):
-    """What answered."""
+    """The streams that answered."""
 
     streams: tuple[StreamRow, ...]
 
 
 def show_streams(wait_s: float, *, json: bool) -> None:
-    """Print what answers within `wait_s`."""
+    """Print the streams that answer within `wait_s`."""
     found = list_streams(wait_s)
     if json:
         return print_json(StreamList(streams=tuple(StreamRow(**asdict(stream)) for stream in found)))

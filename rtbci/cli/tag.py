@@ -1,4 +1,4 @@
-"""`rtbci tag` and `rtbci evaluate`: many recordings, with progress, and what came out for a person or as JSON."""
+"""`rtbci tag`: tags recordings offline, and prints what was written, as text or JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TaggedEvent(Result):
     """An event in seconds of the recording."""
 
     onset_s: float
-    """Begin."""
+    """Onset."""
     duration_s: float
     """Length."""
     label: Text
@@ -47,7 +47,7 @@ class TaggedRow(Result):
     scores_npz: Text
     """Path of the scores."""
     times_real_time: float
-    """How fast it went."""
+    """Length of the recording over the time that tagging took."""
 
 
 class TagReport(Result):
@@ -61,7 +61,7 @@ class TagReport(Result):
 
 
 def tag_files(pipeline_path: str, paths: list[Path], out: Path, *, device: str, json: bool) -> None:
-    """Tag each recording into `out`. A recording that cannot be tagged stops the work; what is written stays."""
+    """Tag each recording into `out`; stops at the first that cannot be tagged, and keeps what was written."""
     pipeline = Pipeline.load(pipeline_path)
     epochs = [path for path in paths if is_epochs(path)]
     opened = [open_recording(path) for path in paths if path not in epochs]
@@ -76,7 +76,7 @@ def tag_files(pipeline_path: str, paths: list[Path], out: Path, *, device: str, 
         Outputs(out, recording.path.stem).check()
     out.mkdir(parents=True, exist_ok=True)
     rows: list[TaggedRow] = []
-    with _progress(opened, json) as advance:
+    with tagging_progress(opened, json) as advance:
         for recording in opened:
             began = time.perf_counter()
             result = tag(pipeline, recording, device=device, progress=advance)
@@ -99,7 +99,7 @@ def tag_files(pipeline_path: str, paths: list[Path], out: Path, *, device: str, 
 
 
 def recording_warnings(recordings: list[Recording]) -> list[str]:
-    """What was odd about them, each with its file's name."""
+    """Irregularities of the recordings, each with the name of the file."""
     return [f"{recording.path.name}: {text}" for recording in recordings for text in recording.warnings]
 
 
@@ -119,8 +119,8 @@ def _row(recording: Recording, result: Tagged, events: Path, scores: Path, took_
 
 
 @contextmanager
-def _progress(recordings: list[Recording], quiet: bool) -> Iterator[Any]:
-    """A bar over the seconds of all recordings; yields a function of the seconds done in the present one."""
+def tagging_progress(recordings: list[Recording], quiet: bool) -> Iterator[Any]:
+    """Show progress over all recordings; yields a function that takes the seconds done of the present one."""
     total = sum(recording.duration_s for recording in recordings)
     console = Terminal(stderr=True)
     columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn())

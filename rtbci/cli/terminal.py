@@ -1,4 +1,4 @@
-"""The terminal: a console on which foreign words are shown as they are; none is markup, an emoji or a command to it."""
+"""The terminal: a console that shows text of unknown origin literally, never as markup, emoji or control sequence."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from rtbci.text import plain
 
 
 class Terminal(Console):
-    """What rich itself says to the terminal (colours, the cursor of a live view) goes through; style by Text(…, style)."""
+    """Control sequences of rich itself (colours, the cursor of a live view) pass; for styles use Text(…, style)."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """A text, before its width is measured."""
+        """Escape a text before its width is measured."""
         return super().render_str(_lines(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Anything else, when it is drawn."""
+        """Escape anything else when it is drawn."""
         for segment in super().render(renderable, options):
             if segment.control or segment.text.isprintable():
                 yield segment

@@ -27,7 +27,7 @@ _NOTE_STYLES = {"onset": "bold red", "event": "red", "alarm": "bold red"} | dict
 
 
 class TerminalView:
-    """Turns the engine's state and log into something to look at; draws nothing itself."""
+    """Lays out the engine's state and log as a rich renderable."""
 
     def __init__(self, title: str, history: int = 60) -> None:
         self._title = title
@@ -35,15 +35,15 @@ class TerminalView:
         self._happened: deque[Text] = deque(maxlen=8)
 
     def note(self, line: LogLine) -> None:
-        """One line of the engine's log."""
+        """Add a line of the engine's log."""
         if text := describe(line):
             self._happened.append(Text(text, style=_NOTE_STYLES.get(line.kind, "dim")))
 
     def render(self, state: EngineState) -> RenderableType:
-        """The whole view for the newest state."""
+        """The view of a state."""
         happened = Group(*self._happened) if self._happened else Text("nothing yet", style="dim")
         return Panel(
-            Group(self._facts(state), *_doubts(state), Text(), self._bars(state), Text(), happened),
+            Group(self._facts(state), *_warnings(state), Text(), self._bars(state), Text(), happened),
             title=Text(self._title),
             title_align="left",
         )
@@ -88,13 +88,13 @@ class TerminalView:
         return Group(table, trace)
 
 
-def _doubts(state: EngineState) -> list[Text]:
-    """Whole sentences, on lines of their own: in the table's columns they would crowd out all else."""
-    said = (
+def _warnings(state: EngineState) -> list[Text]:
+    """Trust and alarm on lines of their own: as sentences they are too long for the table."""
+    rows = (
         ("trust", state.trust.words if state.trust is not None else "", "bold yellow"),
         ("alarm", state.alarm, "bold red"),
     )
-    return [Text(f"{name}  {words}", style=style) for name, words, style in said if words]
+    return [Text(f"{name}  {text}", style=style) for name, text, style in rows if text]
 
 
 def _bar(value: float, width: int) -> Text:
@@ -107,7 +107,7 @@ def _ms(value: float | None) -> str:
 
 
 def _sentence(state: EngineState) -> str:
-    """The state in words."""
+    """The state as a phrase."""
     query = ", ".join(f"{key}={value}" for key, value in state.query.items())
     if state.state == "waiting":
         left = f", {max(0.0, state.wait_s - state.waiting_s):.0f} s left" if state.wait_s is not None else ""

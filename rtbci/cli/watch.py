@@ -1,4 +1,4 @@
-"""Watching an engine from the terminal: a live view, plain lines where there is no terminal, or JSON lines."""
+"""Watching an engine from the command line: a live view, lines of text without a terminal, or lines of JSON."""
 
 from __future__ import annotations
 
@@ -28,36 +28,51 @@ if TYPE_CHECKING:
     from rtbci.engine.recording import LiveRecording
 
 
-MOST_WARNINGS = 100  # in a line of JSON; the log has all
+MOST_WARNINGS = 100  # in a line of JSON; the log has all of them
 
 
-class _Pulse:
-    """Whether the engine still speaks: one that lives renews its state ten times a second."""
+class _Heartbeat:
+    """Whether the engine still renews its state, which it does ten times a second."""
 
-    SILENT_S = 1.0
+    TIMEOUT_S = 1.0
 
     def __init__(self) -> None:
-        self._said: EngineState | None = None
-        self._said_at = time.monotonic()
+        self._last: EngineState | None = None
+        self._last_at = time.monotonic()
         self.stopped = False
 
-    def read(self, said: EngineState | None) -> EngineState | None:
-        """What the engine said last; where that was too long ago, what is true of it now. None before the first word."""
+    def read(self, state: EngineState | None) -> EngineState | None:
+        """The newest state; marked stale if the engine has not renewed it for too long. None before the first one."""
         now = time.monotonic()
-        if said is not None and said != self._said:
-            self._said, self._said_at = said, now
-        silent_s = now - self._said_at
-        if self._said is None:
+        if state is not None and state != self._last:
+            self._last, self._last_at = state, now
+        silent_s = now - self._last_at
+        if self._last is None:
             return None
-        self.stopped = self._said.state != "stopped" and silent_s > self.SILENT_S
+        self.stopped = self._last.state != "stopped" and silent_s > self.TIMEOUT_S
         if not self.stopped:
-            return self._said
-        age_s = self._said.staleness_s + silent_s
-        return self._said | EngineState(state="stale", staleness_s=round(age_s, 4), engine_silent_s=round(silent_s, 1))
+            return self._last
+        age_s = self._last.staleness_s + silent_s
+        return self._last | EngineState(state="stale", staleness_s=round(age_s, 4), engine_silent_s=round(silent_s, 1))
 
 
 class Watch:
-    """Follows an engine until it ends, `until` says so, or the user does; keeps its log."""
+    """Follows an engine, shows its state, and keeps its log.
+
+    Parameters
+    ----------
+    engine
+        The engine to follow; `follow` stops it at the end.
+    title
+        Of the view.
+    show
+        "dashboard", "view" (a live panel; lines of text without a terminal), "json" (a line per second, and one whenever
+        `state` changes), or "none".
+    recording
+        The recording beside the engine.
+    journal
+        The log file.
+    """
 
     def __init__(
         self,
@@ -68,10 +83,6 @@ class Watch:
         recording: LiveRecording | None = None,
         journal: Journal | None = None,
     ) -> None:
-        """show: "dashboard", "view" (a live panel; lines where there is no terminal), "json", "none".
-
-        json: a line a second, and one whenever the state's word changes.
-        """
         self._engine = engine
         self._recording = recording
         self._sinks = Sinks([journal] if journal is not None else [])
@@ -79,22 +90,30 @@ class Watch:
         self._view = TerminalView(title)
         self._show = show
         self._console = Terminal(stderr=show in ("json", "none"))
-        self._pulse = _Pulse()
+        self._heartbeat = _Heartbeat()
         self._json_due = 0.0
-        self._word: str | None = None  # of the last line
-        self._tell_due = 0.0
+        self._shown_word: str | None = None  # `state` in the last line of JSON
+        self._report_due = 0.0
         self._about = about() if show == "json" else None
         self._dashboard = DashboardProcess(engine.folder, title) if show == "dashboard" else None
         self.log: deque[LogLine] = deque(maxlen=4096)
-        self.warnings: deque[str] = deque(maxlen=MOST_WARNINGS)  # each once
-        self.state = EngineState()  # nothing said yet
+        self.warnings: deque[str] = deque(maxlen=MOST_WARNINGS)  # without repetition
+        self.state = EngineState()  # empty until the engine has written one
 
     def follow(self, until: Callable[[EngineState], bool] = lambda _: False) -> None:
-        """Raises RtbciError with the engine's own words for a user's mistake, EngineFailed for anything else."""
-        with stopped_by_signal() as asked, self._display() as draw:
-            while not asked():
-                alive = self._engine.alive  # before the log is read, so that no last word is missed
-                self._look()
+        """Follow the engine until it ends, `until` returns True, or the user stops it.
+
+        Raises
+        ------
+        RtbciError
+            A user's mistake, in the engine's own words.
+        EngineFailed
+            If the engine ended for any other reason.
+        """
+        with stopped_by_signal() as stop_asked, self._display() as draw:
+            while not stop_asked():
+                alive = self._engine.alive  # before the log is read, so that its last line is not missed
+                self._update()
                 draw()
                 if not alive or until(self.state):
                     break
@@ -102,53 +121,53 @@ class Watch:
             self._engine.stop()
             if self._recording is not None:
                 self._recording.stop()
-            self._look()
+            self._update()
             draw()
             self._sinks.close()
         self._raise_for_failure()
 
     def linger(self) -> None:
-        """Where a dashboard is open: leave it so until the user has seen enough."""
+        """Wait until the user closes the dashboard, if there is one."""
         if self._dashboard is None:
             return
         if self._dashboard.alive:
             self._console.print("the engine has ended; close the window, or press Ctrl-C here")
-        with stopped_by_signal() as asked:
-            while self._dashboard.alive and not asked():
+        with stopped_by_signal() as stop_asked:
+            while self._dashboard.alive and not stop_asked():
                 time.sleep(0.1)
         self.close()
 
     def close(self) -> None:
-        """Take the dashboard away, if there is one."""
+        """Close the dashboard, if there is one."""
         if self._dashboard is not None:
             self._dashboard.close()
             self._dashboard = None
 
-    def _look(self) -> None:
-        silent = self._pulse.stopped
-        self.state = self._pulse.read(self._engine.reader.status()) or self.state
+    def _update(self) -> None:
+        silent = self._heartbeat.stopped
+        self.state = self._heartbeat.read(self._engine.reader.status()) or self.state
         new = self._engine.reader.new_log()
-        if self._pulse.stopped and not silent and self._engine.alive:
+        if self._heartbeat.stopped and not silent and self._engine.alive:
             new.append(WarningLine(text="the engine does not answer"))
         if self._recording is not None:
             alarms = self._recording.follow(self.state)
             new += [AlarmLine(text=text) for text in alarms]
-            told = self._recording.state()
-            self.state |= EngineState(recording=told)
-            if time.monotonic() >= self._tell_due:
-                # By way of the engine, so that the dashboard sees it too.
-                self._tell_due = time.monotonic() + 1
-                self._engine.command(ReportRecording(state=told))
+            recording = self._recording.state()
+            self.state |= EngineState(recording=recording)
+            if time.monotonic() >= self._report_due:
+                # Through the engine, so that the dashboard shows it too.
+                self._report_due = time.monotonic() + 1
+                self._engine.command(ReportRecording(state=recording))
         new += [AlarmLine(text=text) for text in self._sinks.tend()]
         for line in new:
             self._sinks.send(line)
-            self._note(line)
+            self._show_line(line)
         self._sinks.send(self.state)
         self._print_state()
         if self._dashboard is not None:
             self._tend(self._dashboard)
 
-    def _note(self, line: LogLine) -> None:
+    def _show_line(self, line: LogLine) -> None:
         """Keep and show one line of the log."""
         self.log.append(line)
         self._view.note(line)
@@ -162,12 +181,12 @@ class Watch:
             self._console.print(text, soft_wrap=True)
 
     def _print_state(self) -> None:
-        """A line a second, and one whenever the state's word changes; nothing before the engine has said a word."""
+        """Print a line per second, and one whenever `state` changes; none before the engine has written a state."""
         if self._about is None or not self.state.model_fields_set:
             return
         word = self.state.state
-        if word != self._word or time.monotonic() >= self._json_due:
-            self._json_due, self._word = time.monotonic() + 1, word
+        if word != self._shown_word or time.monotonic() >= self._json_due:
+            self._json_due, self._shown_word = time.monotonic() + 1, word
             print_line(self.state, self._about, self.warnings)
 
     @property
@@ -177,8 +196,8 @@ class Watch:
     def _tend(self, dashboard: DashboardProcess) -> None:
         if dashboard.alive:
             return
-        why = "could not be opened; `rtbci doctor` says why" if dashboard.failed else "was closed"
-        self._console.print(f"the dashboard {why}; the engine goes on, Ctrl-C ends it")
+        why = "could not be opened; `rtbci doctor` checks why" if dashboard.failed else "was closed"
+        self._console.print(f"the dashboard {why}; the engine continues, Ctrl-C ends it")
         self.close()
 
     @contextmanager

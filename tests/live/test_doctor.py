@@ -31,7 +31,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A configuration of liblsl of which the doctor alone is told."""
     path = tmp_path / "lsl_api.cfg"
     path.write_text("[log]\nlevel = -3\n")
-    monkeypatch.setattr(lsl_config, "users_own", lambda: path)
+    monkeypatch.setattr(lsl_config, "user_config_path", lambda: path)
     return path
 
 

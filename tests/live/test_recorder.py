@@ -238,7 +238,7 @@ def test_rtbci_record_tells_of_a_stream_that_goes_and_takes_it_up_again(tmp_path
         wait_until(grown, 30)
         command.kill()
         _, err = command.communicate(timeout=10)
-    assert f"ALARM: {name} does not answer any more; when it is back, the recording goes on" in err
+    assert f"ALARM: {name} does not answer any more; the recording continues when it reconnects" in err
     assert f"ALARM: {name} answers again" in err
 
 
