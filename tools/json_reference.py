@@ -80,7 +80,7 @@ was, in seconds since 1970; and `lost_before` where so many lines before it coul
 PIPE = """\
 ## Commands to an engine
 
-What a front end sends through the engine's pipe, one JSON object each, with its name as `do`.
+Commands to the engine, through its pipe or socket: one JSON object each, with its name as `do`.
 """
 
 

@@ -32,7 +32,7 @@ def has_display() -> bool:
 
 def dashboard_main(folder: str, title: str) -> None:
     """The dashboard's process, for an engine that another process started and owns. folder: the engine's monitor."""
-    # Ctrl-Z reaches the whole terminal group; it suspends the front end, not this window.
+    # Ctrl-Z reaches the whole terminal group; it suspends the command, not this window.
     if hasattr(signal, "SIGTSTP"):
         signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     sys.exit(run_dashboard(Path(folder), title))

@@ -67,7 +67,7 @@ class HostClock:
     (RFC 5905).
     """
 
-    EVERY_S = 0.5
+    POLL_EVERY_S = 0.5
     DRIFT = 1e-4  # s/s
     JUMP_S = 0.05  # larger changes are reported
 
@@ -90,7 +90,7 @@ class HostClock:
         now = time.monotonic()
         if self.known and now < self._due:
             return
-        self._due = now + self.EVERY_S
+        self._due = now + self.POLL_EVERY_S
         try:
             measurement = measure_offset(inlet)
         except NotYet:

@@ -34,7 +34,7 @@ class SampleAcknowledger:
         self._outlet = pylsl.StreamOutlet(about)
         self._n = 0
 
-    def took(self, n: int) -> None:
+    def acknowledge(self, n: int) -> None:
         """Acknowledge n more samples."""
         self._n += n
         self._outlet.push_sample([self._n])

@@ -142,7 +142,7 @@ class LslSource:
             return items + (self._moved(self._inlet, busy=False) or self._check_silence(self._inlet))
         self._note_samples(self._inlet)
         if self._ack:
-            self._ack.took(len(stamps))
+            self._ack.acknowledge(len(stamps))
         return [*items, Chunk(data, stamps), *self._moved(self._inlet, busy=True)]
 
     def close(self) -> None:

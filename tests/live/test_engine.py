@@ -177,7 +177,7 @@ def test_an_engine_whose_front_end_dies_ends_cleanly_with_its_table_written(wait
     spec = EngineSpec(save(tmp_path, wavering()), {"name": name}, events=str(table), wait_s=30)
     with replaying(name, speed=8.0), EngineProcess(spec) as engine:
         wait_until(lambda: received(engine) > 3000, 30)
-        engine._commands.close()  # what the death of the front end's process does
+        engine._commands.close()  # as when the process that started it dies
         engine.process.join(5)
         assert engine.process.exitcode == 0
     assert "recordingDuration" in table.read_text()
