@@ -195,7 +195,8 @@ def log(data: bytes) -> None:
         event_log.take(line, None)
     (folder / "journal").unlink(missing_ok=True)
     journal = Journal(folder / "journal")
-    journal.lines(lines)
+    for line in lines:
+        journal.on(line)
     journal.close()
     for line in (folder / "journal").read_text().splitlines():
         json.loads(line, parse_constant=_refuse)
