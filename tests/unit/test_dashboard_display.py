@@ -187,7 +187,9 @@ def test_facts_turn_red_where_they_are_wrong(tmp_path):
     fake.close()
     state = fake.state
     assert not any(fact.wrong for fact in state_facts(state).values())
-    state |= EngineState(rate_hz=200.0, staleness_s=4.0, quality={"O1": "flat"}, samples=SampleCounts(lost=7))
+    state |= EngineState(
+        rate_hz=200.0, staleness_s=4.0, quality={"O1": "flat"}, samples=state.samples.model_copy(update={"lost": 7})
+    )
     wrong = {name for name, fact in state_facts(state).items() if fact.wrong}
     assert wrong == {"Rate", "Newest", "Missing", "Channels"}
     assert state_facts(state)["Channels"].text == "O1 flat"

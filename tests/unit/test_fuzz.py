@@ -4,6 +4,7 @@ import json
 import random
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,10 @@ SLOW = {"pipeline_zip", "pipeline_json", "pipeline_run", "pipeline_weights", "re
 
 @pytest.mark.parametrize("path", FAULTS, ids=lambda path: path.name)
 def test_an_input_that_was_a_fault_is_none_any_more(path: Path) -> None:
-    check(TARGETS[path.name.rpartition("-")[0]], path.read_bytes())
+    target = TARGETS[path.name.rpartition("-")[0]]
+    with suppress(RtbciError):
+        target.run(next(iter(target.seeds())))  # what is loaded at first use is no fault of the input
+    check(target, path.read_bytes())
 
 
 @pytest.mark.parametrize("name", TARGETS)
