@@ -12,7 +12,7 @@ from rtbci.dashboard.model.history import History
 from rtbci.dashboard.model.state_text import state_facts, state_sentence
 from rtbci.dashboard.model.timeline import Timeline
 from rtbci.dashboard.model.trend_bins import TrendBins
-from rtbci.monitor.messages import EngineState, SampleCounts, StreamState
+from rtbci.monitor.messages import EngineState, StreamState
 from rtbci.simulation.scalp import ELECTRODES
 from rtbci.stages.montage import DOUBLE_BANANA
 
