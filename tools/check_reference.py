@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from keras_weights import Layer, layers_of, load_keras
 
 import rtbci.models
 from rtbci.models.gumbel_selector import ElectrodeSelector, SelectionNet
 from rtbci.models.network import Network, count_parameters
-from tools.keras_weights import Layer, layers_of, load_keras
 
 TOLERANCE = 1e-5
 
