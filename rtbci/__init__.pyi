@@ -3,7 +3,7 @@ from . import models as models
 from .errors import RtbciError as RtbciError
 from .evaluation.tagging import Tagged as Tagged
 from .evaluation.tagging import tag as tag
-from .pipeline.pipeline import LivePipeline as LivePipeline
+from .pipeline.live import LivePipeline as LivePipeline
 from .pipeline.pipeline import Pipeline as Pipeline
 from .plugins import plugin as plugin
 from .provenance import __version__ as __version__

@@ -6,7 +6,7 @@ from typing import Any
 
 from rtbci.config import Number, fits
 from rtbci.monitor.messages import TrustState
-from rtbci.pipeline.pipeline import LivePipeline
+from rtbci.pipeline.live import LivePipeline
 from rtbci.pipeline.stream import StreamSession
 from rtbci.stages.bad_channels import MASKED, BadChannelMask
 from rtbci.stages.montage import Montage

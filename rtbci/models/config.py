@@ -9,7 +9,6 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
-    FiniteFloat,
     Tag,
     TypeAdapter,
     ValidationError,
@@ -27,14 +26,12 @@ from rtbci.models.sizes import (
     LSTMTaggerConfig,
     MSFBCNNConfig,
     NetworkSizes,
+    Option,
     Size,
     SmallLSTMConfig,
     SpatialConvLSTMConfig,
     StackedLSTMConfig,
 )
-
-Scalar: TypeAlias = bool | Annotated[int, Field(ge=-(2**53), le=2**53)] | FiniteFloat | str | None
-Option: TypeAlias = Scalar | Annotated[tuple[Scalar, ...], Field(max_length=1000)]
 
 
 class PluginConfig(NetworkSizes):

@@ -16,7 +16,8 @@ from rtbci.config import MAX_ANSWER_VALUES, MAX_WEIGHTS, MAX_WINDOW_VALUES
 from rtbci.errors import PluginError
 from rtbci.models.config import ModelConfig
 from rtbci.models.network import Network, State
-from rtbci.models.plugin_network import build_plugin, file_of, held_values, plugin_of, sketch
+from rtbci.models.plugin_config import plugin_of
+from rtbci.models.plugin_network import build_plugin, file_of, held_values, sketch
 
 N_HOPS = 12
 CUTS = ((1,) * N_HOPS, (5, 1, 6), (7, 5))  # hops of each part

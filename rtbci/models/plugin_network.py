@@ -5,28 +5,45 @@ from __future__ import annotations
 import inspect
 import math
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import torch
-from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 from rtbci import plugins
 from rtbci.config import nearest
 from rtbci.errors import PluginError, RtbciError
-from rtbci.models.config import CONFIGS, ModelConfig, Option, PluginConfig, SelectorConfig, model_config
 from rtbci.models.network import Network
+from rtbci.models.sizes import BUILT_IN_KINDS, Option
+
+
+class PluginSpec(Protocol):
+    """What is known of a plug-in network before its code is looked at (rtbci/models/config.py: PluginConfig)."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def n_channels(self) -> int | None: ...
+
+    @property
+    def n_classes(self) -> int | None: ...
+
+    @property
+    def options(self) -> dict[str, Option]: ...
+
+    def __hash__(self) -> int: ...
 
 
 def network_class(kind: str) -> type[nn.Module]:
     """Import the class of a kind. Raises PluginError where it is not registered, or not a torch.nn.Module."""
-    found = plugins.load(plugins.NETWORKS, kind, CONFIGS)
+    found = plugins.load(plugins.NETWORKS, kind, BUILT_IN_KINDS)
     if not isinstance(found, type) or not issubclass(found, nn.Module):
         raise PluginError(f"network {kind} is a {type(found).__name__}, wanted a class of torch.nn.Module")
     return found
 
 
-def build_plugin(config: PluginConfig) -> Network:
+def build_plugin(config: PluginSpec) -> Network:
     """Build a plug-in network.
 
     Parameters
@@ -61,18 +78,8 @@ def build_plugin(config: PluginConfig) -> Network:
     return cast(Network, network)
 
 
-def completed(config: PluginConfig) -> PluginConfig:
-    """The config with the class's own defaults written out, so that a file stays valid when they change."""
-    parameters = inspect.signature(network_class(config.kind)).parameters.values()
-    given = (*config.options, *PluginConfig.model_fields)
-    written = {p.name: p.default for p in parameters if p.name not in given and _is_option(p.default)}
-    complete = model_config(**config.model_dump(), **written)
-    assert isinstance(complete, PluginConfig)
-    return complete
-
-
 @lru_cache(maxsize=32)
-def sketch(config: PluginConfig) -> Network:
+def sketch(config: PluginSpec) -> Network:
     """The network without values (on torch's meta device): takes no memory, whatever its size."""
     try:
         with torch.device("meta"):
@@ -85,7 +92,7 @@ def sketch(config: PluginConfig) -> Network:
         ) from error
 
 
-def held_values(config: PluginConfig) -> int:
+def held_values(config: PluginSpec) -> int:
     """float32 values that the network holds for one answer.
 
     As its class reports in `values(n_channels)`; otherwise weights, state and input are counted.
@@ -100,12 +107,6 @@ def held_values(config: PluginConfig) -> int:
     if not isinstance(reported, int) or reported < 1:
         raise PluginError(f"network {config.kind}: values({config.n_channels}) is {reported!r}, wanted a count")
     return reported
-
-
-def plugin_of(config: ModelConfig) -> PluginConfig | None:
-    """The plug-in in a config, also behind a selector; None where there is none."""
-    inner = config.inner() if isinstance(config, SelectorConfig) else config
-    return inner if isinstance(inner, PluginConfig) else None
 
 
 def file_of(made: type[nn.Module]) -> str | None:
@@ -154,15 +155,3 @@ _PARTS = (
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _is_option(value: object) -> bool:
-    """Whether it can be stored in a config."""
-    try:
-        _option.validate_python(value)
-    except ValidationError:
-        return False
-    return True
-
-
-_option: TypeAdapter[Option] = TypeAdapter(Option)

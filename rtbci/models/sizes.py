@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, NonNegativeFloat, model_validator
+from pydantic import Field, FiniteFloat, NonNegativeFloat, model_validator
 
 from rtbci.config import Strict
 
@@ -13,6 +13,16 @@ Size: TypeAlias = Annotated[int, Field(ge=1, le=65_536)]
 Samples: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
 Units: TypeAlias = Annotated[tuple[Size, ...], Field(min_length=1, max_length=16)]
 Fraction: TypeAlias = Annotated[NonNegativeFloat, Field(lt=1)]
+
+
+# What a plug-in network may be given beside its channels and classes.
+Scalar: TypeAlias = bool | Annotated[int, Field(ge=-(2**53), le=2**53)] | FiniteFloat | str | None
+Option: TypeAlias = Scalar | Annotated[tuple[Scalar, ...], Field(max_length=1000)]
+
+BUILT_IN_KINDS = (
+    "stacked_lstm", "channel_lstm", "small_lstm", "conv_lstm", "conv_pool_lstm", "spatial_conv_lstm", "lstm_tagger",
+    "msfbcnn", "covariance", "selection",
+)  # fmt: skip
 
 
 class NetworkSizes(Strict):

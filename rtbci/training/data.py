@@ -12,7 +12,7 @@ from rtbci.errors import ConfigError
 from rtbci.models import from_config
 from rtbci.models.config import PluginConfig
 from rtbci.models.contract import check_before_training
-from rtbci.models.plugin_network import completed
+from rtbci.models.plugin_config import completed
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.bad_channels import MaskConfig

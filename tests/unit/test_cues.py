@@ -14,7 +14,8 @@ from rtbci.config import parse
 from rtbci.errors import ConfigError
 from rtbci.evaluation.tagging import write_tagged
 from rtbci.pipeline.config import PipelineConfig
-from rtbci.pipeline.pipeline import LivePipeline, Pipeline
+from rtbci.pipeline.live import LivePipeline
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.recording import Recording
 from rtbci.stages.cues import Cue, CueAnswer, CueConfig, table
 from rtbci.types import Chunk, Event

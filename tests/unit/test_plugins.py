@@ -19,7 +19,9 @@ import rtbci
 from rtbci.config import parse
 from rtbci.datasets import open_dataset
 from rtbci.errors import ConfigError, DatasetError, PipelineFileError, PluginError
+from rtbci.models.config import CONFIGS
 from rtbci.models.contract import check_before_training
+from rtbci.models.sizes import BUILT_IN_KINDS
 from rtbci.models.step import HopByHop, make_step
 from rtbci.pipeline.file import read_config
 from rtbci.training.config import TrainConfig
@@ -485,3 +487,7 @@ def test_broken_code_is_one_line_before_any_recording_is_read(trained: Path, tmp
     (tmp_path / "x.toml").write_text(text)
     said = command("train", "x.toml", "--plugin", "network_plugin:ConvGRU", "--out", "x.rtbci", cwd=tmp_path, code=2)
     assert "network network_plugin:ConvGRU: fails on noise of shape (2, 48, 8): AttributeError" in said
+
+
+def test_the_built_in_kinds_that_an_error_lists_are_those_of_the_configs() -> None:
+    assert tuple(CONFIGS) == BUILT_IN_KINDS
