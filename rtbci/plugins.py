@@ -52,9 +52,9 @@ def plugin(what: str) -> str:
         module = place
         _make_importable(Path.cwd())
     if not name.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
-        raise PluginError(f"--plugin wants module:Name or path/to/file.py:Name, got {what!r}")
+        raise PluginError(f"code of your own is named module:Name or path/to/file.py:Name, got {what!r}")
     if _origin(module) is None:
-        raise PluginError(f"--plugin {what}: there is no module {module!r}, neither installed nor in {Path.cwd()}")
+        raise PluginError(f"{what}: there is no module {module!r}, neither installed nor in {Path.cwd()}")
     _named[f"{module}:{name}"] = what
     return f"{module}:{name}"
 
@@ -126,7 +126,9 @@ def load(group: str, name: str, built_in: Iterable[str] = ()) -> Any:
     except Exception as error:
         raise PluginError(f"plug-in {path}: its module cannot be imported: {error_text(error)}") from error
     if not hasattr(found, attribute):
-        raise PluginError(f"plug-in {path}: the module has no {attribute!r}{nearest(attribute, dir(found))}")
+        own = [key for key, value in vars(found).items() if getattr(value, "__module__", None) == module]
+        has = f"; it has {', '.join(own) or 'nothing'}"
+        raise PluginError(f"plug-in {path}: the module has no {attribute!r}{nearest(attribute, own) or has}")
     return getattr(found, attribute)
 
 
@@ -145,9 +147,11 @@ def _unknown(group: str, name: str, all_known: tuple[str, ...]) -> str:
             f"{what} {name[:200]!r} is not registered; install the package that registers it in {group!r}, or, if it is "
             f"code of your own, name it: --plugin {name[:200]}{nearest(name, all_known)}"
         )
+    known_are = f"known are {', '.join(all_known)}{nearest(name, all_known)}" if all_known else "none is installed"
+    option = "--sink" if group == SINKS else "--plugin"
     return (
-        f"unknown {what} {name[:60]!r}; known are {', '.join(all_known)}{nearest(name, all_known)}; one of your own is "
-        f"named module:Name, with --plugin, or by the package that registers it in {group!r}"
+        f"unknown {what} {name[:60]!r}; {known_are}; one of your own is named module:Name or file.py:Name, with {option}, "
+        f"or by the package that registers it in {group!r}"
     )
 
 
@@ -155,11 +159,11 @@ def _module_of_file(path: Path) -> str:
     path = path.resolve()
     if not path.is_file():
         near = nearest(path.name, [p.name for p in path.parent.glob("*.py")]) if path.parent.is_dir() else ""
-        raise PluginError(f"--plugin: {path}: no such file{near}")
+        raise PluginError(f"{path}: no such file{near}")
     _make_importable(path.parent)
     origin = _origin(path.stem)
     if path.stem.isidentifier() and (origin is None or Path(origin).resolve() != path):
-        raise PluginError(f"--plugin: {path}: the name {path.stem!r} already means {origin}; rename the file")
+        raise PluginError(f"{path}: the name {path.stem!r} already means {origin}; rename the file")
     return path.stem
 
 

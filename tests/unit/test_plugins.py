@@ -125,14 +125,14 @@ def test_naming_a_plugin_imports_nothing_yet(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "answer"),
     [
-        ("network_plugin", "wants module:Name or path/to/file.py:Name"),
-        ("network_plugin.py", "wants module:Name or path/to/file.py:Name"),
-        ("a b:Net", "wants module:Name"),
-        (":Net", "wants module:Name"),
+        ("network_plugin", "is named module:Name or path/to/file.py:Name"),
+        ("network_plugin.py", "is named module:Name or path/to/file.py:Name"),
+        ("a b:Net", "is named module:Name"),
+        (":Net", "is named module:Name"),
         ("nowhere_at_all:Net", "there is no module 'nowhere_at_all', neither installed nor in "),
         ("network_plugi.py:Net", "no such file; did you mean 'network_plugin.py'"),
         ("json.py:Net", "the name 'json' already means .*; rename the file"),
-        ("my-net.py:Net", "wants module:Name"),
+        ("my-net.py:Net", "is named module:Name"),
     ],
 )
 def test_a_mistake_in_naming_is_told_at_once(said: str, answer: str, folder: Path) -> None:
