@@ -24,6 +24,20 @@ def one_line(text: str) -> str:
     return line if len(line) <= LONGEST else line[: LONGEST - 2] + " …"
 
 
+def field_text(raw: str | bytes) -> str:
+    """A field of a header or a description: UTF-8, else Latin-1; up to a NUL that pads it, without blanks around."""
+    text = raw if isinstance(raw, str) else utf8_or_latin1(raw)
+    return text.strip("\0 \t\r\n").partition("\0")[0].strip()
+
+
+def utf8_or_latin1(raw: bytes) -> str:
+    """The text of bytes: UTF-8 where they are that, else Latin-1, which any bytes are."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
 def file_name(text: str, otherwise: str) -> str:
     """A file name of letters, digits and a few signs, never a path nor hidden; `otherwise` where nothing is left."""
     return re.sub(r"[^\w.+-]+", "_", text).strip("._")[:80] or otherwise

@@ -11,8 +11,8 @@ from rich.text import Text as RichText
 
 from rtbci.cli.terminal import Terminal
 from rtbci.pipeline.pipeline import Pipeline, check_rate
+from rtbci.recordings.channel_names import canonical
 from rtbci.results import FREE, Json, Result, Text, Texts, print_json
-from rtbci.stages.montage import canonical
 from rtbci.types import StreamInfo
 
 

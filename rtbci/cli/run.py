@@ -14,7 +14,7 @@ from rtbci.lsl.config import quiet_lsl
 from rtbci.lsl.discovery import parse_query
 from rtbci.lsl.recorder import Recorder
 from rtbci.pipeline.file import read_config
-from rtbci.stages.montage import microvolts
+from rtbci.recordings.units import microvolts
 
 
 def run_live(

@@ -15,7 +15,7 @@ from rtbci.dashboard.panels.replay_bar import ReplayBar
 from rtbci.dashboard.panels.sidebar import Sidebar
 from rtbci.dashboard.plots.plot_area import PlotArea
 from rtbci.monitor.messages import Verdict
-from rtbci.stages.montage import derivation
+from rtbci.recordings.channel_names import derivation
 
 LABELS = ("seizure", "spike", "artefact", "movement", "eyes closed", "medication")
 

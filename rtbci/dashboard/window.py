@@ -27,7 +27,7 @@ from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.shortcuts import SHORTCUTS
 from rtbci.monitor.describe import describe
 from rtbci.monitor.messages import LogLine
-from rtbci.stages.montage import canonical
+from rtbci.recordings.channel_names import canonical
 
 FRAME_MS = 16
 SLOW_EVERY = 6  # frames between two looks at the state

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from rtbci.errors import DatasetError, StreamMismatch
 from rtbci.recordings.recording import Recording
-from rtbci.stages.montage import match
+from rtbci.stages.wiring import match
 from rtbci.types import Samples
 
 Group = Literal["recording", "subject", "trial"]

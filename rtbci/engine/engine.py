@@ -330,6 +330,8 @@ class Engine:
         silent = sum(not unit for unit in found.info.units)
         if silent and not self.spec.unit:
             self._send(WarningLine(text=f"{silent} channels name no unit; microvolts are assumed"))
+        for choice in self.pipeline.choices(info):
+            self._send(WarningLine(text=choice))
         channels = len(info.channels)
         self._send(ConnectedLine(stream=info.name, host=found.hostname, sfreq=info.sfreq, channels=channels))
 

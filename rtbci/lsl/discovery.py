@@ -12,6 +12,8 @@ import pylsl
 
 from rtbci.config import MAX_SFREQ, MAX_VALUES_S
 from rtbci.errors import StreamMismatch, StreamNotFound
+from rtbci.recordings.units import unit_text
+from rtbci.text import field_text
 from rtbci.types import StreamInfo
 
 MAX_CHANNELS = 8192
@@ -146,8 +148,8 @@ def read_description(inlet: Any, timeout_s: float = 5.0) -> tuple[StreamInfo, fl
     units: list[str] = []
     node = info.desc().child("channels").child("channel")
     while not node.empty() and len(labels) < n_channels:
-        labels.append(node.child_value("label")[:MAX_NAME] or f"ch{len(labels) + 1}")
-        units.append(node.child_value("unit")[:MAX_NAME])
+        labels.append(field_text(node.child_value("label")[:MAX_NAME]) or f"ch{len(labels) + 1}")
+        units.append(unit_text(node.child_value("unit")[:MAX_NAME]))
         node = node.next_sibling("channel")
     labels += [f"ch{i + 1}" for i in range(len(labels), n_channels)]
     units += [""] * (n_channels - len(units))

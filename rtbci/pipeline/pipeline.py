@@ -182,6 +182,10 @@ class Pipeline:
             stages.append(("mask", BadChannelMask(replacer, self.inputs, up, down, config.mask.most)))
         return Chain(stages)
 
+    def choices(self, info: StreamInfo) -> tuple[str, ...]:
+        """What is chosen where a stream allows more than one derivation of a channel, one line each."""
+        return Montage(self.config.montage, info, self.channels).choices
+
     def start(self, info: StreamInfo, device: str = "cpu", *, offline: bool = False) -> LivePipeline:
         """Start processing one stream: montage matched, filters and network reset.
 

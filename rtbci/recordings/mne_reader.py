@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from rtbci.errors import RecordingError
 from rtbci.recordings.recording import Recording
+from rtbci.recordings.units import microvolts, unit_text, without_unit
 from rtbci.types import Event, Samples, StreamInfo
 
 if TYPE_CHECKING:
@@ -86,24 +88,46 @@ def open_with_mne(path: Path, kind: str) -> Recording:
         types = raw.get_channel_types()
         annotations = events_of(raw)
     picks = [i for i, t in enumerate(types) if t in _KEPT]
-    if not any(types[i] != "misc" for i in picks):
+    scale, units = _scale_and_units(raw, path, kind)
+    if not any(types[i] != "misc" or units[i] == "uV" for i in picks):
         raise RecordingError(f"{path}: has no EEG channel ({', '.join(sorted(set(types)))}); name a recording with EEG")
-    volts = np.array([raw.info["chs"][i]["unit"] == mne.io.constants.FIFF.FIFF_UNIT_V for i in picks])
-    volts &= ~_without_unit(raw, kind)[picks]
-    scale = np.where(volts, 1e6, 1.0)
+    reported += without_unit([raw.ch_names[i] for i in picks], [units[i] for i in picks])
 
     def read(start: int, stop: int) -> Samples:
         with quietly(path, kind):
             data = raw.get_data(picks, start, stop)  # (n_channels, n_samples), V
-        return np.asarray(data.T * scale, np.float32)
+        return np.asarray(data.T * scale[picks], np.float32)
 
     info = StreamInfo(
         name=path.stem,
         sfreq=float(raw.info["sfreq"]),
         channels=tuple(raw.ch_names[i] for i in picks),
-        units=tuple("uV" if volt else "" for volt in volts),
+        units=tuple(units[i] for i in picks),
     )
     return Recording(path, kind, info, int(raw.n_times), read, annotations, raw.info["meas_date"], tuple(reported))
+
+
+def _scale_and_units(raw: mne.io.BaseRaw, path: Path, kind: str) -> tuple[npt.NDArray[np.float64], list[str]]:
+    """What turns each channel's values as MNE returns them into those of its unit: µV for every voltage."""
+    import mne
+
+    volts = np.array([ch["unit"] == mne.io.constants.FIFF.FIFF_UNIT_V for ch in raw.info["chs"]])
+    volts &= ~_without_unit(raw, kind)
+    scale, units = np.where(volts, 1e6, 1.0), ["uV" if volt else "" for volt in volts]
+    if kind == "BrainVision":
+        # MNE takes a spelling of a voltage that it does not know for no unit at all.
+        for i, declared in _declared_units(path).items():
+            if i < len(units) and not volts[i]:
+                factor = microvolts(declared)
+                scale[i] = (1.0 if factor is None else factor) / (raw.info["chs"][i]["range"] or 1.0)
+                units[i] = declared if factor is None else "uV"
+    return scale, units
+
+
+def _declared_units(path: Path) -> dict[int, str]:
+    """The units that a BrainVision header declares, by index of the channel."""
+    lines = re.findall(rb"^\s*Ch(\d+)\s*=[^,\r\n]*,[^,\r\n]*,[^,\r\n]*,([^,\r\n]*)", path.read_bytes(), re.MULTILINE)
+    return {int(number) - 1: unit_text(unit) for number, unit in lines if unit_text(unit)}
 
 
 def _without_unit(raw: mne.io.BaseRaw, kind: str) -> npt.NDArray[np.bool_]:

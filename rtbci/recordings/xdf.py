@@ -16,10 +16,9 @@ from rtbci.errors import RecordingError
 from rtbci.recordings.engine_marks import is_ours, live_span, notes, replay_clock_of
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.replay_clock import ReplayClock
+from rtbci.recordings.units import to_microvolts, unit_text, without_unit
+from rtbci.text import field_text
 from rtbci.types import Event, Samples, StreamInfo, Times
-
-_TO_MICROVOLTS = {"microvolts": 1.0, "microvolt": 1.0, "uv": 1.0, "µv": 1.0, "\u03bcv": 1.0}
-_TO_MICROVOLTS |= {"millivolts": 1e3, "millivolt": 1e3, "mv": 1e3, "volts": 1e6, "volt": 1e6, "v": 1e6}
 
 Stream = Mapping[str, Any]
 APART_S = 3600.0  # no stream of a session begins an hour after all the others have ended
@@ -55,7 +54,7 @@ def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
     stamps = np.asarray(chosen["time_stamps"], np.float64)
     replay_clock = replay_clock_of(streams, chosen)
     labels, units = _channels(chosen)
-    scale = np.array([_TO_MICROVOLTS.get(unit.lower(), 1.0) for unit in units])
+    scale, units = to_microvolts(units)
     data: Samples = (np.asarray(chosen["time_series"], np.float64) * scale).astype(np.float32)
     sfreq, warned = _rate(path, chosen, replay_clock.seconds(stamps, float(stamps[0]) if len(stamps) else 0.0))
     if wanted is None:
@@ -67,7 +66,7 @@ def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
         name=path.stem,
         sfreq=sfreq,
         channels=labels,
-        units=tuple("uV" if unit.lower() in _TO_MICROVOLTS else unit for unit in units),
+        units=units,
         type=_field(chosen, "type") or "EEG",
         source_id=_field(chosen, "source_id"),
     )
@@ -79,7 +78,7 @@ def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
         lambda start, stop: data[start:stop],
         _markers(streams, zero, replay_clock),
         started,
-        (*warned, *(f"other stream, not read: {other}" for other in others)),
+        (*warned, *without_unit(labels, units), *(f"other stream, not read: {other}" for other in others)),
         replay_clock.seconds(stamps, zero),
     )
 
@@ -221,8 +220,8 @@ def _channels(stream: Stream) -> tuple[tuple[str, ...], tuple[str, ...]]:
         described = []
     if len(described) != n_channels:
         return tuple(f"Ch{i + 1}" for i in range(n_channels)), ("",) * n_channels
-    labels = tuple(_first(c, "label") or f"Ch{i + 1}" for i, c in enumerate(described))
-    return labels, tuple(_first(c, "unit") for c in described)
+    labels = tuple(field_text(_first(c, "label")) or f"Ch{i + 1}" for i, c in enumerate(described))
+    return labels, tuple(unit_text(_first(c, "unit")) for c in described)
 
 
 def _markers(streams: Sequence[Stream], zero: float, replay_clock: ReplayClock) -> tuple[Event, ...]:

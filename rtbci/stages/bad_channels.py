@@ -9,8 +9,9 @@ import numpy.typing as npt
 from pydantic import NonNegativeInt
 
 from rtbci.config import Strict
+from rtbci.recordings.units import microvolts
 from rtbci.stages.channel_quality import WORDS, ChannelQuality
-from rtbci.stages.montage import Montage, microvolts
+from rtbci.stages.montage import Montage
 from rtbci.types import Chunk, Flags, StreamInfo
 
 MASKED = tuple(word for word in WORDS if word not in ("", "mains"))  # what is left of mains is the filters' business

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from rtbci.stages.montage import microvolts
+from rtbci.recordings.units import microvolts
 from rtbci.types import Chunk, StreamInfo
 
 BLOCK_S = 1.0

@@ -38,7 +38,7 @@ from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.engine_marks import live_span
 from rtbci.recordings.event_table import read_events, write_events
 from rtbci.stages.gap_guard import GapConfig, GapGuard
-from rtbci.stages.montage import match
+from rtbci.stages.wiring import match
 from rtbci.text import LONGEST, file_name, json_text, one_line, plain
 from rtbci.types import Chunk, Event, StreamInfo
 

@@ -3,7 +3,10 @@ import pytest
 from cutting import INFO, eeg
 
 from rtbci.errors import StreamMismatch
-from rtbci.stages.montage import DOUBLE_BANANA, Montage, MontageConfig, canonical, microvolts
+from rtbci.recordings.channel_names import canonical, derivation
+from rtbci.recordings.units import microvolts
+from rtbci.stages.montage import DOUBLE_BANANA, Montage, MontageConfig
+from rtbci.stages.wiring import match
 from rtbci.types import Chunk, StreamInfo
 
 
@@ -109,3 +112,92 @@ def test_the_double_banana_derives_from_the_ten_twenty_electrodes() -> None:
     at = dict(zip(names.split(), data, strict=True))
     at |= {"T7": at["T3"], "P7": at["T5"], "T8": at["T4"], "P8": at["T6"]}
     assert out == [at[a] - at[b] for a, b in (pair.split("-") for pair in DOUBLE_BANANA)]
+
+
+@pytest.mark.parametrize(
+    "label", ["C3-A1A2", "C3-(A1+A2)/2", "EEG C3-A1+A2", "C3-M1M2", "C3-M1/M2", "C3-LE", "EEG C3-CLE", "C3-Linked Ears"]
+)
+def test_linked_ears_are_one_reference_whatever_their_name(label: str) -> None:
+    assert (str(derivation(label)), derivation(label).common) == ("C3", "linked ears")
+
+
+@pytest.mark.parametrize(
+    ("label", "common"),
+    [("Fp1-REF", "REF"), ("EEG Fp1-Ref-0", "REF"), ("Fp1-AVG", "average"), ("Fp1-CAR", "average"), ("Fp1", "")],
+)
+def test_the_name_of_a_common_reference_is_kept(label: str, common: str) -> None:
+    assert (str(derivation(label)), derivation(label).common) == ("Fp1", common)
+
+
+def test_padding_of_a_label_is_no_part_of_it() -> None:
+    assert canonical("EEG Fp1-F7\0\0\0\0\0\0") == "Fp1-F7"
+    assert canonical("Fz\0rest of an old name") == "Fz"
+
+
+MICROVOLTS = "uV|UV|µV|μV|\u00c2\u00b5V|\u00ce\u00bcV|\u00c3\u0082\u00c2\u00b5V|\x83\xcaV|\ufffdV"
+MICROVOLTS += "|microV|µVolts|MICROVOLTS|micro volts|uV\0\0\0|''| "
+
+
+@pytest.mark.parametrize("unit", MICROVOLTS.split("|"))
+def test_microvolts_are_understood_in_any_spelling_and_character_set(unit: str) -> None:
+    assert microvolts(unit) == 1.0
+
+
+@pytest.mark.parametrize("raw", [b"uV      ", b"\xb5V", "µV".encode(), "μV".encode(), "㎶".encode(), b"\x83\xcaV", b""])
+def test_bytes_of_a_unit_are_understood_in_any_character_set(raw: bytes) -> None:
+    assert microvolts(raw) == 1.0
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("nV", 1e-3), ("mVolt", 1e3), ("MILLIVOLTS", 1e3), ("Volts", 1e6)])
+def test_other_voltages_are_understood(unit: str, factor: float) -> None:
+    assert microvolts(unit) == factor
+
+
+@pytest.mark.parametrize("unit", ["µS", "uVs", "C", "%", "Boolean", "kV", "bpm", "uV/bit"])
+def test_what_is_no_voltage_has_no_microvolts(unit: str) -> None:
+    assert microvolts(unit) is None
+
+
+def test_a_pair_comes_from_the_two_electrodes_of_one_reference() -> None:
+    assert run(("Fp1-F7",), stream("Fp1-REF Fp1-AVG F7-AVG F7-REF"), [10, 5, 2, 7]) == [3]
+    assert run(("Fp1-F7",), stream("Fp1-LE F7-A1A2"), [10, 7]) == [3]
+
+
+@pytest.mark.parametrize("channels", ["Fp1-LE F7-REF", "Fp1-REF F7", "Fp1-AVG F7-A1", "Fp1-A1A2 F7-CAR"])
+def test_a_pair_of_two_references_is_refused_with_both(channels: str) -> None:
+    with pytest.raises(StreamMismatch, match="Fp1-F7 cannot be derived: Fp1 is recorded against"):
+        run(("Fp1-F7",), stream(channels), [10, 7])
+
+
+def test_of_several_references_the_one_that_serves_all_pairs_is_used_and_told() -> None:
+    info = stream("Fp1-REF Fp1-AVG F7-REF F7-AVG T7-AVG")
+    assert run(("Fp1-F7", "F7-T7"), info, [10, 5, 7, 1, 3]) == [4, -2]
+    told = match(("Fp1-F7", "F7-T7"), info).choices
+    assert told == ("Fp1-F7: recorded against REF and average; average is used",)
+    assert match(("Fp1", "T7"), info).plus == (1, 4)
+
+
+def test_a_channel_that_is_there_twice_is_taken_once_and_told() -> None:
+    wiring = match(("T8-P8",), stream("T8-P8-0 T8-P8-1"))
+    assert (wiring.plus, wiring.choices) == ((0,), ("T8-P8 is there 2 times (T8-P8-0, T8-P8-1); the first is used",))
+
+
+def test_channels_of_different_references_are_told_and_never_averaged() -> None:
+    info = stream("C3-A2 C4-A1")
+    assert match(("C3", "C4"), info).choices == (
+        "channels are recorded against different references: A2 (C3), A1 (C4)",
+    )
+    with pytest.raises(StreamMismatch, match=r"one reference, these have several: A2 \(C3\), A1 \(C4\)"):
+        Montage(MontageConfig(channels=("C3", "C4"), reference="average"), info)
+
+
+def test_a_wanted_reference_is_not_replaced_by_another() -> None:
+    assert run(("C3-LE",), stream("C3-AVG C3-A1A2"), [1, 2]) == [2]
+    with pytest.raises(StreamMismatch, match="C3-LE is recorded against average, not against linked ears"):
+        run(("C3-LE",), stream("C3-AVG"), [1])
+
+
+def test_another_derivation_is_not_taken_for_a_misspelling() -> None:
+    with pytest.raises(StreamMismatch) as error:
+        match(("Fp1-F7",), stream("Fp1-F3 Fp2-F8"))
+    assert "did you mean" not in str(error.value)

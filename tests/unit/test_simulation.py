@@ -6,7 +6,8 @@ from scipy import signal
 
 from rtbci.simulation.eeg import synthesise
 from rtbci.simulation.scalp import ELECTRODES, POSITIONS, at, field
-from rtbci.stages.montage import DOUBLE_BANANA, match
+from rtbci.stages.montage import DOUBLE_BANANA
+from rtbci.stages.wiring import match
 
 
 @pytest.mark.parametrize("n", [1, 97, 2048, 10_000])

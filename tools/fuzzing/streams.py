@@ -21,11 +21,13 @@ from rtbci.errors import ConfigError
 from rtbci.lsl.discovery import FoundStream, read_description
 from rtbci.lsl.replay_protocol import ReplayPosition
 from rtbci.pipeline.pipeline import Pipeline, check_rate
+from rtbci.recordings.channel_names import canonical
+from rtbci.recordings.units import microvolts
 from rtbci.replay.transport import Transport
 from rtbci.stages.channel_quality import ChannelQuality
 from rtbci.stages.cues import Cue, CueTagger, table
 from rtbci.stages.gap_guard import GapGuard
-from rtbci.stages.montage import canonical, match, microvolts
+from rtbci.stages.wiring import match
 from rtbci.types import Chunk, Gap, StreamInfo
 
 

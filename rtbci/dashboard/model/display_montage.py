@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rtbci.errors import StreamMismatch
-from rtbci.stages.montage import DOUBLE_BANANA, Derivation, derivation, electrode, match
+from rtbci.recordings.channel_names import Derivation, derivation, electrode
+from rtbci.stages.montage import DOUBLE_BANANA
+from rtbci.stages.wiring import match
 from rtbci.types import Samples, StreamInfo
 
 AS_RECORDED, BANANA, AVERAGE = "As recorded", "Double banana", "Common average"

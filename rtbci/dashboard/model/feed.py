@@ -14,7 +14,7 @@ from rtbci.monitor.layout import Layout, read_layout
 from rtbci.monitor.messages import ConnectedLine, EngineState, LogLine, MoveLine, SeekLine
 from rtbci.monitor.shared_memory import MonitorReader, Rings, SharedRing
 from rtbci.recordings.replay_clock import ReplayMove
-from rtbci.stages.montage import microvolts
+from rtbci.recordings.units import microvolts
 
 STATUS_EVERY_S = 0.1
 DEAD_S = 2.0  # an engine that lives writes its state ten times a second

@@ -12,7 +12,7 @@ from PyQt6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from rtbci.dashboard.model.electrode_positions import POSITIONS
 from rtbci.dashboard.theme import Theme
 from rtbci.monitor.layout import Layout
-from rtbci.stages.montage import derivation
+from rtbci.recordings.channel_names import derivation
 
 TEXT_IN_DOT = 0.95
 SMALLEST_TEXT = 7.5  # pixels; smaller names are shown in the tool tip only
