@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 from rtbci.text import field_text
 
@@ -109,3 +112,33 @@ def electrode(name: str) -> str:
 def canonical(label: str) -> str:
     """The canonical name of a channel label: "EEG FP1-F7" -> "Fp1-F7"."""
     return str(derivation(label))
+
+
+_NO_EEG = re.compile(
+    r"ecg|ekg|emg|eog|[lr]oc\b|resp|s[pa]o2|osat|pulse|pleth|ppg|bvp|hr\b|ibi|burst|suppr|photic|temp|thor|abd|chest|"
+    r"flow|airflow|nasal|snor|pos\b|position|body|effort|leg|[lr]at\b|plm|gsr|eda\b|light|dc\d|acc|gyr|etco2|co2|"
+    r"event|trig|status|stim|mark|battery|imped|pr\b",
+    re.IGNORECASE,
+)
+
+
+def names_eeg(label: str) -> bool | None:
+    """Whether a label is that of an EEG channel: an electrode, or "EEG …"; None where it may be anything."""
+    text = field_text(label[:200])
+    if derivation(text).is_electrode:
+        return True
+    bare = re.sub(r"^(eeg|seeg|ieeg|ecog)\b[\s:_-]*", "", text, flags=re.IGNORECASE)
+    if _NO_EEG.match(bare):
+        return False
+    return True if bare != text else None
+
+
+def unique_names(labels: Sequence[str]) -> list[str]:
+    """The labels, with a running number behind each that is there more than once: "T8-P8-0", as in mne."""
+    names, taken = list(labels), set(labels)
+    for stem in (label for label, n in Counter(labels).items() if n > 1):
+        for number, index in enumerate(i for i, label in enumerate(labels) if label == stem):
+            name = next(n for n in (f"{stem}-{end}" for end in count(number)) if n not in taken)
+            names[index] = name
+            taken.add(name)
+    return names

@@ -2,52 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from rtbci.errors import RecordingError
-from rtbci.recordings.mne_reader import events_of, quietly
+from rtbci.recordings.channel_names import names_eeg, unique_names
+from rtbci.recordings.edf_annotations import TalReader, events, first_onset
+from rtbci.recordings.edf_header import EdfHeader, read_header
 from rtbci.recordings.recording import Recording
+from rtbci.recordings.units import microvolts, to_microvolts, without_unit
 from rtbci.types import Samples, StreamInfo
 
-# The spellings of micro in use: Greek mu, the micro sign, Shift-JIS mu, u.
-_MICROVOLTS = {"uV": 1.0, "\u00b5V": 1.0, "\u03bcV": 1.0, "\x83\xcaV": 1.0, "nV": 1e-3, "mV": 1e3, "V": 1e6}
-
-_MOST_SIGNALS = 9999  # four digits
-_FIELDS = {"label": 16, "transducer": 80, "unit": 8, "physical_min": 8, "physical_max": 8, "digital_min": 8}
-_FIELDS |= {"digital_max": 8, "prefilter": 80, "n_samples": 8, "reserved": 32}
-
-
-@dataclass(frozen=True)
-class EdfHeader:
-    """The fixed header fields of an EDF or BDF file, one entry for each signal.
-
-    References
-    ----------
-    B. Kemp, J. Olivan, European data format 'plus' (EDF+), Clin. Neurophysiol. 114, 2003.
-    """
-
-    n_bytes: int
-    n_records: int
-    record_s: float
-    interrupted: bool
-    labels: tuple[str, ...]
-    units: tuple[str, ...]
-    gain: npt.NDArray[np.float64]
-    offset: npt.NDArray[np.float64]
-    samples: npt.NDArray[np.int64]  # of each signal in one data record
-
-    @property
-    def record_samples(self) -> int:
-        return int(self.samples.sum())
+_TRIGGERS = ("status", "trigger")
 
 
 def open_edf(path: Path, kind: str) -> Recording:
-    """Open an EDF or BDF file: the channels at the main sampling rate, without annotation and trigger signals.
+    """Open an EDF or BDF file: the channels at the sampling rate of the EEG, without annotation and trigger signals.
 
     Parameters
     ----------
@@ -59,7 +32,7 @@ def open_edf(path: Path, kind: str) -> Recording:
     Returns
     -------
     Recording
-        Channels left out for another rate are named in its `warnings`.
+        Channels left out for another rate are named in its `warnings`, and whatever is odd in the header.
 
     Raises
     ------
@@ -70,47 +43,37 @@ def open_edf(path: Path, kind: str) -> Recording:
     ----------
     B. Kemp, J. Olivan, European data format 'plus' (EDF+), Clin. Neurophysiol. 114, 2003.
     """
-    import mne
-
-    header = _read_header(path)
-    width = 3 if kind == "BDF" else 2
-    n_records, warnings = _records_held(path, header, width)
-    with quietly(path, kind) as reported:
-        raw = (mne.io.read_raw_bdf if kind == "BDF" else mne.io.read_raw_edf)(path, preload=False)
-        types = raw.get_channel_types()
-    # MNE omits the annotation signals; the others keep their order.
-    signals = [i for i, label in enumerate(header.labels) if label not in ("EDF Annotations", "BDF Annotations")]
-    kept = [(s, n) for s, n, t in zip(signals, raw.ch_names, types, strict=True) if t != "stim"]
-    kept, left_out = _at_main_rate(header, kept)
-    if not kept:
-        raise RecordingError(f"{path}: has no signal but annotations and triggers; name a recording with EEG in it")
-    if left_out:
-        warnings.append(f"left out, for their other sampling rate: {', '.join(left_out)}")
+    header = read_header(path, kind)
+    n_records, warnings = _records_held(path, header)
+    signals = _signals(path, header)
+    kept, left_out = _chosen(header, signals)
+    picks = np.array([signal for signal, _ in kept])
+    names = tuple(name for _, name in kept)
+    reader = _Records(path, header, n_records, picks)
+    sfreq = reader.per_record / header.record_s
+    tals = TalReader(path, header)
+    records = list(tals.records(n_records))
+    first_s = first_onset(records)
+    annotations = events(records, first_s, [name for _, name in signals])
+    warnings += [*header.odd, *left_out, *without_unit(names, reader.units), *tals.odd]
+    if guessed := [name for signal, name in kept if not header.declared_range[signal]]:
+        warnings.append(f"an empty range is declared for {_listed(guessed)}: it is taken as 1, so the scale is a guess")
     if header.interrupted:
         warnings.append(f"{kind}+D: the recording was interrupted; its times are counted as if it were not")
-    warnings += [w for w in reported if "Number of records" not in w]
-
-    picks = np.array([signal for signal, _ in kept])
-    reader = _Records(path, header, width, n_records, picks)
-    info = StreamInfo(
-        name=path.stem,
-        sfreq=reader.per_record / header.record_s,
-        channels=tuple(name for _, name in kept),
-        units=tuple("uV" if header.units[s] in _MICROVOLTS else header.units[s] for s in picks),
-    )
-    n_samples = n_records * reader.per_record
-    return Recording(path, kind, info, n_samples, reader, events_of(raw), raw.info["meas_date"], tuple(warnings))
+    start = header.start + timedelta(seconds=first_s) if header.start is not None else None
+    info = StreamInfo(path.stem, sfreq, names, reader.units)
+    return Recording(path, kind, info, n_records * reader.per_record, reader, annotations, start, tuple(warnings))
 
 
 class _Records:
     """Reads samples of the picked signals, all of which have the same number of samples in a data record."""
 
-    def __init__(self, path: Path, header: EdfHeader, width: int, n_records: int, picks: npt.NDArray[np.int64]) -> None:
-        self.path, self.header, self.width, self.n_records = path, header, width, n_records
+    def __init__(self, path: Path, header: EdfHeader, n_records: int, picks: npt.NDArray[np.int64]) -> None:
+        self.path, self.header, self.width, self.n_records = path, header, header.width, n_records
         self.per_record = int(header.samples[picks[0]])
         ends = np.cumsum(header.samples)
         self.columns = [slice(int(ends[p]) - self.per_record, int(ends[p])) for p in picks]
-        scale = np.array([_MICROVOLTS.get(header.units[p], 1.0) for p in picks])
+        scale, self.units = to_microvolts([header.units[p] for p in picks])
         self.gain = header.gain[picks] * scale
         self.offset = header.offset[picks] * scale
 
@@ -136,90 +99,55 @@ class _Records:
         return (wide.view("<i4") >> 8).reshape(-1, size)  # the sign comes down with the shift
 
 
-def _at_main_rate(header: EdfHeader, kept: list[tuple[int, str]]) -> tuple[list[tuple[int, str]], list[str]]:
-    """The channels at the most frequent rate of voltage signals, and the names of the others.
-
-    Others are not resampled: that would need future samples, or depend on how the file is cut.
-    """
-    rates = Counter(int(header.samples[s]) for s, _ in kept if header.units[s] in _MICROVOLTS)
-    rates = rates or Counter(int(header.samples[s]) for s, _ in kept)
-    main = max(rates, key=lambda rate: (rates[rate], rate), default=0)
-    return [k for k in kept if header.samples[k[0]] == main], [n for s, n in kept if header.samples[s] != main]
-
-
-def _read_header(path: Path) -> EdfHeader:
-    with path.open("rb") as file:
-        fixed = file.read(256).decode("latin-1")
-        n_signals = _count(path, fixed[252:256], "number of signals")
-        if n_signals > _MOST_SIGNALS:
-            raise RecordingError(f"{path}: its header says {n_signals:g} signals; EDF has no more than {_MOST_SIGNALS}")
-        n_bytes = 256 * (n_signals + 1)
-        signal_part = file.read(n_bytes - 256).decode("latin-1") if n_signals > 0 else ""
-    if len(fixed) + len(signal_part) < n_bytes or n_signals < 1:
+def _signals(path: Path, header: EdfHeader) -> list[tuple[int, str]]:
+    """Index and name of each signal but annotations and triggers."""
+    notes = set(header.annotation_signals)
+    signals = [i for i in range(len(header.labels)) if i not in notes]
+    names = unique_names([header.labels[i] for i in signals])
+    kept = [(i, n) for i, n in zip(signals, names, strict=True) if header.labels[i].lower() not in _TRIGGERS]
+    if not any(header.samples[i] for i, _ in kept):
+        raise RecordingError(f"{path}: has no signal but annotations and triggers; name a recording with EEG in it")
+    if not any(np.isfinite(header.offset[i]) for i, _ in kept):
+        first = kept[0][1]
         raise RecordingError(
-            f"{path}: its header is cut short ({len(fixed) + len(signal_part)} bytes of {n_bytes}); copy the file again"
+            f"{path}: the range of {first!r} in its header cannot be read, nor any other; copy the file again"
         )
-    columns, at = {}, 0
-    for name, width in _FIELDS.items():
-        columns[name] = tuple(signal_part[at + i * width :][:width].strip() for i in range(n_signals))
-        at += width * n_signals
-    numbers = {
-        name: np.array([_number(path, text, name.replace("_", " ")) for text in columns[name]])
-        for name in ("physical_min", "physical_max", "digital_min", "digital_max", "n_samples")
-    }
-    record_s = _number(path, fixed[244:252], "data record duration")
-    samples = numbers["n_samples"]
-    whole = bool(np.all((samples >= 0) & (samples < 1e9) & (samples == np.floor(samples))))  # NaN is none of these
-    if record_s <= 0 or not np.isfinite(record_s) or not whole or not samples.any():
-        raise RecordingError(f"{path}: its data records are {record_s:g} s long and hold no signal; nothing to read")
-    gain, offset = _calibration(**{k: v for k, v in numbers.items() if k != "n_samples"})
-    return EdfHeader(
-        n_bytes=n_bytes,
-        n_records=_count(path, fixed[236:244], "number of data records"),
-        record_s=record_s,
-        interrupted=fixed[192:197] in ("EDF+D", "BDF+D"),
-        labels=columns["label"],
-        units=columns["unit"],
-        gain=gain,
-        offset=offset,
-        samples=samples.astype(np.int64),
-    )
+    return kept
 
 
-def _calibration(
-    physical_min: npt.NDArray[np.float64],
-    physical_max: npt.NDArray[np.float64],
-    digital_min: npt.NDArray[np.float64],
-    digital_max: npt.NDArray[np.float64],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Gain and offset from digital to physical values; a range that is empty counts as 1, as in mne."""
-    physical, digital = physical_max - physical_min, digital_max - digital_min
-    gain = np.where(physical == 0, 1.0, physical) / np.where(digital == 0, 1.0, digital)
-    return gain, physical_min - digital_min * gain
+def _chosen(header: EdfHeader, signals: list[tuple[int, str]]) -> tuple[list[tuple[int, str]], list[str]]:
+    """The signals at the rate that most EEG channels have, and warnings of the others.
+
+    What no label tells is EEG counts where its unit is a voltage, or none is declared; of equal rates, the first in the
+    file is chosen. Others are not resampled: that would need future samples, or depend on how the file is cut.
+    """
+    readable = [(s, name) for s, name in signals if np.isfinite(header.offset[s])]
+    votes: dict[int, list[tuple[int, int, int]]] = {}
+    for s, _ in readable:
+        eeg, voltage = names_eeg(header.labels[s]), microvolts(header.units[s]) is not None
+        votes.setdefault(int(header.samples[s]), []).append((eeg is True, eeg is None and voltage, voltage))
+    counts = {samples: tuple(map(sum, zip(*rows, strict=True))) for samples, rows in votes.items() if samples}
+    main = max(counts, key=lambda samples: counts[samples])
+    told = []
+    rest = [f"{name} ({header.samples[s] / header.record_s:g} Hz)" for s, name in readable if header.samples[s] != main]
+    if rest:
+        told.append(f"left out, for their other sampling rate: {_listed(rest)}; read at {main / header.record_s:g} Hz")
+    if damaged := [name for s, name in signals if not np.isfinite(header.offset[s])]:
+        told.append(f"left out, for a range in the header that cannot be read: {_listed(damaged)}")
+    return [(s, name) for s, name in readable if header.samples[s] == main], told
 
 
-def _number(path: Path, text: str, what: str) -> float:
-    try:
-        return float(text.strip(" \x00").replace(",", "."))
-    except ValueError:
-        found = text.strip()
-        raise RecordingError(f"{path}: {what} in its header is {found!r}, not a number; copy the file again") from None
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
-def _count(path: Path, text: str, what: str) -> int:
-    number = _number(path, text, what)
-    if not number.is_integer():
-        raise RecordingError(f"{path}: {what} in its header is {number:g}; copy the file again")
-    return int(number)
-
-
-def _records_held(path: Path, header: EdfHeader, width: int) -> tuple[int, list[str]]:
+def _records_held(path: Path, header: EdfHeader) -> tuple[int, list[str]]:
     """Complete data records in the file, and a warning where the header declares another number."""
-    held = (path.stat().st_size - header.n_bytes) // (header.record_samples * width)
+    held = (path.stat().st_size - header.n_bytes) // (header.record_samples * header.width)
     promised = header.n_records
     if held < 1:
         raise RecordingError(f"{path}: is cut off after its header, no data record is whole; copy the file again")
-    if held == promised:
+    if promised is None or held == promised:
         return held, []
     seconds = held * header.record_s
     if promised < 0:

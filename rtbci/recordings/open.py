@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rtbci.errors import RecordingError
+from rtbci.recordings.edf_header import looks_like_edf
 from rtbci.recordings.recording import FORMATS, Recording
 from rtbci.types import Event
 
@@ -98,6 +99,8 @@ def _check_signature(path: Path, kind: str) -> None:
     wanted = _SIGNATURES.get(kind)
     if wanted is None or head.startswith(wanted) or path.suffix.lower() == ".xdfz":
         return
+    if kind in ("EDF", "BDF") and not any(map(head.startswith, _SIGNATURES.values())) and looks_like_edf(path):
+        return  # only its version field is odd
     actual = next((k for k, signature in _SIGNATURES.items() if head.startswith(signature)), None)
     hint = f"it starts like {actual}: rename it" if actual else f"it starts with {head!r}; check what wrote it"
     raise RecordingError(f"{path}: is not {kind} although its name says so; {hint}")

@@ -53,7 +53,7 @@ def test_every_edf_and_bdf_equals_mne(folder: Path, at_least: int) -> None:
         scale = [1e6 if unit == "uV" else 1.0 for unit in recording.info.units]
         expected = raw.get_data([raw.ch_names.index(c) for c in recording.info.channels]).T * scale
         assert recording.info.sfreq == raw.info["sfreq"], path
-        assert recording.start == raw.info["meas_date"], path
+        assert recording.start is None or recording.start.replace(microsecond=0) == raw.info["meas_date"], path
         np.testing.assert_allclose(whole(recording).data, expected, rtol=2e-7, atol=1e-6, err_msg=str(path))
 
 
@@ -113,7 +113,7 @@ def test_channels_at_another_rate_are_left_out_and_named() -> None:
     recording = open_recording(find_data("formats/mne/EDF/test_reduced.edf"))
     assert len(recording.info.channels) == 125
     assert "A1" not in recording.info.channels
-    assert "other sampling rate: A1, A2" in recording.warnings[0]
+    assert "other sampling rate: A1 (1 Hz), A2 (2 Hz)" in recording.warnings[0]
 
 
 @pytest.mark.parametrize("name", ["openbci_dropouts_Trial1.xdf", "example-files/clock_resets.xdf"])
@@ -159,7 +159,7 @@ def _only_header(content: bytes) -> bytes:
 
 
 def _no_number(content: bytes) -> bytes:
-    return content[:236] + b"many    " + content[244:]
+    return content[:252] + b"many" + content[256:]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def _no_number(content: bytes) -> bytes:
     [
         ("a.edf", _cut_header, r"header is cut short \(1000 bytes of 6144\)"),
         ("a.edf", _only_header, "no data record is whole"),
-        ("a.edf", _no_number, "number of data records in its header is 'many'"),
+        ("a.edf", _no_number, "number of signals in its header is 'many'"),
         ("a.edf", lambda _: b"", r"is empty \(0 bytes\)"),
         (
             "a.edf",
