@@ -51,7 +51,7 @@ def evaluate_files(pipeline_path: str, paths: list[Path], labels: list[str], *, 
         pipeline=pipeline.name,
     )
     if json:
-        return print_json(evaluation, recording_warnings(opened))
+        return print_json(evaluation, recording_warnings(opened, pipeline))
     _print_figures(evaluation)
 
 

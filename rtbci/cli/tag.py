@@ -86,7 +86,7 @@ def tag_files(pipeline_path: str, paths: list[Path], out: Path, *, device: str, 
     tables = {str(path): str(tag_epochs(pipeline, path, out, device)) for path in epochs}
     if json:
         report = TagReport(pipeline=pipeline.name, recordings=tuple(rows), predictions=tables)
-        return print_json(report, recording_warnings(opened))
+        return print_json(report, recording_warnings(opened, pipeline))
     console = Terminal()
     for path, table in tables.items():
         console.print(f"{path} -> {table}", soft_wrap=True)
@@ -98,9 +98,9 @@ def tag_files(pipeline_path: str, paths: list[Path], out: Path, *, device: str, 
         )  # fmt: skip
 
 
-def recording_warnings(recordings: list[Recording]) -> list[str]:
-    """Irregularities of the recordings, each with the name of the file."""
-    return [f"{recording.path.name}: {text}" for recording in recordings for text in recording.warnings]
+def recording_warnings(recordings: list[Recording], pipeline: Pipeline) -> list[str]:
+    """Irregularities of the recordings, and choices among their channels, each with the name of the file."""
+    return [f"{r.path.name}: {text}" for r in recordings for text in (*r.warnings, *pipeline.choices(r.info))]
 
 
 def _row(recording: Recording, result: Tagged, events: Path, scores: Path, took_s: float) -> TaggedRow:

@@ -174,25 +174,32 @@ def _odd_fields(fixed: bytes, kind: str, n_bytes: int) -> list[str]:
 def _start(fixed: bytes) -> tuple[datetime | None, list[str]]:
     """Start of the recording, in UTC as in mne, and what is odd; the EDF+ date, which has the full year, comes first."""
     date, time = field_text(fixed[168:176]), field_text(fixed[176:184])
-    short, clock = _THREE_NUMBERS.fullmatch(date), _THREE_NUMBERS.fullmatch(time)
-    long = _LONG_DATE.search(field_text(fixed[88:168]))
-    day = month = year = 0
-    if short:
-        day, month, year = (int(n) for n in short.groups())
-        year += (2000 if year < 85 else 1900) if year < 100 else 0
-    of_header = (year, month, day)
-    if long:
-        day, month, year = int(long[1]), 1 + _MONTHS.index(long[2].upper()), int(long[3])
+    short, long = _day(_THREE_NUMBERS.fullmatch(date)), _day(long_date := _LONG_DATE.search(field_text(fixed[88:168])))
+    clock = _THREE_NUMBERS.fullmatch(time)
+    day = long or short
     try:
-        if not clock:
+        if day is None or clock is None:
             raise ValueError
-        hour, minute, second = (int(n) for n in clock.groups())
-        start = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        start = day.replace(hour=int(clock[1]), minute=int(clock[2]), second=int(clock[3]))
     except ValueError:
         return None, [f"its start, {date!r} {time!r}, is no date and time; the recording's time of day is unknown"]
-    if short and of_header != (year, month, day):
-        return start, [f"its header has two dates, {date} and {long[0] if long else ''}; the second is used"]
+    if long_date and long != short:
+        return start, [
+            f"its header has two dates, {date} and {long_date[0]}; the {'second' if long else 'first'} is used"
+        ]
     return start, []
+
+
+def _day(found: re.Match[str] | None) -> datetime | None:
+    """Midnight of a date: day, month and year, of two digits from 1985 to 2084; None where there is no such day."""
+    if found is None:
+        return None
+    month = int(found[2]) if found[2].isdecimal() else 1 + _MONTHS.index(found[2].upper())
+    year = int(found[3])
+    try:
+        return datetime(year + (2000 if year < 85 else 1900) if year < 100 else year, month, int(found[1]), tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _calibration(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -14,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rtbci.errors import RecordingError
+from rtbci.recordings.brainvision import declared_units, mended
 from rtbci.recordings.recording import Recording
-from rtbci.recordings.units import microvolts, unit_text, without_unit
+from rtbci.recordings.units import microvolts, without_unit
 from rtbci.types import Event, Samples, StreamInfo
 
 if TYPE_CHECKING:
@@ -80,11 +80,10 @@ def open_with_mne(path: Path, kind: str) -> Recording:
     RecordingError
         If MNE cannot read it, or it has no EEG channel.
     """
-    import mne
 
     # Some readers print to standard output, which may be carrying a program's JSON.
     with quietly(path, kind) as reported, redirect_stdout(io.StringIO()):
-        raw = mne.io.read_raw(path, preload=False)
+        raw = _read_raw(path, kind, reported)
         types = raw.get_channel_types()
         annotations = events_of(raw)
     picks = [i for i, t in enumerate(types) if t in _KEPT]
@@ -107,6 +106,21 @@ def open_with_mne(path: Path, kind: str) -> Recording:
     return Recording(path, kind, info, int(raw.n_times), read, annotations, raw.info["meas_date"], tuple(reported))
 
 
+def _read_raw(path: Path, kind: str, reported: list[str]) -> mne.io.BaseRaw:
+    import mne
+
+    try:
+        return mne.io.read_raw(path, preload=False)
+    except (OSError, ValueError, IndexError, KeyError):
+        if kind != "BrainVision":
+            raise
+        # What is odd in its texts need not be in the way of its samples.
+        with mended(path) as (copy, odd):
+            raw = mne.io.read_raw(copy, preload=False)
+        reported += odd
+        return raw
+
+
 def _scale_and_units(raw: mne.io.BaseRaw, path: Path, kind: str) -> tuple[npt.NDArray[np.float64], list[str]]:
     """What turns each channel's values as MNE returns them into those of its unit: µV for every voltage."""
     import mne
@@ -116,18 +130,12 @@ def _scale_and_units(raw: mne.io.BaseRaw, path: Path, kind: str) -> tuple[npt.ND
     scale, units = np.where(volts, 1e6, 1.0), ["uV" if volt else "" for volt in volts]
     if kind == "BrainVision":
         # MNE takes a spelling of a voltage that it does not know for no unit at all.
-        for i, declared in _declared_units(path).items():
+        for i, declared in declared_units(path).items():
             if i < len(units) and not volts[i]:
                 factor = microvolts(declared)
                 scale[i] = (1.0 if factor is None else factor) / (raw.info["chs"][i]["range"] or 1.0)
                 units[i] = declared if factor is None else "uV"
     return scale, units
-
-
-def _declared_units(path: Path) -> dict[int, str]:
-    """The units that a BrainVision header declares, by index of the channel."""
-    lines = re.findall(rb"^\s*Ch(\d+)\s*=[^,\r\n]*,[^,\r\n]*,[^,\r\n]*,([^,\r\n]*)", path.read_bytes(), re.MULTILINE)
-    return {int(number) - 1: unit_text(unit) for number, unit in lines if unit_text(unit)}
 
 
 def _without_unit(raw: mne.io.BaseRaw, kind: str) -> npt.NDArray[np.bool_]:

@@ -148,7 +148,10 @@ def test_what_is_odd_about_a_recording_is_in_the_json(tmp_path: Path) -> None:
     import edfio
 
     odd = tmp_path / "odd.edf"
-    signals = [edfio.EdfSignal(np.zeros(2 * rate), rate, label=label) for rate, label in ((256, "C3"), (64, "Temp"))]
+    signals = [
+        edfio.EdfSignal(np.zeros(2 * rate), rate, label=label, physical_dimension="uV")
+        for rate, label in ((256, "C3"), (64, "Temp"))
+    ]
     edfio.Edf(signals).write(odd)
     said = json.loads(rtbci_command("inspect", odd, "--json").stdout)
-    assert said["warnings"] == ["left out, for their other sampling rate: Temp"]
+    assert said["warnings"] == ["left out, for their other sampling rate: Temp (64 Hz); read at 256 Hz"]

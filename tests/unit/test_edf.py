@@ -83,6 +83,7 @@ def test_names_that_are_there_twice_are_numbered() -> None:
         ({"start": ("31.02.20", "10.11.12"), "recording": ""}, "its start, '31.02.20' '10.11.12', is no date and time"),
         ({"start": ("01.02.20", "1o.11.12")}, "its start, '01.02.20' '1o.11.12', is no date and time"),
         ({"start": ("02.03.20", "10.11.12")}, "two dates, 02.03.20 and Startdate 01-FEB-2020; the second is used"),
+        ({"recording": "Startdate 99-FEB-2020 X X X"}, "01.02.20 and Startdate 99-FEB-2020; the first is used"),
         ({"version": "0.1"}, "its version field is '0.1', not '0'; read as EDF"),
         ({"version": ""}, "its version field is '', not '0'; read as EDF"),
         ({"n_records": "3.0"}, "its number of data records is written '3.0'; taken as 3"),

@@ -207,22 +207,3 @@ def test_edf_with_annotations_only_is_refused(tmp_path: Path) -> None:
     edfio.Edf([], annotations=[edfio.EdfAnnotation(0, None, "start")]).write(tmp_path / "a.edf")
     with pytest.raises(RecordingError, match="no signal"):
         open_recording(tmp_path / "a.edf")
-
-
-def test_a_brainvision_header_may_spell_its_voltages_as_it_likes(tmp_path: Path) -> None:
-    units = ["µV", "UV", "microV", "mVolt", "nV", "C", "Volts"]
-    counts = np.arange(7)[None, :] + np.arange(100)[:, None]
-    counts.astype("<i2").tofile(tmp_path / "a.eeg")
-    channels = "".join(f"Ch{i + 1}=E{i + 1},,0.5,{unit}\n" for i, unit in enumerate(units))
-    (tmp_path / "a.vhdr").write_text(
-        "Brain Vision Data Exchange Header File Version 1.0\n\n[Common Infos]\nCodepage=UTF-8\nDataFile=a.eeg\n"
-        "MarkerFile=a.vmrk\nDataFormat=BINARY\nDataOrientation=MULTIPLEXED\nNumberOfChannels=7\n"
-        f"SamplingInterval=4000\n\n[Binary Infos]\nBinaryFormat=INT_16\n\n[Channel Infos]\n{channels}", "utf-8",
-    )  # fmt: skip
-    (tmp_path / "a.vmrk").write_text(
-        "Brain Vision Data Exchange Marker File, Version 1.0\n\n[Common Infos]\nDataFile=a.eeg\n\n[Marker Infos]\n"
-    )
-    recording = open_recording(tmp_path / "a.vhdr")
-    assert recording.info.units == ("uV", "uV", "uV", "uV", "uV", "C", "uV")
-    expected = counts * 0.5 * [1, 1, 1, 1e3, 1e-3, 1, 1e6]
-    np.testing.assert_allclose(recording.read(0, 100), expected, rtol=1e-6)
