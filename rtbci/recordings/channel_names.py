@@ -127,7 +127,7 @@ def names_eeg(label: str) -> bool | None:
     text = field_text(label[:200])
     if derivation(text).is_electrode:
         return True
-    bare = re.sub(r"^(eeg|seeg|ieeg|ecog)\b[\s:_-]*", "", text, flags=re.IGNORECASE)
+    bare = re.sub(r"^(eeg|seeg|ieeg|ecog)[\s:_-]*", "", text, flags=re.IGNORECASE)
     if _NO_EEG.match(bare):
         return False
     return True if bare != text else None

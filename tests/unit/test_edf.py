@@ -65,7 +65,7 @@ def test_of_equal_groups_the_first_is_read_never_the_fastest(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("label", "eeg"),
     [
-        ("EEG Fp1-REF", True), ("C3-A2", True), ("EEG X1-REF", True), ("ECG", False), ("EEG EKG1-REF", False),
+        ("EEG Fp1-REF", True), ("C3-A2", True), ("EEG X1-REF", True), ("EEG12", True), ("ECG", False), ("EEG EKG1-REF", False),
         ("EOG left", False), ("SpO2", False), ("SaO2", False), ("Resp Rate", False), ("Ch12", None), ("", None),
     ],
 )  # fmt: skip
