@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtbci.errors import RecordingError
-from rtbci.recordings.brainvision import declared_units, mended
+from rtbci.recordings.brainvision_texts import declared_units, mended
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.units import microvolts, without_unit
 from rtbci.types import Event, Samples, StreamInfo

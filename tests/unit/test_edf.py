@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edf_kit import Signal, listed, write_edf
+from edf_fields import Signal, listed, write_edf
 
 from rtbci.errors import RecordingError
 from rtbci.recordings.channel_names import names_eeg, unique_names
