@@ -81,10 +81,11 @@ class _Records:
         first, last = start // self.per_record, min(-(-stop // self.per_record), self.n_records)
         digital = self._digital(first, last)  # (n_records, record_samples)
         out = np.empty(((last - first) * self.per_record, len(self.columns)), np.float32)
-        for channel, columns in enumerate(self.columns):
-            # In float64, so that the exact value is rounded to float32 only once.
-            values = digital[:, columns] * self.gain[channel] + self.offset[channel]
-            out[:, channel] = values.ravel()
+        with np.errstate(over="ignore", invalid="ignore"):  # the montage holds what is no voltage
+            for channel, columns in enumerate(self.columns):
+                # In float64, so that the exact value is rounded to float32 only once.
+                values = digital[:, columns] * self.gain[channel] + self.offset[channel]
+                out[:, channel] = values.ravel()
         skip = start - first * self.per_record
         return out[skip : skip + stop - start]
 

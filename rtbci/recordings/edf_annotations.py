@@ -11,6 +11,8 @@ from rtbci.recordings.edf_header import EdfHeader
 from rtbci.text import utf8_or_latin1
 from rtbci.types import Event
 
+_LONGEST_S = 1e9  # thirty years; a time beyond is none
+
 Tal = tuple[float, float, str]  # onset, duration (0 where there is none), text
 
 
@@ -98,7 +100,7 @@ def _seconds(raw: bytes) -> float:
         value = float(raw.replace(b",", b"."))
     except ValueError:
         return math.nan
-    return value if math.isfinite(value) else math.nan
+    return value if abs(value) < _LONGEST_S else math.nan
 
 
 def first_onset(records: Sequence[Sequence[Tal]]) -> float:
