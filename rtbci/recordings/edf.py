@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rtbci.errors import RecordingError
 from rtbci.recordings.channel_names import names_eeg, unique_names
-from rtbci.recordings.edf_annotations import TalReader, events, first_onset
+from rtbci.recordings.edf_annotations import TalReader, events_of_records, first_onset
 from rtbci.recordings.edf_header import EdfHeader, read_header
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.units import microvolts, to_microvolts, without_unit
@@ -54,7 +54,7 @@ def open_edf(path: Path, kind: str) -> Recording:
     tals = TalReader(path, header)
     records = list(tals.records(n_records))
     first_s = first_onset(records)
-    annotations = events(records, first_s, [name for _, name in signals])
+    annotations = events_of_records(records, first_s, [name for _, name in signals])
     warnings += [*header.odd, *left_out, *without_unit(names, reader.units), *tals.odd]
     if guessed := [name for signal, name in kept if not header.declared_range[signal]]:
         warnings.append(f"an empty range is declared for {_listed(guessed)}: it is taken as 1, so the scale is a guess")

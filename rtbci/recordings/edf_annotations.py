@@ -108,7 +108,7 @@ def first_onset(records: Sequence[Sequence[Tal]]) -> float:
     return records[0][0][0] if records and records[0] and not records[0][0][2] else 0.0
 
 
-def events(records: Sequence[Sequence[Tal]], first_s: float, channels: Sequence[str]) -> tuple[Event, ...]:
+def events_of_records(records: Sequence[Sequence[Tal]], first_s: float, channels: Sequence[str]) -> tuple[Event, ...]:
     """The annotations, in seconds from the first sample.
 
     Parameters

@@ -14,7 +14,9 @@ from fuzzing.contract import MIB, SCRATCH, scratch, target
 from rtbci.cli.inspect import recording_facts
 from rtbci.datasets.chbmit import read_seizures, read_summary
 from rtbci.errors import DatasetError
-from rtbci.recordings.edf import _read_header, _Records, _records_held
+from rtbci.recordings.edf import _Records, _records_held
+from rtbci.recordings.edf_annotations import TalReader, events_of_records
+from rtbci.recordings.edf_header import read_header
 from rtbci.recordings.event_table import EventLog, read_events, write_events
 from rtbci.recordings.open import open_recording
 from rtbci.types import Event
@@ -40,26 +42,28 @@ def _events() -> bytes:
 
 @cache
 def _edf() -> bytes:
-    """Two records of three channels."""
+    """Two records of three channels, and annotations."""
     ramp, content = np.arange(512, dtype=np.int16), io.BytesIO()
     signals = [
         edfio.EdfSignal.from_digital(ramp, 256, label=name, physical_dimension="uV", physical_range=(-800, 800))
         for name in ("FP1-F7", "F7-T7", "T7-P7")
     ]
-    edfio.Edf(signals, data_record_duration=1).write(content)
+    notes = [edfio.EdfAnnotation(0.5, 1.0, "seizure"), edfio.EdfAnnotation(1, None, "spike@@F7-T7")]
+    edfio.Edf(signals, annotations=notes, data_record_duration=1).write(content)
     return content.getvalue()
 
 
 @target(lambda: [_edf()], limit_bytes=128 * MIB)
 def edf(data: bytes) -> None:
-    """EDF and BDF: the header that we read ourselves, and samples by it."""
+    """EDF and BDF: the header that we read ourselves, samples and annotations by it."""
     path = scratch("fuzz.edf", data)
-    for width in (2, 3):
-        header = _read_header(path)
-        n_records, _ = _records_held(path, header, width)
+    for kind in ("EDF", "BDF"):
+        header = read_header(path, kind)
+        n_records, _ = _records_held(path, header)
         signals = np.flatnonzero(header.samples == header.samples.max())
-        records = _Records(path, header, width, n_records, signals)
+        records = _Records(path, header, n_records, signals)
         records(0, min(records.per_record * n_records, 1000))
+        events_of_records(list(TalReader(path, header).records(n_records)), 0.0, header.labels)
 
 
 @target(lambda: [_edf()], limit_s=5.0, limit_bytes=256 * MIB)
