@@ -288,7 +288,12 @@ def evaluate(
     pipeline: PipelineFile,
     recordings: Annotated[list[Path], typer.Argument(help="Recordings with annotated seizures.")],
     label: Annotated[
-        list[str] | None, typer.Option(help="Annotations that count; by default those that name a seizure.")
+        list[str] | None,
+        typer.Option(
+            metavar="ANNOTATION[=CLASS]",
+            help="What an annotation means: a class, background or unknown; by default those count that have the name of "
+            "the class, or name a seizure; repeatable.",
+        ),
     ] = None,
     device: Device = "cpu",
     plugin: Plugins = None,

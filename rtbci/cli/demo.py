@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rtbci.bundled import PIPELINE, RECORDING
+from rtbci.cli.run import require_device
 from rtbci.cli.watch import Watch
 from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
@@ -62,6 +63,7 @@ def demo(
     on_summary: Callable[[DemoSummary, Iterable[str]], None],
 ) -> None:
     """Run the demonstration. on_summary: called with its summary and the warnings."""
+    require_device(device)
     recording = open_recording(RECORDING)
     name = f"rtbci-demo-{os.getpid()}"
     spec = EngineSpec(str(PIPELINE), {"name": name}, device=device, wait_s=60.0)
@@ -112,12 +114,19 @@ def summary(recording: Recording, seconds: float | None, state: EngineState, log
     """Compare what was detected with the annotations; seconds: how much of the recording was played, None for all."""
     played_s = min(recording.duration_s, seconds or recording.duration_s)
     truth = tuple(e for e in recording.annotations if is_seizure(e.label) and e.onset < played_s)
-    found = tuple(Event(e.onset, e.duration, e.label) for e in log if isinstance(e, EventLine))
-    confirmed = tuple(line.time for line in log if isinstance(line, OnsetLine))[: len(found)]
+    decided = {(line.label, line.onset): line.time for line in log if isinstance(line, OnsetLine)}
+    # An event whose onset is no longer in the log was decided at its end at the latest.
+    pairs = [
+        (Event(e.onset, e.duration, e.label), decided.get((e.label, e.onset), e.time))
+        for e in log
+        if isinstance(e, EventLine)
+    ]
+    found = tuple(event for event, _ in pairs)
+    scored = Scored(truth, found, tuple(when for _, when in pairs), played_s)
     return DemoSummary(
         seizures_annotated=len(truth),
         seizures_detected=sum(any(overlaps(e, seizure) for e in found) for seizure in truth),
-        detection_delay_s=tuple(round(d, 3) for d in detection_delays(Scored(truth, found, confirmed, played_s))),
+        detection_delay_s=tuple(round(d, 3) for d in detection_delays(scored)),
         false_alarms=sum(not any(overlaps(e, seizure) for seizure in truth) for e in found),
         samples_expected=round(played_s * recording.info.sfreq),
         samples_received=state.samples.received,

@@ -7,56 +7,193 @@ from pathlib import Path
 from rtbci.cli.tag import recording_warnings, tagging_progress
 from rtbci.cli.terminal import Terminal
 from rtbci.errors import RecordingError
-from rtbci.evaluation.scoring import Scored, SzcoreScores, is_seizure, score
-from rtbci.evaluation.tagging import tag
+from rtbci.evaluation.label_map import LabelMap
+from rtbci.evaluation.scoring import EventScores, Scored, SzcoreScores, is_seizure, score
+from rtbci.evaluation.tagging import Tagged, tag
+from rtbci.models.step import check_device
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.open import open_recording
-from rtbci.results import Text, print_json
+from rtbci.recordings.recording import Recording
+from rtbci.results import Result, Text, print_json
+from rtbci.stages.decision import watched_labels
+
+ALL = "all classes"
+
+
+class ClassScores(EventScores):
+    """Of one class."""
+
+    label: Text
+    """The class."""
+    annotations: dict[Text, int]
+    """How many annotations it was scored against, by their text."""
+
+
+class LeftOut(Result):
+    """A recording that was not scored."""
+
+    recording: Text
+    """Its path."""
+    reason: Text
+    """Why."""
 
 
 class Evaluation(SzcoreScores):
-    """Scores of a pipeline on annotated recordings."""
+    """Scores of a pipeline on annotated recordings: those of its seizure class, or of all classes where none is."""
 
+    label: Text
+    """Class of the figures above, or `all classes`: counts are pooled, and rates are per class."""
+    classes: tuple[ClassScores, ...]
+    """Of every class that becomes events and is annotated."""
     recordings: int
-    """Number of recordings."""
+    """Number of recordings that were scored."""
     hours: float
-    """Total length of the recordings."""
+    """Total length of these recordings."""
+    left_out: tuple[LeftOut, ...]
+    """Recordings that were not scored."""
     pipeline: Text
     """Its name."""
 
 
 def evaluate_files(pipeline_path: str, paths: list[Path], labels: list[str], *, device: str, json: bool) -> None:
-    """Score a pipeline on annotated recordings. Raises RecordingError if none has annotations."""
+    """Score a pipeline on annotated recordings. Raises RecordingError if none has annotations that count."""
+    check_device(device)
     pipeline = Pipeline.load(pipeline_path)
     opened = [open_recording(path) for path in paths]
-    if not any(recording.annotations for recording in opened):
+    if not any(has_annotations(recording) for recording in opened):
         raise RecordingError(
             f"none of the {len(opened)} recordings has an annotation, in the file or in NAME_events.tsv beside it"
         )
-    scored: list[Scored] = []
-    with tagging_progress(opened, json) as advance:
-        for recording in opened:
+    watched = watched_labels(pipeline.config.decision, pipeline.classes)
+    label_map = LabelMap.of(watched, (e.label for recording in opened for e in recording.annotations), labels)
+    scored = [recording for recording in opened if is_labelled(recording, label_map)]
+    left_out = [recording for recording in opened if not is_labelled(recording, label_map)]
+    warnings = [*recording_warnings(opened, pipeline), *_account(label_map, scored, left_out)]
+    if not scored or not label_map.classes:
+        raise RecordingError(_nothing_counts(label_map, opened))
+    console = Terminal(stderr=True)
+    for line in () if json else warnings:
+        console.print(f"warning: {line}", soft_wrap=True)
+    by_class: dict[str, list[Scored]] = {name: [] for name in label_map.classes}
+    with tagging_progress(scored, json) as advance:
+        for recording in scored:
             result = tag(pipeline, recording, device=device, progress=advance)
-            truth = tuple(e for e in recording.annotations if (e.label in labels if labels else is_seizure(e.label)))
-            found = tuple(e for e in result.events if labels or is_seizure(e.label))
-            scored.append(Scored(truth, found, result.confirmed[: len(found)], recording.duration_s))
-    scores = score(scored)
-    evaluation = Evaluation(
-        event=scores.event,
-        sample=scores.sample,
-        detection_delay_s=scores.detection_delay_s,
-        scorer=scores.scorer,
-        recordings=len(opened),
-        hours=sum(s.duration_s for s in scored) / 3600,
-        pipeline=pipeline.name,
-    )
+            for name, of_class in by_class.items():
+                of_class.append(_scored(recording, result, name, label_map))
+    evaluation = evaluated(pipeline.name, label_map, by_class, scored, left_out)
     if json:
-        return print_json(evaluation, recording_warnings(opened, pipeline))
+        return print_json(evaluation, warnings)
     _print_figures(evaluation)
+
+
+def has_annotations(recording: Recording) -> bool:
+    """Whether an expert has looked at a recording: it has annotations, or a table beside it, which may be empty."""
+    return bool(recording.annotations) or recording.path.with_name(f"{recording.path.stem}_events.tsv").exists()
+
+
+def is_labelled(recording: Recording, label_map: LabelMap) -> bool:
+    """Whether the annotations say which classes hold: where not one has a meaning, background is not known either."""
+    if not recording.annotations:
+        return has_annotations(recording)
+    return any(e.label in label_map.meanings for e in recording.annotations)
+
+
+def evaluated(
+    name: str,
+    label_map: LabelMap,
+    by_class: dict[str, list[Scored]],
+    scored: list[Recording],
+    left_out: list[Recording],
+) -> Evaluation:
+    """Score each class against its annotations."""
+    seizure = [label for label in label_map.classes if is_seizure(label)] or list(label_map.classes)
+    label = seizure[0] if len(seizure) == 1 else ALL
+    pooled = score([one for label in seizure for one in by_class[label]], n_classes=len(seizure))
+    annotations = [e for recording in scored for e in recording.annotations]
+    rows = []
+    for one in label_map.classes:
+        scores = pooled if one == label else score(by_class[one])
+        figures = {key: getattr(scores, key) for key in EventScores.model_fields}
+        rows.append(ClassScores(**figures, label=one, annotations=label_map.counts(annotations, one)))
+    return Evaluation(
+        **{key: getattr(pooled, key) for key in SzcoreScores.model_fields},
+        label=label,
+        classes=tuple(rows),
+        recordings=len(scored),
+        hours=sum(recording.duration_s for recording in scored) / 3600,
+        left_out=tuple(LeftOut(recording=str(r.path), reason=_why_left_out(r)) for r in left_out),
+        pipeline=name,
+    )
+
+
+def _scored(recording: Recording, result: Tagged, label: str, label_map: LabelMap) -> Scored:
+    pairs = [(e, d.time) for e, d in zip(result.events, result.decisions, strict=True) if e.label == label]
+    return Scored(
+        truth=label_map.truth(recording.annotations, label),
+        found=tuple(event for event, _ in pairs),
+        decided=tuple(when for _, when in pairs),
+        duration_s=recording.duration_s,
+        unknown=label_map.unknown(recording.annotations, label, recording.duration_s),
+    )
+
+
+def _account(label_map: LabelMap, scored: list[Recording], left_out: list[Recording]) -> list[str]:
+    """What was decided for the user, a line each: classes, recordings and annotations that are not scored."""
+    told = list(label_map.warnings)
+    annotations = [e for recording in scored for e in recording.annotations]
+    told += [f"{r.path.name}: left out: {_why_left_out(r)}" for r in left_out]
+    for name in label_map.unscored:
+        told.append(
+            f"class {name!r} is not scored: no annotation has that name; name others with --label ANNOTATION={name}"
+        )
+    if ignored := label_map.ignored(annotations):
+        told.append(f"annotations that name no class, and count as background: {_counts_text(ignored)}")
+    for name in label_map.classes:
+        n_open = sum(label_map.meanings.get(e.label) == name and not e.duration > 0 for e in annotations)
+        if n_open:
+            told.append(f"{n_open} annotations of {name!r} have no end: what follows them is not scored")
+        if not label_map.counts(annotations, name):
+            told.append(f"no annotation counts as {name!r}: every event of it is a false alarm")
+    return told
+
+
+def _why_left_out(recording: Recording) -> str:
+    if not recording.annotations:
+        return (
+            f"it has no annotations; if it holds background throughout, write an empty {recording.path.stem}_events.tsv"
+        )
+    labels = _counts_text(dict.fromkeys((e.label for e in recording.annotations), 1), with_counts=False)
+    return f"none of its annotations names a class or background: {labels}; say what they mean with --label ANNOTATION=CLASS"
+
+
+def _nothing_counts(label_map: LabelMap, recordings: list[Recording]) -> str:
+    ignored = label_map.ignored(e for recording in recordings for e in recording.annotations)
+    wanted = " or ".join((*label_map.classes, *label_map.unscored))
+    return (
+        f"no annotation of the {len(recordings)} recordings names {wanted} or background; there are: "
+        f"{_counts_text(ignored)}; say what they mean with --label ANNOTATION=CLASS"
+    )
+
+
+def _counts_text(counts: dict[str, int], *, with_counts: bool = True) -> str:
+    shown = [f"{text[:40]!r}" + (f" × {n}" if with_counts else "") for text, n in list(counts.items())[:12]]
+    return ", ".join(shown) + (f" and {len(counts) - 12} more" if len(counts) > 12 else "")
 
 
 def _print_figures(figures: Evaluation) -> None:
     console = Terminal()
+    if len(figures.classes) == 1:
+        _print_scores(console, figures)
+    for row in figures.classes if len(figures.classes) > 1 else ():
+        console.print(f"{row.label}: against {_counts_text(row.annotations) or 'no annotation'}", soft_wrap=True)
+        _print_scores(console, row)
+    scorer = figures.scorer
+    console.print(
+        f"{figures.recordings} recordings, {figures.hours:.2f} h; scored by {scorer.name} {scorer.version} (SzCORE)"
+    )
+
+
+def _print_scores(console: Terminal, figures: EventScores) -> None:
     for name, f in (("event", figures.event), ("sample", figures.sample)):
         console.print(
             f"by {name:6}  sensitivity {_figure_text(f.sensitivity)}  precision {_figure_text(f.precision)}  "
@@ -64,10 +201,10 @@ def _print_figures(figures: Evaluation) -> None:
         )
     delay = figures.detection_delay_s
     console.print(f"detection delay  p50 {_figure_text(delay.p50, '.1f')} s  p90 {_figure_text(delay.p90, '.1f')} s")
-    scorer = figures.scorer
-    console.print(
-        f"{figures.recordings} recordings, {figures.hours:.2f} h; scored by {scorer.name} {scorer.version} (SzCORE)"
-    )
+    if figures.already_alarmed:
+        console.print(
+            f"without a delay: {figures.already_alarmed}, for the alarm had been on for more than 30 s before the onset"
+        )
 
 
 def _figure_text(value: float | None, form: str = ".3f") -> str:

@@ -36,6 +36,7 @@ def run_live(
     quiet_lsl()
     query = parse_query(stream)
     config, _ = read_config(Path(pipeline))  # reports a mistake before anything starts
+    require_device(device)
     if microvolts(unit) is None:
         raise ConfigError(f"--unit {unit!r} is not known; wanted V, mV, uV or nV")
     if events is not None:
@@ -56,6 +57,14 @@ def run_live(
             watch.follow(lambda state: seconds is not None and state.recording_s >= seconds)
         finally:
             watch.close()
+
+
+def require_device(device: str) -> None:
+    """Raise ConfigError for a device that this machine lacks, before an engine starts."""
+    if device != "cpu":  # torch is not loaded in this process otherwise
+        from rtbci.models.step import check_device
+
+        check_device(device)
 
 
 def _check_events(events: Path, log: Path | None) -> None:

@@ -15,6 +15,7 @@ from rtbci.errors import ConfigError
 from rtbci.evaluation.epochs import check_predictions, is_epochs, predictions_path, tag_epochs
 from rtbci.evaluation.outputs import Outputs
 from rtbci.evaluation.tagging import Tagged, tag, write_tagged
+from rtbci.models.step import check_device
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
@@ -62,6 +63,7 @@ class TagReport(Result):
 
 def tag_files(pipeline_path: str, paths: list[Path], out: Path, *, device: str, json: bool) -> None:
     """Tag each recording into `out`; stops at the first that cannot be tagged, and keeps what was written."""
+    check_device(device)
     pipeline = Pipeline.load(pipeline_path)
     epochs = [path for path in paths if is_epochs(path)]
     opened = [open_recording(path) for path in paths if path not in epochs]

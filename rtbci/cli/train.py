@@ -88,7 +88,7 @@ def summary(pipeline: Pipeline, out: Path) -> list[str]:
 def _summary_text(one: Json) -> str:
     auroc = "-" if one["sample_auroc"] is None else f"{one['sample_auroc']:.3f}"
     return (
-        f"{one['detected']} of {one['labelled']} labelled stretches detected, {one['false_alarms']} false alarms in "
+        f"{one['detected']} of {one['labelled']} labelled events detected, {one['false_alarms']} false alarms in "
         f"{one['background_s']:.0f} s of background, AUROC of samples {auroc}, in {one['n_recordings']} recordings"
     )
 

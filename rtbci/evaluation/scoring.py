@@ -13,6 +13,7 @@ import numpy as np
 from rtbci.results import Result
 from rtbci.types import Event
 
+EARLY_S = 30.0  # a decision so long before an annotated onset is a response to it still: SzCORE's tolerance
 SEIZURE_LABELS = {"seizure", "sz", "seiz", "fnsz", "gnsz", "spsz", "cpsz", "absz", "tnsz", "cnsz", "tcsz", "mysz"}
 
 
@@ -24,24 +25,27 @@ def is_seizure(label: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One recording to score.
+    """One recording to score, for one class.
 
     Parameters
     ----------
     truth
-        The expert's annotations.
+        The expert's annotations of the class; those that overlap count as one.
     found
-        Detected events.
-    confirmed
+        Detected events of the class.
+    decided
         When each of them was decided, seconds of the recording.
     duration_s
         Length of the recording.
+    unknown
+        Where nothing is known: left out of all figures.
     """
 
     truth: tuple[Event, ...]
     found: tuple[Event, ...]
-    confirmed: tuple[float, ...]
+    decided: tuple[float, ...]
     duration_s: float
+    unknown: tuple[Event, ...] = ()
 
 
 class Counts(Result):
@@ -54,7 +58,7 @@ class Counts(Result):
     false: int
     """Detected, and not marked."""
     seconds: float
-    """Of recordings."""
+    """Of recordings, without what is unknown."""
 
 
 class Figures(Result):
@@ -91,7 +95,7 @@ class Scorer(Result):
     """As the library names them."""
 
 
-class SzcoreScores(Result):
+class EventScores(Result):
     """SzCORE's figures, and the detection delay."""
 
     event: Figures
@@ -99,23 +103,32 @@ class SzcoreScores(Result):
     sample: Figures
     """By sample."""
     detection_delay_s: DelayPercentiles
-    """From an annotated onset to the decision of the first event that overlaps it; below 0: it came before."""
+    """From an annotated onset to the first decision on an event that overlaps it, from 30 s before the onset on; below 0:
+    it came before."""
+    already_alarmed: int
+    """Annotated events that only an alarm overlaps that was decided more than 30 s before the onset; no delay is theirs."""
+
+
+class SzcoreScores(EventScores):
+    """SzCORE's figures, the detection delay, and what scored."""
+
     scorer: Scorer
 
 
-def score(recordings: Iterable[Scored]) -> SzcoreScores:
+def score(recordings: Iterable[Scored], n_classes: int = 1) -> SzcoreScores:
     """Sensitivity, precision, F1 and false alarms per 24 h, by event and by sample, and the detection delay.
 
     Parameters
     ----------
     recordings
         Expert annotations and detections of each; counts are pooled over them.
+    n_classes
+        How often each recording is among them: once for each class that is pooled.
 
     Returns
     -------
     SzcoreScores
-        A ratio without a denominator is None. The delay is from an annotated onset to the decision of the first event
-        that overlaps it.
+        A ratio without a denominator is None. For the delay see `detection_delays`.
 
     References
     ----------
@@ -125,18 +138,22 @@ def score(recordings: Iterable[Scored]) -> SzcoreScores:
 
     event, sample = _Pool(), _Pool()
     delays: list[float] = []
+    n_already = 0
     for recording in recordings:
-        truth = _annotation(recording.truth, recording.duration_s)
-        found = _annotation(recording.found, recording.duration_s)
-        event.add(scoring.EventScoring(truth, found), recording.duration_s)
-        sample.add(scoring.SampleScoring(truth, found), recording.duration_s)
-        delays += detection_delays(recording)
+        truth, found = _annotation(recording.truth, recording), _annotation(recording.found, recording)
+        known_s = recording.duration_s - _length_s(united(recording.unknown, recording.duration_s))
+        event.add(scoring.EventScoring(truth, found), known_s / n_classes)
+        sample.add(scoring.SampleScoring(truth, found), known_s / n_classes)
+        responses = detection_responses(recording)
+        delays += [r.delay_s for r in responses if r.delay_s is not None]
+        n_already += sum(r.already_alarmed for r in responses)
     return SzcoreScores(
         event=event.figures(),
         sample=sample.figures(),
         detection_delay_s=DelayPercentiles(
             p50=float(np.median(delays)) if delays else None, p90=float(np.percentile(delays, 90)) if delays else None
         ),
+        already_alarmed=n_already,
         scorer=Scorer(
             name="timescoring",
             version=version("timescoring"),
@@ -145,16 +162,51 @@ def score(recordings: Iterable[Scored]) -> SzcoreScores:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Response:
+    """To one annotated event: the delay of its detection in seconds, None where it has none; else whether an alarm was on
+    already."""
+
+    onset: float
+    delay_s: float | None
+    already_alarmed: bool = False
+
+
+def detection_responses(recording: Scored) -> list[Response]:
+    """The response to each annotated event, by onset: the one rule for delays of every report.
+
+    The delay counts from the annotated onset to the decision, which is the moment when an event is confirmed. Of the
+    events that overlap the annotated one, the first decision counts that came at most `EARLY_S` before the onset; the
+    delay is negative where it came before. An alarm that was decided even earlier responds to something else: where no
+    other event overlaps, the annotated one has no delay and is marked as already alarmed.
+    """
+    pairs = list(zip(recording.found, recording.decided, strict=True))
+    responses = []
+    for start, stop in united(recording.truth, recording.duration_s):
+        seizure = Event(start, stop - start, "")
+        decided = [when for event, when in pairs if overlaps(event, seizure)]
+        in_time = [when for when in decided if when >= start - EARLY_S]
+        responses.append(Response(start, min(in_time) - start if in_time else None, bool(decided) and not in_time))
+    return responses
+
+
 def detection_delays(recording: Scored) -> list[float]:
-    """Seconds from the onset of each detected seizure to the decision; negative where it came before."""
-    delays = []
-    for seizure in recording.truth:
-        hits = [
-            when for event, when in zip(recording.found, recording.confirmed, strict=True) if overlaps(event, seizure)
-        ]
-        if hits:
-            delays.append(min(hits) - seizure.onset)
-    return delays
+    """The delays of the annotated events that have one, see `detection_responses`."""
+    return [r.delay_s for r in detection_responses(recording) if r.delay_s is not None]
+
+
+def united(events: Iterable[Event], duration_s: float) -> list[tuple[float, float]]:
+    """(start, stop) of events in order, clipped to a recording; those that overlap become one."""
+    spans: list[tuple[float, float]] = []
+    for event in sorted(events, key=lambda e: e.onset):
+        start, stop = max(0.0, event.onset), min(duration_s, event.onset + event.duration)
+        if not stop > start:
+            continue
+        if spans and start <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], stop))
+        else:
+            spans.append((start, stop))
+    return spans
 
 
 def overlaps(first: Event, second: Event) -> bool:
@@ -162,12 +214,23 @@ def overlaps(first: Event, second: Event) -> bool:
     return first.onset < second.onset + second.duration and second.onset < first.onset + first.duration
 
 
-def _annotation(events: tuple[Event, ...], duration_s: float) -> Any:
+def _annotation(events: tuple[Event, ...], recording: Scored) -> Any:
     from timescoring.annotations import Annotation
 
     hz = 10
-    spans = sorted((max(0.0, e.onset), min(duration_s, e.onset + e.duration)) for e in events)
-    return Annotation([span for span in spans if span[1] > span[0]], hz, max(1, math.ceil(duration_s * hz)))
+    spans = united(events, recording.duration_s)
+    for hole in united(recording.unknown, recording.duration_s):
+        spans = [part for span in spans for part in _without(span, hole)]
+    return Annotation(spans, hz, max(1, math.ceil(recording.duration_s * hz)))
+
+
+def _without(span: tuple[float, float], hole: tuple[float, float]) -> list[tuple[float, float]]:
+    parts = (span[0], min(span[1], hole[0])), (max(span[0], hole[1]), span[1])
+    return [part for part in parts if part[1] > part[0]]
+
+
+def _length_s(spans: list[tuple[float, float]]) -> float:
+    return sum(stop - start for start, stop in spans)
 
 
 @dataclass(slots=True)

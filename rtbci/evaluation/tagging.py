@@ -30,8 +30,8 @@ class Tagged:
         Probabilities (n_hops, n_classes).
     events
         Detected events.
-    confirmed
-        When each of them was decided.
+    decisions
+        The decision that confirmed each event, in the same order.
     classes
         Columns of the scores.
     answers
@@ -40,9 +40,14 @@ class Tagged:
 
     scores: Chunk
     events: tuple[Event, ...]
-    confirmed: tuple[float, ...]
+    decisions: tuple[Detection, ...]
     classes: tuple[str, ...]
     answers: tuple[CueAnswer, ...] = ()
+
+    @property
+    def confirmed(self) -> tuple[float, ...]:
+        """When events were decided, in order of time; `decisions` says which is whose."""
+        return tuple(sorted(decision.time for decision in self.decisions))
 
 
 def tag(
@@ -87,8 +92,10 @@ def tag(
         elif isinstance(message, CueAnswer):
             answers.append(message)
     closed = tuple(d.event for d in found if d.closed)
-    confirmed = tuple(d.time for d in found if not d.closed)
-    return Tagged(Chunk.join(scores), closed, confirmed, pipeline.classes, tuple(answers))
+    # An event keeps its onset from its confirmation to its end, and a label has one event at a time.
+    confirming = {(d.event.label, d.event.onset): d for d in found if not d.closed}
+    decisions = tuple(confirming[event.label, event.onset] for event in closed)
+    return Tagged(Chunk.join(scores), closed, decisions, pipeline.classes, tuple(answers))
 
 
 def _messages(

@@ -82,12 +82,25 @@ def resolve_device(network: Network, device: str) -> str:
     """ "auto": the faster of CPU and GPU; others unchanged. Raises ConfigError for one that is not available."""
     if device == "auto":
         return min(_available(), key=lambda name: step_us(network, name))
-    kind = device.split(":")[0]
-    if kind not in ("cpu", "cuda", "mps"):
+    check_device(device)
+    return device
+
+
+def check_device(device: str) -> None:
+    """Raise ConfigError for a device that is unknown or that this machine lacks."""
+    kind, _, number = device.partition(":")
+    if device == "auto":
+        return
+    if kind not in ("cpu", "cuda", "mps") or (number and not number.isdecimal()):
         raise ConfigError(f"device {device!r} is not known; wanted auto, cpu or cuda")
     if kind == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device cuda was asked for, but this machine has no usable CUDA GPU; use cpu or auto")
-    return device
+    if kind == "cuda" and number and int(number) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"device {device} was asked for, but this machine has {torch.cuda.device_count()}, from cuda:0 on"
+        )
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("device mps was asked for, but this machine has none; use cpu or auto")
 
 
 def _available() -> list[str]:

@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from rtbci.evaluation.scoring import Scored, detection_responses, score, united
 from rtbci.evaluation.tagging import Tagged, tag
 from rtbci.evaluation.trial_scores import Answers, report
 from rtbci.pipeline.pipeline import Pipeline
+from rtbci.stages.decision import watched_labels
 from rtbci.stages.network import probabilities
 from rtbci.training.batches import Batch
-from rtbci.training.config import BACKGROUND
+from rtbci.training.config import BACKGROUND, UNKNOWN
 from rtbci.training.data import Data
 from rtbci.training.examples import Example, Source, Stretch, label_steps
 from rtbci.training.fit import Fit, mean_auroc
@@ -42,12 +44,14 @@ def answer_trials(pipeline: Pipeline, data: Data, examples: list[Example]) -> An
 
 @dataclass(frozen=True)
 class RecordingScores:
-    """Result for one recording: its row, and probabilities and truth (n, n_classes) where the label is known."""
+    """Result for one recording: its row, probabilities and truth (n, n_classes) where the label is known, and what was
+    scored of each class."""
 
     row: dict[str, Any]
     scores: np.ndarray
     truth: np.ndarray
     synthetic: bool
+    by_class: dict[str, Scored]
 
 
 def scores_of(scored: Sequence[RecordingScores]) -> dict[str, Any]:
@@ -62,10 +66,7 @@ def scores_of(scored: Sequence[RecordingScores]) -> dict[str, Any]:
 
 
 def score_recording(pipeline: Pipeline, source: Source) -> RecordingScores:
-    """Tag a recording by the live path, and compare with its labels.
-
-    A false alarm is an event that overlaps known background and no labelled stretch of its class; an event entirely
-    where nothing is known is counted separately.
+    """Tag a recording by the live path, and compare with its labels as `rtbci evaluate` does.
 
     Parameters
     ----------
@@ -81,57 +82,83 @@ def score_recording(pipeline: Pipeline, source: Source) -> RecordingScores:
     """
     result = tag(pipeline, source.recording)
     y, known = label_steps(result.scores.times, source, pipeline.classes)
-    seizures = [s for s in source.stretches if s.label in pipeline.classes and s.label != BACKGROUND]
-    delays = [_delay(result, stretch) for stretch in seizures]
-    false, elsewhere = 0, 0
-    for event in result.events:
-        if not any(_overlap(event, s) and s.label == event.label for s in seizures):
-            inside = (result.scores.times >= event.onset) & (result.scores.times < event.onset + event.duration)
-            if known[inside].any():
-                false += 1
-            else:
-                elsewhere += 1
+    by_class = scored_classes(pipeline, source, result)
     quiet = known & (y[:, [name != BACKGROUND for name in pipeline.classes]].max(axis=1) < 0.5)
+    figures = [score([one]) for one in by_class.values()]
+    delays = [r.delay_s for one in by_class.values() for r in detection_responses(one)]
     row = {
         "recording": source.name,
         "duration_s": round(source.recording.duration_s, 3),
         "background_s": round(float(quiet.sum() * pipeline.hop_s), 3),
-        "labelled": [[round(s.start, 3), round(s.stop, 3), s.label] for s in seizures],
+        "labelled": [
+            [round(start, 3), round(stop, 3), label]
+            for label, one in by_class.items()
+            for start, stop in united(one.truth, one.duration_s)
+        ],
         "events": [[round(e.onset, 3), round(e.onset + e.duration, 3), e.label] for e in result.events],
         "detection_delay_s": [None if d is None else round(d, 3) for d in delays],
-        "false_alarms": false,
-        "events_where_unknown": elsewhere,
+        "detected": sum(f.event.counts.hit for f in figures),
+        "false_alarms": sum(f.event.counts.false for f in figures),
+        "events_where_unknown": sum(_is_unknown(e, by_class[e.label]) for e in result.events),
     }
     kept = known & result.scores.valid
-    return RecordingScores(row, result.scores.data[kept], y[kept] > 0.5, source.recording.format == "synthetic")
+    synthetic = source.recording.format == "synthetic"
+    return RecordingScores(row, result.scores.data[kept], y[kept] > 0.5, synthetic, by_class)
 
 
-def _delay(result: Tagged, stretch: Stretch) -> float | None:
-    hits = [
-        when
-        for event, when in zip(result.events, result.confirmed, strict=False)
-        if event.label == stretch.label and _overlap(event, stretch)
-    ]
-    return max(0.0, min(hits) - max(0.0, stretch.start)) if hits else None
+def scored_classes(pipeline: Pipeline, source: Source, result: Tagged) -> dict[str, Scored]:
+    """What is scored, for each class that becomes events."""
+    duration_s = source.recording.duration_s
+    by_class = {}
+    for label in watched_labels(pipeline.config.decision, pipeline.classes):
+        pairs = [(e, d.time) for e, d in zip(result.events, result.decisions, strict=True) if e.label == label]
+        by_class[label] = Scored(
+            truth=tuple(_event(s) for s in source.stretches if s.label == label),
+            found=tuple(event for event, _ in pairs),
+            decided=tuple(when for _, when in pairs),
+            duration_s=duration_s,
+            unknown=tuple(_event(s) for s in unknown_stretches(source)),
+        )
+    return by_class
 
 
-def _overlap(event: Event, stretch: Stretch) -> bool:
-    return event.onset < stretch.stop and stretch.start < event.onset + event.duration
+def unknown_stretches(source: Source) -> list[Stretch]:
+    """Where no label is known."""
+    unknown = [s for s in source.stretches if s.label == UNKNOWN]
+    if source.elsewhere != UNKNOWN:
+        return unknown
+    at = 0.0
+    for stretch in sorted((s for s in source.stretches if s.label != UNKNOWN), key=lambda s: s.start):
+        if stretch.start > at:
+            unknown.append(Stretch(at, stretch.start, UNKNOWN))
+        at = max(at, stretch.stop)
+    return [*unknown, Stretch(at, max(at, source.recording.duration_s), UNKNOWN)]
+
+
+def _event(stretch: Stretch) -> Event:
+    return Event(stretch.start, stretch.stop - stretch.start, stretch.label)
+
+
+def _is_unknown(event: Event, scored: Scored) -> bool:
+    """Whether an event lies where nothing is known."""
+    spans = united(scored.unknown, scored.duration_s)
+    return any(start <= event.onset and event.onset + event.duration <= stop for start, stop in spans)
 
 
 def _summary(scored: list[RecordingScores]) -> dict[str, Any]:
     rows = [one.row for one in scored]
     auroc = mean_auroc(np.concatenate([one.scores for one in scored]), np.concatenate([one.truth for one in scored]))
-    delays = [d for row in rows for d in row["detection_delay_s"]]
-    seen = [d for d in delays if d is not None]
+    classes = {label: score([one.by_class[label] for one in scored]) for label in scored[0].by_class}
+    delays = [d for row in rows for d in row["detection_delay_s"] if d is not None]
     return {
         "n_recordings": len(rows),
         "sample_auroc": None if auroc is None else round(auroc, 4),
-        "labelled": len(delays),
-        "detected": len(seen),
-        "median_detection_delay_s": round(float(np.median(seen)), 3) if seen else None,
-        "false_alarms": sum(row["false_alarms"] for row in rows),
+        "labelled": sum(figures.event.counts.true for figures in classes.values()),
+        "detected": sum(figures.event.counts.hit for figures in classes.values()),
+        "median_detection_delay_s": round(float(np.median(delays)), 3) if delays else None,
+        "false_alarms": sum(figures.event.counts.false for figures in classes.values()),
         "background_s": round(sum(row["background_s"] for row in rows), 3),
+        "classes": {label: figures.plain() for label, figures in classes.items()},
     }
 
 
