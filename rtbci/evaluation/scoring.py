@@ -10,17 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from rtbci.recordings.vocabulary import is_seizure as is_seizure
 from rtbci.results import Result
 from rtbci.types import Event
 
 EARLY_S = 30.0  # a decision so long before an annotated onset is a response to it still: SzCORE's tolerance
-SEIZURE_LABELS = {"seizure", "sz", "seiz", "fnsz", "gnsz", "spsz", "cpsz", "absz", "tnsz", "cnsz", "tcsz", "mysz"}
-
-
-def is_seizure(label: str) -> bool:
-    """Whether an annotation's label is that of a seizure: its name, SzCORE's `sz…`, or a type of TUH."""
-    word = label.strip().lower()
-    return word in SEIZURE_LABELS or word.startswith(("sz_", "seizure"))
 
 
 @dataclass(frozen=True, slots=True)

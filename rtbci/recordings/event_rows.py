@@ -1,4 +1,4 @@
-"""Events as rows of an event table and back: the columns of SzCORE, and BIDS's `trial_type`."""
+"""Events as rows of an event table and back: the columns of SzCORE are written, those of others too are read."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from datetime import datetime
 from pathlib import Path
 
 from rtbci.errors import RecordingError
+from rtbci.recordings.table_cells import NO_LABEL
 from rtbci.text import plain
 from rtbci.types import Event
 
 COLUMNS = ("onset", "duration", "eventType", "confidence", "channels", "dateTime", "recordingDuration")
 NOT_AVAILABLE = "n/a"
 
+_ABSENT = {NOT_AVAILABLE, "", "na", "nan", "none", "null", "-", "?", "unknown"}
 _SEIZURE, _BACKGROUND = "sz", "bckg"
 _CLOCK = "%Y-%m-%d %H:%M:%S"
 
@@ -57,26 +59,30 @@ def _line(cells: Iterable[str]) -> str:
     return "\t".join(cells) + "\n"
 
 
-def cells_of(path: Path, number: int, header: list[str], row: list[str]) -> Mapping[str, str]:
-    """A row by its header. Raises RecordingError."""
-    if len(row) != len(header):
-        raise RecordingError(f"{path}: line {number} has {len(row)} cells, the header {len(header)}; correct the line")
-    return dict(zip(header, row, strict=True))
-
-
 def event_of(path: Path, number: int, cells: Mapping[str, str]) -> Event | None:
-    """The event of a row, None for background. Raises RecordingError."""
-    label = cells.get("eventType", cells.get("trial_type", ""))
+    """The event of a row, None for background. An end that is not available is a duration of 0. Raises RecordingError."""
+    label = cells.get("eventType", NO_LABEL)
     if label == _BACKGROUND:
         return None
-    channels = cells.get("channels", "all")
+    onset = _seconds(path, number, cells, "onset")
+    if "duration" in cells:
+        duration = _seconds(path, number, cells, "duration", absent=0.0, least=0.0)
+    else:
+        end = _seconds(path, number, cells, "end", absent=onset)
+        if end < onset:
+            raise RecordingError(f"{path}: line {number}: it ends at {end:g} s, before its onset at {onset:g} s")
+        duration = end - onset
     return Event(
-        onset=_seconds(path, number, cells, "onset"),
-        duration=_seconds(path, number, cells, "duration", absent=0.0, least=0.0),
+        onset=onset,
+        duration=duration,
         label="seizure" if label == _SEIZURE else label,
-        confidence=_seconds(path, number, cells, "confidence", absent=1.0),
-        channels=() if channels in ("all", NOT_AVAILABLE, "") else tuple(channels.split(",")),
+        confidence=_seconds(path, number, cells, "confidence", absent=1.0, what="a number"),
+        channels=_channels(cells.get("channels", "all")),
     )
+
+
+def _channels(text: str) -> tuple[str, ...]:
+    return () if text in ("all", "TERM", NOT_AVAILABLE, "") else tuple(text.split(","))
 
 
 def start_of(text: str) -> datetime | None:
@@ -94,14 +100,16 @@ def _seconds(
     column: str,
     absent: float | None = None,
     least: float = -math.inf,
+    what: str = "a number of seconds",
 ) -> float:
-    text = cells.get(column, NOT_AVAILABLE).strip()
-    if absent is not None and text in (NOT_AVAILABLE, ""):
+    text = cells.get(column, NOT_AVAILABLE).strip().strip('"')
+    if absent is not None and text.lower() in _ABSENT:
         return absent
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value >= least):
-        raise RecordingError(f"{path}: line {number}: {column} is {text[:40]!r}; wanted a number of seconds")
+        hint = ", with a point in place of the comma" if "," in text else ""
+        raise RecordingError(f"{path}: line {number}: {column} is {text[:40]!r}; wanted {what}{hint}")
     return value

@@ -11,7 +11,6 @@ J. Dan et al., SzCORE, Epilepsia 2024.
 
 from __future__ import annotations
 
-import io
 import re
 import time
 from collections.abc import Iterable
@@ -25,13 +24,13 @@ from rtbci.files import atomic_write
 from rtbci.recordings.event_rows import (
     COLUMNS,
     NOT_AVAILABLE,
-    cells_of,
     event_of,
     header,
     rows_text,
     start_cell,
     start_of,
 )
+from rtbci.recordings.table_cells import cells_of
 from rtbci.recordings.table_file import MAX_BYTES, TableFile
 from rtbci.types import Event
 
@@ -48,10 +47,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Content of an event table. torn: incomplete last row of a table of ours, as after a power cut; else empty."""
+    """Content of an event table.
+
+    torn: incomplete last row of a table of ours, as after a power cut; else empty. odd: what a person should know.
+    """
 
     runs: tuple[Run, ...]
     torn: str = ""
+    odd: tuple[str, ...] = ()
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -95,7 +98,7 @@ def read_events(path: str | Path) -> tuple[Event, ...]:
 
 
 def read_table(path: str | Path) -> Table:
-    """Read a table with the columns of SzCORE, or a BIDS one with `trial_type`; background rows are not events.
+    """Read a table of SzCORE, BIDS or TUSZ, or any other with an onset and a duration or an end; background is no event.
 
     Parameters
     ----------
@@ -113,24 +116,15 @@ def read_table(path: str | Path) -> Table:
         If it cannot be read; the message names the line.
     """
     path = Path(path)
-    lines, torn = _lines(path)
-    # Quotes have no meaning in a BIDS table.
-    rows = [line.split("\t") for line in lines]
-    columns = rows[0]
-    missing = [c for c in ("onset", "duration") if c not in columns]
-    if "eventType" not in columns and "trial_type" not in columns:
-        missing.append("eventType")
-    if missing:
-        raise RecordingError(f"{path}: line 1 lacks the column {', '.join(missing)}; wanted {' '.join(COLUMNS)}")
+    content, torn = _content(path)
+    table = cells_of(path, content)
     runs: dict[str, list[Event]] = {}
-    for number, row in enumerate(rows[1:], 2):
-        if row != [""]:
-            cells = cells_of(path, number, columns, row)
-            run = runs.setdefault(cells.get("dateTime", NOT_AVAILABLE), [])
-            event = event_of(path, number, cells)
-            if event is not None:
-                run.append(event)
-    return Table(tuple(Run(start_of(text), tuple(events)) for text, events in runs.items()), torn)
+    for number, cells in table.rows:
+        run = runs.setdefault(cells.get("dateTime", NOT_AVAILABLE), [])
+        event = event_of(path, number, cells)
+        if event is not None:
+            run.append(event)
+    return Table(tuple(Run(start_of(text), tuple(events)) for text, events in runs.items()), torn, table.odd)
 
 
 class EventLog:
@@ -251,22 +245,19 @@ class EventLog:
         self.close()
 
 
-def _lines(path: Path) -> tuple[list[str], str]:
-    """The lines of a table, and apart from them an incomplete last row where the table is ours."""
+def _content(path: Path) -> tuple[bytes, str]:
+    """The content of a table, and apart from it an incomplete last row where the table is ours."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise RecordingError(f"{path}: is larger than an event table can be ({MAX_BYTES} bytes); check the file")
         content = path.read_bytes()
-        torn = b""
-        if content.startswith(header().encode()):
-            whole, _, last = content.rpartition(b"\n")
-            if last.count(b"\t") < len(COLUMNS) - 1:
-                content, torn = whole, last
-        return io.StringIO(content.decode("utf-8-sig"), newline=None).read().split("\n"), torn.decode(errors="replace")
     except OSError as error:
         raise RecordingError(f"{path}: cannot be read: {error.strerror}; check the name and the folder") from error
-    except UnicodeDecodeError as error:
-        raise RecordingError(f"{path}: is not UTF-8 text ({error.reason}); an event table is a TSV file") from error
+    if content.startswith(header().encode()):
+        whole, _, last = content.rpartition(b"\n")
+        if last.count(b"\t") < len(COLUMNS) - 1:
+            return whole, last.decode(errors="replace")
+    return content, ""
 
 
 def _moved(run: Run, first: datetime | None) -> tuple[Event, ...]:

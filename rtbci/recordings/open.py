@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rtbci.errors import RecordingError
 from rtbci.recordings.edf_header import looks_like_edf
+from rtbci.recordings.mne_reader import n_omitted
 from rtbci.recordings.recording import FORMATS, Recording
 from rtbci.types import Event
 
@@ -29,7 +30,8 @@ def open_recording(path: str | Path, *, stream: str | int | None = None) -> Reco
     Returns
     -------
     Recording
-        Its annotations come from the file and from an event table beside it (``NAME_events.tsv``).
+        Its annotations come from the file and from an event table beside it (``NAME_events.tsv``, or ``NAME.csv_bi``
+        and ``NAME.csv`` as in TUSZ).
 
     Raises
     ------
@@ -42,11 +44,10 @@ def open_recording(path: str | Path, *, stream: str | int | None = None) -> Reco
     if stream is not None and kind != "XDF":
         raise RecordingError(f"{path}: a {kind} file has one stream only; leave stream={stream!r} out")
     recording = _reader(kind)(path, kind, stream)
+    recording = replace(recording, n_omitted=n_omitted(recording.warnings))
     if recording.n_samples == 0:
         raise RecordingError(f"{path}: holds no samples; record it again or remove it")
-    beside, odd = _sidecar(path)
-    annotations = _merged(recording.annotations, beside)
-    return replace(recording, annotations=annotations, warnings=(*recording.warnings, *odd))
+    return _with_table(recording, path)
 
 
 def _reader(kind: str) -> Callable[[Path, str, str | int | None], Recording]:
@@ -106,19 +107,34 @@ def _check_signature(path: Path, kind: str) -> None:
     raise RecordingError(f"{path}: is not {kind} although its name says so; {hint}")
 
 
-def _sidecar(path: Path) -> tuple[tuple[Event, ...], tuple[str, ...]]:
-    """The events of the table beside a recording, and a warning where its last row is incomplete."""
+def event_table(path: Path) -> Path | None:
+    """The event table beside a recording, of SzCORE or BIDS, else of TUSZ; None where there is none."""
+    bases = dict.fromkeys((path.stem, path.stem.removesuffix("_eeg"), path.stem.removesuffix("_ieeg")))
+    names = [f"{base}_events.tsv" for base in bases] + [f"{path.stem}{suffix}" for suffix in (".csv_bi", ".csv")]
+    return next((table for name in names if (table := path.with_name(name)).is_file()), None)
+
+
+def _with_table(recording: Recording, path: Path) -> Recording:
+    """With the events of the table beside it. A table that cannot be read leaves the signals as they are, and is told."""
     from rtbci.recordings.event_table import read_table
 
-    stem = path.stem
-    bases = [stem] + [stem.removesuffix(kind) for kind in ("_eeg", "_ieeg") if stem.endswith(kind)]
-    tables = (path.with_name(f"{base}_events.tsv") for base in bases)
-    beside = next((table for table in tables if table.exists()), None)
+    beside = event_table(path)
     if beside is None:
-        return (), ()
-    table = read_table(beside)
-    odd = f"{beside.name}: its last row is incomplete and was left out: {table.torn!r:.80}"
-    return table.events, (odd,) if table.torn else ()
+        return recording
+    try:
+        table = read_table(beside)
+    except RecordingError as error:
+        warned = f"the event table beside it was not read: {error}"
+        return replace(recording, warnings=(*recording.warnings, warned))
+    odd = [f"{beside.name}: its last row is incomplete and was left out: {table.torn!r:.80}"] if table.torn else []
+    if beside.suffix == ".csv_bi" and beside.with_suffix(".csv").exists():
+        odd.append(f"{beside.name} was read, and not the .csv of the same name, which has types and channels")
+    return replace(
+        recording,
+        annotations=_merged(recording.annotations, table.events),
+        warnings=(*recording.warnings, *table.odd, *odd),
+        table=beside,
+    )
 
 
 def _merged(own: tuple[Event, ...], beside: tuple[Event, ...]) -> tuple[Event, ...]:

@@ -53,6 +53,10 @@ class Recording:
         What the reader found unusual but could work with, one line each.
     stamps
         Measured times of an irregular recording (n_samples,), seconds from its first sample; None: index / sfreq.
+    table
+        The event table beside it, where one was read; it may hold no event, which is not the same as no table.
+    n_omitted
+        Annotations of the file that its reader left out, because they lie outside the recording.
     """
 
     path: Path
@@ -64,6 +68,13 @@ class Recording:
     start: datetime | None = None
     warnings: tuple[str, ...] = ()
     stamps: Times | None = None
+    table: Path | None = None
+    n_omitted: int = 0
+
+    @property
+    def is_annotated(self) -> bool:
+        """Whether somebody looked at it: it has an annotation, or an event table, be it an empty one."""
+        return bool(self.annotations) or self.table is not None or self.n_omitted > 0
 
     @property
     def duration_s(self) -> float:

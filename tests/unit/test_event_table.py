@@ -109,8 +109,9 @@ def test_a_disk_that_is_full_at_the_end_leaves_the_table_that_was_there(small_di
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "line 1 lacks the column onset, duration, eventType"),
-        ("onset\tduration\n1\t2\n", "line 1 lacks the column eventType"),
+        ("", "is empty; wanted a header with onset, duration and eventType"),
+        ("onset\teventType\n1\tsz\n", "line 1 lacks the column duration"),
+        ("onset\tduration\teventType\n1,5\t2\tsz\n", "line 2: onset is '1,5'; .* a point in place of the comma"),
         ("onset\tduration\teventType\n1\t2\n", "line 2 has 2 cells, the header 3"),
         ("onset\tduration\teventType\n\n1\tx\tsz\n", "line 3: duration is 'x'"),
         ("onset\tduration\teventType\nnan\t1\tsz\n", "line 2: onset is 'nan'"),
@@ -124,7 +125,7 @@ def test_bad_table_is_refused_with_the_line(tmp_path: Path, text: str, complaint
 
 
 def test_binary_table_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.tsv").write_bytes(b"\xff\xfe\x00onset")
+    (tmp_path / "a.tsv").write_bytes(b"\xff\xfe\x00onsets")
     with pytest.raises(RecordingError, match="UTF-8"):
         read_events(tmp_path / "a.tsv")
 
@@ -352,3 +353,58 @@ def test_a_new_table_is_on_the_disk_with_its_name(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("rtbci.recordings.table_file.sync_folder", synced.append)
     EventLog(tmp_path / "night.tsv").close()
     assert synced[0] == tmp_path
+
+
+# -- tables of others -------------------------------------------------------------------------------------------------
+
+SEIZURE = (Event(42.0, 40.0, "seizure"),)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfonset\tduration\teventType\r\n42.0\t40.0\tsz\r\n",
+        "onset\tduration\teventType\n42.0\t40.0\tsz\n".encode("utf-16"),
+        b"onset,duration,eventType\n42.0,40.0,sz\n",
+        b"onset;duration;eventType\n42.0;40.0;sz\n",
+        b'"onset","duration","eventType","note"\n"42.0","40.0","sz","one,\ntwo"\n',
+        b"Onset\tDuration\tEventType\n42\t40\tsz\t\n",
+        b"onset\toffset_time\teventType\n42\t82\tsz\n",
+    ],
+)
+def test_table_of_another_program_is_read(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.tsv").write_bytes(content)
+    assert read_events(tmp_path / "a.tsv") == SEIZURE
+
+
+@pytest.mark.parametrize("end", ["n/a", "None", "nan", "NaN", "", "-"])
+def test_an_end_that_is_not_available_is_no_error(tmp_path: Path, end: str) -> None:
+    (tmp_path / "a.tsv").write_text(f"onset\tduration\ttrial_type\n42\t{end}\tsz\n")
+    assert read_events(tmp_path / "a.tsv") == (Event(42.0, 0.0, "seizure"),)
+
+
+def test_latin_1_is_read_and_told(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_bytes("onset\tduration\ttrial_type\n1\t2\tAugen öffnen\n".encode("latin-1"))
+    table = read_table(tmp_path / "a.tsv")
+    assert table.events == (Event(1.0, 2.0, "Augen öffnen"),)
+    assert table.odd == ("a.tsv: is not UTF-8; it is read as Latin-1",)
+
+
+@pytest.mark.parametrize(("column", "label"), [("value", "1040"), ("sample", "annotation")])
+def test_rows_without_trial_type_have_the_name_that_there_is(tmp_path: Path, column: str, label: str) -> None:
+    (tmp_path / "a.tsv").write_text(f"onset\tduration\t{column}\n4.0\t1.0\t1040\n")
+    table = read_table(tmp_path / "a.tsv")
+    assert table.events == (Event(4.0, 1.0, label),)
+    assert "has no column trial_type or eventType" in table.odd[0]
+
+
+TUSZ = (
+    "# version = csv_v1.0.0\n# bname = a\n# duration = 82.00 secs\n#\nchannel,start_time,stop_time,label,confidence\n"
+)
+
+
+def test_tables_of_tusz_are_read_without_their_background(tmp_path: Path) -> None:
+    (tmp_path / "a.csv_bi").write_text(f"{TUSZ}TERM,0.0,42.0,bckg,1.0\nTERM,42.0000,82.0000,seiz,1.0000\n")
+    assert read_table(tmp_path / "a.csv_bi").events == (Event(42.0, 40.0, "seiz"),)
+    (tmp_path / "a.csv").write_text(f"{TUSZ}FP1-F7,42.0000,82.0000,fnsz,1.0000\n")
+    assert read_table(tmp_path / "a.csv").events == (Event(42.0, 40.0, "fnsz", 1.0, ("FP1-F7",)),)
