@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -71,6 +72,22 @@ def tenths_text(seconds: float) -> str:
     """h:mm:ss.s of a recording."""
     tenths = round(10 * seconds)
     return f"{tenths // 36000}:{tenths // 600 % 60:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
+def grouped(warnings: Iterable[str], most: int = 3) -> list[str]:
+    """Warnings `FILE: text` with the files of one text together; the first `most` are named."""
+    files: dict[str, list[str]] = {}
+    for warning in dict.fromkeys(warnings):
+        name, colon, text = warning.partition(": ")
+        files.setdefault(text if colon else "", []).append(name)
+    lines = []
+    for text, names in files.items():
+        if not text:
+            lines += names
+            continue
+        more = f" and {len(names) - most} more" if len(names) > most else ""
+        lines.append(f"{', '.join(names[:most])}{more}: {text}")
+    return lines
 
 
 def size_text(n_bytes: float) -> str:

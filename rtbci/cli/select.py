@@ -15,7 +15,7 @@ from rtbci.pipeline.file import check_target
 from rtbci.results import print_json
 from rtbci.text import file_name
 from rtbci.training.config import TrainConfig, read_train_config
-from rtbci.training.data import OnProgress
+from rtbci.training.data import OnProgress, OnWarning
 from rtbci.training.electrode_selection.comparison import Comparison, scores_of_all, scores_with
 from rtbci.training.electrode_selection.pipeline import pipeline_of
 from rtbci.training.electrode_selection.report import (
@@ -42,20 +42,28 @@ def select_from_file(config: Path, ks: list[int], out: Path, settings: list[str]
     _check(parsed, ks, out)
     out.mkdir(parents=True, exist_ok=True)
     console = Terminal(stderr=True)
+    warnings: list[str] = []
+
+    def warned(line: str) -> None:
+        warnings.append(line)
+        console.print(f"warning: {line}", soft_wrap=True)
+
     with _bar(console, quiet=json) as on_progress:
-        report = compare(parsed, ks, out, on_progress)
+        report = compare(parsed, ks, out, on_progress, warned)
     if json:
-        return print_json(report)
+        return print_json(report, warnings)
     console.print(_table(report.rows))
     for path in report.files:
         console.print(path, soft_wrap=True)
 
 
-def compare(config: TrainConfig, ks: list[int], out: Path, on_progress: OnProgress) -> SelectionReport:
+def compare(
+    config: TrainConfig, ks: list[int], out: Path, on_progress: OnProgress, on_warning: OnWarning = lambda _: None
+) -> SelectionReport:
     """All electrodes, and for each K every method and a pipeline file; the report as it was written."""
     name = config.pipeline.name
     with torch_threads(config.training.threads):
-        comparison = Comparison.load(config, on_progress)
+        comparison = Comparison.load(config, on_progress, on_warning)
         rows = [row_of(scores_of_all(comparison, on_progress))]
         searches: dict[str, Search] = {}
         searches_of_folds: dict[str, tuple[Search, ...]] = {}
@@ -118,6 +126,7 @@ def _report(
         searches=searches,
         searches_of_folds=searches_of_folds,
         files=tuple(files),
+        annotations=comparison.data.annotations,
         note=NOTE,
     )
 

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from rtbci.cli.terminal import Terminal
 from rtbci.evaluation import trial_scores
+from rtbci.evaluation.annotations import Annotations
 from rtbci.files import free
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.results import Json, Result, Text, print_json
@@ -28,6 +29,8 @@ class TrainReport(Result):
     """Path of the file."""
     trained_on: list[Json]
     """Recordings: `recording`, `source`, `licence`, `held_out`."""
+    annotations: Annotations | None = None
+    """What the annotations of all recordings came to."""
     synthetic: Json | None = None
     """What was made up, as configured; null where nothing was."""
     training: Json
@@ -55,12 +58,16 @@ def train_from_file(config: Path, out: Path, settings: list[str], *, resume: boo
         def show(what: str, done: int, total: int, row: EpochFigures | None) -> None:
             bar.update(task, description=what, completed=done, total=total, figures=_figures(row) if row else "")
 
-        pipeline = train(parsed, out, show, resume=resume)
+        def warned(line: str) -> None:
+            if distributed.leads():
+                console.print(f"warning: {line}", soft_wrap=True)
+
+        pipeline = train(parsed, out, show, resume=resume, on_warning=warned)
     if not distributed.leads():
         return
     if json:
-        notes = {key: value for key, value in pipeline.notes.items() if key not in ("commit", "versions")}
-        return print_json(TrainReport(pipeline=str(out), **notes))
+        notes = {key: value for key, value in pipeline.notes.items() if key not in ("commit", "versions", "warnings")}
+        return print_json(TrainReport(pipeline=str(out), **notes), pipeline.notes.get("warnings", ()))
     for line in summary(pipeline, out):
         console.print(line, soft_wrap=True)
 
@@ -69,6 +76,8 @@ def summary(pipeline: Pipeline, out: Path) -> list[str]:
     """What came of a training, in a few lines."""
     training, scores = pipeline.notes["training"], pipeline.notes["scores"]
     lines = [f"{out}: {training['epochs_run']} epochs, the weights of epoch {training['best_epoch']}"]
+    if annotations := pipeline.notes.get("annotations"):
+        lines.append(Annotations(**annotations).line())
     if not training["finished"]:
         lines.append(f"stopped before its end; `--resume` goes on from {checkpoint_path(out).name}")
     parts = [("held out, " + kind, scores[kind]) for kind in ("real", "synthetic") if kind in scores]

@@ -16,7 +16,7 @@ COLUMNS = ("onset", "duration", "eventType", "confidence", "channels", "dateTime
 NOT_AVAILABLE = "n/a"
 
 _ABSENT = {NOT_AVAILABLE, "", "na", "nan", "none", "null", "-", "?", "unknown"}
-_SEIZURE, _BACKGROUND = "sz", "bckg"
+_SEIZURE, BACKGROUND = "sz", "bckg"
 _CLOCK = "%Y-%m-%d %H:%M:%S"
 
 
@@ -29,7 +29,7 @@ def rows_text(events: Iterable[Event], start: datetime | None, duration_s: float
     """One line for each event; where there is none and the recording is over, one of background."""
     rows = [_row(event, start, duration_s) for event in events]
     if not rows and duration_s is not None:
-        rows = [_row(Event(0.0, float(duration_s), _BACKGROUND), start, duration_s)]
+        rows = [_row(Event(0.0, float(duration_s), BACKGROUND), start, duration_s)]
     return "".join(map(_line, rows))
 
 
@@ -59,11 +59,9 @@ def _line(cells: Iterable[str]) -> str:
     return "\t".join(cells) + "\n"
 
 
-def event_of(path: Path, number: int, cells: Mapping[str, str]) -> Event | None:
-    """The event of a row, None for background. An end that is not available is a duration of 0. Raises RecordingError."""
+def event_of(path: Path, number: int, cells: Mapping[str, str]) -> Event:
+    """The event of a row, which may be one of background; without an end its duration is 0. Raises RecordingError."""
     label = cells.get("eventType", NO_LABEL)
-    if label == _BACKGROUND:
-        return None
     onset = _seconds(path, number, cells, "onset")
     if "duration" in cells:
         duration = _seconds(path, number, cells, "duration", absent=0.0, least=0.0)

@@ -22,6 +22,7 @@ from types import TracebackType
 from rtbci.errors import RecordingError
 from rtbci.files import atomic_write
 from rtbci.recordings.event_rows import (
+    BACKGROUND,
     COLUMNS,
     NOT_AVAILABLE,
     event_of,
@@ -50,11 +51,13 @@ class Table:
     """Content of an event table.
 
     torn: incomplete last row of a table of ours, as after a power cut; else empty. odd: what a person should know.
+    background: from when to when a row says that there is no event; for a table of several runs, none.
     """
 
     runs: tuple[Run, ...]
     torn: str = ""
     odd: tuple[str, ...] = ()
+    background: tuple[tuple[float, float], ...] = ()
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -119,12 +122,16 @@ def read_table(path: str | Path) -> Table:
     content, torn = _content(path)
     table = cells_of(path, content)
     runs: dict[str, list[Event]] = {}
+    background: list[tuple[float, float]] = []
     for number, cells in table.rows:
         run = runs.setdefault(cells.get("dateTime", NOT_AVAILABLE), [])
         event = event_of(path, number, cells)
-        if event is not None:
+        if event.label == BACKGROUND:
+            background.append((event.onset, event.onset + event.duration))
+        else:
             run.append(event)
-    return Table(tuple(Run(start_of(text), tuple(events)) for text, events in runs.items()), torn, table.odd)
+    made = tuple(Run(start_of(text), tuple(events)) for text, events in runs.items())
+    return Table(made, torn, table.odd, tuple(background) if len(made) == 1 else ())
 
 
 class EventLog:

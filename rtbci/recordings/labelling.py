@@ -49,6 +49,8 @@ class Labelled:
         Labels that mean nothing here, and how often each is found.
     warnings
         What a person should know, one line each.
+    background
+        Where an annotation, or the event table, says that there is no event.
     """
 
     events: tuple[Event, ...]
@@ -56,6 +58,7 @@ class Labelled:
     counts: AnnotationCounts
     others: dict[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    background: tuple[Span, ...] = ()
 
 
 def labels_of(recording: Recording, meaning: Callable[[str], str | None], *, points: bool = False) -> Labelled:
@@ -93,6 +96,10 @@ class _Account:
         self.starts: list[Event] = []
         self.ends: list[Event] = []
         self.unknown: list[Span] = []
+        self.background: list[Span] = list(recording.background)
+        self.counts.background = len(recording.background)
+        if recording.table is not None and not recording.annotations and not _union(self.background):
+            self.background = [(0.0, self.duration_s)]  # a table without events
         self.pairs: list[Event] = []
         for event in sorted(recording.annotations, key=lambda e: (e.onset, e.duration)):
             self._sort_in(event)
@@ -112,7 +119,14 @@ class _Account:
             )
         if self.counts.cut:
             self.warned.append(f"{_n(self.counts.cut, 'annotation')} cut at the limits of the recording")
-        return Labelled(tuple(events), _union(self.unknown), self.counts, self.others, tuple(self.warned))
+        return Labelled(
+            tuple(events),
+            _union(self.unknown),
+            self.counts,
+            self.others,
+            tuple(self.warned),
+            _union(self.background),
+        )
 
     def _sort_in(self, event: Event) -> None:
         stop = event.onset + event.duration
@@ -133,6 +147,7 @@ class _Account:
             self.starts.append(replace(event, label=meant or ""))
         elif is_background(event.label):
             self.counts.background += 1
+            self.background.append((max(0.0, event.onset), min(self.duration_s, stop)))
         else:
             self.counts.other_label += 1
             self.others[event.label] = self.others.get(event.label, 0) + 1

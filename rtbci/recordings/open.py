@@ -134,6 +134,7 @@ def _with_table(recording: Recording, path: Path) -> Recording:
         annotations=_merged(recording.annotations, table.events),
         warnings=(*recording.warnings, *table.odd, *odd),
         table=beside,
+        background=table.background,
     )
 
 

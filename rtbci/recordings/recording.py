@@ -55,6 +55,8 @@ class Recording:
         Measured times of an irregular recording (n_samples,), seconds from its first sample; None: index / sfreq.
     table
         The event table beside it, where one was read; it may hold no event, which is not the same as no table.
+    background
+        From when to when that table says, in a row of its own, that there is no event.
     n_omitted
         Annotations of the file that its reader left out, because they lie outside the recording.
     """
@@ -69,6 +71,7 @@ class Recording:
     warnings: tuple[str, ...] = ()
     stamps: Times | None = None
     table: Path | None = None
+    background: tuple[tuple[float, float], ...] = ()
     n_omitted: int = 0
 
     @property

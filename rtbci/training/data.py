@@ -9,6 +9,7 @@ import torch
 from scipy.stats import binom
 
 from rtbci.errors import ConfigError
+from rtbci.evaluation.annotations import Annotations
 from rtbci.models import from_config
 from rtbci.models.config import PluginConfig
 from rtbci.models.contract import check_before_training
@@ -16,6 +17,7 @@ from rtbci.models.plugin_config import completed
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.bad_channels import MaskConfig
+from rtbci.text import grouped
 from rtbci.training.augment import Augment
 from rtbci.training.batches import Batch, StatefulBatches, TrialBatches
 from rtbci.training.config import AugmentConfig, TrainConfig
@@ -26,6 +28,7 @@ from rtbci.training.losses import balance, make_loss
 from rtbci.training.scaling import learn_scaling
 
 # (what is being done, how much of it is done, of how much, the newest row of the learning curve)
+OnWarning = Callable[[str], None]
 OnProgress = Callable[[str, int, int, EpochFigures | None], None]
 
 
@@ -55,7 +58,12 @@ class Data:
         require_labels(self.training, config.pipeline.classes)
 
     @classmethod
-    def load(cls, config: TrainConfig, on_progress: OnProgress = lambda *_: None) -> Data:
+    def load(
+        cls,
+        config: TrainConfig,
+        on_progress: OnProgress = lambda *_: None,
+        on_warning: OnWarning = lambda _: None,
+    ) -> Data:
         """Find, read and preprocess the recordings.
 
         Parameters
@@ -64,6 +72,8 @@ class Data:
             The training run.
         on_progress
             Called with what is done, how much of it, of how much, and None.
+        on_warning
+            Called with what a person should know of the recordings and their labels, a line each.
 
         Returns
         -------
@@ -82,6 +92,8 @@ class Data:
         if config.data.validation.k_fold and getattr(sized.model, "window", None) is None:
             raise ConfigError("data.validation.k_fold is for networks of trials; name the recordings in `folds`")
         sources = find_sources(config)
+        for line in warnings_of(sources):
+            on_warning(line)
         on_progress("learning the scaling", 0, 1, None)
         pipeline_config = learn_scaling(sized, [s for s in sources if not s.held_out])
         pipeline = Pipeline(pipeline_config, from_config(pipeline_config.model))
@@ -100,6 +112,16 @@ class Data:
     @property
     def sources(self) -> list[Source]:
         return [e.source for e in (*self.training, *self.held_out)]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should know of the recordings and their labels, a line each."""
+        return warnings_of(self.sources)
+
+    @property
+    def annotations(self) -> Annotations:
+        """What the annotations of all recordings came to."""
+        return Annotations.of(source.labels for source in self.sources if source.labels is not None)
 
     def new_fit(self) -> Fit:
         """A fresh network from the config's seed, with its loss."""
@@ -161,6 +183,11 @@ class Data:
         """Trials of some examples in order, without augmentation; for epoch networks."""
         assert self.window is not None
         return TrialBatches(examples, self.pipeline_config.classes, self.window, rows, self.config.trials.start_s)
+
+
+def warnings_of(sources: Iterable[Source]) -> list[str]:
+    """What a person should know of them, one line each."""
+    return grouped(text for source in sources for text in source.warnings)
 
 
 def with_sizes(config: PipelineConfig) -> PipelineConfig:

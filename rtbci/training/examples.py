@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rtbci.datasets import open_dataset
-from rtbci.errors import ConfigError, RecordingError
+from rtbci.datasets import Dataset, Member, open_dataset
+from rtbci.errors import ConfigError
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.pipeline import Pipeline
+from rtbci.recordings.labelling import Labelled
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
+from rtbci.recordings.vocabulary import is_background, meaning_of
 from rtbci.simulation.eeg import synthesise
 from rtbci.training.config import (
     BACKGROUND,
@@ -25,18 +27,12 @@ from rtbci.training.config import (
     SyntheticConfig,
     TrainConfig,
 )
+from rtbci.training.labels import Stretch as Stretch
+from rtbci.training.labels import account, labelled, require_meaning, stretches_of
 from rtbci.types import Chunk, Flags, Samples, Times
 
 _CHUNK_S = 20.0
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """From start to stop, in seconds of the recording, `label` holds: a class, "background" or "unknown"."""
-
-    start: float
-    stop: float
-    label: str
+_TABLES = (".tsv", ".json", ".csv", ".csv_bi", ".seizures")
 
 
 @dataclass(frozen=True)
@@ -61,6 +57,10 @@ class Source:
         For the notes of the pipeline.
     group
         Unit that is never split between fit and test: the recording itself, its subject, or a single trial.
+    labels
+        What its annotations came to; None where they are not used.
+    warnings
+        What a person should know of it, one line each.
     """
 
     name: str
@@ -71,7 +71,9 @@ class Source:
     held_out: bool
     origin: str = ""
     licence: str = ""
-    group: str = ""  # what is never split between fit and test: the recording itself, its subject, or a single trial
+    group: str = ""
+    labels: Labelled | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def find_sources(config: TrainConfig) -> list[Source]:
     data = config.data
     sources: list[Source] = []
     for number, group in enumerate(data.recordings):
-        sources += _group(data, group, f"data.recordings.{number}")
+        sources += _group(data, group, config.pipeline, f"data.recordings.{number}")
     if data.dataset is not None:
         sources += _dataset(data, data.dataset, config.pipeline)
     names = [source.name for source in sources]
@@ -125,61 +127,39 @@ def find_sources(config: TrainConfig) -> list[Source]:
     return sources
 
 
-def _group(data: DataConfig, group: RecordingsConfig, where: str) -> list[Source]:
+def _group(data: DataConfig, group: RecordingsConfig, pipeline: PipelineConfig, where: str) -> list[Source]:
     root = Path(data.root)
     paths: list[Path] = []
     for pattern in group.files:
         # Event tables are read with their recordings.
-        found = sorted(p for p in root.glob(pattern) if p.is_file() and p.suffix.lower() not in (".tsv", ".json"))
+        found = sorted(p for p in root.glob(pattern) if p.is_file() and p.suffix.lower() not in _TABLES)
         if not found:
             raise ConfigError(f"{where}.files: nothing matches {pattern!r} in {root}")
         paths += found
     recordings = [open_recording(path) for path in dict.fromkeys(paths)]
-    _require_meaning(group, recordings, where)
-    return [
-        Source(
-            name=recording.path.relative_to(root).as_posix(),
-            recording=recording,
-            stretches=_stretches(group, recording),
-            elsewhere=BACKGROUND if group.background_only else group.elsewhere,
-            repeats=group.repeats,
-            held_out=False,
-            origin=group.source,
-            licence=group.licence,
-            group=recording.path.relative_to(root).as_posix(),
-        )
-        for recording in recordings
-    ]
+    require_meaning(group, recordings, where)
+    return [_source(group, recording, root, pipeline) for recording in recordings]
 
 
-def _require_meaning(group: RecordingsConfig, recordings: list[Recording], where: str) -> None:
-    if group.background_only:
-        return
-    if not group.labels and not group.marked:
-        raise ConfigError(f"{where} labels nothing; add labels, marked or background_only = true")
-    found = sorted({event.label for recording in recordings for event in recording.annotations})
-    for recording in recordings if not group.marked else ():
-        table = recording.path.with_name(f"{recording.path.stem}_events.tsv")
-        if not recording.annotations and not table.exists():
-            raise RecordingError(
-                f"{recording.path}: has no annotations, and training needs them; write {table.name} beside it, "
-                f"label it with {where}.marked, or say background_only = true"
-            )
-    for label in group.labels:
-        if found and label not in found:
-            shown = ", ".join(repr(text[:40]) for text in found[:12])
-            raise ConfigError(f"{where}.labels: no annotation reads {label!r}; those have {shown}")
-
-
-def _stretches(group: RecordingsConfig, recording: Recording) -> tuple[Stretch, ...]:
-    if group.background_only:
-        return ()
-    annotated = [
-        Stretch(event.onset, event.onset + event.duration, group.labels[event.label])
-        for event in recording.annotations
-        if event.label in group.labels
-    ]
-    return (*annotated, *(Stretch(m.start_s, m.stop_s, m.label) for m in group.marked))
+def _source(group: RecordingsConfig, recording: Recording, root: Path, pipeline: PipelineConfig) -> Source:
+    name = recording.path.relative_to(root).as_posix()
+    labels = None if group.background_only else labelled(recording, group.labels, pipeline)
+    stretches = () if labels is None else stretches_of(recording, labels, pipeline)
+    marked = () if labels is None else tuple(Stretch(m.start_s, m.stop_s, m.label) for m in group.marked)
+    told = [f"{name}: {text}" for text in recording.warnings]
+    return Source(
+        name=name,
+        recording=recording,
+        stretches=(*stretches, *marked),
+        elsewhere=BACKGROUND if group.background_only else group.elsewhere,
+        repeats=group.repeats,
+        held_out=False,
+        origin=group.source,
+        licence=group.licence,
+        group=name,
+        labels=labels,
+        warnings=tuple(told) if labels is None else account(name, recording, labels, group.labels.values()),
+    )
 
 
 def _dataset(data: DataConfig, wanted: DatasetConfig, pipeline: PipelineConfig) -> list[Source]:
@@ -192,30 +172,33 @@ def _dataset(data: DataConfig, wanted: DatasetConfig, pipeline: PipelineConfig) 
     dataset = replace(dataset, members=kept)
     if wanted.leave_out_unfit:
         dataset = dataset.fitting(pipeline.montage.channels)
-    meaning = wanted.labels or {label: label for label in pipeline.classes}
-    for word in meaning:
-        if word not in dataset.labels:
+    meanings = wanted.labels or {label: label for label in pipeline.classes}
+    for word in meanings:
+        if not any(meaning_of(label, {word: word}) for label in dataset.labels) and not is_background(word):
             raise ConfigError(
                 f"data.dataset.labels: {dataset.name} has no {word!r}; it has {', '.join(dataset.labels)}"
             )
-    return [
-        Source(
-            name=member.name,
-            recording=member.recording,
-            stretches=tuple(
-                Stretch(event.onset, event.onset + event.duration, meaning[event.label])
-                for event in member.recording.annotations
-                if event.label in meaning
-            ),
-            elsewhere=wanted.elsewhere,
-            repeats=1,
-            held_out=False,
-            origin=dataset.citation or dataset.name,
-            licence=wanted.licence,
-            group=dataset.group(member, data.validation.by),
-        )
-        for member in dataset.members
-    ]
+    return [_member_source(dataset, member, meanings, data, pipeline) for member in dataset.members]
+
+
+def _member_source(
+    dataset: Dataset, member: Member, meanings: dict[str, str], data: DataConfig, pipeline: PipelineConfig
+) -> Source:
+    assert data.dataset is not None
+    labels = labelled(member.recording, meanings, pipeline)
+    return Source(
+        name=member.name,
+        recording=member.recording,
+        stretches=stretches_of(member.recording, labels, pipeline),
+        elsewhere=data.dataset.elsewhere,
+        repeats=1,
+        held_out=False,
+        origin=dataset.citation or dataset.name,
+        licence=data.dataset.licence,
+        group=dataset.group(member, data.validation.by),
+        labels=labels,
+        warnings=account(member.name, member.recording, labels, meanings.values()),
+    )
 
 
 def _hold_out(sources: list[Source], data: DataConfig, seed: int) -> list[Source]:

@@ -16,7 +16,7 @@ from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training import cross_validation, distributed
 from rtbci.training.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint, set_aside
 from rtbci.training.config import TrainConfig
-from rtbci.training.data import Data, OnProgress
+from rtbci.training.data import Data, OnProgress, OnWarning
 from rtbci.training.fit import Fit
 from rtbci.training.held_out import held_out_scores, masked_scores
 from rtbci.training.learning_curve import save_curves
@@ -24,7 +24,12 @@ from rtbci.training.threads import torch_threads
 
 
 def train(
-    config: TrainConfig, out: str | Path, progress: OnProgress | None = None, *, resume: bool = False
+    config: TrainConfig,
+    out: str | Path,
+    progress: OnProgress | None = None,
+    *,
+    resume: bool = False,
+    on_warning: OnWarning = lambda _: None,
 ) -> Pipeline:
     """Train a pipeline and save it, its learning curves beside it. With one seed, the same result on the same CPU.
 
@@ -43,6 +48,9 @@ def train(
         Called with what is done, how much of it, of how much, and the figures of the newest epoch.
     resume
         Continue an unfinished run.
+    on_warning
+        Called before the fit with what a person should know of the recordings and their labels, a line each; they are
+        in the notes of the pipeline, too.
 
     Returns
     -------
@@ -64,16 +72,16 @@ def train(
     if config.pipeline.model.kind == "selection":
         from rtbci.training.electrode_selection.pipeline import train_selection
 
-        pipeline = train_selection(config, on_progress)
+        pipeline = train_selection(config, on_progress, on_warning)
         pipeline.save(out)
         return pipeline
     with torch_threads(config.training.threads), distributed.joined(config.training.device):
-        return _train(config, out, on_progress, resume=resume)
+        return _train(config, out, on_progress, on_warning, resume=resume)
 
 
-def _train(config: TrainConfig, out: Path, on_progress: OnProgress, *, resume: bool) -> Pipeline:
+def _train(config: TrainConfig, out: Path, on_progress: OnProgress, on_warning: OnWarning, *, resume: bool) -> Pipeline:
     """Its frame holds the network to train, which must be freed before the process group ends."""
-    data = Data.load(config, on_progress)
+    data = Data.load(config, on_progress, on_warning)
     cross_validate = cross_validation.plan(data, fitted)
     fit, checkpoint = data.new_fit(), checkpoint_path(out)
     if resume and checkpoint.exists():
@@ -153,6 +161,8 @@ def notes_of(data: Data, fit: Fit, finished: bool, scores: dict[str, Any]) -> di
             for source in data.sources
             if source.recording.format != "synthetic"
         ],
+        "annotations": data.annotations.plain(),
+        "warnings": data.warnings,
         "synthetic": None if data.config.data.synthetic is None else data.config.data.synthetic.model_dump(mode="json"),
         "training": {
             **data.config.training.model_dump(mode="json"),

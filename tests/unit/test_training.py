@@ -23,7 +23,7 @@ from rtbci.training.batches import Batch, StatefulBatches, TrialBatches
 from rtbci.training.checkpoint import checkpoint_path
 from rtbci.training.config import TrainConfig, TrainingConfig, read_train_config
 from rtbci.training.data import Data
-from rtbci.training.examples import Example, Source, Stretch, label_steps, make_example
+from rtbci.training.examples import Example, Source, Stretch, find_sources, label_steps, make_example
 from rtbci.training.fit import learning_rate, mean_auroc, step
 from rtbci.training.losses import balance, make_loss, masked_binary, masked_cross_entropy
 from rtbci.training.train import train
@@ -389,8 +389,10 @@ def test_the_command_trains_from_a_file_and_says_what_came_of_it(folder, tmp_pat
     train_from_file(folder / "train.toml", out, ["training.epochs=2"], resume=False, json=True)
     said = json.loads(capsys.readouterr().out)
     assert {"pipeline", "trained_on", "training", "scores", "machine", "versions", "commit"} <= said.keys()
-    first, second = summary(Pipeline.load(out), out)
+    first, accounted, second = summary(Pipeline.load(out), out)
     assert first.endswith("tiny.rtbci: 2 epochs, the weights of epoch 2")
+    assert accounted.startswith("4 annotations: 4 used, 0 background, ")
+    assert said["annotations"]["used"] == 4
     assert second.startswith("held out, real: ")
     assert second.endswith(" in 1 recordings")
 
@@ -452,6 +454,48 @@ def test_a_recording_without_annotations_is_refused_with_what_to_do(folder, tmp_
         train(config_of(folder), tmp_path / "tiny.rtbci")
     (folder / "a_events.tsv").write_text("onset\tduration\teventType\n0\t40\tbckg\n")
     assert train(config_of(folder, "training.epochs=1"), tmp_path / "tiny.rtbci").notes["training"]["epochs_run"] == 1
+
+
+def steps_of(folder: Path, *settings: str) -> tuple[np.ndarray, np.ndarray]:
+    """Labels of `a.edf` at each second, and whether they are known."""
+    config = config_of(folder, *settings)
+    source = find_sources(config)[0]
+    y, known = label_steps(np.arange(40.0), source, config.pipeline.classes)
+    return y[:, 0], known
+
+
+def test_a_seizure_without_an_end_is_never_trained_as_background(folder):
+    write_recording(folder / "a.edf", 0, [])
+    (folder / "a_events.tsv").write_text("onset\tduration\teventType\n8\t5\tburst\n20\tn/a\tburst\n")
+    y, known = steps_of(folder)
+    assert np.flatnonzero(y).tolist() == [8, 9, 10, 11, 12]
+    assert known.tolist() == [True] * 20 + [False] * 20
+    data = Data.load(config_of(folder))
+    assert data.annotations.open_ended == 1
+    assert data.warnings == ["a.edf: 'seizure' at 20 s has no end: 20 … 40 s is unknown, neither background nor scored"]
+
+
+def test_every_type_of_seizure_is_one_where_the_config_says_seizure(folder):
+    write_recording(folder / "a.edf", 0, [])
+    rows = "8\t5\tFIA\n20\t5\tsz_gen\n30\t5\tseizure free\n"
+    (folder / "a_events.tsv").write_text(f"onset\tduration\teventType\n{rows}")
+    y, known = steps_of(folder, "data.recordings=[{files=['*.edf'], labels={seizure='seizure', burst='seizure'}}]")
+    assert np.flatnonzero(y).tolist() == [8, 9, 10, 11, 12, 20, 21, 22, 23, 24]
+    assert known.all()
+    y, known = steps_of(folder, "data.recordings=[{files=['*.edf'], labels={sz_foc='seizure', burst='seizure'}}]")
+    assert np.flatnonzero(y).tolist() == [8, 9, 10, 11, 12]
+    assert np.flatnonzero(~known).tolist() == [20, 21, 22, 23, 24]
+
+
+def test_rows_of_background_are_background_where_nothing_else_is_known(folder):
+    write_recording(folder / "a.edf", 0, [])
+    (folder / "a_events.tsv").write_text("onset\tduration\teventType\n0\t30\tbckg\n10\t5\tburst\n")
+    unknown = "data.recordings=[{files=['*.edf'], labels={burst='seizure'}, elsewhere='unknown'}]"
+    y, known = steps_of(folder, unknown)
+    assert np.flatnonzero(y).tolist() == [10, 11, 12, 13, 14]
+    assert known.tolist() == [True] * 30 + [False] * 10
+    (folder / "a_events.tsv").write_text("onset\tduration\teventType\n")
+    assert steps_of(folder, unknown)[1].all()
 
 
 def test_a_checkpoint_of_another_config_or_a_damaged_one_is_refused(folder, tmp_path):

@@ -20,7 +20,7 @@ from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.scaling import ConstantScaling, RunningScaling
 from rtbci.training.config import TrainConfig
 from rtbci.training.cross_validation import folds_of
-from rtbci.training.data import Data, OnProgress
+from rtbci.training.data import Data, OnProgress, OnWarning
 from rtbci.training.electrode_selection import baselines
 from rtbci.training.electrode_selection.search import Evaluation, OnEpoch, Selected, evaluate, fit, select
 from rtbci.training.electrode_selection.segments import Ints, Segments
@@ -95,10 +95,10 @@ class Comparison:
         self.examples = (*data.training, *data.held_out)
 
     @classmethod
-    def load(cls, config: TrainConfig, on_progress: OnProgress) -> Comparison:
+    def load(cls, config: TrainConfig, on_progress: OnProgress, on_warning: OnWarning = lambda _: None) -> Comparison:
         """Read and preprocess. Raises ConfigError for settings that cannot be combined with a selection."""
         config = without_selector(config)
-        data = Data.load(config, on_progress)
+        data = Data.load(config, on_progress, on_warning)
         return cls(config, data, Segments.of_data(data, (*data.training, *data.held_out)))
 
     def folds(self) -> list[Fold]:

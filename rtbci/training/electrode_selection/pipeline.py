@@ -6,19 +6,21 @@ from rtbci import provenance
 from rtbci.models.config import SelectorConfig
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.config import TrainConfig
-from rtbci.training.data import OnProgress
+from rtbci.training.data import OnProgress, OnWarning
 from rtbci.training.electrode_selection.comparison import Comparison, Score
 from rtbci.training.electrode_selection.report import NOTE, described, row_of
 from rtbci.training.electrode_selection.search import Selected
 from rtbci.training.threads import torch_threads
 
 
-def train_selection(config: TrainConfig, on_progress: OnProgress = lambda *_: None) -> Pipeline:
+def train_selection(
+    config: TrainConfig, on_progress: OnProgress = lambda *_: None, on_warning: OnWarning = lambda _: None
+) -> Pipeline:
     """Select n_select electrodes for a config whose model is a `selection`, and return their pipeline."""
     assert isinstance(config.pipeline.model, SelectorConfig)
     k = config.pipeline.model.n_select
     with torch_threads(config.training.threads):
-        comparison = Comparison.load(config, on_progress)
+        comparison = Comparison.load(config, on_progress, on_warning)
         chosen = comparison.select(
             comparison.final_fold(), k, lambda done, n: on_progress("selecting electrodes", done, n, None)
         )
@@ -38,6 +40,8 @@ def pipeline_of(comparison: Comparison, chosen: Selected, scores: list[Score]) -
             }
             for g, e in enumerate(comparison.examples)
         ],
+        "annotations": comparison.data.annotations.plain(),
+        "warnings": comparison.data.warnings,
         "training": {
             **comparison.config.training.model_dump(mode="json"),
             "finished": True,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rtbci.errors import ConfigError
+from rtbci.evaluation.annotations import Annotations
 from rtbci.files import atomic_write
 from rtbci.results import Result, Text, Texts
 from rtbci.text import json_text
@@ -117,6 +118,7 @@ class SelectionReport(Result):
     """By K: of each fold."""
     files: Texts
     """Paths of what was written."""
+    annotations: Annotations
     note: str
     """How to read the figures."""
 
