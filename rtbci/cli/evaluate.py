@@ -7,15 +7,20 @@ from pathlib import Path
 from rtbci.cli.tag import recording_warnings, tagging_progress
 from rtbci.cli.terminal import Terminal
 from rtbci.errors import RecordingError
-from rtbci.evaluation.label_map import LabelMap
+from rtbci.evaluation.annotations import Annotations
+from rtbci.evaluation.label_map import UNKNOWN, LabelMap
 from rtbci.evaluation.scoring import EventScores, Scored, SzcoreScores, is_seizure, score
 from rtbci.evaluation.tagging import Tagged, tag
 from rtbci.models.step import check_device
 from rtbci.pipeline.pipeline import Pipeline
+from rtbci.recordings.labelling import Labelled, labels_of
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
+from rtbci.recordings.vocabulary import is_doubtful, limit_of
 from rtbci.results import Result, Text, print_json
 from rtbci.stages.decision import watched_labels
+from rtbci.text import grouped
+from rtbci.types import Event
 
 ALL = "all classes"
 
@@ -45,6 +50,7 @@ class Evaluation(SzcoreScores):
     """Class of the figures above, or `all classes`: counts are pooled, and rates are per class."""
     classes: tuple[ClassScores, ...]
     """Of every class that becomes events and is annotated."""
+    annotations: Annotations
     recordings: int
     """Number of recordings that were scored."""
     hours: float
@@ -60,42 +66,43 @@ def evaluate_files(pipeline_path: str, paths: list[Path], labels: list[str], *, 
     check_device(device)
     pipeline = Pipeline.load(pipeline_path)
     opened = [open_recording(path) for path in paths]
-    if not any(has_annotations(recording) for recording in opened):
+    if not any(recording.is_annotated for recording in opened):
+        unread = [f"; {text}" for text in recording_warnings(opened, pipeline) if "was not read" in text]
         raise RecordingError(
             f"none of the {len(opened)} recordings has an annotation, in the file or in NAME_events.tsv beside it"
+            f"{''.join(unread)}"
         )
     watched = watched_labels(pipeline.config.decision, pipeline.classes)
     label_map = LabelMap.of(watched, (e.label for recording in opened for e in recording.annotations), labels)
     scored = [recording for recording in opened if is_labelled(recording, label_map)]
     left_out = [recording for recording in opened if not is_labelled(recording, label_map)]
-    warnings = [*recording_warnings(opened, pipeline), *_account(label_map, scored, left_out)]
+    labels_by_path = {r.path: labels_of(r, label_map.meanings.get) for r in scored}
+    found = [f"{path.name}: {text}" for path, one in labels_by_path.items() for text in one.warnings]
+    warnings = [*recording_warnings(opened, pipeline), *found, *_account(label_map, labels_by_path, left_out)]
     if not scored or not label_map.classes:
         raise RecordingError(_nothing_counts(label_map, opened))
     console = Terminal(stderr=True)
-    for line in () if json else warnings:
+    for line in grouped(warnings):
         console.print(f"warning: {line}", soft_wrap=True)
     by_class: dict[str, list[Scored]] = {name: [] for name in label_map.classes}
     with tagging_progress(scored, json) as advance:
         for recording in scored:
             result = tag(pipeline, recording, device=device, progress=advance)
             for name, of_class in by_class.items():
-                of_class.append(_scored(recording, result, name, label_map))
-    evaluation = evaluated(pipeline.name, label_map, by_class, scored, left_out)
+                of_class.append(_scored(recording, result, name, labels_by_path[recording.path]))
+    annotations = Annotations.of(labels_by_path.values())
+    evaluation = evaluated(pipeline.name, label_map, by_class, scored, left_out, annotations)
     if json:
         return print_json(evaluation, warnings)
     _print_figures(evaluation)
 
 
-def has_annotations(recording: Recording) -> bool:
-    """Whether an expert has looked at a recording: it has annotations, or a table beside it, which may be empty."""
-    return bool(recording.annotations) or recording.path.with_name(f"{recording.path.stem}_events.tsv").exists()
-
-
 def is_labelled(recording: Recording, label_map: LabelMap) -> bool:
     """Whether the annotations say which classes hold: where not one has a meaning, background is not known either."""
     if not recording.annotations:
-        return has_annotations(recording)
-    return any(e.label in label_map.meanings for e in recording.annotations)
+        return recording.is_annotated
+    said = (e.label in label_map.meanings or limit_of(e.label) is not None for e in recording.annotations)
+    return bool(recording.background) or any(said)
 
 
 def evaluated(
@@ -104,6 +111,7 @@ def evaluated(
     by_class: dict[str, list[Scored]],
     scored: list[Recording],
     left_out: list[Recording],
+    counts: Annotations,
 ) -> Evaluation:
     """Score each class against its annotations."""
     seizure = [label for label in label_map.classes if is_seizure(label)] or list(label_map.classes)
@@ -119,6 +127,7 @@ def evaluated(
         **{key: getattr(pooled, key) for key in SzcoreScores.model_fields},
         label=label,
         classes=tuple(rows),
+        annotations=counts,
         recordings=len(scored),
         hours=sum(recording.duration_s for recording in scored) / 3600,
         left_out=tuple(LeftOut(recording=str(r.path), reason=_why_left_out(r)) for r in left_out),
@@ -126,33 +135,34 @@ def evaluated(
     )
 
 
-def _scored(recording: Recording, result: Tagged, label: str, label_map: LabelMap) -> Scored:
+def _scored(recording: Recording, result: Tagged, label: str, labels: Labelled) -> Scored:
     pairs = [(e, d.time) for e, d in zip(result.events, result.decisions, strict=True) if e.label == label]
     return Scored(
-        truth=label_map.truth(recording.annotations, label),
+        truth=tuple(e for e in labels.events if e.label == label),
         found=tuple(event for event, _ in pairs),
         decided=tuple(when for _, when in pairs),
         duration_s=recording.duration_s,
-        unknown=label_map.unknown(recording.annotations, label, recording.duration_s),
+        unknown=(
+            *(e for e in labels.events if e.label == UNKNOWN),
+            *(Event(start, stop - start, UNKNOWN) for start, stop in labels.unknown),
+        ),
     )
 
 
-def _account(label_map: LabelMap, scored: list[Recording], left_out: list[Recording]) -> list[str]:
+def _account(label_map: LabelMap, scored: dict[Path, Labelled], left_out: list[Recording]) -> list[str]:
     """What was decided for the user, a line each: classes, recordings and annotations that are not scored."""
     told = list(label_map.warnings)
-    annotations = [e for recording in scored for e in recording.annotations]
     told += [f"{r.path.name}: left out: {_why_left_out(r)}" for r in left_out]
     for name in label_map.unscored:
         told.append(
             f"class {name!r} is not scored: no annotation has that name; name others with --label ANNOTATION={name}"
         )
-    if ignored := label_map.ignored(annotations):
+    others = Annotations.of(scored.values()).other_labels
+    if ignored := {label: n for label, n in others.items() if not (is_seizure(label) or is_doubtful(label))}:
         told.append(f"annotations that name no class, and count as background: {_counts_text(ignored)}")
+    events = [e for labels in scored.values() for e in labels.events]
     for name in label_map.classes:
-        n_open = sum(label_map.meanings.get(e.label) == name and not e.duration > 0 for e in annotations)
-        if n_open:
-            told.append(f"{n_open} annotations of {name!r} have no end: what follows them is not scored")
-        if not label_map.counts(annotations, name):
+        if not any(e.label == name for e in events):
             told.append(f"no annotation counts as {name!r}: every event of it is a false alarm")
     return told
 
@@ -182,6 +192,7 @@ def _counts_text(counts: dict[str, int], *, with_counts: bool = True) -> str:
 
 def _print_figures(figures: Evaluation) -> None:
     console = Terminal()
+    console.print(figures.annotations.line(), soft_wrap=True)
     if len(figures.classes) == 1:
         _print_scores(console, figures)
     for row in figures.classes if len(figures.classes) > 1 else ():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rtbci.config import nearest
 from rtbci.errors import ConfigError
-from rtbci.evaluation.scoring import is_seizure
+from rtbci.recordings.vocabulary import is_background, is_seizure, meaning_of
 from rtbci.stages.decision import QUIET_LABELS
 from rtbci.types import Event
 
@@ -79,21 +79,6 @@ class LabelMap:
         scored = tuple(name for name in watched if name in used or name in seizures)
         return cls(scored, meanings, tuple(name for name in watched if name not in scored), tuple(told))
 
-    def truth(self, annotations: Iterable[Event], name: str) -> tuple[Event, ...]:
-        """Annotations of a class, with onset and end."""
-        return tuple(e for e in annotations if self.meanings.get(e.label) == name and e.duration > 0)
-
-    def unknown(self, annotations: Iterable[Event], name: str, duration_s: float) -> tuple[Event, ...]:
-        """Where it is not known whether a class holds: after an onset without an end, to the end of the recording, too."""
-        events = list(annotations)
-        said = [e for e in events if self.meanings.get(e.label) == UNKNOWN and e.duration > 0]
-        ends = [
-            Event(e.onset, duration_s - e.onset, e.label)
-            for e in events
-            if self.meanings.get(e.label) in (name, UNKNOWN) and not e.duration > 0
-        ]
-        return (*said, *ends)
-
     def counts(self, annotations: Iterable[Event], name: str) -> dict[str, int]:
         """How many annotations of a class there are, by their text."""
         return dict(Counter(e.label for e in annotations if self.meanings.get(e.label) == name))
@@ -118,11 +103,11 @@ def _named(options: Sequence[str], watched: tuple[str, ...], present: list[str])
 
 
 def _covered(text: str, present: list[str]) -> list[str]:
-    """The annotations that a text means: that text, else the same in other letters, else every seizure for a seizure."""
+    """The annotations that a text means: that text, else the same in other letters, else those below it."""
     if text in present:
         return [text]
     alike = [one for one in present if _same(one, text)]
-    return alike or [one for one in present if is_seizure(one) and is_seizure(text)]
+    return alike or [one for one in present if meaning_of(one, {text: text})]
 
 
 def _split(option: str, watched: tuple[str, ...], present: list[str]) -> tuple[str, str]:
@@ -145,13 +130,13 @@ def _split(option: str, watched: tuple[str, ...], present: list[str]) -> tuple[s
 
 
 def _meaning(text: str, classes: Sequence[str], seizures: Sequence[str]) -> str | None:
-    if own := [name for name in classes if _same(name, text)]:
-        return own[0]
+    if own := meaning_of(text, {name: name for name in classes}):
+        return own
     if is_seizure(text):
         if len(seizures) > 1:
             return UNKNOWN
         return seizures[0] if seizures and seizures[0] in classes else None
-    return BACKGROUND if text.strip().lower() in QUIET_LABELS else None
+    return BACKGROUND if text.strip().lower() in QUIET_LABELS or is_background(text) else None
 
 
 def _same(one: str, other: str) -> bool:

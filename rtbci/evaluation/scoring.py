@@ -134,7 +134,7 @@ def score(recordings: Iterable[Scored], n_classes: int = 1) -> SzcoreScores:
     delays: list[float] = []
     n_already = 0
     for recording in recordings:
-        truth, found = _annotation(recording.truth, recording), _annotation(recording.found, recording)
+        truth, found = _annotation(recording.truth, recording), _annotation(_judged(recording), recording)
         known_s = recording.duration_s - _length_s(united(recording.unknown, recording.duration_s))
         event.add(scoring.EventScoring(truth, found), known_s / n_classes)
         sample.add(scoring.SampleScoring(truth, found), known_s / n_classes)
@@ -206,6 +206,17 @@ def united(events: Iterable[Event], duration_s: float) -> list[tuple[float, floa
 def overlaps(first: Event, second: Event) -> bool:
     """Whether two events overlap in time."""
     return first.onset < second.onset + second.duration and second.onset < first.onset + first.duration
+
+
+def _judged(recording: Scored) -> tuple[Event, ...]:
+    """The detections, without those that may respond to what is unknown and to nothing that is annotated."""
+    spans = [Event(e.onset - EARLY_S, e.duration + EARLY_S, "") for e in recording.unknown]
+    return tuple(
+        event
+        for event in recording.found
+        if not any(overlaps(event, span) for span in spans)
+        or any(overlaps(event, annotated) for annotated in recording.truth)
+    )
 
 
 def _annotation(events: tuple[Event, ...], recording: Scored) -> Any:

@@ -10,7 +10,8 @@ from rtbci.recordings.vocabulary import is_background, is_doubtful, is_seizure, 
 from rtbci.types import Event
 
 Span = tuple[float, float]
-NO_CLASS = ("background", "unknown")  # meanings that are no event
+BACKGROUND = "background"
+NO_CLASS = (BACKGROUND, "unknown")  # meanings that are no event
 NEAR_S = 5.0  # between two marks of one moment
 
 
@@ -107,8 +108,8 @@ class _Account:
     def labelled(self) -> Labelled:
         events = self.intervals if self.points else _merged(self._with_pairs())
         if not self.points:
-            n_joined = len(self.intervals) + len(self.pairs) - len(events)
-            self.counts.merged += n_joined
+            self.counts.merged += sum(e.label != BACKGROUND for e in (*self.intervals, *self.pairs))
+            self.counts.merged -= sum(e.label != BACKGROUND for e in events)
         if self.counts.merged:
             self.warned.append(
                 f"{_n(self.counts.merged, 'annotation')} of a seizure or event marked before; once counted"
@@ -130,17 +131,20 @@ class _Account:
 
     def _sort_in(self, event: Event) -> None:
         stop = event.onset + event.duration
-        if event.onset >= self.duration_s or (event.onset < 0 and stop <= 0):
-            self.counts.outside += 1
-            return
         limit, meant = limit_of(event.label), self.meaning(event.label)
         is_point = event.duration <= 0 and not self.points
-        if limit is not None and limit[0] == "end" and event.duration <= 0:
+        is_start = is_point and limit is not None and limit[0] == "onset" and event.onset < 0
+        if limit is not None and limit[0] == "end" and event.duration <= 0 and event.onset > 0:
             self.ends.append(event)
+        elif event.onset >= self.duration_s or (event.onset < 0 and stop <= 0 and not is_start):
+            self.counts.outside += 1
         elif meant is not None and not is_point:
-            self.counts.used += 1
+            if meant == BACKGROUND:
+                self.counts.background += 1
+            else:
+                self.counts.used += 1
             self.intervals.append(self._inside(replace(event, label=meant)))
-        elif meant in NO_CLASS:
+        elif meant in NO_CLASS and not is_seizure(event.label):
             self.counts.open_ended += 1
             self.warned.append(f"{event.label[:40]!r} at {event.onset:g} s has no end and is not used")
         elif meant is not None or (is_seizure(event.label) and is_point):
@@ -164,7 +168,7 @@ class _Account:
         start, stop = max(0.0, event.onset), min(self.duration_s, event.onset + event.duration)
         if (start, stop) == (event.onset, event.onset + event.duration):
             return event
-        self.counts.cut += 1
+        self.counts.cut += event.label != BACKGROUND
         return replace(event, onset=start, duration=stop - start)
 
     def _with_pairs(self) -> list[Event]:
@@ -187,8 +191,10 @@ class _Account:
                 opened = mark
             elif opened is not None:
                 self.counts.used += 2
-                self.pairs.append(replace(opened, duration=at - opened.onset))
+                self.pairs.append(self._inside(replace(opened, duration=at - opened.onset)))
                 opened = None
+            elif at > self.duration_s:
+                self.counts.outside += 1
             else:
                 self._leave_begun(mark)
         if opened is not None:
@@ -208,7 +214,7 @@ class _Account:
         stop = min([*later, self.duration_s])
         self.counts.open_ended += 1
         self.unknown.append((max(0.0, event.onset), stop))
-        what = event.label or "seizure"
+        what = "seizure" if event.label in ("", *NO_CLASS) else event.label
         self.warned.append(
             f"{what!r} at {event.onset:g} s has no end: {event.onset:g} … {stop:g} s is unknown, "
             "neither background nor scored"

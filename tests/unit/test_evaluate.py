@@ -17,7 +17,6 @@ from rtbci.evaluation.tagging import tag
 from rtbci.models import from_config
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.open import open_recording
-from rtbci.types import Event
 
 HEADER = "onset\tduration\teventType\n"
 
@@ -103,7 +102,10 @@ def test_a_label_may_be_mapped_to_a_class(tmp_path, capsys):
     figures = said(capsys, str(PIPELINE), path, labels=("event 7",))
     assert figures["classes"][0]["annotations"] == {"event 7": 1}
     assert figures["event"]["counts"]["hit"] == 1
-    assert "count as background: 'seizure' × 1" in "\n".join(figures["warnings"])
+    assert figures["warnings"] == [
+        "a.edf: 'seizure' at 5 s speaks of a seizure and none of the labels covers it; its time is unknown"
+    ]
+    assert (figures["annotations"]["used"], figures["annotations"]["other_labels"]) == (1, {"seizure": 1})
     two = with_classes(tmp_path / "two.rtbci", "left", "right", always="right")
     figures = said(capsys, two, path, labels=("event 7=left", "sz=right"))
     assert [row["annotations"] for row in figures["classes"]] == [{"event 7": 1}, {"seizure": 1}]
@@ -135,7 +137,9 @@ def test_an_empty_table_says_background_throughout(tmp_path, capsys):
 def test_a_seizure_without_an_end_is_unknown_and_told(tmp_path, capsys):
     figures = said(capsys, str(PIPELINE), recording(tmp_path, rows="42.0\tn/a\tsz\n"))
     assert figures["event"]["counts"] == {"true": 0, "hit": 0, "false": 0, "seconds": 42.0}
-    assert "have no end: what follows them is not scored" in "\n".join(figures["warnings"])
+    line = "a.edf: 'seizure' at 42 s has no end: 42 … 82 s is unknown, neither background nor scored"
+    assert line in figures["warnings"]
+    assert figures["annotations"]["open_ended"] == 1
 
 
 def test_what_was_chosen_is_told_on_standard_error_too(tmp_path):
@@ -169,9 +173,8 @@ def test_an_option_that_cannot_be_followed_is_refused(option, line):
 def test_a_seizure_of_which_several_classes_could_be_meant_is_unknown():
     found = LabelMap.of(("fnsz", "gnsz"), ["fnsz", "sz", "bckg", "blink"])
     assert found.meanings == {"fnsz": "fnsz", "sz": "unknown", "bckg": "background"}
-    events = [Event(10, 5, "sz"), Event(30, 5, "fnsz")]
-    assert found.truth(events, "fnsz") == (events[1],)
-    assert found.unknown(events, "gnsz", 60.0) == (events[0],)
+    found = LabelMap.of(("sz_foc", "sz_gen"), ["FIA", "absz", "sz", "seizure free"])
+    assert found.meanings == {"FIA": "sz_foc", "absz": "sz_gen", "sz": "unknown", "seizure free": "background"}
 
 
 @pytest.mark.parametrize("command", ["tag", "evaluate", "run"])
@@ -188,3 +191,42 @@ def test_a_device_that_is_not_there_is_told_before_anything_is_read(command, tmp
 def test_the_recordings_of_these_tests_hold_the_bundled_samples(tmp_path):
     ours, bundled = open_recording(recording(tmp_path)), open_recording(RECORDING)
     np.testing.assert_array_equal(ours.read(0, 1000), bundled.read(0, 1000))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "50.0\t32.0\tsz\n42.0\t20.0\tsz\n",
+        "46.0\t36.0\tfnsz\n42.0\t40.0\tFIA\n44.0\t38.0\tseizure\n",
+        "42.0\tn/a\tSeizure onset\n82.0\tn/a\tSeizure end\n",
+        "81.0\t30.0\tsz\n42.0\t39.0\tsz\n",
+    ],
+)
+def test_one_seizure_is_scored_once_however_it_is_marked(tmp_path, capsys, rows):
+    one = said(capsys, str(PIPELINE), recording(tmp_path, "one"))
+    other = said(capsys, str(PIPELINE), recording(tmp_path, "other", rows))
+    for key in ("event", "sample", "detection_delay_s"):
+        assert other[key] == one[key]
+
+
+def test_every_annotation_is_accounted_for(tmp_path, capsys):
+    rows = "42.0\t40.0\tsz\n43\t5\tFIA\n90\t5\tsz\n5\t2\teyes open\n8\t2\tseizure free\n"
+    figures = said(capsys, str(PIPELINE), recording(tmp_path, rows=rows))
+    assert figures["annotations"] == {
+        "used": 2, "background": 1, "other_label": 1, "open_ended": 0, "outside": 1, "merged": 1, "cut": 0,
+        "other_labels": {"eyes open": 1},
+    }  # fmt: skip
+    assert figures["event"]["counts"]["true"] == 1
+    assert "a.edf: 1 annotation outside the recording (0 … 82 s); not used" in figures["warnings"]
+
+
+def test_a_row_of_background_throughout_can_be_scored(tmp_path, capsys):
+    figures = said(capsys, str(PIPELINE), recording(tmp_path, rows="0.0\t82.0\tbckg\n"))
+    assert figures["event"]["counts"] == {"true": 0, "hit": 0, "false": 1, "seconds": 82.0}
+    assert figures["annotations"]["background"] == 1
+
+
+def test_a_table_that_cannot_be_read_is_named_where_it_is_needed(tmp_path, capsys):
+    path = recording(tmp_path, rows="42,0\t40,0\tsz\n")
+    with pytest.raises(RecordingError, match="none of the 1 recordings has an annotation.*line 2: onset is '42,0'"):
+        said(capsys, str(PIPELINE), path)

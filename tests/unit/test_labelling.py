@@ -40,6 +40,13 @@ def test_onset_and_end_as_points_are_one_event() -> None:
     assert labelled.unknown == labelled.warnings == ()
 
 
+def test_a_seizure_of_two_points_may_reach_beyond_the_recording() -> None:
+    labelled = of((-5, 0, "seizure onset"), (10, 0, "seizure end"), (90, 0, "seizure onset"), (100, 0, "seizure end"))
+    assert spans(labelled) == [(0.0, 10.0, "seizure"), (90.0, 100.0, "seizure")]
+    assert labelled.counts == AnnotationCounts(used=4, cut=1)
+    assert of((120, 0, "seizure end")).counts == AnnotationCounts(outside=1)
+
+
 def test_a_seizure_without_an_end_is_unknown_until_the_next_one() -> None:
     labelled = of((20, 0, "sz"), (60, 10, "sz"))
     assert spans(labelled) == [(60.0, 70.0, "seizure")]
