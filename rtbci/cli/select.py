@@ -11,6 +11,7 @@ from rich.table import Table
 
 from rtbci.cli.terminal import Terminal
 from rtbci.errors import ConfigError
+from rtbci.models.step import check_device
 from rtbci.pipeline.file import check_target
 from rtbci.results import print_json
 from rtbci.text import file_name
@@ -39,6 +40,7 @@ def select_from_file(config: Path, ks: list[int], out: Path, settings: list[str]
     What is finished is written after each K, so that Ctrl-C loses only the K that it cuts short.
     """
     parsed = read_train_config(config, settings)
+    check_device(parsed.training.device)
     _check(parsed, ks, out)
     out.mkdir(parents=True, exist_ok=True)
     console = Terminal(stderr=True)

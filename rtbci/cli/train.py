@@ -11,6 +11,7 @@ from rtbci.cli.terminal import Terminal
 from rtbci.evaluation import trial_scores
 from rtbci.evaluation.annotations import Annotations
 from rtbci.files import free
+from rtbci.models.step import check_device
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.results import Json, Result, Text, print_json
 from rtbci.training import distributed
@@ -47,6 +48,7 @@ def train_from_file(config: Path, out: Path, settings: list[str], *, resume: boo
     """Train as a TOML file says, `settings` over it."""
     console = Terminal(stderr=True)
     parsed = read_train_config(config, settings)
+    check_device(parsed.training.device)
     path = checkpoint_path(out)
     if path.exists() and not resume and distributed.leads():
         console.print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -49,6 +50,10 @@ class RecordingsConfig(Strict):
         Stretches labelled by hand, in addition to the annotations.
     repeats
         How often an epoch of training visits each recording.
+    subject, subject_pattern
+        Whose recordings they are: a name, or a regular expression with one group that finds it in the path below
+        `data.root`. By default it is taken from names as in BIDS (`sub-01`), CHB-MIT, EEG Motor Movement/Imagery, TUH
+        and Siena.
     source, licence
         For the notes of the pipeline.
     """
@@ -59,8 +64,28 @@ class RecordingsConfig(Strict):
     background_only: bool = False
     marked: tuple[Marked, ...] = ()
     repeats: PositiveInt = 1
+    subject: str = ""
+    subject_pattern: str = ""
     source: str = ""
     licence: str = ""
+
+    @model_validator(mode="after")
+    def _subject_is_found_in_one_way(self) -> RecordingsConfig:
+        if self.subject and self.subject_pattern:
+            raise ValueError("subject and subject_pattern: give one of them")
+        if self.subject_pattern and _n_groups(self.subject_pattern) != 1:
+            raise ValueError(
+                f"subject_pattern {self.subject_pattern!r}: wanted a regular expression with one group, as '(P\\d+)_'"
+            )
+        return self
+
+
+def _n_groups(pattern: str) -> int:
+    """Groups of a regular expression; -1 where it is none."""
+    try:
+        return re.compile(pattern).groups
+    except re.error:
+        return -1
 
 
 class DatasetConfig(Strict):
@@ -121,7 +146,8 @@ class ValidationConfig(Strict):
     k_fold, repeats
         As many folds, drawn by the seed, instead of `folds`, and how often they are drawn; for trials.
     by
-        The unit that is never split, in a fold or by `fraction`; "trial" only for datasets of independent trials.
+        The unit that is never split, in a fold or by `fraction`; a split by patterns that would separate one subject's
+        recordings is refused. "trial" only for datasets of independent trials.
     """
 
     files: tuple[Name, ...] = ()
@@ -140,13 +166,22 @@ class ValidationConfig(Strict):
 
 
 class DataConfig(Strict):
-    """The recordings, and which are held out for validation. `root` is relative to the folder of the config file."""
+    """The recordings, and which are held out for validation.
+
+    Attributes
+    ----------
+    root
+        Relative to the folder of the config file.
+    without_background
+        Whether to train even where a class holds at every known step.
+    """
 
     root: str = "."
     recordings: tuple[RecordingsConfig, ...] = ()
     dataset: DatasetConfig | None = None
     synthetic: SyntheticConfig | None = None
     validation: ValidationConfig = ValidationConfig()
+    without_background: bool = False
 
     @model_validator(mode="after")
     def _something_is_there(self) -> DataConfig:

@@ -45,7 +45,8 @@ def plan(data: Data, fitted: Fitted) -> Callable[[OnProgress], dict[str, Any]] |
     if not validation.folds and validation.k_fold is None:
         return None
     if data.window is not None:
-        folds_of(data)
+        for names in (names for each in folds_of(data) for names in each):
+            data.without(names)  # refuses a fold whose training has no trial of a class
         return lambda on_progress: cross_validate_trials(data, fitted, on_progress)
     folds = [data.fold(patterns) for patterns in validation.folds]
     return lambda on_progress: cross_validate_recordings(folds, fitted, on_progress)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -20,16 +20,18 @@ from rtbci.stages.bad_channels import MaskConfig
 from rtbci.text import grouped
 from rtbci.training.augment import Augment
 from rtbci.training.batches import Batch, StatefulBatches, TrialBatches
+from rtbci.training.checks import label_warnings, require_both_sides
 from rtbci.training.config import AugmentConfig, TrainConfig
 from rtbci.training.examples import Example, Source, find_sources, make_example, matching, require_labels
 from rtbci.training.fit import Fit
 from rtbci.training.learning_curve import EpochFigures
 from rtbci.training.losses import balance, make_loss
 from rtbci.training.scaling import learn_scaling
+from rtbci.training.subjects import require_whole_subjects
 
 # (what is being done, how much of it is done, of how much, the newest row of the learning curve)
-OnWarning = Callable[[str], None]
 OnProgress = Callable[[str, int, int, EpochFigures | None], None]
+OnWarning = Callable[[str], None]
 
 
 class Data:
@@ -43,19 +45,29 @@ class Data:
         With sizes and scaling filled in.
     examples
         Of all recordings.
+    warnings
+        What was chosen or is odd, one line each.
 
     Raises
     ------
     ConfigError
-        If a class has no known step in the recordings to fit to.
+        If a class has no known step in the recordings to fit to, or holds at every one.
     """
 
-    def __init__(self, config: TrainConfig, pipeline_config: PipelineConfig, examples: list[Example]) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        pipeline_config: PipelineConfig,
+        examples: list[Example],
+        warnings: Sequence[str] = (),
+    ) -> None:
         self.config = config
         self.pipeline_config = pipeline_config
         self.training = [e for e in examples if not e.source.held_out]
         self.held_out = [e for e in examples if e.source.held_out]
+        self.warnings = list(warnings)
         require_labels(self.training, config.pipeline.classes)
+        require_both_sides(self)
 
     @classmethod
     def load(
@@ -91,9 +103,15 @@ class Data:
         check_before_training(sized.model)
         if config.data.validation.k_fold and getattr(sized.model, "window", None) is None:
             raise ConfigError("data.validation.k_fold is for networks of trials; name the recordings in `folds`")
-        sources = find_sources(config)
-        for line in warnings_of(sources):
+        warnings: list[str] = []
+
+        def warn(line: str) -> None:
+            warnings.append(line)
             on_warning(line)
+
+        sources = find_sources(config, warn)
+        for line in grouped(text for source in sources for text in source.warnings):
+            warn(line)
         on_progress("learning the scaling", 0, 1, None)
         pipeline_config = learn_scaling(sized, [s for s in sources if not s.held_out])
         pipeline = Pipeline(pipeline_config, from_config(pipeline_config.model))
@@ -101,7 +119,11 @@ class Data:
         for i, source in enumerate(sources):
             on_progress("reading recordings", i, len(sources), None)
             examples.append(make_example(pipeline, source))
-        return cls(config, pipeline_config, examples)
+        data = cls(config, pipeline_config, examples)
+        for line in label_warnings(data):
+            warn(line)
+        data.warnings = warnings
+        return data
 
     @property
     def window(self) -> int | None:
@@ -112,11 +134,6 @@ class Data:
     @property
     def sources(self) -> list[Source]:
         return [e.source for e in (*self.training, *self.held_out)]
-
-    @property
-    def warnings(self) -> list[str]:
-        """What a person should know of the recordings and their labels, a line each."""
-        return warnings_of(self.sources)
 
     @property
     def annotations(self) -> Annotations:
@@ -171,6 +188,7 @@ class Data:
         """The data without the recordings that match, and the sources of these: neither fitted nor validated on."""
         real = [source.name for source in self.sources if source.recording.format != "synthetic"]
         data, left_out = self.without(matching(patterns, real, "data.validation.folds"))
+        require_whole_subjects([e.source for e in left_out], data.sources, "data.validation.folds")
         return data, [example.source for example in left_out]
 
     def without(self, names: set[str]) -> tuple[Data, list[Example]]:
@@ -183,11 +201,6 @@ class Data:
         """Trials of some examples in order, without augmentation; for epoch networks."""
         assert self.window is not None
         return TrialBatches(examples, self.pipeline_config.classes, self.window, rows, self.config.trials.start_s)
-
-
-def warnings_of(sources: Iterable[Source]) -> list[str]:
-    """What a person should know of them, one line each."""
-    return grouped(text for source in sources for text in source.warnings)
 
 
 def with_sizes(config: PipelineConfig) -> PipelineConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,8 +28,18 @@ from rtbci.training.config import (
     SyntheticConfig,
     TrainConfig,
 )
+from rtbci.training.duplicates import copies_of, copy_line, joined
 from rtbci.training.labels import Stretch as Stretch
 from rtbci.training.labels import account, labelled, require_meaning, stretches_of
+from rtbci.training.subjects import (
+    group_of_member,
+    left_out_lines,
+    require_whole_subjects,
+    shared_subjects_line,
+    subject_of_member,
+    subjects_line,
+    with_subjects,
+)
 from rtbci.types import Chunk, Flags, Samples, Times
 
 _CHUNK_S = 20.0
@@ -57,6 +68,8 @@ class Source:
         For the notes of the pipeline.
     group
         Unit that is never split between fit and test: the recording itself, its subject, or a single trial.
+    subject
+        Who was recorded; empty where that is not known.
     labels
         What its annotations came to; None where they are not used.
     warnings
@@ -72,6 +85,7 @@ class Source:
     origin: str = ""
     licence: str = ""
     group: str = ""
+    subject: str = ""
     labels: Labelled | None = None
     warnings: tuple[str, ...] = ()
 
@@ -108,18 +122,27 @@ class Example:
         return len(self.known)
 
 
-def find_sources(config: TrainConfig) -> list[Source]:
+def find_sources(config: TrainConfig, on_warning: Callable[[str], None] = lambda _: None) -> list[Source]:
     """Open every recording in the config and map its annotations to labels; synthetic ones come last."""
     data = config.data
     sources: list[Source] = []
     for number, group in enumerate(data.recordings):
-        sources += _group(data, group, config.pipeline, f"data.recordings.{number}")
+        where = f"data.recordings.{number}"
+        sources += with_subjects(_group(data, group, config.pipeline, where), group, data.validation.by, where)
     if data.dataset is not None:
-        sources += _dataset(data, data.dataset, config.pipeline)
+        sources += _dataset(data, data.dataset, config.pipeline, on_warning)
     names = [source.name for source in sources]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"data.recordings: {twice[0]} is named by two patterns; each recording counts once")
-    sources = _hold_out(sources, data, config.training.seed)
+    if data.validation.by == "subject" and sources:
+        on_warning(subjects_line(sources))
+    copies = copies_of(sources)
+    sources = _hold_out(joined(sources, copies), data, config.training.seed)
+    by_name = {source.name: source for source in sources}
+    for first, copy in copies:
+        on_warning(copy_line(by_name[first.name], by_name[copy.name]))
+    if line := shared_subjects_line(sources):
+        on_warning(line)
     if data.synthetic is not None:
         sources += _synthetic(data.synthetic, data.validation.synthetic_fraction)
     if all(source.held_out for source in sources):
@@ -162,16 +185,20 @@ def _source(group: RecordingsConfig, recording: Recording, root: Path, pipeline:
     )
 
 
-def _dataset(data: DataConfig, wanted: DatasetConfig, pipeline: PipelineConfig) -> list[Source]:
+def _dataset(
+    data: DataConfig, wanted: DatasetConfig, pipeline: PipelineConfig, on_warning: Callable[[str], None]
+) -> list[Source]:
     """Members of a dataset, with the pipeline's labels."""
-    dataset = open_dataset(wanted.name, Path(data.root) / wanted.folder)
-    dataset = dataset.part(wanted.part) if wanted.part else dataset
+    whole = open_dataset(wanted.name, Path(data.root) / wanted.folder)
+    dataset = whole.part(wanted.part) if wanted.part else whole
     names = matching(wanted.members, [m.name for m in dataset.members], "data.dataset.members")
     subjects = matching(wanted.subjects, [m.subject for m in dataset.members], "data.dataset.subjects")
     kept = tuple(m for m in dataset.members if m.name in names and m.subject in subjects)
     dataset = replace(dataset, members=kept)
     if wanted.leave_out_unfit:
         dataset = dataset.fitting(pipeline.montage.channels)
+    for line in left_out_lines(whole, dataset):
+        on_warning(line)
     meanings = wanted.labels or {label: label for label in pipeline.classes}
     for word in meanings:
         if not any(meaning_of(label, {word: word}) for label in dataset.labels) and not is_background(word):
@@ -195,7 +222,8 @@ def _member_source(
         held_out=False,
         origin=dataset.citation or dataset.name,
         licence=data.dataset.licence,
-        group=dataset.group(member, data.validation.by),
+        group=group_of_member(dataset, member, data.validation.by),
+        subject=subject_of_member(dataset, member),
         labels=labels,
         warnings=account(member.name, member.recording, labels, meanings.values()),
     )
@@ -208,7 +236,11 @@ def _hold_out(sources: list[Source], data: DataConfig, seed: int) -> list[Source
     groups = list(dict.fromkeys(source.group for source in sources if source.name not in held))
     drawn = np.random.default_rng([seed, 7]).permutation(len(groups))[: round(fraction * len(groups))]
     out = {groups[i] for i in drawn}
-    return [replace(source, held_out=source.name in held or source.group in out) for source in sources]
+    sources = [replace(source, held_out=source.name in held or source.group in out) for source in sources]
+    require_whole_subjects(
+        [s for s in sources if s.name in held], [s for s in sources if s.name not in held], "data.validation.files"
+    )
+    return sources
 
 
 def matching(patterns: tuple[str, ...], names: list[str], where: str) -> set[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from rtbci import provenance
 from rtbci.errors import ConfigError
 from rtbci.models import from_config
+from rtbci.models.step import check_device
 from rtbci.pipeline.file import check_target
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training import cross_validation, distributed
@@ -68,6 +69,7 @@ def train(
     if not out.absolute().parent.is_dir():
         raise ConfigError(f"{out}: its folder does not exist; make it first")
     check_target(out)
+    check_device(config.training.device)
     on_progress = progress or (lambda *_: None)
     if config.pipeline.model.kind == "selection":
         from rtbci.training.electrode_selection.pipeline import train_selection

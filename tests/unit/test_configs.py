@@ -21,7 +21,7 @@ SMALL = ("training.epochs=1", "training.threads=1", "training.device='cpu'", "tr
 def write_run(path: Path, channels: tuple[str, ...], labels: tuple[str, ...]) -> None:
     """A cue every 6 s, twice each."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(len(path.name))
+    rng = np.random.default_rng(list(path.name.encode()))
     n = 160 * (6 * 2 * len(labels) + 8)
     signals = [
         edfio.EdfSignal(rng.normal(0, 10, n), 160, label=name, physical_dimension="uV", physical_range=(-500, 500))
