@@ -111,15 +111,10 @@ class _Account:
             self.counts.merged += sum(e.label != BACKGROUND for e in (*self.intervals, *self.pairs))
             self.counts.merged -= sum(e.label != BACKGROUND for e in events)
         if self.counts.merged:
+            n = self.counts.merged
             self.warned.append(
-                f"{_n(self.counts.merged, 'annotation')} of a seizure or event marked before; once counted"
+                f"{n} annotation{'' if n == 1 else 's'} of an event that is marked already; it counts once"
             )
-        if self.counts.outside:
-            self.warned.append(
-                f"{_n(self.counts.outside, 'annotation')} outside the recording (0 … {self.duration_s:g} s); not used"
-            )
-        if self.counts.cut:
-            self.warned.append(f"{_n(self.counts.cut, 'annotation')} cut at the limits of the recording")
         return Labelled(
             tuple(events),
             _union(self.unknown),
@@ -260,7 +255,3 @@ def _union(spans: Iterable[Span]) -> tuple[Span, ...]:
         elif stop > start:
             out.append((start, stop))
     return tuple(out)
-
-
-def _n(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 import warnings
 from collections.abc import Iterable, Iterator
@@ -62,6 +63,8 @@ def quietly(path: Path, kind: str) -> Iterator[list[str]]:
     import mne
 
     reported: list[str] = []
+    logger = logging.getLogger("mne")  # prints to standard output, which may be carrying a program's JSON
+    logger.addFilter(_nothing)
     with mne.utils.use_log_level("WARNING"), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -76,7 +79,12 @@ def quietly(path: Path, kind: str) -> Iterator[list[str]]:
                 f"{path}: cannot be read as {kind}: {_one_line(error)}; check that the file is whole and of this kind"
             ) from error
         finally:
+            logger.removeFilter(_nothing)
             reported += dict.fromkeys(filter(None, (_in_our_words(_one_line(w.message)) for w in caught)))
+
+
+def _nothing(_: logging.LogRecord) -> bool:
+    return False
 
 
 def events_of(raw: mne.io.BaseRaw) -> tuple[Event, ...]:

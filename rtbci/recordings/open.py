@@ -47,7 +47,8 @@ def open_recording(path: str | Path, *, stream: str | int | None = None) -> Reco
     recording = replace(recording, n_omitted=n_omitted(recording.warnings))
     if recording.n_samples == 0:
         raise RecordingError(f"{path}: holds no samples; record it again or remove it")
-    return _with_table(recording, path)
+    recording = _with_table(recording, path)
+    return replace(recording, warnings=(*recording.warnings, *_outside(recording)))
 
 
 def _reader(kind: str) -> Callable[[Path, str, str | int | None], Recording]:
@@ -136,6 +137,19 @@ def _with_table(recording: Recording, path: Path) -> Recording:
         table=beside,
         background=table.background,
     )
+
+
+def _outside(recording: Recording) -> list[str]:
+    """A warning where annotations are not, or not wholly, within the recording."""
+    end = recording.duration_s
+    stops = [(e.onset, e.onset + e.duration) for e in recording.annotations]
+    n_outside = sum(start >= end or (start < 0 and stop <= 0) for start, stop in stops)
+    n_cut = sum(start < 0 < stop or start < end < stop for start, stop in stops)
+    told = [
+        (n_outside, "before the start or after the end of the recording, and not used"),
+        (n_cut, "reaching beyond the recording, and used as far as it goes"),
+    ]
+    return [f"{n} annotation{'' if n == 1 else 's'} {what} (0 … {end:g} s)" for n, what in told if n]
 
 
 def _merged(own: tuple[Event, ...], beside: tuple[Event, ...]) -> tuple[Event, ...]:

@@ -33,6 +33,15 @@ def test_annotations_outside_the_recording_are_counted_and_told(tmp_path: Path) 
     )
 
 
+def test_events_of_a_table_outside_the_recording_are_told(tmp_path: Path) -> None:
+    path = edf(tmp_path / "a.edf")
+    (tmp_path / "a_events.tsv").write_text(f"{HEAD}5\t2\tsz\n30\t5\tsz\n-9\t9\tsz\n28\t20\tsz\n")
+    assert open_recording(path).warnings == (
+        "2 annotations before the start or after the end of the recording, and not used (0 … 30 s)",
+        "1 annotation reaching beyond the recording, and used as far as it goes (0 … 30 s)",
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [

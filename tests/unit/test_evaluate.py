@@ -217,7 +217,10 @@ def test_every_annotation_is_accounted_for(tmp_path, capsys):
         "other_labels": {"eyes open": 1},
     }  # fmt: skip
     assert figures["event"]["counts"]["true"] == 1
-    assert "a.edf: 1 annotation outside the recording (0 … 82 s); not used" in figures["warnings"]
+    assert (
+        "a.edf: 1 annotation before the start or after the end of the recording, and not used (0 … 82 s)"
+        in figures["warnings"]
+    )
 
 
 def test_a_row_of_background_throughout_can_be_scored(tmp_path, capsys):
