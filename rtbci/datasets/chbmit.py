@@ -8,13 +8,13 @@ A. Shoeb, PhD thesis, MIT 2009; A. Goldberger et al., PhysioNet, Circulation 101
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rtbci.datasets.dataset import Dataset, Member, unfit
-from rtbci.errors import DatasetError
+from rtbci.errors import DatasetError, RecordingError
+from rtbci.recordings import mit_annotations
 from rtbci.recordings.open import open_recording
 from rtbci.types import Event
 
@@ -79,7 +79,10 @@ def _member(path: Path, listed: dict[str, Listed]) -> Member:
         )
     events = tuple(Event(start, stop - start, LABELS[0]) for start, stop in seizures)
     name = path.name.removesuffix(path.suffix)
-    return Member(name, replace(open_recording(path), annotations=events), path.name[:5].lower())
+    recording = open_recording(path)
+    # What is no seizure is background: both kinds of file list all of them.
+    labelled = replace(recording, annotations=events, background=((0.0, recording.duration_s),))
+    return Member(name, labelled, path.name[:5].lower())
 
 
 def read_summary(path: Path) -> list[Listed]:
@@ -115,44 +118,8 @@ def _seizures(path: Path, name: str, block: str) -> tuple[tuple[float, float], .
 
 
 def read_seizures(path: Path) -> Iterator[tuple[float, float]]:
-    """Seizures in `NAME.edf.seizures`, in MIT annotation format: from each `[` to the next `]`. Raises DatasetError."""
-    start: float | None = None
+    """Seizures in `NAME.edf.seizures`: from each `[` to the next `]`. Raises DatasetError."""
     try:
-        for seconds, code in _annotations(path.read_bytes()):
-            if code == _ONSET:
-                start = seconds
-            elif code == _END and start is not None:
-                yield start, seconds
-                start = None
-    except (struct.error, ValueError):
-        start = 0.0
-    if start is not None:
-        raise DatasetError(f"{path}: is not a complete annotation file; copy it again from the publisher: {PUBLISHED}")
-
-
-# Of the MIT annotation format (WFDB, ecgcodes.h and annot(5)).
-_NOTE, _ONSET, _END, _SKIP, _LAST, _AUX = 22, 32, 33, 59, 62, 63
-
-
-def _annotations(content: bytes) -> Iterator[tuple[float, int]]:
-    """(seconds, code) of each annotation: a 6-bit code above a 10-bit time difference, little-endian."""
-    at, ticks, resolution = 0, 0, 256.0
-    while at + 2 <= len(content):
-        (word,) = struct.unpack_from("<H", content, at)
-        code, step = word >> 10, word & 0x3FF
-        at += 2
-        if word == 0:
-            return
-        if code == _SKIP:  # a long step: high half first, each half little-endian
-            high, low = struct.unpack_from("<hH", content, at)
-            ticks += (high << 16) + low
-            at += 4
-        elif code == _AUX:
-            note = content[at : at + step].rstrip(b"\0").decode("ascii")
-            if note.startswith("## time resolution:"):
-                resolution = float(note.split(":")[1])
-            at += step + step % 2
-        elif code < _SKIP:
-            ticks += step
-            yield ticks / resolution, code
-    raise ValueError("no end")
+        yield from mit_annotations.read_seizures(path)
+    except RecordingError as error:
+        raise DatasetError(f"{error}; {PUBLISHED}") from error

@@ -31,6 +31,7 @@ from rtbci.recordings.event_rows import (
     start_cell,
     start_of,
 )
+from rtbci.recordings.mit_annotations import read_seizures
 from rtbci.recordings.table_cells import cells_of
 from rtbci.recordings.table_file import MAX_BYTES, TableFile
 from rtbci.types import Event
@@ -101,7 +102,7 @@ def read_events(path: str | Path) -> tuple[Event, ...]:
 
 
 def read_table(path: str | Path) -> Table:
-    """Read a table of SzCORE, BIDS or TUSZ, or any other with an onset and a duration or an end; background is no event.
+    """Read a table of SzCORE, BIDS, TUSZ or CHB-MIT, or any other with an onset and a duration or an end; background is no event.
 
     Parameters
     ----------
@@ -119,6 +120,9 @@ def read_table(path: str | Path) -> Table:
         If it cannot be read; the message names the line.
     """
     path = Path(path)
+    if path.suffix == ".seizures":
+        seizures = tuple(Event(start, stop - start, "seizure") for start, stop in read_seizures(path))
+        return Table((Run(None, seizures),))
     content, torn = _content(path)
     table = cells_of(path, content)
     runs: dict[str, list[Event]] = {}

@@ -13,6 +13,7 @@ from rtbci.recordings.mne_reader import n_omitted
 from rtbci.recordings.recording import FORMATS, Recording
 from rtbci.types import Event
 
+_TUSZ = (".csv_bi", ".csv", ".tse_bi", ".tse")  # of version 2, and of those before
 # The first bytes that a format's definition requires; other formats are checked by their reader.
 _SIGNATURES = {"EDF": b"0       ", "BDF": b"\xffBIOSEMI", "GDF": b"GDF ", "XDF": b"XDF:"}
 
@@ -30,8 +31,8 @@ def open_recording(path: str | Path, *, stream: str | int | None = None) -> Reco
     Returns
     -------
     Recording
-        Its annotations come from the file and from an event table beside it (``NAME_events.tsv``, or ``NAME.csv_bi``
-        and ``NAME.csv`` as in TUSZ).
+        Its annotations come from the file and from an event table beside it: ``NAME_events.tsv``; ``NAME.csv_bi`` or
+        ``NAME.csv`` as in TUSZ; ``NAME.edf.seizures`` as in CHB-MIT.
 
     Raises
     ------
@@ -109,9 +110,10 @@ def _check_signature(path: Path, kind: str) -> None:
 
 
 def event_table(path: Path) -> Path | None:
-    """The event table beside a recording, of SzCORE or BIDS, else of TUSZ; None where there is none."""
+    """The event table beside a recording, of SzCORE or BIDS, else of TUSZ or CHB-MIT; None where there is none."""
     bases = dict.fromkeys((path.stem, path.stem.removesuffix("_eeg"), path.stem.removesuffix("_ieeg")))
-    names = [f"{base}_events.tsv" for base in bases] + [f"{path.stem}{suffix}" for suffix in (".csv_bi", ".csv")]
+    names = [f"{base}_events.tsv" for base in bases] + [f"{path.stem}{suffix}" for suffix in _TUSZ]
+    names.append(f"{path.name}.seizures")
     return next((table for name in names if (table := path.with_name(name)).is_file()), None)
 
 

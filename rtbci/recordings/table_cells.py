@@ -32,7 +32,9 @@ _COLUMNS = {
     "channels": ("channels", "channel"),
     "dateTime": ("datetime",),
 }
+_TSE = ["onset", "end", "eventType", "confidence"]
 _USUAL = ("eventtype", "trial_type", "label")  # what a row says, in the tables of SzCORE, BIDS and TUSZ
+_NUMBERS = ("onset", "duration", "end", "confidence")
 NO_LABEL = "annotation"
 
 
@@ -50,6 +52,8 @@ def cells_of(path: Path, content: bytes) -> Cells:
     lines = [(n, line) for n, line in enumerate(_lines(text), 1) if line.strip() and not line.startswith("#")]
     if not lines:
         raise RecordingError(f"{path}: is empty; wanted a header with onset, duration and eventType")
+    if lines[0][1].startswith("version = tse"):  # TUSZ before its version 2
+        return Cells(tuple((n, _row(path, n, _TSE, line.split(), False)) for n, line in lines[1:]))
     number, head = lines[0]
     sign = next((sign for sign in _SIGNS if sign in head), "\t")
     columns = _columns(path, number, [name.strip().strip('"') for name in head.split(sign)])
@@ -59,7 +63,8 @@ def cells_of(path: Path, content: bytes) -> Cells:
         odd.append(f"{path.name}: has no column trial_type or eventType; its rows are named {NO_LABEL!r}")
     elif (label := head.split(sign)[columns.index("eventType")].strip().strip('"')).lower() not in _USUAL:
         odd.append(f"{path.name}: has no column trial_type or eventType; its rows are named by {label!r}")
-    rows = [(n, _row(path, n, columns, cells)) for n, cells in _split(text, lines[1:], len(columns), sign)]
+    comma = sign == ";"  # a comma can only be that of a decimal there
+    rows = [(n, _row(path, n, columns, cells, comma)) for n, cells in _split(text, lines[1:], len(columns), sign)]
     return Cells(tuple(rows), tuple(odd) if path.suffix == ".tsv" else tuple(o for o in odd if "separated" not in o))
 
 
@@ -107,11 +112,12 @@ def _split(text: str, lines: list[tuple[int, str]], n_columns: int, sign: str) -
     yield from rows
 
 
-def _row(path: Path, number: int, columns: list[str], cells: list[str]) -> dict[str, str]:
+def _row(path: Path, number: int, columns: list[str], cells: list[str], comma: bool) -> dict[str, str]:
     while len(cells) > len(columns) and not cells[-1].strip():
         cells = cells[:-1]
     if len(cells) != len(columns):
         raise RecordingError(
             f"{path}: line {number} has {len(cells)} cells, the header {len(columns)}; correct the line"
         )
-    return dict(zip(columns, (" ".join(cell.split()) for cell in cells), strict=True))
+    row = dict(zip(columns, (" ".join(cell.split()) for cell in cells), strict=True))
+    return row | {name: row[name].replace(",", ".") for name in _NUMBERS if comma and name in row}

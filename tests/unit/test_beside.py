@@ -82,3 +82,14 @@ def test_tables_of_tusz_beside_a_recording_are_read(tmp_path: Path) -> None:
     assert recording.warnings == (
         "a_s001_t000.csv_bi was read, and not the .csv of the same name, which has types and channels",
     )
+
+
+def test_seizures_beside_a_recording_of_chb_mit_are_read(tmp_path: Path) -> None:
+    path = edf(tmp_path / "chb01_03.edf")
+    words = [(32 << 10) | 512, (33 << 10) | 768, 0]  # an onset at 512 samples of 256 Hz, an end 768 later
+    (tmp_path / "chb01_03.edf.seizures").write_bytes(b"".join(word.to_bytes(2, "little") for word in words))
+    assert open_recording(path).annotations == (Event(2.0, 3.0, "seizure"),)
+    (tmp_path / "chb01_03.edf.seizures").write_bytes(words[0].to_bytes(2, "little"))
+    recording = open_recording(path)
+    assert (recording.annotations, recording.table) == ((), None)
+    assert "is not a complete annotation file" in recording.warnings[0]

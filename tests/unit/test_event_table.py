@@ -367,6 +367,7 @@ SEIZURE = (Event(42.0, 40.0, "seizure"),)
         "onset\tduration\teventType\n42.0\t40.0\tsz\n".encode("utf-16"),
         b"onset,duration,eventType\n42.0,40.0,sz\n",
         b"onset;duration;eventType\n42.0;40.0;sz\n",
+        b"onset;duration;eventType\n42,0;40,0;sz\n",
         b'"onset","duration","eventType","note"\n"42.0","40.0","sz","one,\ntwo"\n',
         b"Onset\tDuration\tEventType\n42\t40\tsz\t\n",
         b"onset\toffset_time\teventType\n42\t82\tsz\n",
@@ -408,3 +409,5 @@ def test_tables_of_tusz_are_read_without_their_background(tmp_path: Path) -> Non
     assert read_table(tmp_path / "a.csv_bi").events == (Event(42.0, 40.0, "seiz"),)
     (tmp_path / "a.csv").write_text(f"{TUSZ}FP1-F7,42.0000,82.0000,fnsz,1.0000\n")
     assert read_table(tmp_path / "a.csv").events == (Event(42.0, 40.0, "fnsz", 1.0, ("FP1-F7",)),)
+    (tmp_path / "a.tse").write_text("version = tse_v1.0.0\n\n0.0 42.0 bckg 1.0\n42.0 82.0 fnsz 1.0\n")
+    assert read_table(tmp_path / "a.tse").events == (Event(42.0, 40.0, "fnsz"),)
