@@ -47,7 +47,7 @@ class Evaluation(SzcoreScores):
     """Scores of a pipeline on annotated recordings: those of its seizure class, or of all classes where none is."""
 
     label: Text
-    """Class of the figures above, or `all classes`: counts are pooled, and rates are per class."""
+    """Class of the figures above; of several, or of `all classes`, counts are pooled, and rates are per class."""
     classes: tuple[ClassScores, ...]
     """Of every class that becomes events and is annotated."""
     annotations: Annotations
@@ -115,7 +115,7 @@ def evaluated(
 ) -> Evaluation:
     """Score each class against its annotations."""
     seizure = [label for label in label_map.classes if is_seizure(label)] or list(label_map.classes)
-    label = seizure[0] if len(seizure) == 1 else ALL
+    label = ALL if len(seizure) == len(label_map.classes) > 1 else ", ".join(seizure)
     pooled = score([one for label in seizure for one in by_class[label]], n_classes=len(seizure))
     annotations = [e for recording in scored for e in recording.annotations]
     rows = []
@@ -163,7 +163,9 @@ def _account(label_map: LabelMap, scored: dict[Path, Labelled], left_out: list[R
     events = [e for labels in scored.values() for e in labels.events]
     for name in label_map.classes:
         if not any(e.label == name for e in events):
-            told.append(f"no annotation counts as {name!r}: every event of it is a false alarm")
+            told.append(
+                f"no annotation with known limits counts as {name!r}: its events in known background are false alarms"
+            )
     return told
 
 

@@ -98,9 +98,12 @@ def summary(pipeline: Pipeline, out: Path) -> list[str]:
 
 def _summary_text(one: Json) -> str:
     auroc = "-" if one["sample_auroc"] is None else f"{one['sample_auroc']:.3f}"
+    already = sum(figures["already_alarmed"] for figures in one["classes"].values())
     return (
-        f"{one['detected']} of {one['labelled']} labelled events detected, {one['false_alarms']} false alarms in "
+        f"{one['detected']} of {one['labelled']} labelled events detected, "
+        f"{one['false_alarms']} false alarms in "
         f"{one['background_s']:.0f} s of background, AUROC of samples {auroc}, in {one['n_recordings']} recordings"
+        + (f"; during {already} of the events an alarm had been on for more than 30 s" if already else "")
     )
 
 

@@ -22,11 +22,12 @@ from rtbci.training.augment import Augment
 from rtbci.training.batches import Batch, StatefulBatches, TrialBatches
 from rtbci.training.checks import label_warnings, require_both_sides
 from rtbci.training.config import AugmentConfig, TrainConfig
-from rtbci.training.examples import Example, Source, find_sources, make_example, matching, require_labels
+from rtbci.training.examples import Example, Source, find_sources, make_example, require_labels
 from rtbci.training.fit import Fit
 from rtbci.training.learning_curve import EpochFigures
 from rtbci.training.losses import balance, make_loss
 from rtbci.training.scaling import learn_scaling
+from rtbci.training.splits import matching
 from rtbci.training.subjects import require_whole_subjects
 
 # (what is being done, how much of it is done, of how much, the newest row of the learning curve)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,18 +27,10 @@ from rtbci.training.config import (
     SyntheticConfig,
     TrainConfig,
 )
-from rtbci.training.duplicates import copies_of, copy_line, joined
 from rtbci.training.labels import Stretch as Stretch
 from rtbci.training.labels import account, labelled, require_meaning, stretches_of
-from rtbci.training.subjects import (
-    group_of_member,
-    left_out_lines,
-    require_whole_subjects,
-    shared_subjects_line,
-    subject_of_member,
-    subjects_line,
-    with_subjects,
-)
+from rtbci.training.splits import matching, split
+from rtbci.training.subjects import group_of_member, left_out_lines, subject_of_member, with_subjects
 from rtbci.types import Chunk, Flags, Samples, Times
 
 _CHUNK_S = 20.0
@@ -134,15 +125,7 @@ def find_sources(config: TrainConfig, on_warning: Callable[[str], None] = lambda
     names = [source.name for source in sources]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"data.recordings: {twice[0]} is named by two patterns; each recording counts once")
-    if data.validation.by == "subject" and sources:
-        on_warning(subjects_line(sources))
-    copies = copies_of(sources)
-    sources = _hold_out(joined(sources, copies), data, config.training.seed)
-    by_name = {source.name: source for source in sources}
-    for first, copy in copies:
-        on_warning(copy_line(by_name[first.name], by_name[copy.name]))
-    if line := shared_subjects_line(sources):
-        on_warning(line)
+    sources = split(sources, data, config.training.seed, on_warning)
     if data.synthetic is not None:
         sources += _synthetic(data.synthetic, data.validation.synthetic_fraction)
     if all(source.held_out for source in sources):
@@ -191,6 +174,8 @@ def _dataset(
     """Members of a dataset, with the pipeline's labels."""
     whole = open_dataset(wanted.name, Path(data.root) / wanted.folder)
     dataset = whole.part(wanted.part) if wanted.part else whole
+    if others := [m.name for m in whole.members if wanted.part and m.part != wanted.part]:
+        on_warning(f"left out, for data.dataset.part is {wanted.part!r}: {', '.join(others)}")
     names = matching(wanted.members, [m.name for m in dataset.members], "data.dataset.members")
     subjects = matching(wanted.subjects, [m.subject for m in dataset.members], "data.dataset.subjects")
     kept = tuple(m for m in dataset.members if m.name in names and m.subject in subjects)
@@ -227,28 +212,6 @@ def _member_source(
         labels=labels,
         warnings=account(member.name, member.recording, labels, meanings.values()),
     )
-
-
-def _hold_out(sources: list[Source], data: DataConfig, seed: int) -> list[Source]:
-    """Hold out by pattern, and a fraction of the rest by the seed: always complete recordings."""
-    patterns, fraction = data.validation.files, data.validation.fraction
-    held = matching(patterns, [source.name for source in sources], "data.validation.files")
-    groups = list(dict.fromkeys(source.group for source in sources if source.name not in held))
-    drawn = np.random.default_rng([seed, 7]).permutation(len(groups))[: round(fraction * len(groups))]
-    out = {groups[i] for i in drawn}
-    sources = [replace(source, held_out=source.name in held or source.group in out) for source in sources]
-    require_whole_subjects(
-        [s for s in sources if s.name in held], [s for s in sources if s.name not in held], "data.validation.files"
-    )
-    return sources
-
-
-def matching(patterns: tuple[str, ...], names: list[str], where: str) -> set[str]:
-    """The names that match any pattern. Raises ConfigError for a pattern without a match."""
-    for pattern in patterns:
-        if not fnmatch.filter(names, pattern):
-            raise ConfigError(f"{where}: no recording matches {pattern!r}")
-    return {name for pattern in patterns for name in fnmatch.filter(names, pattern)}
 
 
 def _synthetic(config: SyntheticConfig, held_fraction: float) -> list[Source]:

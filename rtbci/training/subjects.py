@@ -157,17 +157,17 @@ def require_whole_subjects(test: Iterable[Source], rest: Iterable[Source], where
             )
 
 
-def shared_subjects_line(sources: Sequence[Source]) -> str:
-    """A warning where subjects are both trained on and held out; empty where none is."""
-    sides: dict[str, set[bool]] = defaultdict(set)
-    for source in sources:
-        if source.subject:
-            sides[source.subject].add(source.held_out)
-    both = [subject for subject, held_out in sides.items() if len(held_out) == 2]
+def on_both_sides(placed: Iterable[tuple[str, object]]) -> str:
+    """The subjects that are on more than one side of a split, and what keeps them together; empty where none is.
+
+    placed: the subject of each recording, empty where it is not known, and the side that it is on.
+    """
+    sides: dict[str, set[object]] = defaultdict(set)
+    for subject, side in placed:
+        if subject:
+            sides[subject].add(side)
+    both = [subject for subject, found in sides.items() if len(found) > 1]
     if not both:
         return ""
     shown = ", ".join(both[:12]) + (f" and {len(both) - 12} more" if len(both) > 12 else "")
-    return (
-        f'held-out recordings are of subjects that are trained on, too: {shown}; data.validation.by = "subject" keeps them '
-        "apart"
-    )
+    return f'{shown}; data.validation.by = "subject" keeps them apart'

@@ -9,13 +9,15 @@ import pytest
 import torch
 from commands import mistake
 
+from rtbci.cli.evaluate import evaluate_files
 from rtbci.cli.train import train_from_file
 from rtbci.errors import ConfigError
 from rtbci.training.config import TrainConfig, read_train_config
 from rtbci.training.data import Data
 from rtbci.training.examples import find_sources
+from rtbci.training.held_out import score_recording, scores_of
 from rtbci.training.subjects import subject_of
-from rtbci.training.train import train
+from rtbci.training.train import fitted, train
 
 CONFIG = """
 [pipeline]
@@ -40,9 +42,9 @@ epochs = 1
 """
 
 
-def write(path: Path, seed: int, *notes: tuple[float, float, str]) -> None:
+def write(path: Path, seed: int, *notes: tuple[float, float, str], seconds: int = 20) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(seed).normal(0, 10, (2, 20 * 64))
+    noise = np.random.default_rng(seed).normal(0, 10, (2, seconds * 64))
     signals = [
         edfio.EdfSignal(x, 64, label=name, physical_dimension="uV", physical_range=(-500, 500))
         for x, name in zip(noise, ("C3", "C4"), strict=True)
@@ -267,6 +269,17 @@ def test_recordings_have_no_trials_to_split_by(tmp_path):
         find_sources(config_of(tmp_path, "data.validation.by='trial'"))
 
 
+def test_a_subject_in_two_folds_is_told(tmp_path):
+    cohort(tmp_path)
+    told: list[str] = []
+    folds = "data.validation.folds=[['chb01_03.edf', 'chb02*'], ['chb21*', 'chb03*']]"
+    find_sources(config_of(tmp_path, folds), told.append)
+    (line,) = told
+    assert line.startswith(
+        "cross-validation tests on recordings of subjects that are trained on, too: chb01; data.valid"
+    )
+
+
 # Copies
 
 
@@ -313,3 +326,29 @@ def test_a_device_that_is_not_there_is_told_before_data_are_read(tmp_path, comma
     out = ("--out", tmp_path / ("x.rtbci" if command == "train" else "out"))
     line = mistake(command, tmp_path / "train.toml", "--set", "training.device=cuda", *out)
     assert "device cuda was asked for, but this machine has no usable CUDA GPU; use cpu or auto" in line
+
+
+# The same rule of scoring
+
+
+def test_a_report_of_a_training_has_the_figures_of_evaluate(tmp_path, capsys):
+    """One unbroken alarm of 400 s: a hit by overlap, yet a false alarm, without a delay."""
+    rows = [(100.0, 40.0, "seizure"), (398.0, 2.0, "seizure")]
+    write(tmp_path / "a.edf", 0, *rows, seconds=400)
+    config = config_of(tmp_path, "data.recordings=[{files=['*.edf'], labels={seizure='seizure'}}]")
+    pipeline = fitted(Data.load(config), lambda *_: None)
+    with torch.no_grad():
+        pipeline.network.dense.weight.zero_()
+        pipeline.network.dense.bias.fill_(9.0)
+    pipeline.save(tmp_path / "always.rtbci")
+    (source,) = find_sources(config)
+    reported = scores_of([score_recording(pipeline, source)])
+    figures = reported["real"]["classes"]["seizure"]
+    evaluate_files(str(tmp_path / "always.rtbci"), [tmp_path / "a.edf"], [], device="cpu", json=True)
+    said = json.loads(capsys.readouterr().out)
+    assert figures == {key: said[key] for key in figures}
+    assert set(figures) == {"event", "sample", "detection_delay_s", "already_alarmed", "scorer"}
+    assert (figures["event"]["counts"]["true"], figures["event"]["counts"]["hit"]) == (2, 2)
+    assert figures["already_alarmed"] == 2
+    assert reported["recordings"][0]["detection_delay_s"] == [None, None]
+    assert figures["sample"]["precision"] < 0.11
