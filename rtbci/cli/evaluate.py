@@ -67,7 +67,7 @@ def evaluate_files(pipeline_path: str, paths: list[Path], labels: list[str], *, 
     pipeline = Pipeline.load(pipeline_path)
     opened = [open_recording(path) for path in paths]
     if not any(recording.is_annotated for recording in opened):
-        unread = [f"; {text}" for text in recording_warnings(opened, pipeline) if "was not read" in text]
+        unread = [f"; {text}" for recording in opened for text in recording.warnings if "was not read" in text]
         raise RecordingError(
             f"none of the {len(opened)} recordings has an annotation, in the file or in NAME_events.tsv beside it"
             f"{''.join(unread)}"

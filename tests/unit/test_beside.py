@@ -8,6 +8,7 @@ import edfio
 import numpy as np
 import pytest
 
+from rtbci.recordings.labelling import labels_of
 from rtbci.recordings.open import open_recording
 from rtbci.types import Event
 
@@ -25,12 +26,12 @@ def edf(path: Path, *annotations: tuple[float, float | None, str], seconds: int 
 def test_annotations_outside_the_recording_are_counted_and_told(tmp_path: Path) -> None:
     path = edf(tmp_path / "piece.edf", (5, 2, "sz"), (40, 5, "sz"), (100, 5, "sz"), (28, 20, "sz"))
     recording = open_recording(path)
-    assert recording.annotations == (Event(5.0, 2.0, "sz"), Event(28.0, 2.0, "sz"))
-    assert recording.n_omitted == 2
-    assert recording.warnings == (
-        "2 annotations lie outside the recording and were left out",
-        "1 annotations reach beyond the recording and were cut at its limits",
-    )
+    labels = labels_of(recording, {"sz": "seizure"}.get)
+    assert labels.events == (Event(5.0, 2.0, "seizure"), Event(28.0, 2.0, "seizure"))
+    assert labels.counts.outside == 2
+    outside, cut = recording.warnings
+    assert outside.startswith("2 annotations ")
+    assert cut.startswith("1 annotation")
 
 
 def test_events_of_a_table_outside_the_recording_are_told(tmp_path: Path) -> None:

@@ -102,9 +102,8 @@ def test_a_label_may_be_mapped_to_a_class(tmp_path, capsys):
     figures = said(capsys, str(PIPELINE), path, labels=("event 7",))
     assert figures["classes"][0]["annotations"] == {"event 7": 1}
     assert figures["event"]["counts"]["hit"] == 1
-    assert figures["warnings"] == [
-        "a.edf: 'seizure' at 5 s speaks of a seizure and none of the labels covers it; its time is unknown"
-    ]
+    line = "a.edf: 'seizure' at 5 s speaks of a seizure and none of the labels covers it; its time is unknown"
+    assert line in figures["warnings"]
     assert (figures["annotations"]["used"], figures["annotations"]["other_labels"]) == (1, {"seizure": 1})
     two = with_classes(tmp_path / "two.rtbci", "left", "right", always="right")
     figures = said(capsys, two, path, labels=("event 7=left", "sz=right"))
