@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
-import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from rtbci.errors import RecordingError
 from rtbci.recordings.brainvision_texts import declared_units, mended
+from rtbci.recordings.reader_warnings import in_our_words
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.units import microvolts, without_unit
 from rtbci.types import Event, Samples, StreamInfo
@@ -24,37 +24,6 @@ if TYPE_CHECKING:
     import mne
 
 _KEPT = ("eeg", "seeg", "ecog", "dbs", "eog", "ecg", "emg", "bio", "misc")
-
-
-# Of MNE's warnings: what is kept in a file beside its samples, channels and annotations; positions; filter settings.
-_IRRELEVANT = (
-    "naming conventions",
-    "highpass filter",
-    "lowpass filter",
-    "Highpass cutoff",
-    "oftware filter",
-    "birth",
-    "subject information",
-    "positions",
-    "coordinate information",
-    "head radius",
-    "duplicate",
-    "mixed sampling frequencies",
-    "patient information",
-    "stim_channel",
-    "No PNT file",
-    "Could not inspect",
-)
-_OURS = (
-    (r"Omitted (\d+) annotation", r"\1 annotations lie outside the recording and were left out"),
-    (r"Limited (\d+) annotation", r"\1 annotations reach beyond the recording and were cut at its limits"),
-    (r"'boundary' events", "the recording was interrupted or cut ('boundary' events); its times do not show how long"),
-    (r"measurement date|meas_date|start ?date", "the date in its header cannot be read, and is not known"),
-    (r"encoding", "a text of its header or annotations is not in the expected encoding"),
-)
-# To its developers, or of an option that is not ours.
-_ADVICE = re.compile(r"\s*(Please|To avoid|It is recommended|In that case, please|Be cautious)\b.*")
-_OMITTED = re.compile(r"(\d+) annotations lie outside the recording")
 
 
 @contextmanager
@@ -80,7 +49,7 @@ def quietly(path: Path, kind: str) -> Iterator[list[str]]:
             ) from error
         finally:
             logger.removeFilter(_nothing)
-            reported += dict.fromkeys(filter(None, (_in_our_words(_one_line(w.message)) for w in caught)))
+            reported += dict.fromkeys(filter(None, (in_our_words(_one_line(w.message)) for w in caught)))
 
 
 def _nothing(_: logging.LogRecord) -> bool:
@@ -182,21 +151,6 @@ def _without_unit(raw: mne.io.BaseRaw, kind: str) -> npt.NDArray[np.bool_]:
         return np.zeros(len(raw.ch_names), np.bool_)
     unknown: npt.NDArray[np.bool_] = np.asarray(raw._raw_extras[0]["units"]) == 1
     return unknown
-
-
-def n_omitted(warnings: Iterable[str]) -> int:
-    """Annotations that the reader left out, by its warnings."""
-    return sum(int(found[1]) for text in warnings if (found := _OMITTED.match(text)))
-
-
-def _in_our_words(text: str) -> str:
-    """A warning of MNE without its options; empty where it concerns nothing that is used here."""
-    if any(part in text for part in _IRRELEVANT):
-        return ""
-    for pattern, ours in _OURS:
-        if found := re.search(pattern, text, re.IGNORECASE):
-            return found.expand(ours)
-    return _ADVICE.sub("", text)
 
 
 def _one_line(error: object) -> str:

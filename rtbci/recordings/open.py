@@ -8,12 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from rtbci.errors import RecordingError
+from rtbci.recordings.beside import with_table
 from rtbci.recordings.edf_header import looks_like_edf
-from rtbci.recordings.mne_reader import n_omitted
+from rtbci.recordings.reader_warnings import n_omitted
 from rtbci.recordings.recording import FORMATS, Recording
-from rtbci.types import Event
 
-_TUSZ = (".csv_bi", ".csv", ".tse_bi", ".tse")  # of version 2, and of those before
 # The first bytes that a format's definition requires; other formats are checked by their reader.
 _SIGNATURES = {"EDF": b"0       ", "BDF": b"\xffBIOSEMI", "GDF": b"GDF ", "XDF": b"XDF:"}
 
@@ -48,8 +47,7 @@ def open_recording(path: str | Path, *, stream: str | int | None = None) -> Reco
     recording = replace(recording, n_omitted=n_omitted(recording.warnings))
     if recording.n_samples == 0:
         raise RecordingError(f"{path}: holds no samples; record it again or remove it")
-    recording = _with_table(recording, path)
-    return replace(recording, warnings=(*recording.warnings, *_outside(recording)))
+    return with_table(recording, path)
 
 
 def _reader(kind: str) -> Callable[[Path, str, str | int | None], Recording]:
@@ -107,55 +105,3 @@ def _check_signature(path: Path, kind: str) -> None:
     actual = next((k for k, signature in _SIGNATURES.items() if head.startswith(signature)), None)
     hint = f"it starts like {actual}: rename it" if actual else f"it starts with {head!r}; check what wrote it"
     raise RecordingError(f"{path}: is not {kind} although its name says so; {hint}")
-
-
-def event_table(path: Path) -> Path | None:
-    """The event table beside a recording, of SzCORE or BIDS, else of TUSZ or CHB-MIT; None where there is none."""
-    bases = dict.fromkeys((path.stem, path.stem.removesuffix("_eeg"), path.stem.removesuffix("_ieeg")))
-    names = [f"{base}_events.tsv" for base in bases] + [f"{path.stem}{suffix}" for suffix in _TUSZ]
-    names.append(f"{path.name}.seizures")
-    return next((table for name in names if (table := path.with_name(name)).is_file()), None)
-
-
-def _with_table(recording: Recording, path: Path) -> Recording:
-    """With the events of the table beside it. A table that cannot be read leaves the signals as they are, and is told."""
-    from rtbci.recordings.event_table import read_table
-
-    beside = event_table(path)
-    if beside is None:
-        return recording
-    try:
-        table = read_table(beside)
-    except RecordingError as error:
-        warned = f"the event table beside it was not read: {error}"
-        return replace(recording, warnings=(*recording.warnings, warned))
-    odd = [f"{beside.name}: its last row is incomplete and was left out: {table.torn!r:.80}"] if table.torn else []
-    if beside.suffix == ".csv_bi" and beside.with_suffix(".csv").exists():
-        odd.append(f"{beside.name} was read, and not the .csv of the same name, which has types and channels")
-    return replace(
-        recording,
-        annotations=_merged(recording.annotations, table.events),
-        warnings=(*recording.warnings, *table.odd, *odd),
-        table=beside,
-        background=table.background,
-    )
-
-
-def _outside(recording: Recording) -> list[str]:
-    """A warning where annotations are not, or not wholly, within the recording."""
-    end = recording.duration_s
-    stops = [(e.onset, e.onset + e.duration) for e in recording.annotations]
-    n_outside = sum(start >= end or (start < 0 and stop <= 0) for start, stop in stops)
-    n_cut = sum(start < 0 < stop or start < end < stop for start, stop in stops)
-    told = [
-        (n_outside, "before the start or after the end of the recording, and not used"),
-        (n_cut, "reaching beyond the recording, and used as far as it goes"),
-    ]
-    return [f"{n} annotation{'' if n == 1 else 's'} {what} (0 … {end:g} s)" for n, what in told if n]
-
-
-def _merged(own: tuple[Event, ...], beside: tuple[Event, ...]) -> tuple[Event, ...]:
-    """Both, by onset; an event that is in the file and in the table counts once."""
-    known = {(e.onset, e.duration, e.label) for e in own}
-    added = [e for e in beside if (e.onset, e.duration, e.label) not in known]
-    return tuple(sorted([*own, *added], key=lambda e: (e.onset, e.duration, e.label)))
