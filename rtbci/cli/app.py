@@ -270,17 +270,29 @@ def select(
 @app.command()
 def tag(
     pipeline: PipelineFile,
-    recordings: Annotated[list[Path], typer.Argument(help="Recordings to tag.")],
-    out: Annotated[Path, typer.Option(help="Folder for NAME_events.tsv and NAME_scores.npz.")],
+    recordings: Annotated[list[Path], typer.Argument(help="Recordings to tag, or folders of them.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder for NAME_events.tsv and NAME_scores.npz; those of a folder or a BIDS tree keep their places below "
+            "it. In a recording's own folder, where NAME_events.tsv is an expert's, the first is NAME_detections.tsv."
+        ),
+    ],
+    again: Annotated[
+        bool, typer.Option("--again", help="Tag also what this pipeline has tagged into that folder before.")
+    ] = False,
     device: Device = "cpu",
     plugin: Plugins = None,
     json: Json = False,
 ) -> None:
-    """Tag recordings offline, with the stages of the live path, as fast as possible."""
+    """Tag recordings offline, with the stages of the live path, as fast as possible.
+
+    A file that cannot be tagged stops none of the others, and is named at the end, with exit code 2.
+    """
     from rtbci.bundled import bundled
     from rtbci.cli.tag import tag_files
 
-    tag_files(bundled(pipeline), recordings, out, device=device, json=json)
+    raise typer.Exit(tag_files(bundled(pipeline), recordings, out, device=device, json=json, again=again))
 
 
 @app.command()

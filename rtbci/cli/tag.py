@@ -1,8 +1,8 @@
-"""`rtbci tag`: tags recordings offline, and prints what was written, as text or JSON."""
+"""`rtbci tag`: tags recordings offline, and tells what becomes of each, as text or JSON."""
 
 from __future__ import annotations
 
-import time
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +11,13 @@ from typing import Any
 from rich.progress import Progress, TimeRemainingColumn
 
 from rtbci.cli.terminal import Terminal
-from rtbci.errors import ConfigError
-from rtbci.evaluation.epochs import check_predictions, is_epochs, predictions_path, tag_epochs
+from rtbci.errors import ConfigError, RtbciError
+from rtbci.evaluation.batch import Answer, Batch, placed
+from rtbci.evaluation.epochs import is_epochs, tag_epochs
 from rtbci.evaluation.outputs import Outputs
-from rtbci.evaluation.tagging import Tagged, tag, write_tagged
 from rtbci.models.step import check_device
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.recordings.open import open_recording
+from rtbci.recordings.listing import listed
 from rtbci.recordings.recording import Recording
 from rtbci.results import Result, Text, print_json
 
@@ -47,8 +47,19 @@ class TaggedRow(Result):
     """Path of the event table."""
     scores_npz: Text
     """Path of the scores."""
-    times_real_time: float
-    """Length of the recording over the time that tagging took."""
+    times_real_time: float | None
+    """Length of the recording over the time that tagging took; null where it was skipped."""
+    skipped: bool
+    """Whether its answer was there already, by this pipeline and from the same samples."""
+
+
+class FailedRow(Result):
+    """A file that was not tagged."""
+
+    recording: Text
+    """Its path."""
+    reason: Text
+    """One line."""
 
 
 class TagReport(Result):
@@ -59,65 +70,174 @@ class TagReport(Result):
     recordings: tuple[TaggedRow, ...]
     predictions: dict[Text, Text]
     """Of epochs files: path of the table by path of the file."""
+    failed: tuple[FailedRow, ...]
 
 
-def tag_files(pipeline_path: str, paths: list[Path], out: Path, *, device: str, json: bool) -> None:
-    """Tag each recording into `out`; stops at the first that cannot be tagged, and keeps what was written."""
+def tag_files(pipeline_path: str, paths: list[Path], out: Path, *, device: str, json: bool, again: bool = False) -> int:
+    """Tag recordings, and those in folders, into `out`; report each as it is done, with JSON all at the end.
+
+    Returns
+    -------
+    int
+        Exit code: 2 where one was not tagged. A file that cannot be tagged stops none of the others.
+
+    Raises
+    ------
+    RtbciError
+        If the pipeline cannot be loaded, a folder holds no recording, or `out` is a file.
+    KeyboardInterrupt
+        After what is finished was reported.
+    """
     check_device(device)
-    pipeline = Pipeline.load(pipeline_path)
-    epochs = [path for path in paths if is_epochs(path)]
-    opened = [open_recording(path) for path in paths if path not in epochs]
-    stems = [path.stem for path in (*epochs, *(recording.path for recording in opened))]
-    if twice := {stem for stem in stems if stems.count(stem) > 1}:
-        raise ConfigError(f"two files would both be written as {twice.pop()}; tag them into two folders")
+    batch = Batch(pipeline_path, device=device, again=again)
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file; wanted a folder")
-    for epochs_file in epochs:
-        check_predictions(predictions_path(epochs_file, out))
-    for recording in opened:
-        Outputs(out, recording.path.stem).check()
-    out.mkdir(parents=True, exist_ok=True)
-    rows: list[TaggedRow] = []
-    with tagging_progress(opened, json) as advance:
-        for recording in opened:
-            began = time.perf_counter()
-            result = tag(pipeline, recording, device=device, progress=advance)
-            events, scores = write_tagged(result, recording, out)
-            took = time.perf_counter() - began
-            rows.append(_row(recording, result, events, scores, took))
-    tables = {str(path): str(tag_epochs(pipeline, path, out, device)) for path in epochs}
-    if json:
-        report = TagReport(pipeline=pipeline.name, recordings=tuple(rows), predictions=tables)
-        return print_json(report, recording_warnings(opened, pipeline))
-    console = Terminal()
-    for path, table in tables.items():
-        console.print(f"{path} -> {table}", soft_wrap=True)
-    for row in rows:
-        console.print(
-            f"{row.recording}: {len(row.events)} events in {row.duration_s:.0f} s "
-            f"({row.times_real_time:.0f} times real time) -> {row.events_tsv}",
-            soft_wrap=True,
-        )  # fmt: skip
+    epochs = [path for path in paths if is_epochs(path)]
+    jobs = placed(listed(path for path in paths if path not in epochs), epochs, out)
+    with BatchReport(batch.pipeline.name, len(jobs), json) as report:
+        for path, target in jobs:
+            with report.of(path):
+                if isinstance(target, ConfigError):
+                    raise target
+                if isinstance(target, Outputs):
+                    report.tagged(batch.answer(path, target, report.progress))
+                else:
+                    report.predicted(path, tag_epochs(batch.pipeline, path, target.parent, device))
+    return 2 if report.failed else 0
+
+
+class BatchReport:
+    """Tells what becomes of each file: a line when it is done, or JSON at the end; also after Ctrl-C.
+
+    Parameters
+    ----------
+    pipeline
+        Its name.
+    n_files
+        How many there are.
+    json
+        Whether JSON is wanted.
+
+    Attributes
+    ----------
+    failed
+        The files that were not tagged.
+    """
+
+    def __init__(self, pipeline: str, n_files: int, json: bool) -> None:
+        self.failed: list[FailedRow] = []
+        self._pipeline, self._n_files, self._json = pipeline, n_files, json
+        self._rows: list[TaggedRow] = []
+        self._tables: dict[str, str] = {}
+        self._warnings: list[str] = []
+        self._out, self._err = Terminal(), Terminal(stderr=True)
+        columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn())
+        # Where standard output is no terminal, it must not be drawn above the bar.
+        self._bar = Progress(
+            *columns, console=self._err, disable=json or not self._err.is_terminal, redirect_stdout=sys.stdout.isatty()
+        )
+        self._task = self._bar.add_task("tagging", total=None)
+        self._n_begun = 0
+
+    def __enter__(self) -> BatchReport:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._bar.stop()
+        if kind is not None and not issubclass(kind, KeyboardInterrupt):
+            return
+        n_done = len(self._rows) + len(self._tables)
+        if kind is not None:
+            self._warn(f"interrupted: {n_done} of {self._n_files} files are done; the same command does the others")
+        if self._json:
+            report = TagReport(
+                pipeline=self._pipeline, recordings=tuple(self._rows), predictions=self._tables,
+                failed=tuple(self.failed),
+            )  # fmt: skip
+            print_json(report, self._warnings)
+        elif self._n_files > 1:
+            self._summarise(n_done)
+
+    @contextmanager
+    def of(self, path: Path) -> Iterator[None]:
+        """The work on one file; an error that is no bug is reported."""
+        self._n_begun += 1
+        self._bar.update(
+            self._task, description=f"{self._n_begun} of {self._n_files}: {path.name}", completed=0, total=None
+        )
+        try:
+            yield
+        except RtbciError as error:
+            self._fail(path, str(error))
+        except OSError as error:
+            self._fail(path, f"{error.filename or path}: {error.strerror or error}")
+
+    def progress(self, seconds: float) -> None:
+        """Called with the seconds done of the present recording."""
+        self._bar.update(self._task, completed=seconds)
+
+    def tagged(self, answer: Answer) -> None:
+        """A recording is done."""
+        row = _row(answer)
+        self._rows.append(row)
+        for text in answer.warnings:
+            self._warn(f"{answer.recording.path.name}: {text}")
+        how = (
+            "tagged before by this pipeline"
+            if row.times_real_time is None
+            else f"{row.times_real_time:.0f} times real time"
+        )
+        self._line(f"{row.recording}: {len(row.events)} events in {row.duration_s:.0f} s ({how}) -> {row.events_tsv}")
+
+    def predicted(self, path: Path, table: Path) -> None:
+        """An epochs file is done."""
+        self._tables[str(path)] = str(table)
+        self._line(f"{path} -> {table}")
+
+    def _fail(self, path: Path, reason: str) -> None:
+        reason = reason if path.name in reason else f"{path}: {reason}"
+        self.failed.append(FailedRow(recording=str(path), reason=reason))
+        self._err.print(f"error: {reason}", soft_wrap=True)
+
+    def _warn(self, text: str) -> None:
+        self._warnings.append(text)
+        self._err.print(f"warning: {text}", soft_wrap=True)
+
+    def _line(self, text: str) -> None:
+        if not self._json:
+            self._out.print(text, soft_wrap=True)
+            sys.stdout.flush()
+
+    def _summarise(self, n_done: int) -> None:
+        n_skipped = sum(row.skipped for row in self._rows)
+        skipped = f", {n_skipped} of them before (--again tags them again)" if n_skipped else ""
+        self._line(f"{n_done} of {self._n_files} files are tagged{skipped}")
+        if self.failed:
+            names = ", ".join(row.recording for row in self.failed)
+            self._err.print(f"error: not tagged: {names}", soft_wrap=True)
+
+
+def _row(answer: Answer) -> TaggedRow:
+    events = tuple(
+        TaggedEvent(onset_s=e.onset, duration_s=e.duration, label=e.label, confidence=e.confidence)
+        for e in answer.events
+    )
+    duration_s = answer.recording.duration_s
+    return TaggedRow(
+        recording=str(answer.recording.path),
+        duration_s=duration_s,
+        events=events,
+        events_tsv=str(answer.outputs.events),
+        scores_npz=str(answer.outputs.scores),
+        times_real_time=None if answer.took_s is None else duration_s / answer.took_s,
+        skipped=answer.took_s is None,
+    )
 
 
 def recording_warnings(recordings: list[Recording], pipeline: Pipeline) -> list[str]:
     """Irregularities of the recordings, and choices among their channels, each with the name of the file."""
     return [f"{r.path.name}: {text}" for r in recordings for text in (*r.warnings, *pipeline.choices(r.info))]
-
-
-def _row(recording: Recording, result: Tagged, events: Path, scores: Path, took_s: float) -> TaggedRow:
-    events_found = tuple(
-        TaggedEvent(onset_s=e.onset, duration_s=e.duration, label=e.label, confidence=e.confidence)
-        for e in result.events
-    )
-    return TaggedRow(
-        recording=str(recording.path),
-        duration_s=recording.duration_s,
-        events=events_found,
-        events_tsv=str(events),
-        scores_npz=str(scores),
-        times_real_time=recording.duration_s / took_s,
-    )
 
 
 @contextmanager

@@ -56,6 +56,7 @@ def tag_epochs(pipeline: Pipeline, path: Path, out: Path, device: str = "cpu") -
     check_predictions(target)
     epochs = read_epochs(path)[-1]
     probabilities = answer_epochs(pipeline, path, epochs, device)
+    out.mkdir(parents=True, exist_ok=True)
     atomic_write(target, predictions_table(probabilities, pipeline.config))
     return target
 

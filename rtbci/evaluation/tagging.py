@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,6 +111,9 @@ def _messages(
 def write_tagged(result: Tagged, recording: Recording, folder: Path) -> tuple[Path, Path]:
     """Write `NAME_events.tsv` (SzCORE) and `NAME_scores.npz`, and `NAME_cues.tsv` where cues were answered.
 
+    In the folder of the recording the first is named `NAME_detections.tsv`, which nothing reads as an expert's table;
+    the answer to a recording of a BIDS tree goes to its place in a tree below `folder`.
+
     Parameters
     ----------
     result, recording
@@ -130,7 +133,15 @@ def write_tagged(result: Tagged, recording: Recording, folder: Path) -> tuple[Pa
     OSError
         If they cannot be written.
     """
-    outputs = Outputs(folder, recording.path.stem)
+    outputs = Outputs.of(recording.path, folder)
+    write_answer(result, recording, outputs)
+    return outputs.events, outputs.scores
+
+
+def write_answer(
+    result: Tagged, recording: Recording, outputs: Outputs, made_from: Mapping[str, str] | None = None
+) -> None:
+    """Write the files of `write_tagged` where `outputs` says; `made_from` is kept with them."""
     tables = {outputs.events: table_text(result.events, recording.start, recording.duration_s)}
     if result.answers:
         tables[outputs.cues] = table(result.answers, result.classes)
@@ -140,5 +151,4 @@ def write_tagged(result: Tagged, recording: Recording, folder: Path) -> tuple[Pa
         "valid": result.scores.valid,
         "classes": np.array(result.classes),
     }
-    outputs.write(arrays, tables)
-    return outputs.events, outputs.scores
+    outputs.write(arrays, tables, made_from)

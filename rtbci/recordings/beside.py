@@ -7,18 +7,30 @@ from pathlib import Path
 
 from rtbci.errors import RecordingError
 from rtbci.recordings.event_table import read_table
+from rtbci.recordings.predictions import is_prediction, without_kind
 from rtbci.recordings.recording import Recording
 from rtbci.types import Event
 
 _TUSZ = (".csv_bi", ".csv", ".tse_bi", ".tse")  # of version 2, and of those before
 
 
-def event_table(path: Path) -> Path | None:
-    """The event table beside a recording, of SzCORE or BIDS, else of TUSZ or CHB-MIT; None where there is none."""
-    bases = dict.fromkeys((path.stem, path.stem.removesuffix("_eeg"), path.stem.removesuffix("_ieeg")))
+def event_table(path: Path) -> tuple[Path | None, tuple[str, ...]]:
+    """The event table beside a recording, of SzCORE or BIDS, else of TUSZ or CHB-MIT.
+
+    Returns
+    -------
+    table
+        None where there is none.
+    warnings
+        A line for each table that `rtbci tag` wrote, which is never read as annotations.
+    """
+    bases = dict.fromkeys((path.stem, without_kind(path.stem)))
     names = [f"{base}_events.tsv" for base in bases] + [f"{path.stem}{suffix}" for suffix in _TUSZ]
     names.append(f"{path.name}.seizures")
-    return next((table for name in names if (table := path.with_name(name)).is_file()), None)
+    there = [table for name in names if (table := path.with_name(name)).is_file()]
+    predicted = [table for table in there if is_prediction(table)]
+    told = tuple(f"{table.name}: was written by `rtbci tag`, and is not read as annotations" for table in predicted)
+    return next((table for table in there if table not in predicted), None), told
 
 
 def with_table(recording: Recording, path: Path) -> Recording:
@@ -31,7 +43,8 @@ def with_table(recording: Recording, path: Path) -> Recording:
 
 
 def _with_events(recording: Recording, path: Path) -> Recording:
-    beside = event_table(path)
+    beside, told = event_table(path)
+    recording = replace(recording, warnings=(*recording.warnings, *told))
     if beside is None:
         return recording
     try:

@@ -1,0 +1,172 @@
+"""Many recordings through one pipeline: each is written as it is done, and not done again while nothing has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtbci.errors import ConfigError
+from rtbci.evaluation.epochs import predictions_path
+from rtbci.evaluation.outputs import Outputs, bids_root
+from rtbci.evaluation.tagging import tag, write_answer
+from rtbci.pipeline.pipeline import Pipeline
+from rtbci.provenance import __version__, commit
+from rtbci.recordings.content import Digesting, content_digest
+from rtbci.recordings.event_table import read_events
+from rtbci.recordings.listing import Listed
+from rtbci.recordings.open import open_recording
+from rtbci.recordings.recording import Recording
+from rtbci.types import Event
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was written for a recording.
+
+    Attributes
+    ----------
+    recording
+        What was tagged.
+    outputs
+        Where its files are.
+    events
+        Detected events.
+    took_s
+        Seconds that it took; None where the files were there already.
+    warnings
+        A line each: irregularities, and what was chosen for the user.
+    """
+
+    recording: Recording
+    outputs: Outputs
+    events: tuple[Event, ...]
+    took_s: float | None
+    warnings: tuple[str, ...]
+
+
+class Batch:
+    """Tags recordings, one after another.
+
+    Parameters
+    ----------
+    pipeline_file
+        The pipeline.
+    device
+        "cpu", "cuda", or "auto".
+    again
+        Whether to tag recordings again whose answers are there.
+    stream
+        For XDF: the stream to read.
+    """
+
+    def __init__(
+        self, pipeline_file: str | Path, *, device: str = "cpu", again: bool = False, stream: str | None = None
+    ) -> None:
+        self.pipeline = Pipeline.load(pipeline_file)
+        self._made_by = {
+            "pipeline": hashlib.sha256(Path(pipeline_file).read_bytes()).hexdigest(),
+            "version": f"{__version__} {commit()}",
+        }
+        self._device, self._again, self._stream = device, again, stream
+        self._first: dict[str, str] = {}  # name of the first recording, by digest of its samples
+
+    def answer(self, path: Path, outputs: Outputs, progress: Callable[[float], None] | None = None) -> Answer:
+        """Tag a recording and write the answer, unless it is there.
+
+        Parameters
+        ----------
+        path
+            Of the recording.
+        outputs
+            Where to write.
+        progress
+            Called with the seconds done.
+
+        Raises
+        ------
+        RtbciError
+            If it cannot be read, does not fit the pipeline, or its answer would replace what `tag` did not write.
+        OSError
+            If the answer cannot be written.
+        """
+        outputs.check()
+        recording = open_recording(path, stream=self._stream)
+        made_by = self._made_by | self._facts(recording)
+        if not self._again and (samples := self._done_before(recording, outputs, made_by)):
+            events = read_events(outputs.events)
+            return Answer(recording, outputs, events, None, self._warnings(recording, outputs, samples))
+        began, digesting = time.perf_counter(), Digesting(recording)
+        result = tag(self.pipeline, digesting.recording, device=self._device, progress=progress)
+        samples = digesting.text()
+        write_answer(result, recording, outputs, made_by | {"samples": samples})
+        took_s = time.perf_counter() - began
+        return Answer(recording, outputs, result.events, took_s, self._warnings(recording, outputs, samples))
+
+    def _facts(self, recording: Recording) -> dict[str, str]:
+        """Whatever but the samples goes into an answer."""
+        cues = [(e.onset, e.label) for e in recording.annotations] if self.pipeline.config.cues is not None else []
+        facts = repr((recording.info, recording.start, recording.duration_s, cues))
+        return {"facts": hashlib.sha256(facts.encode("utf-8", "surrogatepass")).hexdigest()} | {
+            "recording": str(recording.path.absolute())
+        }
+
+    def _done_before(self, recording: Recording, outputs: Outputs, made_by: Mapping[str, str]) -> str:
+        """The digest of the samples where the very answer is there; else empty. Raises ConfigError."""
+        made_from = outputs.made_from() or {}
+        is_moved = made_from.get("recording", made_by["recording"]) != made_by["recording"]
+        is_same = all(made_from.get(key) == made_by[key] for key in ("pipeline", "version", "facts"))
+        if not is_moved and not is_same:
+            return ""
+        samples = content_digest(recording)
+        if samples == made_from.get("samples"):
+            return samples if is_same else ""
+        if is_moved:
+            raise ConfigError(
+                f"{outputs.scores}: is the answer to another recording of this name, {made_from['recording']}; name "
+                "another folder with --out, or replace it with --again"
+            )
+        return ""
+
+    def _warnings(self, recording: Recording, outputs: Outputs, samples: str) -> tuple[str, ...]:
+        path = str(recording.path)
+        first = self._first.setdefault(samples, path)
+        return (
+            *recording.warnings,
+            *self.pipeline.choices(recording.info),
+            *([f"has the same samples as {first}"] if first != path else []),
+            *([f"its events are in {outputs.events.name}: in the folder of the recording, {outputs.name}_events.tsv "
+               "is the name of an expert's table"] if outputs.beside else []),
+        )  # fmt: skip
+
+
+Place = Outputs | Path | ConfigError
+
+
+def placed(recordings: Sequence[Listed], epochs: Sequence[Path], out: Path) -> list[tuple[Path, Place]]:
+    """Where the answer to each file belongs, or why it has no place.
+
+    That of a recording in a folder that was named, or in a BIDS tree, is at the same place below `out`; the table of an
+    epochs file is in `out`.
+    """
+    places: list[tuple[Path, Place]] = []
+    for one in recordings:
+        try:
+            places.append((one.path, Outputs.of(one.path, out / one.place if bids_root(one.path) is None else out)))
+        except ConfigError as error:
+            places.append((one.path, error))
+    places += [(path, predictions_path(path, out)) for path in dict.fromkeys(epochs)]
+    return [*_distinct(places)]
+
+
+def _distinct(places: list[tuple[Path, Place]]) -> Iterator[tuple[Path, Place]]:
+    taken: dict[Path, Path] = {}
+    for path, place in places:
+        target = place.events if isinstance(place, Outputs) else place
+        if isinstance(target, Path) and (other := taken.setdefault(target.absolute(), path)) != path:
+            clash = f"{path}: would be written as {target}, as {other} is; tag it into another folder"
+            yield path, ConfigError(clash)
+        else:
+            yield path, place
