@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rtbci.datasets.dataset import Dataset, Member, unfit
+from rtbci.datasets.subjects import same_person
 from rtbci.errors import DatasetError, RecordingError
 from rtbci.recordings import mit_annotations
+from rtbci.recordings.listing import in_folder
 from rtbci.recordings.open import open_recording
 from rtbci.types import Event
 
@@ -39,7 +41,7 @@ class Listed:
 def open_folder(folder: Path) -> Dataset:
     """Open all records in the folder and below, with seizures from `chbNN-summary.txt` or `NAME.edf.seizures`.
 
-    Channels often change within a case: see `Dataset.fitting`.
+    Channels often change within a case: see `Dataset.fitting`. The subject of case chb21 is that of chb01.
 
     Parameters
     ----------
@@ -49,21 +51,23 @@ def open_folder(folder: Path) -> Dataset:
     Returns
     -------
     Dataset
-        `missing`: records that a summary lists and the folder lacks.
+        `missing`: records that a summary lists and the folder lacks, and second files of the same record.
 
     Raises
     ------
     DatasetError
         If there is no record, or the seizures of one are not known.
     """
-    paths = sorted(path for path in folder.rglob("*.[eE][dD][fF]") if _RECORD.fullmatch(path.name))
+    found = [path for path in in_folder(folder) if _RECORD.fullmatch(path.name)]
+    first = {path.name.lower(): path for path in reversed(found)}
+    paths = [path for path in found if first[path.name.lower()] == path]
+    again = tuple(f"{p}: left out, for {first[p.name.lower()]} is the same record" for p in found if p not in paths)
     listed = {record.name: record for path in sorted(folder.rglob("chb*-summary.txt")) for record in read_summary(path)}
     if not paths:
         raise unfit("chbmit", folder, "has no record named as chb01_03.edf", PUBLISHED)
     members = tuple(_member(path, listed) for path in paths)
-    have = {path.name.lower() for path in paths}
-    missing = tuple(name for name in listed if name not in have)
-    return Dataset("chbmit", LABELS, members, missing, citation=CITATION)
+    missing = tuple(name for name in listed if name not in first)
+    return Dataset("chbmit", LABELS, members, (*missing, *again), citation=CITATION)
 
 
 def _member(path: Path, listed: dict[str, Listed]) -> Member:
@@ -82,7 +86,7 @@ def _member(path: Path, listed: dict[str, Listed]) -> Member:
     recording = open_recording(path)
     # What is no seizure is background: both kinds of file list all of them.
     labelled = replace(recording, annotations=events, background=((0.0, recording.duration_s),))
-    return Member(name, labelled, path.name[:5].lower())
+    return Member(name, labelled, same_person(path.name[:5].lower()))
 
 
 def read_summary(path: Path) -> list[Listed]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rtbci.datasets.dataset import Dataset, Member, unfit
 from rtbci.errors import DatasetError
+from rtbci.recordings.listing import in_folder
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
 
@@ -52,7 +53,7 @@ def open_folder(folder: Path) -> Dataset:
     DatasetError
         If there is no run, or an annotation is not one of this database.
     """
-    found = sorted((path, name) for path in folder.rglob("*.[eE][dD][fF]") if (name := _NAME.fullmatch(path.name)))
+    found = [(path, name) for path in in_folder(folder) if (name := _NAME.fullmatch(path.name))]
     if not found:
         raise unfit("eegmmidb", folder, "has no run named as S001R04.edf", PUBLISHED)
     members = tuple(_member(path, name[1].upper(), int(name[2])) for path, name in found)

@@ -7,19 +7,23 @@ C. R. Pernet et al., EEG-BIDS, Scientific Data 6, 2019; J. Dan et al., SzCORE, E
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from rtbci.datasets.dataset import Dataset, Member, unfit
+from rtbci.datasets.subjects import subject_of
+from rtbci.recordings.beside import event_table
+from rtbci.recordings.content import copies
+from rtbci.recordings.listing import in_folder
 from rtbci.recordings.open import open_recording
-from rtbci.recordings.recording import FORMATS
 
 PUBLISHED = "the layout is described at https://bids.neuroimaging.io and https://eslweb.epfl.ch/epilepsybenchmarks"
-_SUBJECT = re.compile(r"sub-([A-Za-z0-9]+)")
 
 
 def open_folder(folder: Path) -> Dataset:
     """Open every recording in the folder and below that has an event table.
+
+    Recordings in `derivatives/` and `sourcedata/` are not the dataset's, and tables that `rtbci tag` wrote are not event
+    tables. Of recordings with the same samples the first alone is opened.
 
     Parameters
     ----------
@@ -29,34 +33,30 @@ def open_folder(folder: Path) -> Dataset:
     Returns
     -------
     Dataset
-        `missing`: event tables of the other recordings.
+        `missing`: event tables of the other recordings, and recordings that were left out, with the reason.
 
     Raises
     ------
     DatasetError
         If no recording has an event table.
     """
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in FORMATS and path.is_file())
-    tables = {path: table for path in paths if (table := event_table(path)) is not None}
-    if not tables:
+    paths = list(in_folder(folder))
+    tables = {path: event_table(path) for path in paths}
+    annotated = [path for path, (table, _) in tables.items() if table is not None]
+    if not annotated:
         what = f"has {len(paths)} recordings, none with NAME_events.tsv beside it" if paths else "has no recording"
         raise unfit("szcore", folder, what, PUBLISHED)
+    names = {path: path.relative_to(folder).as_posix() for path in paths}
+    recordings = {path: open_recording(path) for path in annotated if path.exists()}
+    lacking = [f"the event table of {name}" for path, name in names.items() if path not in annotated]
+    lacking += [f"{names[path]}: is a link to a file that is not there" for path in annotated if not path.exists()]
+    opened = list(recordings)
+    same = {opened[copy]: opened[first] for copy, first in copies([*recordings.values()]).items()}
+    lacking += [f"{names[copy]}: left out, for it has the samples of {names[first]}" for copy, first in same.items()]
     members = tuple(
-        Member(path.relative_to(folder).as_posix(), open_recording(path), _subject(path, folder)) for path in tables
+        Member(names[path], recording, subject_of(path.relative_to(folder)))
+        for path, recording in recordings.items()
+        if path not in same
     )
-    lacking = tuple(f"the event table of {path.relative_to(folder).as_posix()}" for path in paths if path not in tables)
     labels = sorted({event.label for member in members for event in member.recording.annotations})
-    return Dataset("szcore", tuple(labels), members, lacking)
-
-
-def event_table(path: Path) -> Path | None:
-    """The event table of a recording, or None."""
-    bases = (path.stem, path.stem.removesuffix("_eeg").removesuffix("_ieeg"))
-    return next((table for base in bases if (table := path.with_name(f"{base}_events.tsv")).exists()), None)
-
-
-def _subject(path: Path, folder: Path) -> str:
-    """The BIDS entity sub-…; else the first folder, else the file."""
-    relative = path.relative_to(folder)
-    named = _SUBJECT.search(relative.as_posix())
-    return named[1] if named else (relative.parts[0] if len(relative.parts) > 1 else path.stem)
+    return Dataset("szcore", tuple(labels), members, tuple(lacking))

@@ -62,7 +62,8 @@ def listed(paths: Iterable[Path]) -> tuple[Listed, ...]:
 def in_folder(folder: Path) -> Iterator[Path]:
     """The recordings in a folder and below, sorted; hidden ones, and those in `DERIVED`, are left out."""
     files = (path for path in folder.rglob("*") if path.suffix.lower() in FORMATS)
-    kept = [path for path in files if not _is_apart(path.relative_to(folder)) and path.is_file()]
+    # A link that leads nowhere, as to what was not fetched from an archive, is a recording that cannot be read.
+    kept = [p for p in files if not is_apart(p.relative_to(folder)) and (p.is_file() or not p.exists())]
     yield from one_for_each(sorted(kept))
 
 
@@ -77,11 +78,12 @@ def one_for_each(paths: Iterable[Path]) -> Iterator[Path]:
 
 def header_of(path: Path) -> Path:
     """The header of the recording that a file belongs to; the file itself where there is no other."""
-    headers = (path.with_suffix(suffix) for suffix in _HEADERS.get(path.suffix.lower(), ()))
-    return next((header for header in headers if header.exists()), path)
+    endings = [end for suffix in _HEADERS.get(path.suffix.lower(), ()) for end in (suffix, suffix.upper())]
+    return next((header for end in endings if (header := path.with_suffix(end)).exists()), path)
 
 
-def _is_apart(relative: Path) -> bool:
+def is_apart(relative: Path) -> bool:
+    """Whether a path in a folder is hidden, or in one of `DERIVED`."""
     return any(part.startswith(".") or part.lower() in DERIVED for part in relative.parts)
 
 

@@ -68,6 +68,9 @@ def _reader(kind: str) -> Callable[[Path, str, str | int | None], Recording]:
 def _existing(path: Path) -> Path:
     if path.is_dir():
         raise RecordingError(f"{path}: is a folder; name a recording in it")
+    if path.is_symlink() and not path.exists():
+        target = path.readlink()
+        raise RecordingError(f"{path}: is a link to {target}, which is not there; fetch that file, or mount its disk")
     if not path.exists():
         names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         near = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)

@@ -1,0 +1,44 @@
+"""Who was recorded, by the names of files and folders: so that one person is never on both sides of a split."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+# CHB-MIT: chb21 is the girl of chb01, one and a half years later (its own description).
+SAME_PERSON = {"chb21": "chb01"}
+_BIDS = re.compile(r"(?:^|[/_])sub-([A-Za-z0-9]+)")
+_NAMES = (
+    re.compile(r"(chb\d{2})[a-z]?_\d+\+?", re.IGNORECASE),  # CHB-MIT: chb17a_03
+    re.compile(r"([a-z]{8}|\d{8})_s\d{3}(?:_\d{4})?_t\d{3}"),  # TUSZ: aaaaaaac_s001_t000
+    re.compile(r"(PN\d{2})-[\d.]+"),  # Siena: PN00-1
+    re.compile(r"(S\d{3})R\d{2}"),  # EEGMMIDB: S001R04
+)
+
+
+def subject_of(relative: Path) -> str:
+    """The person of a recording.
+
+    Parameters
+    ----------
+    relative
+        Its path in the folder of the data.
+
+    Returns
+    -------
+    str
+        The BIDS entity `sub-…`; else what the file's name says in CHB-MIT, TUSZ, Siena or EEGMMIDB; else the first
+        folder, else the file.
+    """
+    named = _BIDS.search(relative.as_posix())
+    if named is not None:
+        return named[1]
+    for pattern in _NAMES:
+        if (found := pattern.fullmatch(relative.stem)) is not None:
+            return same_person(found[1])
+    return relative.parts[0] if len(relative.parts) > 1 else relative.stem
+
+
+def same_person(subject: str) -> str:
+    """The first name of a subject that a dataset has under two."""
+    return SAME_PERSON.get(subject.lower(), subject)
