@@ -67,7 +67,11 @@ def _text(path: Path, odd: list[str]) -> str:
 
 def _named(path: Path, header: str, key: str) -> Path | None:
     found = re.search(rf"^\s*{key}\s*=\s*(.+?)\s*$", header, re.MULTILINE)
-    return (path.parent / found[1].replace("$b", path.stem)).absolute() if found else None
+    if found is None:
+        return None
+    named = (path.parent / found[1].replace("$b", path.stem)).absolute()
+    beside = path.with_name(re.split(r"[/\\]", named.name)[-1]).absolute()  # the folder may be of another computer
+    return beside if beside.is_file() and not named.is_file() else named
 
 
 def _with(header: str, key: str, value: str) -> str:

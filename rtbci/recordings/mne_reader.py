@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from rtbci.errors import RecordingError
 from rtbci.recordings.brainvision_texts import declared_units, mended
+from rtbci.recordings.reader_errors import one_line, reader_error
 from rtbci.recordings.reader_warnings import in_our_words
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.units import microvolts, without_unit
@@ -40,16 +41,12 @@ def quietly(path: Path, kind: str) -> Iterator[list[str]]:
             yield reported
         except RecordingError:
             raise
-        except ImportError as error:
-            raise RecordingError(f"{path}: {_one_line(error)}; install that package to read {kind}") from error
         except Exception as error:
             # Parsing untrusted bytes may raise anything.
-            raise RecordingError(
-                f"{path}: cannot be read as {kind}: {_one_line(error)}; check that the file is whole and of this kind"
-            ) from error
+            raise reader_error(path, kind, error) from error
         finally:
             logger.removeFilter(_nothing)
-            reported += dict.fromkeys(filter(None, (in_our_words(_one_line(w.message)) for w in caught)))
+            reported += dict.fromkeys(filter(None, (in_our_words(one_line(w.message)) for w in caught)))
 
 
 def _nothing(_: logging.LogRecord) -> bool:
@@ -116,6 +113,10 @@ def open_with_mne(path: Path, kind: str) -> Recording:
 def _read_raw(path: Path, kind: str, reported: list[str]) -> mne.io.BaseRaw:
     import mne
 
+    if path.suffix.lower() == ".cnt":  # of two companies; the common function hides why either reader fails
+        with path.open("rb") as file:
+            is_ant = file.read(4) in (b"RIFF", b"RF64")
+        return mne.io.read_raw_ant(path) if is_ant else mne.io.read_raw_cnt(path)
     try:
         return mne.io.read_raw(path, preload=False)
     except (OSError, ValueError, IndexError, KeyError):
@@ -151,7 +152,3 @@ def _without_unit(raw: mne.io.BaseRaw, kind: str) -> npt.NDArray[np.bool_]:
         return np.zeros(len(raw.ch_names), np.bool_)
     unknown: npt.NDArray[np.bool_] = np.asarray(raw._raw_extras[0]["units"]) == 1
     return unknown
-
-
-def _one_line(error: object) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
