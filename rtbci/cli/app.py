@@ -298,7 +298,7 @@ def tag(
 @app.command()
 def evaluate(
     pipeline: PipelineFile,
-    recordings: Annotated[list[Path], typer.Argument(help="Recordings with annotated seizures.")],
+    recordings: Annotated[list[Path], typer.Argument(help="Recordings with annotated seizures, or folders of them.")],
     label: Annotated[
         list[str] | None,
         typer.Option(

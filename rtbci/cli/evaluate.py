@@ -13,8 +13,8 @@ from rtbci.evaluation.scoring import EventScores, Scored, SzcoreScores, is_seizu
 from rtbci.evaluation.tagging import Tagged, tag
 from rtbci.models.step import check_device
 from rtbci.pipeline.pipeline import Pipeline
+from rtbci.recordings import listing
 from rtbci.recordings.labelling import Labelled, labels_of
-from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.vocabulary import is_doubtful, limit_of
 from rtbci.results import Result, Text, print_json
@@ -65,7 +65,7 @@ def evaluate_files(pipeline_path: str, paths: list[Path], labels: list[str], *, 
     """Score a pipeline on annotated recordings. Raises RecordingError if none has annotations that count."""
     check_device(device)
     pipeline = Pipeline.load(pipeline_path)
-    opened = [open_recording(path) for path in paths]
+    opened = listing.opened(paths)
     if not any(recording.is_annotated for recording in opened):
         unread = [f"; {text}" for recording in opened for text in recording.warnings if "was not read" in text]
         raise RecordingError(

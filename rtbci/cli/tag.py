@@ -73,7 +73,16 @@ class TagReport(Result):
     failed: tuple[FailedRow, ...]
 
 
-def tag_files(pipeline_path: str, paths: list[Path], out: Path, *, device: str, json: bool, again: bool = False) -> int:
+def tag_files(
+    pipeline_path: str,
+    paths: list[Path],
+    out: Path,
+    *,
+    stream: str | None = None,
+    device: str,
+    json: bool,
+    again: bool = False,
+) -> int:
     """Tag recordings, and those in folders, into `out`; report each as it is done, with JSON all at the end.
 
     Returns
@@ -89,7 +98,7 @@ def tag_files(pipeline_path: str, paths: list[Path], out: Path, *, device: str, 
         After what is finished was reported.
     """
     check_device(device)
-    batch = Batch(pipeline_path, device=device, again=again)
+    batch = Batch(pipeline_path, device=device, again=again, stream=stream)
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file; wanted a folder")
     epochs = [path for path in paths if is_epochs(path)]
@@ -173,9 +182,9 @@ class BatchReport:
         except OSError as error:
             self._fail(path, f"{error.filename or path}: {error.strerror or error}")
 
-    def progress(self, seconds: float) -> None:
-        """Called with the seconds done of the present recording."""
-        self._bar.update(self._task, completed=seconds)
+    def progress(self, done_s: float, all_s: float) -> None:
+        """Called with the seconds done of the present recording, and its length."""
+        self._bar.update(self._task, completed=done_s, total=all_s)
 
     def tagged(self, answer: Answer) -> None:
         """A recording is done."""

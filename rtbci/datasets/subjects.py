@@ -30,13 +30,17 @@ def subject_of(relative: Path) -> str:
         The BIDS entity `sub-…`; else what the file's name says in CHB-MIT, TUSZ, Siena or EEGMMIDB; else the first
         folder, else the file.
     """
-    named = _BIDS.search(relative.as_posix())
-    if named is not None:
-        return named[1]
-    for pattern in _NAMES:
-        if (found := pattern.fullmatch(relative.stem)) is not None:
-            return same_person(found[1])
-    return relative.parts[0] if len(relative.parts) > 1 else relative.stem
+    named = named_subject(relative)
+    return named or (relative.parts[0] if len(relative.parts) > 1 else relative.stem)
+
+
+def named_subject(relative: Path) -> str | None:
+    """The same, where a name says it."""
+    bids = _BIDS.search(relative.as_posix())
+    if bids is not None:
+        return bids[1]
+    found = next(filter(None, (pattern.fullmatch(relative.stem) for pattern in _NAMES)), None)
+    return same_person(found[1]) if found else None
 
 
 def same_person(subject: str) -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 from rtbci.datasets.dataset import Dataset, Member, unfit
 from rtbci.datasets.subjects import subject_of
 from rtbci.recordings.beside import event_table
-from rtbci.recordings.content import copies
 from rtbci.recordings.listing import in_folder
 from rtbci.recordings.open import open_recording
 
@@ -23,7 +22,7 @@ def open_folder(folder: Path) -> Dataset:
     """Open every recording in the folder and below that has an event table.
 
     Recordings in `derivatives/` and `sourcedata/` are not the dataset's, and tables that `rtbci tag` wrote are not event
-    tables. Of recordings with the same samples the first alone is opened.
+    tables.
 
     Parameters
     ----------
@@ -33,7 +32,7 @@ def open_folder(folder: Path) -> Dataset:
     Returns
     -------
     Dataset
-        `missing`: event tables of the other recordings, and recordings that were left out, with the reason.
+        `missing`: event tables of the other recordings, and annotated ones whose file is not there.
 
     Raises
     ------
@@ -50,13 +49,6 @@ def open_folder(folder: Path) -> Dataset:
     recordings = {path: open_recording(path) for path in annotated if path.exists()}
     lacking = [f"the event table of {name}" for path, name in names.items() if path not in annotated]
     lacking += [f"{names[path]}: is a link to a file that is not there" for path in annotated if not path.exists()]
-    opened = list(recordings)
-    same = {opened[copy]: opened[first] for copy, first in copies([*recordings.values()]).items()}
-    lacking += [f"{names[copy]}: left out, for it has the samples of {names[first]}" for copy, first in same.items()]
-    members = tuple(
-        Member(names[path], recording, subject_of(path.relative_to(folder)))
-        for path, recording in recordings.items()
-        if path not in same
-    )
+    members = tuple(Member(names[path], one, subject_of(path.relative_to(folder))) for path, one in recordings.items())
     labels = sorted({event.label for member in members for event in member.recording.annotations})
     return Dataset("szcore", tuple(labels), members, tuple(lacking))

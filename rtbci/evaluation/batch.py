@@ -69,11 +69,14 @@ class Batch:
         self._made_by = {
             "pipeline": hashlib.sha256(Path(pipeline_file).read_bytes()).hexdigest(),
             "version": f"{__version__} {commit()}",
+            "name": self.pipeline.name,
         }
         self._device, self._again, self._stream = device, again, stream
         self._first: dict[str, str] = {}  # name of the first recording, by digest of its samples
 
-    def answer(self, path: Path, outputs: Outputs, progress: Callable[[float], None] | None = None) -> Answer:
+    def answer(
+        self, path: Path, outputs: Outputs, progress: Callable[[float, float], None] = lambda done_s, all_s: None
+    ) -> Answer:
         """Tag a recording and write the answer, unless it is there.
 
         Parameters
@@ -83,7 +86,7 @@ class Batch:
         outputs
             Where to write.
         progress
-            Called with the seconds done.
+            Called with the seconds done, and with those of the recording.
 
         Raises
         ------
@@ -94,16 +97,23 @@ class Batch:
         """
         outputs.check()
         recording = open_recording(path, stream=self._stream)
-        made_by = self._made_by | self._facts(recording)
-        if not self._again and (samples := self._done_before(recording, outputs, made_by)):
+        made_by, made_from = self._made_by | self._facts(recording), outputs.made_from() or {}
+        if not self._again and (samples := self._done_before(recording, outputs, made_by, made_from)):
             events = read_events(outputs.events)
             return Answer(recording, outputs, events, None, self._warnings(recording, outputs, samples))
         began, digesting = time.perf_counter(), Digesting(recording)
-        result = tag(self.pipeline, digesting.recording, device=self._device, progress=progress)
+
+        def on_progress(seconds: float) -> None:
+            progress(seconds, recording.duration_s)
+
+        result = tag(self.pipeline, digesting.recording, device=self._device, progress=on_progress)
         samples = digesting.text()
         write_answer(result, recording, outputs, made_by | {"samples": samples})
         took_s = time.perf_counter() - began
-        return Answer(recording, outputs, result.events, took_s, self._warnings(recording, outputs, samples))
+        other = made_from.get("pipeline", made_by["pipeline"]) != made_by["pipeline"]
+        replaced = (f"the answer of pipeline {made_from.get('name')!r} was replaced",) if other else ()
+        warnings = (*self._warnings(recording, outputs, samples), *replaced)
+        return Answer(recording, outputs, result.events, took_s, warnings)
 
     def _facts(self, recording: Recording) -> dict[str, str]:
         """Whatever but the samples goes into an answer."""
@@ -113,9 +123,10 @@ class Batch:
             "recording": str(recording.path.absolute())
         }
 
-    def _done_before(self, recording: Recording, outputs: Outputs, made_by: Mapping[str, str]) -> str:
+    def _done_before(
+        self, recording: Recording, outputs: Outputs, made_by: Mapping[str, str], made_from: Mapping[str, str]
+    ) -> str:
         """The digest of the samples where the very answer is there; else empty. Raises ConfigError."""
-        made_from = outputs.made_from() or {}
         is_moved = made_from.get("recording", made_by["recording"]) != made_by["recording"]
         is_same = all(made_from.get(key) == made_by[key] for key in ("pipeline", "version", "facts"))
         if not is_moved and not is_same:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rtbci.errors import RecordingError
-from rtbci.recordings.recording import FORMATS
+from rtbci.recordings.content import copies
+from rtbci.recordings.open import open_recording
+from rtbci.recordings.recording import FORMATS, Recording
 
 DERIVED = ("derivatives", "sourcedata")  # of BIDS: what was made from the recordings, and what they were made from
 _HEADERS = {".eeg": (".vhdr", ".ahdr"), ".vmrk": (".vhdr",), ".amrk": (".ahdr",), ".fdt": (".set",)}
+_TABLES = (".tsv", ".json", ".csv", ".csv_bi", ".tse", ".tse_bi", ".seizures")  # read with their recordings
 _SPLIT = re.compile(r"_split-(\d+)(?=_)")
 _PART = re.compile(r"(.+)-\d+")
 
@@ -65,6 +68,32 @@ def in_folder(folder: Path) -> Iterator[Path]:
     # A link that leads nowhere, as to what was not fetched from an archive, is a recording that cannot be read.
     kept = [p for p in files if not is_apart(p.relative_to(folder)) and (p.is_file() or not p.exists())]
     yield from one_for_each(sorted(kept))
+
+
+def of_pattern(root: Path, pattern: str) -> list[Path]:
+    """The recordings below `root` that match a glob pattern; none in `DERIVED` unless the pattern names it.
+
+    Tables beside them are left out, and any other file is taken for a recording.
+    """
+    found = sorted(path for path in root.glob(pattern) if path.suffix.lower() not in _TABLES and path.is_file())
+    if not is_apart(Path(pattern)):
+        found = [path for path in found if not is_apart(path.relative_to(root))]
+    return list(one_for_each(found))
+
+
+def opened(paths: Iterable[Path], stream: str | int | None = None) -> list[Recording]:
+    """Open what `listed` lists; a recording with the same samples as one before it has a warning.
+
+    Raises
+    ------
+    RecordingError
+        If one cannot be opened, or a folder holds none.
+    """
+    recordings = [open_recording(one.path, stream=stream) for one in listed(paths)]
+    for copy, first in copies(recordings).items():
+        warning = f"has the same samples as {recordings[first].path}"
+        recordings[copy] = replace(recordings[copy], warnings=(*recordings[copy].warnings, warning))
+    return recordings
 
 
 def one_for_each(paths: Iterable[Path]) -> Iterator[Path]:

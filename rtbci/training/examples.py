@@ -14,6 +14,7 @@ from rtbci.errors import ConfigError
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.labelling import Labelled
+from rtbci.recordings.listing import of_pattern
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.vocabulary import is_background, meaning_of
@@ -34,7 +35,6 @@ from rtbci.training.subjects import group_of_member, left_out_lines, subject_of_
 from rtbci.types import Chunk, Flags, Samples, Times
 
 _CHUNK_S = 20.0
-_TABLES = (".tsv", ".json", ".csv", ".csv_bi", ".seizures")
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,7 @@ def _group(data: DataConfig, group: RecordingsConfig, pipeline: PipelineConfig, 
     root = Path(data.root)
     paths: list[Path] = []
     for pattern in group.files:
-        # Event tables are read with their recordings.
-        found = sorted(p for p in root.glob(pattern) if p.is_file() and p.suffix.lower() not in _TABLES)
+        found = of_pattern(root, pattern)
         if not found:
             raise ConfigError(f"{where}.files: nothing matches {pattern!r} in {root}")
         paths += found

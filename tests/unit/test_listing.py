@@ -11,8 +11,9 @@ from eeg_files import write_eeg
 from rtbci.datasets import open_dataset
 from rtbci.datasets.subjects import subject_of
 from rtbci.errors import RecordingError
+from rtbci.evaluation.outputs import Outputs
 from rtbci.recordings.content import Digesting, content_digest, copies
-from rtbci.recordings.listing import Listed, in_folder, listed
+from rtbci.recordings.listing import Listed, in_folder, listed, of_pattern, opened
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
 
@@ -128,18 +129,38 @@ def test_the_subject_is_read_off_the_names_of_the_field(path: str, subject: str)
     assert subject_of(Path(path)) == subject
 
 
-def test_a_bids_tree_has_no_derivatives_no_copies_and_no_predictions(tmp_path: Path) -> None:
+def test_a_bids_tree_has_no_derivatives_and_no_predictions(tmp_path: Path) -> None:
     table = "onset\tduration\teventType\n2\t3\tsz\n"
-    for subject, seed in (("01", 0), ("02", 1), ("03", 0)):
-        path = write_eeg(tmp_path / f"sub-{subject}" / "eeg" / f"sub-{subject}_task-x_eeg.edf", seed=seed)
-        path.with_name(f"sub-{subject}_task-x_events.tsv").write_text(table)
+    for number, subject in enumerate(("01", "02", "03")):
+        path = write_eeg(tmp_path / f"sub-{subject}" / "eeg" / f"sub-{subject}_task-x_eeg.edf", seed=number)
+        events = path.with_name(f"sub-{subject}_task-x_events.tsv")
+        events.write_text(table)
         path = write_eeg(tmp_path / "derivatives" / path.relative_to(tmp_path))
         path.with_name(f"sub-{subject}_task-x_events.tsv").write_text(table)
+    events.unlink()
+    Outputs(events.parent, "sub-03_task-x").write({"times": np.zeros(1)}, {events: table})
     dataset = open_dataset("szcore", tmp_path)
     assert [member.subject for member in dataset.members] == ["01", "02"]
-    assert dataset.missing == (
-        "sub-03/eeg/sub-03_task-x_eeg.edf: left out, for it has the samples of sub-01/eeg/sub-01_task-x_eeg.edf",
+    assert dataset.missing == ("the event table of sub-03/eeg/sub-03_task-x_eeg.edf",)
+
+
+def test_recordings_of_a_folder_are_opened_once_and_copies_are_told(tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 1), ("c", 0)):
+        write_eeg(tmp_path / f"{name}.edf", seed=seed)
+    told = [recording.warnings for recording in opened([tmp_path, tmp_path / "a.edf"])]
+    assert told == [(), (), (f"has the same samples as {tmp_path}/a.edf",)]
+
+
+def test_a_pattern_finds_header_files_and_nothing_derived(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "a.vhdr", "a.eeg", "a.vmrk", "a_events.tsv", "derivatives/b.edf", ".hidden.edf", "c.edf", "c.csv_bi"
     )
+
+    def matching(pattern: str) -> list[str]:
+        return [path.relative_to(tmp_path).as_posix() for path in of_pattern(tmp_path, pattern)]
+
+    assert matching("**/*") == ["a.vhdr", "c.edf"]
+    assert matching("derivatives/*.edf") == ["derivatives/b.edf"]
 
 
 def test_cases_of_one_person_are_one_subject_of_chb_mit_and_a_record_counts_once(tmp_path: Path) -> None:

@@ -99,7 +99,9 @@ def test_other_samples_another_pipeline_or_a_lost_table_are_tagged_again(tag: Ta
     assert [skipped(), skipped()] == [False, True]
     write_eeg(Path("a.edf"), seed=1)
     assert [skipped(), skipped()] == [False, True]
-    assert [skipped(pipeline="other.rtbci"), skipped(pipeline="other.rtbci"), skipped()] == [False, True, False]
+    _, said, _ = tag("a.edf", pipeline="other.rtbci")
+    assert said["warnings"] == ["a.edf: the answer of pipeline 'small' was replaced"]
+    assert [skipped(pipeline="other.rtbci"), skipped()] == [True, False]
     Path("out/a_events.tsv").unlink()
     assert [skipped(), skipped()] == [False, True]
 
