@@ -129,4 +129,4 @@ def events_of_records(records: Sequence[Sequence[Tal]], first_s: float, channels
         else:
             found[onset, duration, text, number] = []
     made = (Event(on - first_s, length, text, channels=tuple(names)) for (on, length, text, _), names in found.items())
-    return tuple(sorted(made, key=lambda event: event.onset))
+    return tuple(sorted(made, key=lambda event: (event.onset, event.duration, event.label)))
