@@ -41,6 +41,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+StreamOption = Annotated[
+    str | None,
+    typer.Option(
+        "--stream", metavar="NAME|NUMBER", help="Which stream of an XDF file; the only EEG stream by default."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, or auto (the faster of both, measured).")]
 Headless = Annotated[bool, typer.Option("--headless", help="Show a terminal view instead of the dashboard.")]
@@ -177,6 +183,7 @@ def replay(
     all_streams: Annotated[
         bool, typer.Option("--all-streams", help="Replay every stream of an XDF file, including markers, as recorded.")
     ] = False,
+    stream: StreamOption = None,
     stdin: Annotated[
         bool,
         typer.Option(
@@ -225,7 +232,7 @@ def replay(
 
     replay_files(
         recordings, name=name, speed=speed, loop=loop, start_s=start, duration_s=seconds, chunk=chunk,
-        wait_for_consumer=wait, seed=seed, together=together, all_streams=all_streams, lines=stdin,
+        wait_for_consumer=wait, seed=seed, together=together, all_streams=all_streams, stream=stream, lines=stdin,
         faults={"jitter_ms": jitter_ms, "drop": drop, "duplicate": duplicate, "late": late, "drift_ppm": drift_ppm,
                 "chunk_range": chunk_range, "gap": gap or [], "clock_reset": clock_reset or [], "bad": bad or [],
                 "reconnect_at_s": reconnect or []},
@@ -281,6 +288,7 @@ def tag(
     again: Annotated[
         bool, typer.Option("--again", help="Tag also what this pipeline has tagged into that folder before.")
     ] = False,
+    stream: StreamOption = None,
     device: Device = "cpu",
     plugin: Plugins = None,
     json: Json = False,
@@ -292,7 +300,9 @@ def tag(
     from rtbci.bundled import bundled
     from rtbci.cli.tag import tag_files
 
-    raise typer.Exit(tag_files(bundled(pipeline), recordings, out, device=device, json=json, again=again))
+    raise typer.Exit(
+        tag_files(bundled(pipeline), recordings, out, stream=stream, device=device, json=json, again=again)
+    )
 
 
 @app.command()
@@ -307,6 +317,7 @@ def evaluate(
             "the class, or name a seizure; repeatable.",
         ),
     ] = None,
+    stream: StreamOption = None,
     device: Device = "cpu",
     plugin: Plugins = None,
     json: Json = False,
@@ -315,13 +326,14 @@ def evaluate(
     from rtbci.bundled import bundled
     from rtbci.cli.evaluate import evaluate_files
 
-    evaluate_files(bundled(pipeline), recordings, label or [], device=device, json=json)
+    evaluate_files(bundled(pipeline), recordings, label or [], stream=stream, device=device, json=json)
 
 
 @app.command()
 def inspect(
     file: Annotated[str, typer.Argument(help="A pipeline file or a recording.")],
     sfreq: Annotated[float | None, typer.Option(help="Show the filters' delay for a stream at this rate.")] = None,
+    stream: StreamOption = None,
     plugin: Plugins = None,
     json: Json = False,
 ) -> None:
@@ -329,7 +341,7 @@ def inspect(
     from rtbci.bundled import bundled
     from rtbci.cli.inspect import inspect_file
 
-    inspect_file(Path(bundled(file)), sfreq, json=json)
+    inspect_file(Path(bundled(file)), sfreq, stream=stream, json=json)
 
 
 @app.command()

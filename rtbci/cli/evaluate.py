@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rtbci.cli.tag import recording_warnings, tagging_progress
+from rtbci.cli.tag import answer_warnings, recording_warnings, tagging_progress
 from rtbci.cli.terminal import Terminal
 from rtbci.errors import RecordingError
 from rtbci.evaluation.annotations import Annotations
@@ -61,11 +61,13 @@ class Evaluation(SzcoreScores):
     """Its name."""
 
 
-def evaluate_files(pipeline_path: str, paths: list[Path], labels: list[str], *, device: str, json: bool) -> None:
+def evaluate_files(
+    pipeline_path: str, paths: list[Path], labels: list[str], *, stream: str | None = None, device: str, json: bool
+) -> None:
     """Score a pipeline on annotated recordings. Raises RecordingError if none has annotations that count."""
     check_device(device)
     pipeline = Pipeline.load(pipeline_path)
-    opened = listing.opened(paths)
+    opened = listing.opened(paths, stream)
     if not any(recording.is_annotated for recording in opened):
         unread = [f"; {text}" for recording in opened for text in recording.warnings if "was not read" in text]
         raise RecordingError(
@@ -84,12 +86,16 @@ def evaluate_files(pipeline_path: str, paths: list[Path], labels: list[str], *, 
     console = Terminal(stderr=True)
     for line in grouped(warnings):
         console.print(f"warning: {line}", soft_wrap=True)
+    n_told = len(warnings)
     by_class: dict[str, list[Scored]] = {name: [] for name in label_map.classes}
     with tagging_progress(scored, json) as advance:
         for recording in scored:
             result = tag(pipeline, recording, device=device, progress=advance)
+            warnings += answer_warnings(recording, result)
             for name, of_class in by_class.items():
                 of_class.append(_scored(recording, result, name, labels_by_path[recording.path]))
+    for line in grouped(warnings[n_told:]):
+        console.print(f"warning: {line}", soft_wrap=True)
     annotations = Annotations.of(labels_by_path.values())
     evaluation = evaluated(pipeline.name, label_map, by_class, scored, left_out, annotations)
     if json:

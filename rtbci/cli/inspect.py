@@ -80,9 +80,9 @@ class RecordingFacts(Result):
     """Irregularities of the file, one line each."""
 
 
-def inspect_file(path: Path, sfreq: float | None, *, json: bool) -> None:
+def inspect_file(path: Path, sfreq: float | None, *, stream: str | None = None, json: bool) -> None:
     """Print a description of the file. Raises RecordingError or PipelineFileError if it cannot be read."""
-    facts = pipeline_facts(path, sfreq) if path.suffix == ".rtbci" else recording_facts(path)
+    facts = pipeline_facts(path, sfreq) if path.suffix == ".rtbci" else recording_facts(path, stream)
     if json:
         return print_json(facts, facts.warnings if isinstance(facts, RecordingFacts) else ())
     shown = facts.plain()
@@ -168,11 +168,11 @@ def _n_parameters(pipeline: Pipeline) -> int:
     return sum(p.numel() for name, p in pipeline.network.named_parameters() if "bias_hh" not in name)
 
 
-def recording_facts(path: Path) -> RecordingFacts:
+def recording_facts(path: Path, stream: str | None = None) -> RecordingFacts:
     """Format, rate, length, channels as named and in standard notation, annotations and irregularities."""
     from rtbci.recordings.open import open_recording
 
-    recording = open_recording(path)
+    recording = open_recording(path, stream=stream)
     labels: dict[str, int] = {}
     for event in recording.annotations:
         labels[event.label] = labels.get(event.label, 0) + 1

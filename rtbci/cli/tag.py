@@ -15,6 +15,7 @@ from rtbci.errors import ConfigError, RtbciError
 from rtbci.evaluation.batch import Answer, Batch, placed
 from rtbci.evaluation.epochs import is_epochs, tag_epochs
 from rtbci.evaluation.outputs import Outputs
+from rtbci.evaluation.tagging import Tagged
 from rtbci.models.step import check_device
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.listing import listed
@@ -247,6 +248,11 @@ def _row(answer: Answer) -> TaggedRow:
 def recording_warnings(recordings: list[Recording], pipeline: Pipeline) -> list[str]:
     """Irregularities of the recordings, and choices among their channels, each with the name of the file."""
     return [f"{r.path.name}: {text}" for r in recordings for text in (*r.warnings, *pipeline.choices(r.info))]
+
+
+def answer_warnings(recording: Recording, result: Tagged) -> list[str]:
+    """What tagging found irregular, each with the name of the file."""
+    return [f"{recording.path.name}: {text}" for text in result.warnings]
 
 
 @contextmanager

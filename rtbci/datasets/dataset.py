@@ -169,14 +169,22 @@ class Dataset:
 def _windows(
     recording: Recording, start_s: float, stop_s: float, classes: tuple[str, ...]
 ) -> list[tuple[Samples, int]]:
-    sfreq = recording.info.sfreq
-    length = round((stop_s - start_s) * sfreq)
+    length = round((stop_s - start_s) * recording.info.sfreq)
     found = []
     for event in recording.annotations:
-        first = round((event.onset + start_s) * sfreq)
-        if event.label in classes and first >= 0 and first + length <= recording.n_samples:
+        first = recording.index_at(event.onset + start_s)
+        inside = event.label in classes and first >= 0 and first + length <= recording.n_samples
+        if inside and not _is_interrupted(recording, first, length):
             found.append((recording.read(first, first + length), classes.index(event.label)))
     return found
+
+
+def _is_interrupted(recording: Recording, first: int, length: int) -> bool:
+    """Whether samples are missing within a window."""
+    if recording.stamps is None or length < 2:
+        return False
+    times = recording.times(first, first + length)
+    return bool(times[-1] - times[0] > (length + 1) / recording.info.sfreq)
 
 
 def unfit(name: str, folder: object, what: str, published: str) -> DatasetError:

@@ -112,7 +112,7 @@ class Batch:
         took_s = time.perf_counter() - began
         other = made_from.get("pipeline", made_by["pipeline"]) != made_by["pipeline"]
         replaced = (f"the answer of pipeline {made_from.get('name')!r} was replaced",) if other else ()
-        warnings = (*self._warnings(recording, outputs, samples), *replaced)
+        warnings = (*self._warnings(recording, outputs, samples), *result.warnings, *replaced)
         return Answer(recording, outputs, result.events, took_s, warnings)
 
     def _facts(self, recording: Recording) -> dict[str, str]:

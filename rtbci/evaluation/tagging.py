@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rtbci.evaluation.file_clock import FileClock
 from rtbci.evaluation.outputs import Outputs
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.pipeline.stream import StreamMessage, StreamSession
@@ -22,7 +23,7 @@ PIECE_S = 30.0
 
 @dataclass(frozen=True)
 class Tagged:
-    """A pipeline's answer to a recording; times in seconds from its start.
+    """A pipeline's answer to a recording; times in seconds from its start, on the clock of the file (its stamps).
 
     Attributes
     ----------
@@ -36,6 +37,8 @@ class Tagged:
         Columns of the scores.
     answers
         To the annotations that are cues, where the pipeline has cues.
+    warnings
+        What was lost on the way, one line each.
     """
 
     scores: Chunk
@@ -43,6 +46,7 @@ class Tagged:
     decisions: tuple[Detection, ...]
     classes: tuple[str, ...]
     answers: tuple[CueAnswer, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def confirmed(self) -> tuple[float, ...]:
@@ -82,20 +86,37 @@ def tag(
     for annotation in recording.annotations:
         session.cue(annotation.onset, annotation.label)
     scores = [Chunk.empty(len(pipeline.classes))]
+    clock = FileClock(recording.is_live)
     found: list[Detection] = []
     answers: list[CueAnswer] = []
     for message in _messages(session, recording, progress):
+        clock.on(message)
         if isinstance(message, Scores):
-            scores.append(Chunk(message.chunk.data, message.at_s, message.chunk.valid))
+            scores.append(message.chunk)
         elif isinstance(message, Detection):
             found.append(message)
         elif isinstance(message, CueAnswer):
             answers.append(message)
+    joined, found = Chunk.join(scores), clock.on_file(found)
     closed = tuple(d.event for d in found if d.closed)
     # An event keeps its onset from its confirmation to its end, and a label has one event at a time.
     confirming = {(d.event.label, d.event.onset): d for d in found if not d.closed}
     decisions = tuple(confirming[event.label, event.onset] for event in closed)
-    return Tagged(Chunk.join(scores), closed, decisions, pipeline.classes, tuple(answers))
+    return Tagged(
+        Chunk(joined.data, clock.times, joined.valid), closed, decisions, pipeline.classes, tuple(answers),
+        _lost(session),
+    )  # fmt: skip
+
+
+def _lost(session: StreamSession) -> tuple[str, ...]:
+    """What the gap guard found."""
+    tally = session.tally
+    if not tally.gaps:
+        return ()
+    counts = (tally.lost, "missing"), (tally.filled, "missing and filled in"), (tally.extra, "twice or too late")
+    parts = [f"{n} samples {what}" for n, what in counts if n]
+    number = f"{tally.gaps} gaps" if tally.gaps > 1 else "a gap"
+    return (f"{number} in its time stamps: {', '.join(parts) or 'its clock was set'}",)
 
 
 def _messages(

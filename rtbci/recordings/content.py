@@ -93,7 +93,7 @@ def _glance(recording: Recording) -> str:
 def _begun(recording: Recording) -> hashlib._Hash:
     total = hashlib.sha256(repr((recording.n_samples, recording.info.sfreq, len(recording.info.channels))).encode())
     if recording.stamps is not None:
-        total.update(recording.stamps.tobytes())
+        total.update(recording.times().tobytes())
     return total
 
 

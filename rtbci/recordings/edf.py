@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import numpy.typing as npt
 
 from rtbci.errors import RecordingError
 from rtbci.recordings.channel_names import names_eeg, unique_names
-from rtbci.recordings.edf_annotations import TalReader, events_of_records, first_onset
+from rtbci.recordings.edf_annotations import Tal, TalReader, events_of_records, first_onset, record_onsets
 from rtbci.recordings.edf_header import EdfHeader, read_header
 from rtbci.recordings.recording import Recording
+from rtbci.recordings.stamps import Segments, from_blocks, gap_words
 from rtbci.recordings.units import microvolts, to_microvolts, without_unit
 from rtbci.types import Samples, StreamInfo
 
@@ -58,11 +60,27 @@ def open_edf(path: Path, kind: str) -> Recording:
     warnings += [*header.odd, *left_out, *without_unit(names, reader.units), *tals.odd]
     if guessed := [name for signal, name in kept if not header.declared_range[signal]]:
         warnings.append(f"an empty range is declared for {_listed(guessed)}: it is taken as 1, so the scale is a guess")
+    stamps = None
     if header.interrupted:
-        warnings.append(f"{kind}+D: the recording was interrupted; its times are counted as if it were not")
+        stamps, odd = _record_stamps(records, header.record_s, reader.per_record)
+        warnings += odd
     start = header.start + timedelta(seconds=first_s) if header.start is not None else None
     info = StreamInfo(path.stem, sfreq, names, reader.units)
-    return Recording(path, kind, info, n_records * reader.per_record, reader, annotations, start, tuple(warnings))
+    n_samples = n_records * reader.per_record
+    return Recording(path, kind, info, n_samples, reader, annotations, start, tuple(warnings), stamps)
+
+
+def _record_stamps(
+    records: Sequence[Sequence[Tal]], record_s: float, per_record: int
+) -> tuple[Segments | None, list[str]]:
+    """Times of an interrupted recording, and what is odd about them."""
+    onsets, n_unknown = record_onsets(records, record_s)
+    odd = [f"{n_unknown} data records do not say when they begin; each follows the one before"] if n_unknown else []
+    try:
+        stamps = from_blocks(onsets, per_record, per_record / record_s)
+    except ValueError as error:
+        return None, [*odd, f"its data records overlap: {error}; its times are counted without gaps"]
+    return stamps, [*odd, *gap_words(stamps.gaps() if stamps else ())]
 
 
 class _Records:

@@ -108,6 +108,19 @@ def first_onset(records: Sequence[Sequence[Tal]]) -> float:
     return records[0][0][0] if records and records[0] and not records[0][0][2] else 0.0
 
 
+def record_onsets(records: Sequence[Sequence[Tal]], record_s: float) -> tuple[list[float], int]:
+    """When each record begins, and for how many the file does not say: these follow the one before."""
+    onsets: list[float] = []
+    n_unknown = 0
+    for number, found in enumerate(records):
+        if found and not found[0][2]:
+            onsets.append(found[0][0])
+        else:
+            n_unknown += 1
+            onsets.append(onsets[-1] + record_s if number else 0.0)
+    return onsets, n_unknown
+
+
 def events_of_records(records: Sequence[Sequence[Tal]], first_s: float, channels: Sequence[str]) -> tuple[Event, ...]:
     """The annotations, in seconds from the first sample.
 

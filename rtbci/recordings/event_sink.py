@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from rtbci.recordings.event_rows import start_cell
 from rtbci.recordings.event_table import EventLog
+from rtbci.recordings.stream_clock import StreamClock
 from rtbci.recordings.table_file import TableFile
 from rtbci.types import Detection, Event, OperatorAnnotation, OperatorVerdict, SessionInfo, SpanEnded
 
@@ -17,6 +19,8 @@ REVIEW_COLUMNS = ("onset", "eventType", "verdict", "note", "dateTime")  # the la
 
 class EventTableSink:
     """Sink that keeps the event table of a live session: each finished event is on disk when `on` returns.
+
+    Its times are seconds of the stream's stamps (StreamClock), so that an hour in it is an hour whatever the rate is.
 
     Parameters
     ----------
@@ -31,6 +35,7 @@ class EventTableSink:
     def __init__(self, path: Path, now: Callable[[], datetime] = datetime.now) -> None:
         self._asked, self._now = path, now
         self._log: EventLog | None = None
+        self._clock = StreamClock()
         self._duration_s = 0.0
         self._lost_verdict = self._notice = ""
 
@@ -49,19 +54,21 @@ class EventTableSink:
         return notice or (self._log.take_notice() if self._log is not None else "")
 
     def begin(self, session: SessionInfo) -> None:
+        self._clock.begin(session)
         if self._log is None:
             self._log = EventLog(self._asked, self._now().replace(microsecond=0))
 
     def on(self, message: object) -> None:
+        self._clock.on(message)
         match message:
             case Detection(closed=True, event=event):
                 self._add(event)
             case OperatorAnnotation(label=label, onset=onset, duration=duration):
                 self._add(Event(onset, duration, label))
-            case OperatorVerdict() if self._log is not None:
-                self._review(message, self._log)
+            case OperatorVerdict(onset=onset) if self._log is not None:
+                self._review(replace(message, onset=self._clock.at(onset)), self._log)
             case SpanEnded(recording_s=recording_s):
-                self._duration_s = max(self._duration_s, recording_s)
+                self._duration_s = max(self._duration_s, self._clock.at(recording_s))
 
     def tend(self) -> None:
         """Write what a full disk did not take, once there is space."""
@@ -73,8 +80,11 @@ class EventTableSink:
             self._log.close(self._duration_s)
 
     def _add(self, event: Event) -> None:
-        if self._log is not None:
-            self._log.add(event)
+        if self._log is None:
+            return
+        onset, end = self._clock.at(event.onset), self._clock.at(event.onset + event.duration)
+        kept = event.duration if onset == event.onset else end - onset
+        self._log.add(replace(event, onset=onset, duration=kept))
 
     def _review(self, verdict: OperatorVerdict, log: EventLog) -> None:
         path = review_path(log.path)

@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from rtbci.errors import RecordingError
 from rtbci.recordings.brainvision_texts import declared_units, mended
+from rtbci.recordings.mne_clock import on_its_clock
 from rtbci.recordings.reader_errors import one_line, reader_error
 from rtbci.recordings.reader_warnings import in_our_words
 from rtbci.recordings.recording import Recording
@@ -64,6 +66,11 @@ def events_of(raw: mne.io.BaseRaw) -> tuple[Event, ...]:
     )
 
 
+def is_of_the_end(text: str) -> bool:
+    """Whether it is MNE's warning of annotations behind the end, which it takes for earlier where there were pauses."""
+    return any(part in text for part in ("outside data range", "outside the recording", "beyond the recording"))
+
+
 def open_with_mne(path: Path, kind: str) -> Recording:
     """Open a recording by `mne.io.read_raw`, read in parts where the format allows it.
 
@@ -107,7 +114,15 @@ def open_with_mne(path: Path, kind: str) -> Recording:
         channels=tuple(raw.ch_names[i] for i in picks),
         units=tuple(units[i] for i in picks),
     )
-    return Recording(path, kind, info, int(raw.n_times), read, annotations, raw.info["meas_date"], tuple(reported))
+    paused = on_its_clock(path, kind, int(raw.n_times), info.sfreq, read, annotations)
+    begun = raw.info["meas_date"]
+    start = begun + timedelta(seconds=raw.first_time) if begun is not None else None  # FIF may begin later than it says
+    if paused.stamps is not None:
+        reported = [text for text in reported if not is_of_the_end(text)]
+    warned = (*reported, *paused.warnings)
+    return Recording(
+        path, kind, info, paused.n_samples, paused.read, paused.annotations, start, warned, paused.stamps
+    )  # fmt: skip
 
 
 def _read_raw(path: Path, kind: str, reported: list[str]) -> mne.io.BaseRaw:

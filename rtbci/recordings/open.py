@@ -42,7 +42,7 @@ def open_recording(path: str | Path, *, stream: str | int | None = None) -> Reco
     kind = _format(path)
     _check_signature(path, kind)
     if stream is not None and kind != "XDF":
-        raise RecordingError(f"{path}: a {kind} file has one stream only; leave stream={stream!r} out")
+        raise RecordingError(f"{path}: a {kind} file has one stream only; leave --stream {stream} out")
     recording = _reader(kind)(path, kind, stream)
     recording = replace(recording, n_omitted=n_omitted(recording.warnings))
     if recording.n_samples == 0:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rtbci.recordings.stamps import Segments
 from rtbci.types import Chunk, Event, Samples, StreamInfo, Times
 
 _BLOCK_S = 10.0  # read from disk at once, however small the requested chunks
@@ -52,7 +53,10 @@ class Recording:
     warnings
         What the reader found unusual but could work with, one line each.
     stamps
-        Measured times of an irregular recording (n_samples,), seconds from its first sample; None: index / sfreq.
+        Times of the samples as the file has them (n_samples,), seconds from its first sample, on the clock of the
+        annotations: where it has gaps, or its rate is not quite the nominal one. None: index / sfreq.
+    is_live
+        Whether an engine ran on it while it was recorded, and `read` gives what that received.
     table
         The event table beside it, where one was read; it may hold no event, which is not the same as no table.
     background
@@ -69,7 +73,8 @@ class Recording:
     annotations: tuple[Event, ...] = ()
     start: datetime | None = None
     warnings: tuple[str, ...] = ()
-    stamps: Times | None = None
+    stamps: Times | Segments | None = None
+    is_live: bool = False
     table: Path | None = None
     background: tuple[tuple[float, float], ...] = ()
     n_omitted: int = 0
@@ -98,6 +103,15 @@ class Recording:
         if self.stamps is not None:
             return self.stamps[start:stop]
         return np.arange(start, stop) / self.info.sfreq
+
+    def index_at(self, time_s: float) -> int:
+        """The sample nearest to a time in seconds from the start of the recording; n_samples at its end."""
+        if self.stamps is None:
+            return round(time_s * self.info.sfreq)
+        after = int(self.stamps.searchsorted(time_s))
+        if after == 0 or after == len(self.stamps):
+            return after
+        return after - int(time_s - self.stamps[after - 1] < self.stamps[after] - time_s)
 
     def chunks(self, n_samples: int, start: int = 0, stop: int | None = None) -> Iterator[Chunk]:
         """Iterate over samples `start` to `stop`.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,14 +11,15 @@ from typing import Any
 import numpy as np
 
 from rtbci.errors import RecordingError
-from rtbci.recordings.engine_marks import is_ours, live_span, notes, replay_clock_of
+from rtbci.recordings.engine_marks import LiveSpan, is_ours, live_span, notes, replay_clock_of
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.replay_clock import ReplayClock
+from rtbci.recordings.stamps import stamp_words
 from rtbci.recordings.units import to_microvolts, unit_text, without_unit
+from rtbci.recordings.xdf_chunks import Stream, load_streams
 from rtbci.text import field_text
 from rtbci.types import Event, Samples, StreamInfo, Times
 
-Stream = Mapping[str, Any]
 APART_S = 3600.0  # no stream of a session begins an hour after all the others have ended
 
 
@@ -49,18 +48,21 @@ def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
     RecordingError
         If the file cannot be read, or no stream or more than one fits.
     """
-    streams, started = _load(path)
+    streams, started, odd = load_streams(path)
     chosen = _choose(path, streams, wanted)
     stamps = np.asarray(chosen["time_stamps"], np.float64)
     replay_clock = replay_clock_of(streams, chosen)
     labels, units = _channels(chosen)
     scale, units = to_microvolts(units)
     data: Samples = (np.asarray(chosen["time_series"], np.float64) * scale).astype(np.float32)
-    sfreq, warned = _rate(path, chosen, replay_clock.seconds(stamps, float(stamps[0]) if len(stamps) else 0.0))
+    sfreq, warned = _rate(path, chosen, replay_clock.seconds(stamps, float(stamps[0])))
+    live = live_span(streams, chosen) if wanted is None else LiveSpan()
     if wanted is None:
-        seen = live_span(streams, chosen).keep(stamps, 1 / (sfreq * replay_clock.fastest))
+        seen = live.keep(stamps, 1 / (sfreq * replay_clock.fastest))
         data, stamps = data[seen], stamps[seen]
     zero = float(stamps[0]) if len(stamps) else 0.0
+    seconds = replay_clock.seconds(stamps, zero)
+    warned += [*odd, *_footer_words(chosen), *stamp_words(seconds, sfreq)]
     others = [_summary(s) for s in streams if s is not chosen and not is_ours(s)]
     info = StreamInfo(
         name=path.stem,
@@ -79,7 +81,8 @@ def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
         _markers(streams, zero, replay_clock),
         started,
         (*warned, *without_unit(labels, units), *(f"other stream, not read: {other}" for other in others)),
-        replay_clock.seconds(stamps, zero),
+        seconds,
+        is_live=np.isfinite(live.begin),
     )
 
 
@@ -108,12 +111,12 @@ class XdfStream:
 
 def open_every_stream(path: Path) -> tuple[XdfStream, ...]:
     """Signal and marker streams, by their number. Raises RecordingError."""
-    streams, started = _load(path)
+    streams, started, odd = load_streams(path)
     spans = [(float(np.min(t)), float(np.max(t))) for s in streams if len(t := s["time_stamps"])]
     if not spans:
         raise RecordingError(f"{path}: holds no samples; record it again or remove it")
     zeros = _zeros(sorted(spans))
-    made = (_as_recorded(path, s, zeros, started) for s in streams)
+    made = (_as_recorded(path, s, zeros, started, odd) for s in streams)
     return tuple(sorted(made, key=lambda s: int(s.id) if s.id.isdecimal() else 0))
 
 
@@ -127,13 +130,13 @@ def _zeros(spans: list[tuple[float, float]]) -> list[float]:
     return zeros
 
 
-def _as_recorded(path: Path, stream: Stream, zeros: list[float], started: datetime | None) -> XdfStream:
+def _as_recorded(path: Path, stream: Stream, zeros: list[float], started: datetime | None, odd: list[str]) -> XdfStream:
     labels, units = _channels(stream)
     stamps = np.asarray(stream["time_stamps"], np.float64)
     zero = max((z for z in zeros if len(stamps) and z <= stamps.min()), default=zeros[0])
     stamps = stamps - zero
     apart = f"its clock was never compared with the others', {zero - zeros[0]:.0f} s away; it begins with them"
-    warned = (f"{_summary(stream)}: {apart}",) if zero != zeros[0] else ()
+    warned = (*odd, f"{_summary(stream)}: {apart}") if zero != zeros[0] else tuple(odd)
     kind, n_channels = _field(stream, "channel_format"), len(labels)
     if kind == "string":
         values: Any = np.empty((len(stamps), n_channels), object)
@@ -159,25 +162,6 @@ def _as_recorded(path: Path, stream: Stream, zeros: list[float], started: dateti
     )
 
 
-def _load(path: Path) -> tuple[list[Stream], datetime | None]:
-    import pyxdf
-
-    try:
-        logging.getLogger("pyxdf").setLevel(logging.CRITICAL)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            streams, header = pyxdf.load_xdf(path, dejitter_timestamps=False)
-    except Exception as error:
-        # Parsing untrusted bytes may raise anything.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise RecordingError(f"{path}: cannot be read as XDF: {reason}; check that the file is whole") from error
-    try:
-        started = datetime.fromisoformat(header["info"]["datetime"][0])
-    except (KeyError, IndexError, TypeError, ValueError):
-        started = None
-    return streams, started
-
-
 def _choose(path: Path, streams: Sequence[Stream], wanted: str | int | None) -> Stream:
     signals = [s for s in streams if _field(s, "channel_format") != "string" and len(s["time_stamps"])]
     if wanted is not None:
@@ -193,9 +177,11 @@ def _choose(path: Path, streams: Sequence[Stream], wanted: str | int | None) -> 
         return matching[0]
     there = "; ".join(map(_summary, matching or streams)) or "no streams at all"
     what = "EEG stream with samples" if wanted is None else f"signal stream {str(wanted)!r}"
+    option = "--stream NAME or NUMBER (in Python stream=, in a configuration data.recordings.stream)"
     if matching:
-        raise RecordingError(f"{path}: more than one stream fits; pick one by number (stream=…): {there}")
-    raise RecordingError(f"{path}: has no {what}; it has {there}; pick one by name or number (stream=…)")
+        raise RecordingError(f"{path}: more than one stream fits; pick one with {option}: {there}")
+    advice = f"pick one with {option}" if streams else "record it again"
+    raise RecordingError(f"{path}: has no {what}; it has {there}; {advice}")
 
 
 def _rate(path: Path, stream: Stream, stamps: Times) -> tuple[float, list[str]]:
@@ -203,13 +189,30 @@ def _rate(path: Path, stream: Stream, stamps: Times) -> tuple[float, list[str]]:
     span = float(stamps[-1] - stamps[0])
     effective = (len(stamps) - 1) / span if span > 0 else 0.0
     if nominal <= 0 and effective <= 0:
-        raise RecordingError(f"{path}: stream {_summary(stream)} has no sampling rate; pick a regular one (stream=…)")
+        raise RecordingError(
+            f"{path}: stream {_summary(stream)} has no sampling rate; pick a regular one with --stream"
+        )
     if nominal <= 0:
         return effective, [f"the stream declares no rate; its stamps give {effective:g} Hz"]
-    if effective > 0 and abs(effective / nominal - 1) > 0.02:
-        rates = f"runs at {nominal:g} Hz by its header but {effective:g} Hz by its stamps"
-        return nominal, [f"{rates}: samples were lost, or a clock was reset"]
     return nominal, []
+
+
+def _footer_words(stream: Stream) -> list[str]:
+    """A warning where the recorder counted other samples than are there, or did not come to count them."""
+    n_read = len(stream["time_stamps"])
+    try:
+        footer = stream["footer"]["info"]
+    except (KeyError, TypeError):
+        return [f"stream {_field(stream, 'stream_id')} was not closed by its recorder; its end may be missing"]
+    try:
+        counted = float(footer["sample_count"][0])
+    except (KeyError, IndexError, TypeError):
+        return []
+    except ValueError:
+        return [f"its footer counts {footer['sample_count'][0]!r:.40} samples, which is no number; {n_read} are read"]
+    if counted == n_read:
+        return []
+    return [f"its footer counts {counted:.0f} samples, {n_read} are in the file: {counted - n_read:.0f} are missing"]
 
 
 def _channels(stream: Stream) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -67,6 +67,8 @@ class Replay:
         Each file is a stream of its own.
     all_streams
         Each stream of the one file, an XDF, is a stream of its own, with the stamps of the file on its common clock.
+    stream
+        Which stream of an XDF file is played; None: its only EEG stream.
 
     References
     ----------
@@ -87,6 +89,7 @@ class Replay:
     wait_for_consumer: bool = False
     together: bool = False
     all_streams: bool = False
+    stream: str | None = None
 
     def open(self) -> tuple[Recording, ...]:
         """Open the files and check that they can be streamed. Raises RecordingError."""
@@ -111,7 +114,7 @@ class Replay:
         return tracks
 
     def _files(self) -> tuple[ReplayTrack, ...]:
-        recordings = [open_recording(file) for file in self.files]
+        recordings = [open_recording(file, stream=self.stream) for file in self.files]
         for recording in recordings:
             if self.start_s >= recording.duration_s:
                 raise RecordingError(
@@ -137,6 +140,8 @@ class Replay:
     def _every_stream(self) -> tuple[ReplayTrack, ...]:
         from rtbci.recordings.xdf import open_every_stream
 
+        if self.stream is not None:
+            raise RecordingError("--all-streams plays every stream; leave --stream out, or play that one alone")
         if len(self.files) != 1 or Path(self.files[0]).suffix.lower() not in (".xdf", ".xdfz"):
             raise RecordingError(
                 f"all streams of an XDF file can be replayed, not of {', '.join(map(str, self.files))}"

@@ -50,7 +50,8 @@ class RecordedSpan:
         if self.recording.stamps is None:
             first = self.first + int(np.ceil(moment_s * self.recording.info.sfreq - 1e-6)) - self.n_before
         else:
-            first = self.first + int(np.searchsorted(self.times(self.first, self.stop), moment_s))
+            wanted_s = moment_s - self.at_s + self.recording.stamps[self.first]
+            first = int(self.recording.stamps.searchsorted(wanted_s))
         first = min(max(first, self.first), self.stop)
         at_s = float(self.times(first, first + 1)[0]) if first < self.stop else moment_s
         return replace(self, first=first, at_s=at_s, n_before=self.n_before + first - self.first)
@@ -113,7 +114,7 @@ class ReplayTrack:
         n_before = 0
         for span, _ in self.spans_from(from_s, every_s):
             for event in sorted(span.recording.annotations, key=lambda e: e.onset):
-                sample = index_at(span.recording, event.onset)
+                sample = span.recording.index_at(event.onset)
                 if span.first <= sample < span.stop:
                     yield n_before + sample - span.first, event.label
             n_before += len(span)
@@ -129,7 +130,7 @@ def in_a_row(
     for recording in recordings:
         info, end = recording.info, recording.duration_s if duration_s is None else start_s + duration_s
         span = RecordedSpan(
-            recording, index_at(recording, start_s), min(index_at(recording, end), recording.n_samples), at_s, n_done
+            recording, recording.index_at(start_s), min(recording.index_at(end), recording.n_samples), at_s, n_done
         )
         spans.append(span)
         n_done += len(span)
@@ -146,7 +147,7 @@ def as_recorded(stream: XdfStream, name: str | None, start_s: float, duration_s:
     """A stream of an XDF file with its own stamps; start_s and duration_s bound it on the file's clock."""
     recording, own = stream.recording, stream.recording.info
     stamps = recording.stamps
-    assert stamps is not None
+    assert isinstance(stamps, np.ndarray)
     end = np.inf if duration_s is None else start_s + duration_s
     first, stop = (int(i) for i in np.searchsorted(stamps, [start_s, end]))
     span = RecordedSpan(recording, first, stop, float(stamps[first]) - start_s if first < stop else 0.0)
@@ -163,16 +164,6 @@ def source_id(path: Path, name: str) -> str:
     """The same for the same file and name, so that a consumer finds the stream again after an interruption."""
     text = f"{path.resolve()}\n{name}"
     return f"rtbci-replay-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-
-
-def index_at(recording: Recording, time_s: float) -> int:
-    """The sample nearest to a time."""
-    if recording.stamps is None:
-        return round(time_s * recording.info.sfreq)
-    after = int(np.searchsorted(recording.stamps, time_s))
-    if after == 0 or after == len(recording.stamps):
-        return after
-    return after - int(time_s - recording.stamps[after - 1] < recording.stamps[after] - time_s)
 
 
 def cut(blocks: Iterator[tuple[Values, Times]], sizes: Iterator[int]) -> Iterator[Packet]:

@@ -102,8 +102,8 @@ def _plan(
 class TrialBatches:
     """One epoch over trials: windows that begin at `start_s` from the onset of each labelled stretch.
 
-    A window that does not lie wholly inside its recording is left out. With a single class, background stretches are the
-    negative trials.
+    A window that does not lie wholly inside its recording, or in which samples are missing, is left out. With a single
+    class, background stretches are the negative trials.
 
     Parameters
     ----------
@@ -142,6 +142,7 @@ class TrialBatches:
             for stretch in example.source.stretches
             if stretch.label in classes or (stretch.label == BACKGROUND and len(classes) == 1)
             if (at := _sample(example, stretch.start + start_s)) >= 0 and at + window <= len(example.x)
+            if _is_whole(example, at, window, stretch.start + start_s)
         ]
 
     def __len__(self) -> int:
@@ -177,3 +178,11 @@ class TrialBatches:
 def _sample(example: Example, time: float) -> int:
     """The first sample at a time or after it; -1 where the recording began later."""
     return int(np.searchsorted(example.times, time - 1e-9)) if time >= example.times[0] - 1e-9 else -1
+
+
+def _is_whole(example: Example, at: int, window: int, time: float) -> bool:
+    """Whether no sample is missing in a window from `time` on."""
+    if example.source.recording.stamps is None or window < 2:
+        return True
+    steps = np.diff(example.times[at : at + window], prepend=time)
+    return bool(steps.max() < 2.5 * np.median(steps[1:]))

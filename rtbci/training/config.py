@@ -54,6 +54,8 @@ class RecordingsConfig(Strict):
         Whose recordings they are: a name, or a regular expression with one group that finds it in the path below
         `data.root`. By default it is taken from names as in BIDS (`sub-01`), CHB-MIT, EEG Motor Movement/Imagery, TUH
         and Siena.
+    stream
+        Name or number of the stream to read of XDF files; empty: their only EEG stream.
     source, licence
         For the notes of the pipeline.
     """
@@ -66,6 +68,7 @@ class RecordingsConfig(Strict):
     repeats: PositiveInt = 1
     subject: str = ""
     subject_pattern: str = ""
+    stream: str = ""
     source: str = ""
     licence: str = ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.vocabulary import is_background, meaning_of
 from rtbci.simulation.eeg import synthesise
+from rtbci.stages.gap_guard import GapGuard
 from rtbci.training.config import (
     BACKGROUND,
     UNKNOWN,
@@ -32,7 +33,7 @@ from rtbci.training.labels import Stretch as Stretch
 from rtbci.training.labels import account, labelled, require_meaning, stretches_of
 from rtbci.training.splits import matching, split
 from rtbci.training.subjects import group_of_member, left_out_lines, subject_of_member, with_subjects
-from rtbci.types import Chunk, Flags, Samples, Times
+from rtbci.types import Chunk, Flags, Gap, Samples, Times
 
 _CHUNK_S = 20.0
 
@@ -141,7 +142,7 @@ def _group(data: DataConfig, group: RecordingsConfig, pipeline: PipelineConfig, 
         if not found:
             raise ConfigError(f"{where}.files: nothing matches {pattern!r} in {root}")
         paths += found
-    recordings = [open_recording(path) for path in dict.fromkeys(paths)]
+    recordings = [open_recording(path, stream=group.stream or None) for path in dict.fromkeys(paths)]
     require_meaning(group, recordings, where)
     return [_source(group, recording, root, pipeline) for recording in recordings]
 
@@ -232,16 +233,34 @@ def _synthetic(config: SyntheticConfig, held_fraction: float) -> list[Source]:
 
 def preprocess(pipeline: Pipeline, recording: Recording) -> Chunk:
     """A whole recording through the stages before the network, as live: (n_samples, n_inputs)."""
+    return Chunk.join(_parts(pipeline, recording))
+
+
+def _parts(pipeline: Pipeline, recording: Recording) -> list[Chunk]:
+    """The same in uninterrupted parts: gaps are filled, or reset every stage, as live."""
     stages = pipeline.preprocessor(recording.info)
-    n = max(1, round(_CHUNK_S * recording.info.sfreq))
-    return Chunk.join([stages.process(chunk) for chunk in recording.chunks(n)])
+    guard = GapGuard(pipeline.config.gaps, recording.info.sfreq) if recording.stamps is not None else None
+    parts = [[Chunk.empty(pipeline.n_inputs)]]
+    for part in _guarded(guard, recording):
+        if isinstance(part, Chunk):
+            parts[-1].append(stages.process(part))
+        elif not part.filled:
+            stages.reset()
+            parts.append([Chunk.empty(pipeline.n_inputs)])
+    return [Chunk.join(part) for part in parts]
+
+
+def _guarded(guard: GapGuard | None, recording: Recording) -> Iterator[Chunk | Gap]:
+    for chunk in recording.chunks(max(1, round(_CHUNK_S * recording.info.sfreq))):
+        yield from guard.process(chunk) if guard is not None else (chunk,)
+    yield from guard.flush() if guard is not None else ()
 
 
 def make_example(pipeline: Pipeline, source: Source) -> Example:
     """Preprocess and label a recording; for an epoch network each sample is a step."""
-    signal = preprocess(pipeline, source.recording)
     hop = 1 if pipeline.network.window is not None else pipeline.hop
-    signal = signal[: len(signal) // hop * hop]
+    # As live, a step that is incomplete where the samples end is not answered.
+    signal = Chunk.join([part[: len(part) // hop * hop] for part in _parts(pipeline, source.recording)])
     y, known = label_steps(signal.times[hop - 1 :: hop], source, pipeline.classes)
     return Example(source, signal.data, signal.times, y, known & signal.valid.reshape(-1, hop).all(axis=1), hop)
 

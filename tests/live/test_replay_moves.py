@@ -244,7 +244,7 @@ def _tagged(pipeline: Pipeline, part: slice) -> Any:
     data = recording.read(0, recording.n_samples)[part]
 
     class Part:
-        info, annotations, stamps = recording.info, (), None
+        info, annotations, stamps, is_live = recording.info, (), None, False
 
         def chunks(self, n: int) -> Iterator[Chunk]:
             yield Chunk(data, np.arange(len(data)) / SFREQ)
