@@ -44,5 +44,5 @@ def named_subject(relative: Path) -> str | None:
 
 
 def same_person(subject: str) -> str:
-    """The first name of a subject that a dataset has under two."""
-    return SAME_PERSON.get(subject.lower(), subject)
+    """One name for a person whom a dataset has under two."""
+    return SAME_PERSON.get(subject.lower(), subject.lower() if subject.lower().startswith("chb") else subject)

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from rtbci.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rtbci.training.data import Data
+    from rtbci.pipeline.config import PipelineConfig
+    from rtbci.training.batches import TrialBatches
+    from rtbci.training.config import TrainConfig
     from rtbci.training.examples import Example
+
+
+class Data(Protocol):
+    """What is checked: the recordings to fit to and those held out (rtbci/training/data.py)."""
+
+    config: TrainConfig
+    pipeline_config: PipelineConfig
+    training: list[Example]
+    held_out: list[Example]
+
+    @property
+    def window(self) -> int | None: ...
+
+    def trials(self, examples: list[Example]) -> TrialBatches: ...
 
 
 def require_both_sides(data: Data) -> None:

@@ -14,8 +14,8 @@ from rtbci.errors import ConfigError
 from rtbci.evaluation.trial_scores import Answers, draw_confusion, report
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.data import Data, OnProgress
-from rtbci.training.examples import Source
 from rtbci.training.held_out import answer_trials, score_recording, scores_of
+from rtbci.training.source import Source
 
 # Fits a fresh pipeline to the data, and reports its progress.
 Fitted = Callable[[Data, OnProgress], Pipeline]

@@ -22,11 +22,12 @@ from rtbci.training.augment import Augment
 from rtbci.training.batches import Batch, StatefulBatches, TrialBatches
 from rtbci.training.checks import label_warnings, require_both_sides
 from rtbci.training.config import AugmentConfig, TrainConfig
-from rtbci.training.examples import Example, Source, find_sources, make_example, require_labels
+from rtbci.training.examples import Example, find_sources, make_example, require_labels
 from rtbci.training.fit import Fit
 from rtbci.training.learning_curve import EpochFigures
 from rtbci.training.losses import balance, make_loss
 from rtbci.training.scaling import learn_scaling
+from rtbci.training.source import Source
 from rtbci.training.splits import matching
 from rtbci.training.subjects import require_whole_subjects
 

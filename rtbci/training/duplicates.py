@@ -13,7 +13,7 @@ import numpy as np
 from rtbci.recordings.recording import Recording
 
 if TYPE_CHECKING:
-    from rtbci.training.examples import Source
+    from rtbci.training.source import Source
 
 _HEAD_S = 10.0
 _BLOCK_S = 60.0

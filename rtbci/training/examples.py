@@ -13,7 +13,6 @@ from rtbci.datasets import Dataset, Member, open_dataset
 from rtbci.errors import ConfigError
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.recordings.labelling import Labelled
 from rtbci.recordings.listing import of_pattern
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
@@ -31,55 +30,12 @@ from rtbci.training.config import (
 )
 from rtbci.training.labels import Stretch as Stretch
 from rtbci.training.labels import account, labelled, require_meaning, stretches_of
+from rtbci.training.source import Source
 from rtbci.training.splits import matching, split
 from rtbci.training.subjects import group_of_member, left_out_lines, subject_of_member, with_subjects
 from rtbci.types import Chunk, Flags, Gap, Samples, Times
 
 _CHUNK_S = 20.0
-
-
-@dataclass(frozen=True)
-class Source:
-    """A recording with its labels.
-
-    Attributes
-    ----------
-    name
-        Unique in the training run.
-    recording
-        The samples.
-    stretches
-        Labelled intervals.
-    elsewhere
-        What holds outside of them: "background" or "unknown".
-    repeats
-        Visits in an epoch.
-    held_out
-        Whether it is left out of the fit.
-    origin, licence
-        For the notes of the pipeline.
-    group
-        Unit that is never split between fit and test: the recording itself, its subject, or a single trial.
-    subject
-        Who was recorded; empty where that is not known.
-    labels
-        What its annotations came to; None where they are not used.
-    warnings
-        What a person should know of it, one line each.
-    """
-
-    name: str
-    recording: Recording
-    stretches: tuple[Stretch, ...]
-    elsewhere: str
-    repeats: int
-    held_out: bool
-    origin: str = ""
-    licence: str = ""
-    group: str = ""
-    subject: str = ""
-    labels: Labelled | None = None
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

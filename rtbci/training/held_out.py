@@ -19,8 +19,9 @@ from rtbci.stages.network import probabilities
 from rtbci.training.batches import Batch
 from rtbci.training.config import BACKGROUND, UNKNOWN
 from rtbci.training.data import Data
-from rtbci.training.examples import Example, Source, Stretch, label_steps
+from rtbci.training.examples import Example, Stretch, label_steps
 from rtbci.training.fit import Fit, mean_auroc
+from rtbci.training.source import Source
 from rtbci.types import Event
 
 

@@ -8,7 +8,8 @@ from rtbci.models import from_config
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.scaling import MAD_TO_SD, ConstantScaling, NoScaling, RunningScaling, amplitude
-from rtbci.training.examples import Source, preprocess
+from rtbci.training.examples import preprocess
+from rtbci.training.source import Source
 
 _MAX_SAMPLES = 20_000  # of one recording: enough for a median
 _MAX_RECORDINGS = 100  # spread over all of them

@@ -15,7 +15,7 @@ from rtbci.training.duplicates import copies_of, copy_line, joined
 from rtbci.training.subjects import on_both_sides, require_whole_subjects, subjects_line
 
 if TYPE_CHECKING:
-    from rtbci.training.examples import Source
+    from rtbci.training.source import Source
 
 
 def split(sources: list[Source], data: DataConfig, seed: int, on_warning: Callable[[str], None]) -> list[Source]:

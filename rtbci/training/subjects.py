@@ -9,11 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rtbci.datasets.dataset import Dataset, Group, Member
+from rtbci.datasets.subjects import SAME_PERSON, same_person
 from rtbci.errors import ConfigError
 from rtbci.training.config import RecordingsConfig
 
 if TYPE_CHECKING:
-    from rtbci.training.examples import Source
+    from rtbci.training.source import Source
 
 # Names of BIDS, CHB-MIT, EEG Motor Movement/Imagery, TUH and Siena, as they are published.
 _NAMED = (
@@ -24,7 +25,6 @@ _NAMED = (
     re.compile(r"(?:^|/)(PN\d{2})-\d[^/]*$"),
 )
 _SUBJECT = "subject "  # begins the group of a recording where the subject is the unit
-SAME_PERSON = {"chb21": "chb01"}  # recorded 1.5 years apart, says the publication
 
 
 def subject_of(name: str) -> str:
@@ -42,11 +42,6 @@ def subject_of(name: str) -> str:
         if found:
             return found.pop()
     return ""
-
-
-def same_person(subject: str) -> str:
-    """One name for a person whom a dataset has under two."""
-    return SAME_PERSON.get(subject.lower(), subject.lower() if subject.lower().startswith("chb") else subject)
 
 
 def with_subjects(sources: Iterable[Source], group: RecordingsConfig, by: str, where: str) -> list[Source]:

@@ -23,9 +23,10 @@ from rtbci.training.batches import Batch, StatefulBatches, TrialBatches
 from rtbci.training.checkpoint import checkpoint_path
 from rtbci.training.config import TrainConfig, TrainingConfig, read_train_config
 from rtbci.training.data import Data
-from rtbci.training.examples import Example, Source, Stretch, find_sources, label_steps, make_example
+from rtbci.training.examples import Example, Stretch, find_sources, label_steps, make_example
 from rtbci.training.fit import learning_rate, mean_auroc, step
 from rtbci.training.losses import balance, make_loss, masked_binary, masked_cross_entropy
+from rtbci.training.source import Source
 from rtbci.training.train import train
 
 CONFIG = """

@@ -11,7 +11,8 @@ from rtbci.pipeline.stream import StreamSession
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.stamps import Segments
 from rtbci.training.batches import TrialBatches
-from rtbci.training.examples import Source, Stretch, make_example
+from rtbci.training.examples import Stretch, make_example
+from rtbci.training.source import Source
 from rtbci.types import Event, Seen
 
 N = 6000

@@ -1,0 +1,53 @@
+"""A recording to train on: its labels, whose it is, and on which side of a split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rtbci.recordings.labelling import Labelled
+from rtbci.recordings.recording import Recording
+from rtbci.training.labels import Stretch as Stretch
+
+
+@dataclass(frozen=True)
+class Source:
+    """A recording with its labels.
+
+    Attributes
+    ----------
+    name
+        Unique in the training run.
+    recording
+        The samples.
+    stretches
+        Labelled intervals.
+    elsewhere
+        What holds outside of them: "background" or "unknown".
+    repeats
+        Visits in an epoch.
+    held_out
+        Whether it is left out of the fit.
+    origin, licence
+        For the notes of the pipeline.
+    group
+        Unit that is never split between fit and test: the recording itself, its subject, or a single trial.
+    subject
+        Who was recorded; empty where that is not known.
+    labels
+        What its annotations came to; None where they are not used.
+    warnings
+        What a person should know of it, one line each.
+    """
+
+    name: str
+    recording: Recording
+    stretches: tuple[Stretch, ...]
+    elsewhere: str
+    repeats: int
+    held_out: bool
+    origin: str = ""
+    licence: str = ""
+    group: str = ""
+    subject: str = ""
+    labels: Labelled | None = None
+    warnings: tuple[str, ...] = ()
