@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from rtbci.files import atomic_write
 from rtbci.types import Samples
@@ -131,6 +130,8 @@ def wilson(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
     ----------
     E. Wilson, JASA 22, 1927.
     """
+    from scipy import stats  # half a second that `tag` need not wait for
+
     interval = stats.binomtest(round(share * n), n).proportion_ci(level, method="wilson")
     return float(interval.low), float(interval.high)
 
@@ -142,6 +143,8 @@ def bootstrap(
     _, index = np.unique(groups, return_inverse=True)
     if index.max() == 0:
         return None
+    from scipy import stats
+
     drawn = stats.bootstrap(
         (np.bincount(index, values), np.bincount(index)),
         lambda totals, counts, axis: totals.sum(axis) / counts.sum(axis),
