@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -282,6 +283,8 @@ class SessionInfo:
         Recorded seconds per second.
     begins_s
         Second of the recording of the next sample; None where it is known only from that sample's stamp.
+    told
+        What a person said of the stream (StreamOverrides.told).
     """
 
     stream: StreamInfo
@@ -293,6 +296,7 @@ class SessionInfo:
     hop_s: float
     speed: float = 1.0
     begins_s: float | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -157,11 +157,12 @@ def run(
     """Run a pipeline on a live LSL stream; publish probabilities and events. Ctrl-C or SIGTERM ends it."""
     from rtbci.bundled import bundled
     from rtbci.cli.run import run_live
+    from rtbci.recordings.overrides import StreamOverrides
 
     run_live(
         bundled(pipeline), stream, show="json" if json else _show(headless, json=False), events=events,
-        wait_s=wait or None, seconds=seconds, unit=unit, device=device, cues=cues, record=record, log=log,
-        sinks=tuple(sink or ()),
+        wait_s=wait or None, seconds=seconds, overrides=StreamOverrides(unit=unit), device=device, cues=cues,
+        record=record, log=log, sinks=tuple(sink or ()),
     )  # fmt: skip
 
 

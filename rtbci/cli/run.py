@@ -14,6 +14,7 @@ from rtbci.lsl.config import quiet_lsl
 from rtbci.lsl.discovery import parse_query
 from rtbci.lsl.recorder import Recorder
 from rtbci.pipeline.file import read_config
+from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.units import microvolts
 
 
@@ -25,7 +26,7 @@ def run_live(
     events: Path | None,
     wait_s: float | None,
     seconds: float | None,
-    unit: str,
+    overrides: StreamOverrides,
     device: str,
     cues: str | None = None,
     record: Path | None = None,
@@ -37,8 +38,8 @@ def run_live(
     query = parse_query(stream)
     config, _ = read_config(Path(pipeline))  # reports a mistake before anything starts
     require_device(device)
-    if microvolts(unit) is None:
-        raise ConfigError(f"--unit {unit!r} is not known; wanted V, mV, uV or nV")
+    if microvolts(overrides.unit) is None:
+        raise ConfigError(f"--unit {overrides.unit!r} is not known; wanted V, mV, uV or nV")
     if events is not None:
         _check_events(events, log)
     if record is not None:
@@ -47,7 +48,7 @@ def run_live(
     if cues is not None and config.cues is None:
         raise ConfigError(f"pipeline {config.name!r} answers no cues: its config has no [pipeline.cues]")
     spec = EngineSpec(
-        pipeline, query, events=str(events or ""), device=device, wait_s=wait_s, unit=unit,
+        pipeline, query, events=str(events or ""), device=device, wait_s=wait_s, overrides=overrides,
         cues=parse_query(cues) if cues is not None else {}, start_gate=record is not None, sinks=sinks,
     )  # fmt: skip
     with EngineProcess(spec) as engine:

@@ -309,7 +309,7 @@ class Engine:
             self.gate.wait(info, self._tend, lambda: self.stopping)
 
     def _with_unit(self, info: StreamInfo) -> StreamInfo:
-        return replace(info, units=tuple(unit or self.spec.unit for unit in info.units))
+        return replace(info, units=tuple(unit or self.spec.overrides.unit for unit in info.units))
 
     def _connected(self, found: StreamConnected) -> None:
         info, old = self._with_unit(found.info), self.connection
@@ -328,7 +328,7 @@ class Engine:
             return
         self._begin(found, info, old)
         silent = sum(not unit for unit in found.info.units)
-        if silent and not self.spec.unit:
+        if silent and not self.spec.overrides.unit:
             self._send(WarningLine(text=f"{silent} channels name no unit; microvolts are assumed"))
         for choice in self.pipeline.choices(info):
             self._send(WarningLine(text=choice))
@@ -344,7 +344,7 @@ class Engine:
             begins_s, away_since = old.stream.recording_s, old.stream.newest_stamp
         stream = StreamSession(
             self.pipeline, info, device=self.spec.device, speed=found.speed, begins_s=begins_s, away_since=away_since,
-            tally=self.tally,
+            tally=self.tally, told=self.spec.overrides.told(),
         )  # fmt: skip
         delay_s = round(self.pipeline.filter_delay_s(info.sfreq)["total"], 4)
         self.connection = Connection(stream, found.hostname, found.clock, delay_s)

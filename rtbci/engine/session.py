@@ -10,6 +10,7 @@ import numpy as np
 from rtbci.lsl.clock import HostClock
 from rtbci.monitor.messages import LatencyMs
 from rtbci.pipeline.stream import StreamSession
+from rtbci.recordings.overrides import StreamOverrides
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,8 @@ class EngineSpec:
         "cpu", "cuda", or "auto" (the faster of both, measured).
     wait_s
         How long to wait for the first stream, s; None: without limit.
-    unit
-        Unit of channels that name none.
+    overrides
+        What a person says of the stream.
     cues
         LSL properties of the marker stream whose cues are answered; {} for none.
     start_gate
@@ -48,7 +49,7 @@ class EngineSpec:
     events: str = ""
     device: str = "cpu"
     wait_s: float | None = None
-    unit: str = ""
+    overrides: StreamOverrides = field(default_factory=StreamOverrides)
     cues: dict[str, str] = field(default_factory=dict)
     start_gate: bool = False
     sinks: tuple[str, ...] = ()

@@ -31,7 +31,8 @@ class Outlets:
 
     They are created for the first stream, and kept while it is lost. Markers are JSON: decisions, answers to cues, operator
     annotations, and marks of what the engine read, for readers of a recording of both streams
-    (rtbci/recordings/engine_marks.py): "begin" at the first sample (speed: recorded seconds per second of the stamps),
+    (rtbci/recordings/engine_marks.py): "begin" at the first sample (speed: recorded seconds per second of the stamps;
+    told: what a person said of the stream, StreamOverrides),
     "gap" (start, end: stamps of the samples around it), "move" (until: stamp at which a replay was paused; speed: from
     `stamp` on), "end" at the last sample.
     """
@@ -42,6 +43,7 @@ class Outlets:
         self._probability: pylsl.StreamOutlet | None = None
         self._events: pylsl.StreamOutlet | None = None
         self._classes: tuple[str, ...] = ()
+        self._told: dict[str, Any] = {}
 
     @property
     def source_ids(self) -> list[str]:
@@ -50,6 +52,7 @@ class Outlets:
 
     def begin(self, session: SessionInfo) -> None:
         """Create the outlets for the first stream."""
+        self._told = dict(session.told)
         if self._probability is None:
             self._classes = session.classes
             self._probability = pylsl.StreamOutlet(_probability_info(session))
@@ -67,7 +70,7 @@ class Outlets:
             case Gap() if message.n_missing:
                 self._span("gap", message.end, start=message.start, end=message.end)
             case SpanBegan(stamp=stamp, speed=speed):
-                self._span("begin", stamp, speed=speed)
+                self._span("begin", stamp, speed=speed, told=self._told)
             case SpanEnded(stamp=stamp):
                 self._span("end", stamp)
             case ClockMoved(stamp=stamp, until=until, speed=speed):
@@ -121,7 +124,7 @@ class Outlets:
             about["probabilities"] = dict(zip(self._classes, answer.probabilities, strict=True))
         self.marker(about, answer.time if math.isfinite(answer.time) else answer.cue.time)
 
-    def _span(self, state: str, stamp: float, **about: float) -> None:
+    def _span(self, state: str, stamp: float, **about: Any) -> None:
         self.marker({"label": "rtbci", "state": state, "stamp": stamp, **about}, stamp)
 
 

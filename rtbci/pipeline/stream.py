@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -46,13 +46,17 @@ class Tally:
 
 
 def session_info(
-    pipeline: Pipeline, info: StreamInfo, speed: float = 1.0, begins_s: float | None = None
+    pipeline: Pipeline,
+    info: StreamInfo,
+    speed: float = 1.0,
+    begins_s: float | None = None,
+    told: Mapping[str, Any] | None = None,
 ) -> SessionInfo:
     """What a sink is given about a stream and its pipeline."""
     config = pipeline.config
     return SessionInfo(
         info, pipeline.name, pipeline.classes, watched_labels(config.decision, pipeline.classes), pipeline.inputs,
-        config.sfreq, pipeline.hop_s, speed, begins_s,
+        config.sfreq, pipeline.hop_s, speed, begins_s, dict(told or {}),
     )  # fmt: skip
 
 
@@ -83,6 +87,8 @@ class StreamSession:
         Last stamp of the preceding stream; the time since is a gap.
     tally
         Count to continue.
+    told
+        What a person said of the stream (StreamOverrides.told).
 
     Raises
     ------
@@ -104,10 +110,12 @@ class StreamSession:
         begins_s: float = 0.0,
         away_since: float | None = None,
         tally: Tally | None = None,
+        told: Mapping[str, Any] | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.info = info
         self.speed = speed
+        self.told = dict(told or {})
         self.live = pipeline.start(info, device, offline=offline)
         self.tally = tally or Tally()
         self.next_index = round(begins_s * info.sfreq)  # samples of the recording so far: received, filled and lost
@@ -124,7 +132,8 @@ class StreamSession:
     @property
     def about(self) -> SessionInfo:
         """What a sink is given before the messages."""
-        return session_info(self.pipeline, self.info, self.speed, self.recording_s if self.away_since is None else None)
+        begins_s = self.recording_s if self.away_since is None else None
+        return session_info(self.pipeline, self.info, self.speed, begins_s, self.told)
 
     @property
     def recording_s(self) -> float:
