@@ -14,6 +14,8 @@ Samples: TypeAlias = npt.NDArray[np.float32]
 Times: TypeAlias = npt.NDArray[np.float64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
+LEFT_OUT = "left out"  # type of a channel that no electrode is read from: a person gave its name to another channel
+
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
@@ -33,11 +35,15 @@ class StreamInfo:
         Content type, as in LSL.
     source_id
         Identifier of the device, "" where it has none.
+    channel_types
+        One content type for each channel, as in LSL ("EEG", "AUX" …), "" where the source names none; empty: none is known.
+    reference
+        The electrode that the others are recorded against, and that is no channel: zero everywhere. "" where not known.
 
     Raises
     ------
     ValueError
-        If there are not as many units as channels.
+        If there are not as many units, or types, as channels.
     """
 
     name: str
@@ -46,12 +52,16 @@ class StreamInfo:
     units: tuple[str, ...] = ()
     type: str = "EEG"
     source_id: str = ""
+    channel_types: tuple[str, ...] = ()
+    reference: str = ""
 
     def __post_init__(self) -> None:
-        if not self.units:
-            object.__setattr__(self, "units", ("",) * len(self.channels))
-        if len(self.units) != len(self.channels):
-            raise ValueError(f"{len(self.units)} units for {len(self.channels)} channels")
+        for name in ("units", "channel_types"):
+            if not getattr(self, name):
+                object.__setattr__(self, name, ("",) * len(self.channels))
+            if len(getattr(self, name)) != len(self.channels):
+                what = name.replace("_", " ")
+                raise ValueError(f"{len(getattr(self, name))} {what} for {len(self.channels)} channels")
 
 
 @dataclass(slots=True)

@@ -146,16 +146,15 @@ def transport(name: str, _pipeline: str, answer: Connection) -> None:
     """The engine's inlet and nothing behind it."""
     from pylsl import local_clock
 
-    from rtbci.lsl.source import LslSource
-    from rtbci.types import Chunk
+    from rtbci.lsl.source import LslSource, RawSamples
 
     source = LslSource({"name": name}, accept=lambda _: None)
     took: list[float] = []
     began = time.monotonic()
     while not (took and source.silent_s > 1) and (took or time.monotonic() - began < 60):
         for item in source.read(0.02):
-            if isinstance(item, Chunk):
-                took.append((local_clock() - float(item.times[-1])) * 1e3)
+            if isinstance(item, RawSamples):
+                took.append((local_clock() - float(item.stamps[-1])) * 1e3)
     answer.send(took)
 
 

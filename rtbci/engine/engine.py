@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ from rtbci.lsl.discovery import predicate
 from rtbci.lsl.marker_source import MarkerSource
 from rtbci.lsl.outlets import Outlets
 from rtbci.lsl.replay_link import ReplayMoved
-from rtbci.lsl.source import HostClockJumped, LslSource, SourceItem, StreamConnected, StreamLost
+from rtbci.lsl.source import HostClockJumped, LslSource, RawSamples, SourceItem, StreamConnected, StreamLost
 from rtbci.monitor.messages import (
     AlarmLine,
     Annotate,
@@ -51,7 +50,9 @@ from rtbci.monitor.messages import (
 from rtbci.monitor.sink import MonitorSink
 from rtbci.pipeline.pipeline import Pipeline, check_rate
 from rtbci.pipeline.stream import StreamSession, Tally, session_info
+from rtbci.recordings.description import Description
 from rtbci.recordings.event_sink import EventTableSink
+from rtbci.recordings.stream_reader import StreamReader, believed
 from rtbci.text import one_line
 from rtbci.types import Chunk, Detection, Gap, Scores, StreamInfo
 
@@ -224,7 +225,7 @@ class Engine:
 
     def _handle(self, item: SourceItem) -> None:
         match item:
-            case Chunk():
+            case RawSamples():
                 self._samples(item)
             case StreamConnected():
                 self._connected(item)
@@ -240,9 +241,10 @@ class Engine:
                     raise StreamMismatch(item.reason)
                 self._send(RefusedLine(reason=item.reason))
 
-    def _samples(self, chunk: Chunk) -> None:
+    def _samples(self, raw: RawSamples) -> None:
         connection = self.connection
         assert connection is not None
+        chunk = connection.reader.chunk(raw.rows, raw.stamps)
         stream, arrived = connection.stream, self.source.pulled_at
         connection.arrivals.append((arrived, len(chunk)))
         self._update_staleness(stream, chunk)
@@ -299,20 +301,22 @@ class Engine:
 
     # -- a new stream -----------------------------------------------------------------------------------
 
-    def _accept(self, info: StreamInfo) -> None:
+    def _accept(self, described: Description) -> None:
         """Raises StreamMismatch for a stream that this pipeline cannot classify."""
-        check_rate(self.pipeline.config, self._with_unit(info))
-        self.pipeline.preprocessor(self._with_unit(info))
+        info = self._reader(described).info
+        check_rate(self.pipeline.config, info)
+        self.pipeline.preprocessor(info)
         if self.spec.start_gate:
             # With the outlets up and the stream known, a recorder can start before the first sample is read.
             self.outlets.begin(session_info(self.pipeline, info))
             self.gate.wait(info, self._tend, lambda: self.stopping)
 
-    def _with_unit(self, info: StreamInfo) -> StreamInfo:
-        return replace(info, units=tuple(unit or self.spec.overrides.unit for unit in info.units))
+    def _reader(self, described: Description) -> StreamReader:
+        return believed(described, self.spec.overrides)
 
     def _connected(self, found: StreamConnected) -> None:
-        info, old = self._with_unit(found.info), self.connection
+        reader, old = self._reader(found.described), self.connection
+        info = reader.info
         self.staleness.begin(local_clock())
         if self.source.replay is not None and self.source.replay.is_paused:
             self.staleness.pause()
@@ -320,23 +324,21 @@ class Engine:
             self._send(
                 WarningLine(text=f"the clock of {found.hostname} does not answer; time stamps are set by arrival")
             )
-        if old is not None and old.stream.is_like(info, found.speed):
+        if old is not None and old.reader.reads_like(reader) and old.stream.is_like(info, found.speed):
             # Even under another name: from its first stamp the gap guard learns how long it was away.
             old.stream.connected_anew(info)
             old.hostname, old.clock = found.hostname, found.clock
             self._send(ReconnectedLine(stream=info.name, host=found.hostname))
             return
-        self._begin(found, info, old)
-        silent = sum(not unit for unit in found.info.units)
-        if silent and not self.spec.overrides.unit:
-            self._send(WarningLine(text=f"{silent} channels name no unit; microvolts are assumed"))
-        for choice in self.pipeline.choices(info):
-            self._send(WarningLine(text=choice))
+        self._begin(found, reader, old)
+        for text in (*reader.warnings, *self.pipeline.choices(info)):
+            self._send(WarningLine(text=text))
         channels = len(info.channels)
         self._send(ConnectedLine(stream=info.name, host=found.hostname, sfreq=info.sfreq, channels=channels))
 
-    def _begin(self, found: StreamConnected, info: StreamInfo, old: Connection | None) -> None:
+    def _begin(self, found: StreamConnected, reader: StreamReader, old: Connection | None) -> None:
         """Start a session for the first stream, or for one that differs from the one before."""
+        info = reader.info
         begins_s, away_since = 0.0, None
         if old is not None:
             self.tally.reconnects += 1
@@ -347,7 +349,7 @@ class Engine:
             tally=self.tally, told=self.spec.overrides.told(),
         )  # fmt: skip
         delay_s = round(self.pipeline.filter_delay_s(info.sfreq)["total"], 4)
-        self.connection = Connection(stream, found.hostname, found.clock, delay_s)
+        self.connection = Connection(stream, found.hostname, found.clock, delay_s, reader)
         self.sinks.begin(stream.about)
 
     def _warm_up(self) -> None:

@@ -11,6 +11,7 @@ from rtbci.lsl.clock import HostClock
 from rtbci.monitor.messages import LatencyMs
 from rtbci.pipeline.stream import StreamSession
 from rtbci.recordings.overrides import StreamOverrides
+from rtbci.recordings.stream_reader import StreamReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,14 @@ class Latency:
 
 @dataclass(slots=True)
 class Connection:
-    """The stream that is read: its session, its host's clock, and the arrivals of its chunks (local clock, samples)."""
+    """The stream that is read: its session, its host's clock, what reads its samples, and the arrivals of its chunks (local
+    clock, samples)."""
 
     stream: StreamSession
     hostname: str
     clock: HostClock
     filter_delay_s: float
+    reader: StreamReader
     arrivals: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=4096))
 
     def rate_hz(self, now: float) -> float | None:

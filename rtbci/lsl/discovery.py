@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +13,10 @@ import pylsl
 
 from rtbci.config import MAX_SFREQ, MAX_VALUES_S
 from rtbci.errors import StreamMismatch, StreamNotFound
-from rtbci.recordings.units import unit_text
-from rtbci.text import field_text
-from rtbci.types import StreamInfo
+from rtbci.recordings.description import DescribedChannel, Description, subtracted
 
 MAX_CHANNELS = 8192
-MAX_NAME = 1000  # characters of a label or a unit; longer ones are cut
+MAX_CHILDREN = 20_000  # elements of a description below one other that are looked at
 QUERY_KEYS = ("name", "type", "source_id", "hostname", "uid")
 _FORMATS = {
     getattr(pylsl, f"cf_{name}"): name for name in ("float32", "double64", "string", "int8", "int16", "int32", "int64")
@@ -115,7 +114,7 @@ def check_sizes(stream: Any) -> None:
         )
 
 
-def read_description(inlet: Any, timeout_s: float = 5.0) -> tuple[StreamInfo, float, bool]:
+def read_description(inlet: Any, timeout_s: float = 5.0) -> tuple[Description, float, bool]:
     """The full description of a stream.
 
     Parameters
@@ -127,8 +126,8 @@ def read_description(inlet: Any, timeout_s: float = 5.0) -> tuple[StreamInfo, fl
 
     Returns
     -------
-    info : StreamInfo
-        With the labels and units of the description; labels that are missing become ch1, ch2, …
+    described : Description
+        What the stream says of itself.
     speed : float
         Recorded seconds per second; 1 for all streams but a replay.
     is_replay : bool
@@ -142,23 +141,49 @@ def read_description(inlet: Any, timeout_s: float = 5.0) -> tuple[StreamInfo, fl
         If it does not answer.
     """
     info = inlet.info(timeout=timeout_s)
-    n_channels = info.channel_count()
     check_sizes(info)
-    labels: list[str] = []
-    units: list[str] = []
-    node = info.desc().child("channels").child("channel")
-    while not node.empty() and len(labels) < n_channels:
-        labels.append(field_text(node.child_value("label")[:MAX_NAME]) or f"ch{len(labels) + 1}")
-        units.append(unit_text(node.child_value("unit")[:MAX_NAME]))
-        node = node.next_sibling("channel")
-    labels += [f"ch{i + 1}" for i in range(len(labels), n_channels)]
-    units += [""] * (n_channels - len(units))
-    speed = info.desc().child("replay").child_value("speed")
-    return (
-        StreamInfo(info.name(), info.nominal_srate(), tuple(labels), tuple(units), info.type(), info.source_id()),
-        _number(speed, 1.0),
-        bool(speed),
-    )
+    desc = info.desc()
+    speed = desc.child("replay").child_value("speed")
+    described = Description(
+        info.name(), info.nominal_srate(), info.channel_count(), _channels(desc, info.channel_count()), info.type(),
+        info.source_id(), _FORMATS.get(info.channel_format(), "undefined"), _reference(desc),
+    )  # fmt: skip
+    return described, _number(speed, 1.0), bool(speed)
+
+
+def _channels(desc: Any, n_channels: int) -> tuple[DescribedChannel, ...]:
+    """The channels that are described: of many more than there are, one more than there are."""
+    found: list[DescribedChannel] = []
+    for node in _children(_child(desc, "channels"), "channel"):
+        found.append(DescribedChannel.of((n.name(), n.child_value()) for n in _children(node)))
+        if len(found) > 2 * n_channels + 64:
+            break
+    return tuple(found)
+
+
+def _reference(desc: Any) -> str:
+    node = _child(desc, "reference")
+    told = [(child.name().lower(), child.child_value()) for child in _children(node)]
+    labels = [text for name, text in told if name in ("label", "name")] or [node.child_value()]
+    flags = dict(told)
+    return subtracted(labels, flags.get("subtracted", ""), flags.get("common_average", ""))
+
+
+def _child(node: Any, name: str) -> Any:
+    """The first element of a name, in any case, below a node; an empty one where there is none."""
+    exact = node.child(name)
+    return next(_children(node, name), exact) if exact.empty() else exact
+
+
+def _children(node: Any, name: str = "") -> Iterator[Any]:
+    """The first MAX_CHILDREN elements below a node; with a name, those of it in any case."""
+    child = node.first_child()
+    for _ in range(MAX_CHILDREN):
+        if child.empty():
+            return
+        if not child.is_text() and (not name or child.name().lower() == name):
+            yield child
+        child = child.next_sibling()
 
 
 def _number(text: str, otherwise: float) -> float:

@@ -12,7 +12,8 @@ from pylsl.util import TimeoutError as NotYet
 from rtbci.errors import StreamMismatch
 from rtbci.lsl.clock import HostClock
 from rtbci.lsl.discovery import check_sizes, read_description
-from rtbci.types import StreamInfo, Times
+from rtbci.recordings.description import Description
+from rtbci.types import Times
 
 _DTYPES = {
     pylsl.cf_float32: np.float32,
@@ -70,14 +71,14 @@ class Inlet:
         """Unique id of the stream; a restarted program has another one."""
         return str(self.stream.uid())
 
-    def description(self) -> tuple[StreamInfo, float, bool] | None:
+    def description(self) -> tuple[Description, float, bool] | None:
         """What `read_description` returns, once the sender has answered; before that None."""
         self.clock.update(self._lsl)
         try:
             described = read_description(self._lsl, 0.0)
         except NotYet:
             return None
-        n_described, n_announced = len(described[0].channels), self.stream.channel_count()
+        n_described, n_announced = described[0].n_channels, self.stream.channel_count()
         if n_described != n_announced:
             raise StreamMismatch(
                 f"stream {self.stream.name()!r} answers with {n_announced} channels, but describes {n_described}"

@@ -12,7 +12,7 @@ from pylsl.util import TimeoutError as NotYet
 
 from rtbci.lsl.inlet import pull_texts
 from rtbci.lsl.replay_protocol import ReplayPosition
-from rtbci.types import StreamInfo
+from rtbci.recordings.description import Description
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class ReplayMoved:
 class SampleAcknowledger:
     """Acknowledges samples to a replay, so that it does not overtake its consumer, nor end before everything was read."""
 
-    def __init__(self, info: StreamInfo) -> None:
+    def __init__(self, info: Description) -> None:
         about = pylsl.StreamInfo(f"{info.name}-ack", "rtbci-ack", 1, 0, "int64", f"{info.source_id}-ack")
         self._outlet = pylsl.StreamOutlet(about)
         self._n = 0

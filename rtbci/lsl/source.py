@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy.typing as npt
 import pylsl
 from pylsl.util import LostError
 
@@ -14,14 +16,26 @@ from rtbci.lsl.clock import HostClock
 from rtbci.lsl.discovery import StreamSearch
 from rtbci.lsl.inlet import Inlet
 from rtbci.lsl.replay_link import ReplayLink, ReplayMoved, SampleAcknowledger
-from rtbci.types import Chunk, StreamInfo
+from rtbci.recordings.description import Description
+from rtbci.types import Times
+
+
+@dataclass(frozen=True, slots=True)
+class RawSamples:
+    """What arrived: rows (n_samples, n_channels) in the stream's own format, overwritten by the next read; stamps, s."""
+
+    rows: npt.NDArray[Any]
+    stamps: Times
+
+    def __len__(self) -> int:
+        return len(self.stamps)
 
 
 @dataclass(frozen=True, slots=True)
 class StreamConnected:
     """A stream was found, accepted and opened. speed: recorded seconds per second; 0 for an unpaced replay."""
 
-    info: StreamInfo
+    described: Description
     speed: float
     hostname: str
     clock: HostClock
@@ -49,7 +63,7 @@ class HostClockJumped:
     offset_s: float
 
 
-SourceItem = Chunk | StreamConnected | StreamLost | StreamRefused | HostClockJumped | ReplayMoved
+SourceItem = RawSamples | StreamConnected | StreamLost | StreamRefused | HostClockJumped | ReplayMoved
 
 
 class LslSource:
@@ -77,7 +91,7 @@ class LslSource:
     SILENT_S = 0.5
     WAIT_S = 0.005
 
-    def __init__(self, query: dict[str, str], accept: Callable[[StreamInfo], None], max_samples: int = 4096) -> None:
+    def __init__(self, query: dict[str, str], accept: Callable[[Description], None], max_samples: int = 4096) -> None:
         self.query = query
         self.search = StreamSearch(query)
         self._accept = accept
@@ -117,7 +131,7 @@ class LslSource:
         Returns
         -------
         list of SourceItem
-            Chunks in stream units, and what happened to the stream, in order; [] if nothing did.
+            Samples as they came, and what happened to the stream, in order; [] if nothing did.
 
         Raises
         ------
@@ -143,7 +157,7 @@ class LslSource:
         self._note_samples(self._inlet)
         if self._ack:
             self._ack.acknowledge(len(stamps))
-        return [*items, Chunk(data, stamps), *self._moved(self._inlet, busy=True)]
+        return [*items, RawSamples(data, stamps), *self._moved(self._inlet, busy=True)]
 
     def close(self) -> None:
         """Disconnect and stop searching."""
@@ -184,11 +198,11 @@ class LslSource:
             described = inlet.description()
             if described is None:
                 return []
-            info, speed, is_replay = described
-            self._accept(info)
+            says, speed, is_replay = described
+            self._accept(says)
             inlet.began = time.monotonic()  # the start gate may have taken its time
-            self._found = StreamConnected(info, speed, inlet.stream.hostname(), inlet.clock)
-            self._ack = SampleAcknowledger(info) if is_replay else None
+            self._found = StreamConnected(says, speed, inlet.stream.hostname(), inlet.clock)
+            self._ack = SampleAcknowledger(says) if is_replay else None
             self.replay = ReplayLink(position) if (position := inlet.replay_position()) else None
         if (self.replay is not None and not self.replay.is_ready()) or not inlet.is_open():
             return []

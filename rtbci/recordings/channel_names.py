@@ -11,6 +11,7 @@ from itertools import count
 from rtbci.text import field_text
 
 AVERAGE, LINKED_EARS = "average", "linked ears"
+EARS = ("A1", "A2", "M1", "M2")
 
 # From the older names of the 10-20 system to those of the 10-10 system (ACNS guideline 2, 2016).
 _ALIASES = {"t3": "T7", "t4": "T8", "t5": "P7", "t6": "P8", "m1": "A1", "m2": "A2", "tp9": "TP9", "tp10": "TP10"}
@@ -91,11 +92,20 @@ def derivation(label: str) -> Derivation:
         return Derivation(text)
     if len(parts) == 1:
         return Derivation(first)
-    if common := _REFERENCES.get(re.sub(r"[^a-z0-9]", "", "".join(parts[1:]).lower())):
+    if common := _REFERENCES.get(_letters("".join(parts[1:]))):
         return Derivation(first, common=common)
     if len(parts) == 2 and (second := electrode(parts[1])):
         return Derivation(first, second if second != first else "")  # "T3/T7" is one electrode by both its names
     return Derivation(text)
+
+
+def is_reference(text: str) -> bool:
+    """Whether it is the name of a common reference: "REF", "LE", "AVG"."""
+    return _letters(text) in _REFERENCES
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
 def electrode(name: str) -> str:
@@ -117,9 +127,12 @@ def canonical(label: str) -> str:
 _NO_EEG = re.compile(
     r"ecg|ekg|emg|eog|[lr]oc\b|resp|s[pa]o2|osat|pulse|pleth|ppg|bvp|hr\b|ibi|burst|suppr|photic|temp|thor|abd|chest|"
     r"flow|airflow|nasal|snor|pos\b|position|body|effort|leg|[lr]at\b|plm|gsr|eda\b|light|dc\d|acc|gyr|etco2|co2|"
-    r"event|trig|status|stim|mark|battery|imped|pr\b",
+    r"event|trig|status|stim|mark|battery|imped|pr\b|time\s?stamp|(packet\s?)?(counter|count\b)|interpolated?\b|seq(uence)?\b|"
+    r"raw_?cq|cq[_\s]|quality|digital|din\b|sample\s?(number|index|count)|packet|index\b|unix",
     re.IGNORECASE,
 )
+_EEG_TYPES = ("eeg", "seeg", "ieeg", "ecog", "dbs")
+_ANY_TYPES = ("", "misc", "unknown", "none", "data", "signal", "channel", "analog", "electrode")
 
 
 def names_eeg(label: str) -> bool | None:
@@ -131,6 +144,18 @@ def names_eeg(label: str) -> bool | None:
     if _NO_EEG.match(bare):
         return False
     return True if bare != text else None
+
+
+def is_eeg_type(kind: str) -> bool | None:
+    """Whether a channel's content type is that of EEG; None where it says nothing."""
+    bare = kind.strip().lower()
+    return None if bare in _ANY_TYPES else bare in _EEG_TYPES
+
+
+def may_be_eeg(label: str, kind: str = "") -> bool:
+    """Whether a channel may carry EEG, by its label and its type. An electrode's name counts for more than a type."""
+    named = names_eeg(label)
+    return named is True or (named is None and is_eeg_type(kind) is not False)
 
 
 def unique_names(labels: Sequence[str]) -> list[str]:

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from rtbci.config import Number
+from rtbci.config import Number, parse
+from rtbci.errors import ConfigError
+from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.replay_clock import ReplayClock
 from rtbci.types import Event, Flags, Times
 
@@ -61,6 +63,18 @@ def replay_clock_of(streams: Sequence[Stream], signal: Stream) -> ReplayClock:
         if m.get("state") == "move" and {"until", "stamp"} <= m.keys() and m.get("speed") in _SPEEDS
     ]
     return ReplayClock(float(begun[0]) if begun else speed_of(signal), tuple(sorted(moves, key=lambda move: move[1])))
+
+
+def told_live(streams: Sequence[Stream], signal: Stream) -> StreamOverrides:
+    """What a person said of `signal` when an engine began to read it; of several engines, where they were told the same."""
+    marks = [mark for s in streams if _is_about(s, signal) for mark in _marks(s)]
+    told = [m["told"] for m in marks if m.get("state") == "begin" and isinstance(m.get("told"), dict)]
+    if not told or any(one != told[0] for one in told):
+        return StreamOverrides()
+    try:
+        return parse(StreamOverrides, told[0], "the marks of the recording")
+    except ConfigError:
+        return StreamOverrides()  # of another version
 
 
 def notes(streams: Sequence[Stream], seconds: Callable[[float], float]) -> Iterator[Event]:

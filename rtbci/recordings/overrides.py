@@ -26,7 +26,7 @@ class StreamOverrides(Strict):
     unit
         Unit of the values of every channel; "": that which the stream gives.
     gain
-        By what each value is multiplied to be in that unit (in µV, where there is no unit); None: by what the stream says.
+        By what each value is multiplied to be in that unit (in µV, where that is no voltage); None: by what the stream says.
     sfreq
         Rate in Hz; None: that which the stream gives.
     reference
@@ -46,3 +46,12 @@ class StreamOverrides(Strict):
     def told(self) -> dict[str, Any]:
         """Those that were given, as JSON; {} where none was."""
         return self.model_dump(mode="json", exclude_defaults=True)
+
+    def over(self, other: StreamOverrides) -> StreamOverrides:
+        """Both, where this one wins; names are taken from one of them only."""
+        given = self.model_fields_set & self.told().keys()
+        names = {"channels", "renamed"}
+        theirs = {
+            key: getattr(other, key) for key in StreamOverrides.model_fields if not (given & names and key in names)
+        }
+        return StreamOverrides(**theirs | {key: getattr(self, key) for key in given})

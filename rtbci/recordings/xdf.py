@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rtbci.errors import RecordingError
-from rtbci.recordings.engine_marks import LiveSpan, is_ours, live_span, notes, replay_clock_of
+from rtbci.errors import RecordingError, StreamMismatch
+from rtbci.recordings.description import DescribedChannel, Description, subtracted
+from rtbci.recordings.engine_marks import LiveSpan, is_ours, live_span, notes, replay_clock_of, told_live
+from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.replay_clock import ReplayClock
 from rtbci.recordings.stamps import stamp_words
-from rtbci.recordings.units import to_microvolts, unit_text, without_unit
+from rtbci.recordings.stream_reader import believed
 from rtbci.recordings.xdf_chunks import Stream, load_streams
-from rtbci.text import field_text
-from rtbci.types import Event, Samples, StreamInfo, Times
+from rtbci.types import Event, StreamInfo, Times
 
 APART_S = 3600.0  # no stream of a session begins an hour after all the others have ended
 
 
-def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
+def open_xdf(path: Path, wanted: str | int | None = None, told: StreamOverrides | None = None) -> Recording:
     """Open the EEG stream of an XDF file.
 
     Where an engine ran on the stream while it was recorded, the recording holds what the engine received, from its
@@ -37,6 +38,8 @@ def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
         The file.
     wanted
         Name, source id or number of a stream; None: the only EEG stream.
+    told
+        What a person says of it; what was said of it when an engine ran on it holds where this says nothing.
 
     Returns
     -------
@@ -52,10 +55,13 @@ def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
     chosen = _choose(path, streams, wanted)
     stamps = np.asarray(chosen["time_stamps"], np.float64)
     replay_clock = replay_clock_of(streams, chosen)
-    labels, units = _channels(chosen)
-    scale, units = to_microvolts(units)
-    data: Samples = (np.asarray(chosen["time_series"], np.float64) * scale).astype(np.float32)
-    sfreq, warned = _rate(path, chosen, replay_clock.seconds(stamps, float(stamps[0])))
+    told = (told or StreamOverrides()).over(told_live(streams, chosen))
+    try:
+        reader = believed(_description(chosen), told)
+    except StreamMismatch as error:
+        raise RecordingError(f"{path}: {error}") from error
+    data = reader.microvolts(np.asarray(chosen["time_series"]).reshape(len(stamps), -1))
+    sfreq, warned = _rate(path, chosen, replay_clock.seconds(stamps, float(stamps[0])), told.sfreq)
     live = live_span(streams, chosen) if wanted is None else LiveSpan()
     if wanted is None:
         seen = live.keep(stamps, 1 / (sfreq * replay_clock.fastest))
@@ -64,14 +70,7 @@ def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
     seconds = replay_clock.seconds(stamps, zero)
     warned += [*odd, *_footer_words(chosen), *stamp_words(seconds, sfreq)]
     others = [_summary(s) for s in streams if s is not chosen and not is_ours(s)]
-    info = StreamInfo(
-        name=path.stem,
-        sfreq=sfreq,
-        channels=labels,
-        units=units,
-        type=_field(chosen, "type") or "EEG",
-        source_id=_field(chosen, "source_id"),
-    )
+    info = replace(reader.info, name=path.stem, sfreq=sfreq, type=reader.info.type or "EEG")
     return Recording(
         path,
         "XDF",
@@ -80,7 +79,7 @@ def open_xdf(path: Path, wanted: str | int | None = None) -> Recording:
         lambda start, stop: data[start:stop],
         _markers(streams, zero, replay_clock),
         started,
-        (*warned, *without_unit(labels, units), *(f"other stream, not read: {other}" for other in others)),
+        (*warned, *reader.warnings, *(f"other stream, not read: {other}" for other in others)),
         seconds,
         is_live=np.isfinite(live.begin),
     )
@@ -131,35 +130,27 @@ def _zeros(spans: list[tuple[float, float]]) -> list[float]:
 
 
 def _as_recorded(path: Path, stream: Stream, zeros: list[float], started: datetime | None, odd: list[str]) -> XdfStream:
-    labels, units = _channels(stream)
+    described = _description(stream)
     stamps = np.asarray(stream["time_stamps"], np.float64)
     zero = max((z for z in zeros if len(stamps) and z <= stamps.min()), default=zeros[0])
     stamps = stamps - zero
     apart = f"its clock was never compared with the others', {zero - zeros[0]:.0f} s away; it begins with them"
     warned = (*odd, f"{_summary(stream)}: {apart}") if zero != zeros[0] else tuple(odd)
-    kind, n_channels = _field(stream, "channel_format"), len(labels)
+    kind, n_channels = described.format, described.n_channels
     if kind == "string":
         values: Any = np.empty((len(stamps), n_channels), object)
         if len(stamps):
             values[:] = [[str(v) for v in sample] for sample in stream["time_series"]]
     else:
         values = np.asarray(stream["time_series"]).reshape(len(stamps), n_channels)
-    sfreq = float(_field(stream, "nominal_srate") or 0)
     info = StreamInfo(
-        _field(stream, "name") or path.stem, sfreq if 0 < sfreq < np.inf else 0.0, labels, units,
-        _field(stream, "type"), _field(stream, "source_id"),
-    )  # fmt: skip
+        described.name or path.stem, described.sfreq, described.labels, (), described.type, described.source_id
+    )
     recording = Recording(
         path, "XDF", info, len(stamps), lambda start, stop: values[start:stop], (), started, warned, stamps
     )
-    described = stream["info"].get("desc")
-    description = described[0] if isinstance(described, list) and described else None
-    return XdfStream(
-        recording,
-        kind or "float32",
-        _field(stream, "stream_id"),
-        description if isinstance(description, Mapping) else {},
-    )
+    desc = next(iter(_parts(stream["info"].get("desc"))), {})
+    return XdfStream(recording, kind or "float32", _field(stream, "stream_id"), desc)
 
 
 def _choose(path: Path, streams: Sequence[Stream], wanted: str | int | None) -> Stream:
@@ -169,7 +160,7 @@ def _choose(path: Path, streams: Sequence[Stream], wanted: str | int | None) -> 
         matching = [s for s in signals if str(wanted) in [_field(s, key) for key in keys]]
     else:
         signals = [s for s in signals if not is_ours(s)]
-        regular = [s for s in signals if float(_field(s, "nominal_srate") or 0) > 0]
+        regular = [s for s in signals if _nominal(s) > 0]
         matching = [s for s in signals if _field(s, "type").upper() == "EEG"]
         if not matching and len(regular) == 1:
             matching = regular
@@ -184,13 +175,14 @@ def _choose(path: Path, streams: Sequence[Stream], wanted: str | int | None) -> 
     raise RecordingError(f"{path}: has no {what}; it has {there}; {advice}")
 
 
-def _rate(path: Path, stream: Stream, stamps: Times) -> tuple[float, list[str]]:
-    nominal = float(_field(stream, "nominal_srate") or 0)
+def _rate(path: Path, stream: Stream, stamps: Times, told: float | None) -> tuple[float, list[str]]:
+    nominal = told or _nominal(stream)
     span = float(stamps[-1] - stamps[0])
     effective = (len(stamps) - 1) / span if span > 0 else 0.0
     if nominal <= 0 and effective <= 0:
         raise RecordingError(
-            f"{path}: stream {_summary(stream)} has no sampling rate; pick a regular one with --stream"
+            f"{path}: stream {_summary(stream)} has no sampling rate; pick a regular one with --stream, or say the rate "
+            "with --sfreq"
         )
     if nominal <= 0:
         return effective, [f"the stream declares no rate; its stamps give {effective:g} Hz"]
@@ -215,16 +207,48 @@ def _footer_words(stream: Stream) -> list[str]:
     return [f"its footer counts {counted:.0f} samples, {n_read} are in the file: {counted - n_read:.0f} are missing"]
 
 
-def _channels(stream: Stream) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    n_channels = int(_field(stream, "channel_count"))
+def _description(stream: Stream) -> Description:
+    """What a stream says of itself, from its header."""
+    desc = _parts(stream["info"].get("desc"))
+    blocks = [block for part in desc for block in _elements(part, "channels")]
+    described = [channel for block in blocks[:1] for channel in _elements(block, "channel")]
+    channels = tuple(DescribedChannel.of((key, _first(one, key)) for key in one) for one in described)
+    references = [one for part in desc for one in _elements(part, "reference")]
+    reference = ""
+    for one in references[:1]:
+        labels = [text for key in one if key.lower() in ("label", "name") for text in _texts(one[key])]
+        reference = subtracted(labels, _first(one, "subtracted"), _first(one, "common_average"))
+    return Description(
+        _field(stream, "name"), _nominal(stream), int(_field(stream, "channel_count")), channels, _field(stream, "type"),
+        _field(stream, "source_id"), _field(stream, "channel_format"), reference,
+    )  # fmt: skip
+
+
+def _nominal(stream: Stream) -> float:
+    """The declared rate; 0 where there is none."""
     try:
-        described = [dict(c) for c in stream["info"]["desc"][0]["channels"][0]["channel"]]
-    except (KeyError, IndexError, TypeError, ValueError):
-        described = []
-    if len(described) != n_channels:
-        return tuple(f"Ch{i + 1}" for i in range(n_channels)), ("",) * n_channels
-    labels = tuple(field_text(_first(c, "label")) or f"Ch{i + 1}" for i, c in enumerate(described))
-    return labels, tuple(unit_text(_first(c, "unit")) for c in described)
+        rate = float(_field(stream, "nominal_srate") or 0)
+    except ValueError:
+        return 0.0
+    return rate if 0 < rate < np.inf else 0.0
+
+
+def _elements(parent: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """The elements of a name, in any case, that are below another one."""
+    found = [one for key, value in parent.items() if key.lower() == name for one in _values(value)]
+    return [one if isinstance(one, Mapping) else {"label": [one]} for one in found]
+
+
+def _parts(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in _values(value) if isinstance(one, Mapping)]
+
+
+def _values(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _texts(value: Any) -> list[str]:
+    return [one for one in _values(value) if isinstance(one, str)]
 
 
 def _markers(streams: Sequence[Stream], zero: float, replay_clock: ReplayClock) -> tuple[Event, ...]:
@@ -257,5 +281,4 @@ def _field(stream: Stream, key: str) -> str:
 
 
 def _first(channel: Mapping[str, Any], key: str) -> str:
-    value = channel.get(key)
-    return str(value[0]) if isinstance(value, list) and value and value[0] is not None else ""
+    return next(iter(_texts(channel.get(key))), "")

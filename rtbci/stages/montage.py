@@ -9,7 +9,7 @@ from pydantic import Field
 
 from rtbci.config import Names, Strict
 from rtbci.errors import StreamMismatch
-from rtbci.stages.wiring import by_reference, match
+from rtbci.stages.wiring import ZERO, by_reference, match
 from rtbci.types import Chunk, Flags, StreamInfo
 
 DOUBLE_BANANA = (
@@ -63,12 +63,14 @@ class Montage:
                 f"{by_reference(wiring.references)}; export them against the same one"
             )
         self.choices = wiring.choices
-        self._plus = np.array(wiring.plus)
-        self._pairs = np.flatnonzero(np.array(wiring.minus) >= 0)
+        is_zero = np.array(wiring.plus) == ZERO
+        self._zeros = np.flatnonzero(is_zero)
+        self._plus = np.where(is_zero, 0, np.array(wiring.plus))
+        self._pairs = np.flatnonzero(np.array(wiring.minus) != ZERO)
         self.uses = np.zeros(
             (len(wanted), self._n_stream), np.bool_
         )  # (n_outputs, n_stream); an average counts for none
-        self.uses[np.arange(len(wanted)), self._plus] = True
+        self.uses[np.arange(len(wanted)), self._plus] = ~is_zero
         self.uses[self._pairs, np.array(wiring.minus)[self._pairs]] = True
         self._minus = np.array(wiring.minus)[self._pairs]
         self._gain_plus = np.array(wiring.gain_plus, np.float32)
@@ -101,8 +103,9 @@ class Montage:
         derived = data if self._as_it_is else data[:, self._plus]
         if self._scaled:
             derived = derived * self._gain_plus
-        if len(self._pairs):
+        if len(self._pairs) or len(self._zeros):
             derived = derived.copy() if derived is data else derived
+            derived[:, self._zeros] = 0
             with np.errstate(invalid="ignore", over="ignore"):
                 derived[:, self._pairs] -= data[:, self._minus] * self._gain_minus
         return derived

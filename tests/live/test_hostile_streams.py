@@ -24,9 +24,11 @@ from hostile_stream import HostileStream, described, with_field
 from rtbci.cli.app import streams
 from rtbci.engine.engine import Engine
 from rtbci.engine.session import EngineSpec
+from rtbci.errors import StreamMismatch
 from rtbci.lsl.marker_source import MarkerSource
 from rtbci.lsl.source import LslSource, StreamRefused
-from rtbci.types import StreamInfo
+from rtbci.recordings.description import Description
+from rtbci.recordings.stream_reader import believed
 
 Wait = Callable[..., None]
 
@@ -43,12 +45,12 @@ def channel(label: str, unit: str = "uV") -> str:
     return f"<channels><channel><label>{label}</label><unit>{unit}</unit></channel></channels>"
 
 
-def what_becomes_of(*names: str) -> list[str | StreamInfo]:
+def what_becomes_of(*names: str) -> list[str | Description]:
     """The refusal of each stream, or its description."""
-    told: dict[str, str | StreamInfo] = {}
+    told: dict[str, str | Description] = {}
 
-    def accepting(name: str) -> Callable[[StreamInfo], None]:
-        return lambda info: told.update({name: info})
+    def accepting(name: str) -> Callable[[Description], None]:
+        return lambda described: told.update({name: described})
 
     sources = {name: LslSource({"name": name}, accepting(name)) for name in names}
     deadline = time.monotonic() + 20
@@ -93,7 +95,7 @@ ODD = (
     ("<a>" * 100_000 + "</a>" * 100_000 + channel("x"), "x"),
     (channel("&a;&b;"), "&a;&b;"),
     (channel("<![CDATA[\x1b[2J]]>"), "\x1b[2J"),
-    ("<channels><channel/></channels>", "ch1"),
+    ("<channels><channel/></channels>", ""),
     ("<channels><channel><label>x</label><channels>", "x"),  # not closed
 )
 ENTITIES = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b"><!ENTITY b SYSTEM "file:///etc/passwd">]>'
@@ -108,9 +110,11 @@ def test_a_description_of_any_size_and_shape_is_taken_as_far_as_it_goes() -> Non
             stack.enter_context(HostileStream(name, short, full))
         found = what_becomes_of(*names)
     for info, (_, label) in zip(found, ODD, strict=True):
-        assert isinstance(info, StreamInfo)
-        assert info.channels == (label, "ch2")
-        assert len(info.units[0]) <= 1000
+        assert isinstance(info, Description)
+        assert [channel.label for channel in info.channels] == ([label] if label else [""])
+        assert len(info.channels[0].unit) <= 1000
+        with pytest.raises(StreamMismatch, match="(?s)names 1 channel .*, but a sample has 2 values"):
+            believed(info)
 
 
 def test_a_stream_of_ten_thousand_channels_is_refused() -> None:
@@ -214,7 +218,7 @@ def test_run_refuses_a_hostile_stream_in_one_line_and_with_exit_code_2(tmp_path:
             [sys.executable, "-m", "rtbci.cli.app", *command], capture_output=True, text=True, timeout=60, check=False
         )
     assert done.returncode == 2, done.stderr
-    assert done.stderr.startswith(f"error: stream {name!r} lacks 4 of the 4 channels")
-    assert r"(it has 2: \x1b[2J\x1b]0;owned\x07, ch2)" in done.stderr
+    assert done.stderr.startswith(f"error: stream {name!r}: its description names 1 channel")
+    assert r"1 channel (\x1b[2J\x1b]0;owned\x07), but a sample has 2 values" in done.stderr
     assert (done.stdout + done.stderr).replace("\n", "").isprintable()
     assert len(done.stderr.splitlines()) == 1

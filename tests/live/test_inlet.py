@@ -14,8 +14,7 @@ from pylsl.util import TimeoutError as NotYet
 
 from rtbci.lsl import clock
 from rtbci.lsl.inlet import Inlet
-from rtbci.lsl.source import LslSource, StreamConnected
-from rtbci.types import Chunk
+from rtbci.lsl.source import LslSource, RawSamples, StreamConnected
 
 Wait = Callable[..., None]
 HELD_UP_S = 0.2
@@ -87,8 +86,8 @@ def test_samples_whose_clock_does_not_answer_are_set_by_their_arrival(
     sent_at = pylsl.local_clock()
     for k in range(10):
         sender.push_sample([1.0, 2.0], 1000.0 + k / 100)  # a clock of its own
-    wait_until(lambda: sum(len(i) for i in reads() if isinstance(i, Chunk)) == 10, 10)
-    stamps = np.concatenate([i.times for i in reads.items if isinstance(i, Chunk)])
+    wait_until(lambda: sum(len(i) for i in reads() if isinstance(i, RawSamples)) == 10, 10)
+    stamps = np.concatenate([i.stamps for i in reads.items if isinstance(i, RawSamples)])
     np.testing.assert_allclose(np.diff(stamps), 0.01, atol=1e-9)
     assert stamps[-1] == pytest.approx(sent_at, abs=0.3)
     assert reads.slowest_s < HELD_UP_S

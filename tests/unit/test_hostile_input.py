@@ -20,6 +20,7 @@ from rtbci.lsl.inlet import Inlet
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.recordings.event_table import read_events
 from rtbci.recordings.open import open_recording
+from rtbci.recordings.stream_reader import believed
 from rtbci.replay.faults import Faults
 from rtbci.types import StreamInfo
 
@@ -128,14 +129,18 @@ printable = st.text(string.printable, max_size=40)
 @given(st.integers(1, 40), st.lists(printable | st.text(max_size=20), max_size=60))
 @example(2, ["<label>&amp;]]>", "</channel></channels></desc>"])
 @example(1, ["x" * 1_000_000])
-def test_a_description_of_anything_gives_a_label_and_a_unit_for_each_channel(
+def test_a_description_of_anything_gives_a_label_and_a_unit_for_each_channel_or_is_refused(
     n_channels: int, labels: list[str]
 ) -> None:
     usable = [label.replace("\0", "").encode("utf-8", "ignore").decode() for label in labels]
-    info, speed, is_replay = read_description(_Inlet(stream(n_channels, 100.0, usable)))
-    assert isinstance(info, StreamInfo)
-    assert len(info.channels) == len(info.units) == n_channels
-    assert all(info.channels)
+    described, speed, is_replay = read_description(_Inlet(stream(n_channels, 100.0, usable)))
+    if len(usable) in (0, n_channels):
+        info = believed(described).info
+        assert len(info.channels) == len(info.units) == len(info.channel_types) == n_channels
+        assert all(info.channels)
+    else:
+        with pytest.raises(StreamMismatch, match=f"names {len(usable)} channels? .* a sample has {n_channels} values"):
+            believed(described)
     assert (speed, is_replay) == (1.0, False)
 
 

@@ -179,7 +179,10 @@ def test_of_several_references_the_one_that_serves_all_pairs_is_used_and_told() 
 
 def test_a_channel_that_is_there_twice_is_taken_once_and_told() -> None:
     wiring = match(("T8-P8",), stream("T8-P8-0 T8-P8-1"))
-    assert (wiring.plus, wiring.choices) == ((0,), ("T8-P8 is there 2 times (T8-P8-0, T8-P8-1); the first is used",))
+    assert (wiring.plus, wiring.choices) == (
+        (0,),
+        ("T8-P8 is there 2 times (T8-P8-0, T8-P8-1); the first is used; --channels says another",),
+    )
 
 
 def test_channels_of_different_references_are_told_and_never_averaged() -> None:

@@ -10,6 +10,7 @@ from xdf_kit import XdfStream, write_xdf
 
 from rtbci.lsl.discovery import read_description
 from rtbci.recordings.open import open_recording
+from rtbci.recordings.stream_reader import believed
 from rtbci.recordings.units import to_microvolts, unit_text, without_unit
 from rtbci.stages.montage import Montage, MontageConfig
 from rtbci.types import Chunk, StreamInfo
@@ -52,8 +53,9 @@ def test_a_unit_means_the_same_in_edf_xdf_and_a_live_stream(tmp_path: Path, unit
     recording = open_recording(write_xdf(tmp_path / "a.xdf", stream))
     assert pair(recording.info, recording.read(0, 100)) == want
 
-    info, _, _ = read_description(Inlet(unit))
-    assert pair(info, values) == want
+    reader = believed(read_description(Inlet(unit))[0])
+    info = reader.info
+    assert pair(info, reader.microvolts(values)) == want
     assert info.channels == ("EEG Fp1-A1A2", "F7-LE")
 
 

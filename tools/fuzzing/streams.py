@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import json
 import threading
 from contextlib import suppress
@@ -22,6 +23,8 @@ from rtbci.lsl.discovery import FoundStream, read_description
 from rtbci.lsl.replay_protocol import ReplayPosition
 from rtbci.pipeline.pipeline import Pipeline, check_rate
 from rtbci.recordings.channel_names import canonical
+from rtbci.recordings.description import Description
+from rtbci.recordings.stream_reader import believed
 from rtbci.recordings.units import microvolts
 from rtbci.replay.transport import Transport
 from rtbci.stages.channel_quality import ChannelQuality
@@ -42,23 +45,46 @@ class _Inlet:
 
 
 class _Node:
-    """An element of a description, made of lines, each a label, a tab and a unit: its siblings are those that are left."""
+    """An element of a description: its name, its text, the elements below it, and those behind it."""
 
-    def __init__(self, lines: list[str]) -> None:
-        self._lines = lines
+    def __init__(self, name: str = "", text: str = "", below: list[_Node] | None = None) -> None:
+        self._name, self._text, self._below = name, text, below or []
+        self._next: _Node | None = None
+        for one, after in itertools.pairwise(self._below):
+            one._next = after
+
+    @classmethod
+    def described(cls, lines: list[str]) -> _Node:
+        """Each line is a channel: a label, a unit, a type and a factor, with tabs; the first label is the reference's, too."""
+        keys = ("label", "unit", "type", "scaling_factor")
+        channels = [
+            cls("channel", "", [cls(key, part) for key, part in zip(keys, line.split("\t"), strict=False)])
+            for line in lines
+        ]
+        return cls(
+            "desc", "", [cls("channels", "", channels), cls("reference", "", [cls("label", (lines or [""])[0])])]
+        )
 
     def empty(self) -> bool:
-        return not self._lines
+        return not self._name
+
+    def is_text(self) -> bool:
+        return False
+
+    def name(self) -> str:
+        return self._name
+
+    def first_child(self) -> _Node:
+        return self._below[0] if self._below else _Node()
+
+    def next_sibling(self) -> _Node:
+        return self._next or _Node()
 
     def child(self, name: str) -> _Node:
-        return self
+        return next((one for one in self._below if one._name == name), _Node())
 
-    def child_value(self, name: str) -> str:
-        label, _, unit = (self._lines or [""])[0].partition("\t")
-        return unit if name == "unit" else label
-
-    def next_sibling(self, name: str) -> _Node:
-        return _Node(self._lines[1:])
+    def child_value(self, name: str = "") -> str:
+        return self.child(name)._text if name else self._text
 
 
 def _told() -> list[bytes]:
@@ -72,10 +98,10 @@ def description(data: bytes) -> None:
     """Whatever liblsl hands us of a stream: a count, a rate, texts."""
     count, rate, *lines = [*data.decode("utf-8", "replace").split("\n"), "", ""]
     with suppress(ValueError):
-        name = lines[0] if lines else ""
+        name, told = lines[0], [line for line in lines if line]
         info = SimpleNamespace(
-            channel_count=lambda n=int(count[:6]): n, nominal_srate=lambda r=float(rate): r, desc=lambda: _Node(lines),
-            name=lambda: name, type=lambda: name, source_id=lambda: name,
+            channel_count=lambda n=int(count[:6]): n, nominal_srate=lambda r=float(rate): r, desc=lambda: _Node.described(told),
+            name=lambda: name, type=lambda: name, source_id=lambda: name, channel_format=lambda: pylsl.cf_int16,
         )  # fmt: skip
         _take_up(read_description(_Inlet(info))[0])
 
@@ -115,9 +141,9 @@ def lsl_xml(data: bytes) -> None:
     _take_up(read_description(_Inlet(found))[0])
 
 
-def _take_up(info: StreamInfo) -> None:
+def _take_up(described: Description) -> None:
     """As an engine would."""
-    pipeline = bundled()
+    pipeline, info = bundled(), believed(described).info
     check_rate(pipeline.config, info)
     pipeline.preprocessor(info)
 
