@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -46,6 +46,38 @@ StreamOption = Annotated[
     typer.Option(
         "--stream", metavar="NAME|NUMBER", help="Which stream of an XDF file; the only EEG stream by default."
     ),
+]
+Channels = Annotated[
+    str | None,
+    typer.Option(
+        "--channels",
+        metavar="NAMES|MAP|FILE",
+        help="What the channels are: names in order (Fp1,F3,-), a map by name or number (A1=Fp1,'*_2=*'), or a file with a "
+        "name or a pair on each line.",
+    ),
+]
+Unit = Annotated[
+    str,
+    typer.Option(
+        help="Unit of the values, whatever the stream says: V, mV, uV, nV, or '0.1 uV' (default: the stream's)."
+    ),
+]
+Gain = Annotated[
+    float | None,
+    typer.Option(
+        metavar="FACTOR", help="By what values are multiplied to be in that unit, or in µV where there is none."
+    ),
+]
+Sfreq = Annotated[
+    float | None, typer.Option(metavar="HZ", help="Sampling rate, where the stream says none or a wrong one.")
+]
+Reference = Annotated[
+    str,
+    typer.Option(metavar="ELECTRODE", help="What the others are recorded against and is no channel: zero everywhere."),
+]
+ClockOption = Annotated[
+    Literal["lsl", "arrival"],
+    typer.Option("--clock", help="arrival: stamp samples as they arrive, where the stream's own stamps are of no use."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, or auto (the faster of both, measured).")]
@@ -142,7 +174,12 @@ def run(
         str | None, typer.Option(help="Marker stream whose cues are answered: name=… or source_id=…")
     ] = None,
     log: Annotated[Path | None, typer.Option(help="Write a log here, as JSON lines; rotates at 10 MB.")] = None,
-    unit: Annotated[str, typer.Option(help="Unit of channels that name none (default: µV).")] = "",
+    channels: Channels = None,
+    unit: Unit = "",
+    gain: Gain = None,
+    sfreq: Sfreq = None,
+    reference: Reference = "",
+    clock: ClockOption = "lsl",
     sink: Annotated[
         list[str] | None,
         typer.Option(
@@ -156,13 +193,13 @@ def run(
 ) -> None:
     """Run a pipeline on a live LSL stream; publish probabilities and events. Ctrl-C or SIGTERM ends it."""
     from rtbci.bundled import bundled
+    from rtbci.cli.overrides import told_by
     from rtbci.cli.run import run_live
-    from rtbci.recordings.overrides import StreamOverrides
 
     run_live(
         bundled(pipeline), stream, show="json" if json else _show(headless, json=False), events=events,
-        wait_s=wait or None, seconds=seconds, overrides=StreamOverrides(unit=unit), device=device, cues=cues,
-        record=record, log=log, sinks=tuple(sink or ()),
+        wait_s=wait or None, seconds=seconds, overrides=told_by(channels, unit, gain, sfreq, reference, clock),
+        device=device, cues=cues, record=record, log=log, sinks=tuple(sink or ()),
     )  # fmt: skip
 
 
@@ -290,6 +327,12 @@ def tag(
         bool, typer.Option("--again", help="Tag also what this pipeline has tagged into that folder before.")
     ] = False,
     stream: StreamOption = None,
+    channels: Channels = None,
+    unit: Unit = "",
+    gain: Gain = None,
+    sfreq: Sfreq = None,
+    reference: Reference = "",
+    clock: ClockOption = "lsl",
     device: Device = "cpu",
     plugin: Plugins = None,
     json: Json = False,
@@ -299,10 +342,12 @@ def tag(
     A file that cannot be tagged stops none of the others, and is named at the end, with exit code 2.
     """
     from rtbci.bundled import bundled
+    from rtbci.cli.overrides import told_by
     from rtbci.cli.tag import tag_files
 
+    told = told_by(channels, unit, gain, sfreq, reference, clock)
     raise typer.Exit(
-        tag_files(bundled(pipeline), recordings, out, stream=stream, device=device, json=json, again=again)
+        tag_files(bundled(pipeline), recordings, out, stream=stream, device=device, json=json, again=again, told=told)
     )
 
 
@@ -319,6 +364,12 @@ def evaluate(
         ),
     ] = None,
     stream: StreamOption = None,
+    channels: Channels = None,
+    unit: Unit = "",
+    gain: Gain = None,
+    sfreq: Sfreq = None,
+    reference: Reference = "",
+    clock: ClockOption = "lsl",
     device: Device = "cpu",
     plugin: Plugins = None,
     json: Json = False,
@@ -326,8 +377,10 @@ def evaluate(
     """Score a pipeline against annotated recordings: SzCORE by event and by sample, false alarms, detection delay."""
     from rtbci.bundled import bundled
     from rtbci.cli.evaluate import evaluate_files
+    from rtbci.cli.overrides import told_by
 
-    evaluate_files(bundled(pipeline), recordings, label or [], stream=stream, device=device, json=json)
+    told = told_by(channels, unit, gain, sfreq, reference, clock)
+    evaluate_files(bundled(pipeline), recordings, label or [], stream=stream, told=told, device=device, json=json)
 
 
 @app.command()
@@ -346,16 +399,25 @@ def inspect(
 
 
 @app.command()
-def dashboard(plugin: Plugins = None) -> None:
+def dashboard(
+    channels: Channels = None,
+    unit: Unit = "",
+    gain: Gain = None,
+    sfreq: Sfreq = None,
+    reference: Reference = "",
+    clock: ClockOption = "lsl",
+    plugin: Plugins = None,
+) -> None:
     """Open the dashboard empty, with pickers for stream and pipeline."""
     from rtbci.cli.dashboard_process import open_empty
+    from rtbci.cli.overrides import told_by
     from rtbci.errors import ConfigError
     from rtbci.lsl.config import quiet_lsl
 
     if not _display():
         raise ConfigError("there is no display to open a window on; `rtbci run … --headless` is the terminal view")
     quiet_lsl()
-    raise typer.Exit(open_empty())
+    raise typer.Exit(open_empty(told=told_by(channels, unit, gain, sfreq, reference, clock)))
 
 
 @app.command()

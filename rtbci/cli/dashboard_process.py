@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 from pathlib import Path
 
+from rtbci.recordings.overrides import StreamOverrides
+
 
 def _main(folder: str, title: str) -> None:
     from rtbci.dashboard.app import dashboard_main
@@ -40,8 +42,8 @@ class DashboardProcess:
             self.process.join()
 
 
-def open_empty(folder: Path | None = None) -> int:
+def open_empty(folder: Path | None = None, told: StreamOverrides | None = None) -> int:
     """`rtbci dashboard`: a window with pickers for stream and pipeline, and an engine of its own; returns the exit code."""
     from rtbci.dashboard.app import run_dashboard
 
-    return run_dashboard(folder)
+    return run_dashboard(folder, told=told)

@@ -15,6 +15,7 @@ from rtbci.models.step import check_device
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings import listing
 from rtbci.recordings.labelling import Labelled, labels_of
+from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.vocabulary import is_doubtful, limit_of
 from rtbci.results import Result, Text, print_json
@@ -62,12 +63,19 @@ class Evaluation(SzcoreScores):
 
 
 def evaluate_files(
-    pipeline_path: str, paths: list[Path], labels: list[str], *, stream: str | None = None, device: str, json: bool
+    pipeline_path: str,
+    paths: list[Path],
+    labels: list[str],
+    *,
+    stream: str | None = None,
+    told: StreamOverrides | None = None,
+    device: str,
+    json: bool,
 ) -> None:
     """Score a pipeline on annotated recordings. Raises RecordingError if none has annotations that count."""
     check_device(device)
     pipeline = Pipeline.load(pipeline_path)
-    opened = listing.opened(paths, stream)
+    opened = listing.opened(paths, stream, told)
     if not any(recording.is_annotated for recording in opened):
         unread = [f"; {text}" for recording in opened for text in recording.warnings if "was not read" in text]
         raise RecordingError(

@@ -15,7 +15,6 @@ from rtbci.lsl.discovery import parse_query
 from rtbci.lsl.recorder import Recorder
 from rtbci.pipeline.file import read_config
 from rtbci.recordings.overrides import StreamOverrides
-from rtbci.recordings.units import microvolts
 
 
 def run_live(
@@ -38,8 +37,6 @@ def run_live(
     query = parse_query(stream)
     config, _ = read_config(Path(pipeline))  # reports a mistake before anything starts
     require_device(device)
-    if microvolts(overrides.unit) is None:
-        raise ConfigError(f"--unit {overrides.unit!r} is not known; wanted V, mV, uV or nV")
     if events is not None:
         _check_events(events, log)
     if record is not None:

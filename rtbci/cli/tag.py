@@ -19,6 +19,7 @@ from rtbci.evaluation.tagging import Tagged
 from rtbci.models.step import check_device
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.listing import listed
+from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.recording import Recording
 from rtbci.results import Result, Text, print_json
 
@@ -83,6 +84,7 @@ def tag_files(
     device: str,
     json: bool,
     again: bool = False,
+    told: StreamOverrides | None = None,
 ) -> int:
     """Tag recordings, and those in folders, into `out`; report each as it is done, with JSON all at the end.
 
@@ -99,7 +101,7 @@ def tag_files(
         After what is finished was reported.
     """
     check_device(device)
-    batch = Batch(pipeline_path, device=device, again=again, stream=stream)
+    batch = Batch(pipeline_path, device=device, again=again, stream=stream, told=told)
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file; wanted a folder")
     epochs = [path for path in paths if is_epochs(path)]

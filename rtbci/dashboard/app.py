@@ -17,6 +17,7 @@ from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.stream_picker import StreamPicker
 from rtbci.dashboard.window import Window
 from rtbci.monitor.command_server import CommandClient
+from rtbci.recordings.overrides import StreamOverrides
 
 if TYPE_CHECKING:
     from rtbci.engine.process import EngineProcess
@@ -38,7 +39,12 @@ def dashboard_main(folder: str, title: str) -> None:
     sys.exit(run_dashboard(Path(folder), title))
 
 
-def run_dashboard(folder: Path | None = None, title: str = "rtbci", settings: Settings | None = None) -> int:
+def run_dashboard(
+    folder: Path | None = None,
+    title: str = "rtbci",
+    settings: Settings | None = None,
+    told: StreamOverrides | None = None,
+) -> int:
     """Open the window and stay until it is closed.
 
     Parameters
@@ -49,6 +55,8 @@ def run_dashboard(folder: Path | None = None, title: str = "rtbci", settings: Se
         Of the window.
     settings
         The user's own by default.
+    told
+        What a person says of the streams that are chosen in the window.
 
     Returns
     -------
@@ -64,7 +72,7 @@ def run_dashboard(folder: Path | None = None, title: str = "rtbci", settings: Se
     if folder is not None:
         watch(window, folder)
     else:
-        launcher = EngineLauncher(window)
+        launcher = EngineLauncher(window, told)
     _quit_on_signals(window)
     # What lives now lives to the end: the collector need not look at it in the middle of a frame.
     gc.collect()
@@ -90,8 +98,9 @@ def _quit_on_signals(window: Window) -> None:
 class EngineLauncher:
     """Starts, and ends, the engine of a dashboard that was opened empty."""
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: Window, told: StreamOverrides | None = None) -> None:
         self._window = window
+        self._told = told or StreamOverrides()
         self.engine: EngineProcess | None = None
         window.stream_wanted.connect(self.choose)
         window.closed.connect(self.stop)
@@ -109,7 +118,8 @@ class EngineLauncher:
 
         self.stop()
         self._window.settings.remember("pipelines", pipeline)
-        self.engine = EngineProcess(EngineSpec(pipeline=pipeline, query=query, events=events))
+        spec = EngineSpec(pipeline=pipeline, query=query, events=events, overrides=self._told)
+        self.engine = EngineProcess(spec)
         self._window.ended = self._why_ended
         watch(self._window, self.engine.folder)
 

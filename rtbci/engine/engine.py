@@ -195,6 +195,8 @@ class Engine:
             self._send(WarningLine(text=f"cues: {self._cue_trouble or 'available again'}"))
         if self.connection is not None and (change := self._trust.changed(self.connection.stream)) is not None:
             self._send(change)
+        if self.connection is not None and (odd := self.connection.stream.quality.amplitude.take_words()):
+            self._send(WarningLine(text=odd))
         self._publish_state()
 
     def _report_table_notice(self) -> None:

@@ -18,6 +18,7 @@ from rtbci.recordings.content import Digesting, content_digest
 from rtbci.recordings.event_table import read_events
 from rtbci.recordings.listing import Listed
 from rtbci.recordings.open import open_recording
+from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.recording import Recording
 from rtbci.types import Event
 
@@ -60,10 +61,18 @@ class Batch:
         Whether to tag recordings again whose answers are there.
     stream
         For XDF: the stream to read.
+    told
+        What a person says of the recordings.
     """
 
     def __init__(
-        self, pipeline_file: str | Path, *, device: str = "cpu", again: bool = False, stream: str | None = None
+        self,
+        pipeline_file: str | Path,
+        *,
+        device: str = "cpu",
+        again: bool = False,
+        stream: str | None = None,
+        told: StreamOverrides | None = None,
     ) -> None:
         self.pipeline = Pipeline.load(pipeline_file)
         self._made_by = {
@@ -71,7 +80,7 @@ class Batch:
             "version": f"{__version__} {commit()}",
             "name": self.pipeline.name,
         }
-        self._device, self._again, self._stream = device, again, stream
+        self._device, self._again, self._stream, self._told = device, again, stream, told
         self._first: dict[str, str] = {}  # name of the first recording, by digest of its samples
 
     def answer(
@@ -96,7 +105,7 @@ class Batch:
             If the answer cannot be written.
         """
         outputs.check()
-        recording = open_recording(path, stream=self._stream)
+        recording = open_recording(path, stream=self._stream, told=self._told)
         made_by, made_from = self._made_by | self._facts(recording), outputs.made_from() or {}
         if not self._again and (samples := self._done_before(recording, outputs, made_by, made_from)):
             events = read_events(outputs.events)

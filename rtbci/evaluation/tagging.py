@@ -104,7 +104,7 @@ def tag(
     decisions = tuple(confirming[event.label, event.onset] for event in closed)
     return Tagged(
         Chunk(joined.data, clock.times, joined.valid), closed, decisions, pipeline.classes, tuple(answers),
-        _lost(session),
+        (*_lost(session), *filter(None, [session.quality.amplitude.words])),
     )  # fmt: skip
 
 

@@ -124,11 +124,16 @@ def canonical(label: str) -> str:
     return str(derivation(label))
 
 
+# Of a device, not of a body: counters, clocks, triggers, states.
+_NO_SIGNAL = (
+    r"event|trig|status|stim|mark|battery|time\s?stamp|(packet\s?)?(counter|count\b)|interpolated?\b|seq(uence)?\b|"
+    r"raw_?cq|cq[_\s]|quality|digital|din\b|sample\s?(number|index|count)|packet|index\b|unix"
+)
+_DEVICE = re.compile(_NO_SIGNAL, re.IGNORECASE)
 _NO_EEG = re.compile(
     r"ecg|ekg|emg|eog|[lr]oc\b|resp|s[pa]o2|osat|pulse|pleth|ppg|bvp|hr\b|ibi|burst|suppr|photic|temp|thor|abd|chest|"
     r"flow|airflow|nasal|snor|pos\b|position|body|effort|leg|[lr]at\b|plm|gsr|eda\b|light|dc\d|acc|gyr|etco2|co2|"
-    r"event|trig|status|stim|mark|battery|imped|pr\b|time\s?stamp|(packet\s?)?(counter|count\b)|interpolated?\b|seq(uence)?\b|"
-    r"raw_?cq|cq[_\s]|quality|digital|din\b|sample\s?(number|index|count)|packet|index\b|unix",
+    rf"imped|pr\b|{_NO_SIGNAL}",
     re.IGNORECASE,
 )
 _EEG_TYPES = ("eeg", "seeg", "ieeg", "ecog", "dbs")
@@ -156,6 +161,12 @@ def may_be_eeg(label: str, kind: str = "") -> bool:
     """Whether a channel may carry EEG, by its label and its type. An electrode's name counts for more than a type."""
     named = names_eeg(label)
     return named is True or (named is None and is_eeg_type(kind) is not False)
+
+
+def is_analog(label: str, kind: str = "") -> bool:
+    """Whether a channel carries a signal, by its label and its type: no counter, clock, trigger or state of a device."""
+    named = field_text(label[:200])
+    return derivation(named).is_electrode or not (_DEVICE.match(named) or _DEVICE.match(kind.strip()))
 
 
 def unique_names(labels: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from rtbci.errors import RecordingError
 from rtbci.recordings.content import copies
 from rtbci.recordings.open import open_recording
+from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.recording import FORMATS, Recording
 
 DERIVED = ("derivatives", "sourcedata")  # of BIDS: what was made from the recordings, and what they were made from
@@ -81,7 +82,9 @@ def of_pattern(root: Path, pattern: str) -> list[Path]:
     return list(one_for_each(found))
 
 
-def opened(paths: Iterable[Path], stream: str | int | None = None) -> list[Recording]:
+def opened(
+    paths: Iterable[Path], stream: str | int | None = None, told: StreamOverrides | None = None
+) -> list[Recording]:
     """Open what `listed` lists; a recording with the same samples as one before it has a warning.
 
     Raises
@@ -89,7 +92,7 @@ def opened(paths: Iterable[Path], stream: str | int | None = None) -> list[Recor
     RecordingError
         If one cannot be opened, or a folder holds none.
     """
-    recordings = [open_recording(one.path, stream=stream) for one in listed(paths)]
+    recordings = [open_recording(one.path, stream=stream, told=told) for one in listed(paths)]
     for copy, first in copies(recordings).items():
         warning = f"has the same samples as {recordings[first].path}"
         recordings[copy] = replace(recordings[copy], warnings=(*recordings[copy].warnings, warning))

@@ -10,6 +10,8 @@ from pathlib import Path
 from rtbci.errors import RecordingError
 from rtbci.recordings.beside import with_table
 from rtbci.recordings.edf_header import looks_like_edf
+from rtbci.recordings.overridden import overridden
+from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.reader_warnings import n_omitted
 from rtbci.recordings.recording import FORMATS, Recording
 
@@ -17,7 +19,9 @@ from rtbci.recordings.recording import FORMATS, Recording
 _SIGNATURES = {"EDF": b"0       ", "BDF": b"\xffBIOSEMI", "GDF": b"GDF ", "XDF": b"XDF:"}
 
 
-def open_recording(path: str | Path, *, stream: str | int | None = None) -> Recording:
+def open_recording(
+    path: str | Path, *, stream: str | int | None = None, told: StreamOverrides | None = None
+) -> Recording:
     """Open a recording; only its header is read, except for XDF.
 
     Parameters
@@ -26,6 +30,8 @@ def open_recording(path: str | Path, *, stream: str | int | None = None) -> Reco
         A file of one of the formats in `FORMATS`.
     stream
         For XDF: name, source id or number of the stream to read; None: the only EEG stream.
+    told
+        What a person says of it, who is right.
 
     Returns
     -------
@@ -43,26 +49,29 @@ def open_recording(path: str | Path, *, stream: str | int | None = None) -> Reco
     _check_signature(path, kind)
     if stream is not None and kind != "XDF":
         raise RecordingError(f"{path}: a {kind} file has one stream only; leave --stream {stream} out")
-    recording = _reader(kind)(path, kind, stream)
+    if kind == "XDF":
+        from rtbci.recordings.xdf import open_xdf
+
+        recording = open_xdf(path, stream, told)
+    else:
+        recording = _reader(kind)(path, kind)
+        if told is not None and told.told():
+            recording = overridden(recording, told)
     recording = replace(recording, n_omitted=n_omitted(recording.warnings))
     if recording.n_samples == 0:
         raise RecordingError(f"{path}: holds no samples; record it again or remove it")
     return with_table(recording, path)
 
 
-def _reader(kind: str) -> Callable[[Path, str, str | int | None], Recording]:
+def _reader(kind: str) -> Callable[[Path, str], Recording]:
     # Imported here so that what one format needs is not loaded for another.
-    if kind == "XDF":
-        from rtbci.recordings.xdf import open_xdf
-
-        return lambda path, _, stream: open_xdf(path, stream)
     if kind in ("EDF", "BDF"):
         from rtbci.recordings.edf import open_edf
 
-        return lambda path, kind, _: open_edf(path, kind)
+        return open_edf
     from rtbci.recordings.mne_reader import open_with_mne
 
-    return lambda path, kind, _: open_with_mne(path, kind)
+    return open_with_mne
 
 
 def _existing(path: Path) -> Path:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from rtbci.recordings.channel_names import is_analog
 from rtbci.recordings.units import microvolts
+from rtbci.stages.amplitude import AmplitudeCheck
 from rtbci.types import Chunk, StreamInfo
 
 BLOCK_S = 1.0
@@ -29,18 +31,28 @@ class ChannelQuality:
 
     A fault is reported, or cleared, after two equal blocks. Criteria, in µV: flat, less than 0.5 peak to peak;
     saturated, a tenth of the samples at the largest or smallest value, or over 5000 peak to peak; mains, over half of
-    the variance at 50 or 60 Hz; noise, like that of a high impedance, differences from sample to sample.
+    the variance at 50 or 60 Hz; noise, like that of a high impedance, differences from sample to sample. Counters, triggers
+    and whatever else is no voltage are not assessed.
 
     Parameters
     ----------
     info
         The stream.
+
+    Attributes
+    ----------
+    amplitude
+        Whether its first seconds look like an EEG in µV.
     """
 
     def __init__(self, info: StreamInfo) -> None:
         self._channels = info.channels
         self._n = max(8, round(BLOCK_S * info.sfreq))
         self._gains = np.array([microvolts(unit) or 1.0 for unit in info.units], np.float32)
+        columns = zip(info.channels, info.channel_types, info.units, strict=True)
+        is_voltage = [microvolts(unit) is not None and is_analog(label, kind) for label, kind, unit in columns]
+        self._others = np.flatnonzero(~np.array(is_voltage, np.bool_))
+        self.amplitude = AmplitudeCheck(info)
         t = np.arange(self._n) / info.sfreq
         waves = [w(2 * np.pi * hz * t) for hz in MAINS_HZ if hz < info.sfreq / 2 for w in (np.cos, np.sin)]
         self._waves = np.array(waves, np.float32).reshape(-1, self._n)
@@ -103,6 +115,7 @@ class ChannelQuality:
             railed &= ((x == low) | (x == high)).mean(axis=1) > RAIL_SHARE
         x -= x.mean(axis=1, keepdims=True)
         variance = np.maximum(_mean_square(x), 1e-12)
+        self.amplitude.add(np.sqrt(variance))
         fast = np.sqrt(_mean_square(x[:, 1:] - x[:, :-1]) / 2)
         word = np.zeros(len(self._channels), np.int8)
         word[(fast > NOISE_UV) & (fast > NOISE_SHARE * np.sqrt(variance))] = WORDS.index("noise")
@@ -110,6 +123,7 @@ class ChannelQuality:
         word[(power > MAINS_UV**2) & (power > MAINS_SHARE * variance)] = WORDS.index("mains")
         word[railed | (swing > ABSURD_UV)] = WORDS.index("saturated")
         word[swing < FLAT_UV] = WORDS.index("flat")
+        word[self._others] = 0
         return word
 
     def _mains(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -12,6 +12,7 @@ from rtbci.config import Name, Strict, nearest, override, parse, read_toml
 from rtbci.errors import ConfigError
 from rtbci.models.config import is_plugin
 from rtbci.pipeline.config import PipelineConfig
+from rtbci.recordings.overrides import StreamOverrides
 
 BACKGROUND, UNKNOWN = "background", "unknown"
 
@@ -56,6 +57,9 @@ class RecordingsConfig(Strict):
         and Siena.
     stream
         Name or number of the stream to read of XDF files; empty: their only EEG stream.
+    told
+        What the recordings do not say, or say wrongly, as the options of `rtbci tag`: channels, renamed, unit, gain, sfreq,
+        reference.
     source, licence
         For the notes of the pipeline.
     """
@@ -69,6 +73,7 @@ class RecordingsConfig(Strict):
     subject: str = ""
     subject_pattern: str = ""
     stream: str = ""
+    told: StreamOverrides = Field(default_factory=StreamOverrides)
     source: str = ""
     licence: str = ""
 

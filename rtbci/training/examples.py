@@ -98,7 +98,7 @@ def _group(data: DataConfig, group: RecordingsConfig, pipeline: PipelineConfig, 
         if not found:
             raise ConfigError(f"{where}.files: nothing matches {pattern!r} in {root}")
         paths += found
-    recordings = [open_recording(path, stream=group.stream or None) for path in dict.fromkeys(paths)]
+    recordings = [open_recording(path, stream=group.stream or None, told=group.told) for path in dict.fromkeys(paths)]
     require_meaning(group, recordings, where)
     return [_source(group, recording, root, pipeline) for recording in recordings]
 
