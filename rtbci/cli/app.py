@@ -222,6 +222,10 @@ def replay(
         bool, typer.Option("--all-streams", help="Replay every stream of an XDF file, including markers, as recorded.")
     ] = False,
     stream: StreamOption = None,
+    channels: Channels = None,
+    unit: Unit = "",
+    gain: Gain = None,
+    reference: Reference = "",
     stdin: Annotated[
         bool,
         typer.Option(
@@ -266,11 +270,13 @@ def replay(
     On a terminal: space pauses, the arrow keys seek by 10 s or a minute, + and - change the speed, q quits. The faults'
     seconds count from the start of what is played.
     """
+    from rtbci.cli.overrides import told_by
     from rtbci.cli.replay import replay_files
 
     replay_files(
         recordings, name=name, speed=speed, loop=loop, start_s=start, duration_s=seconds, chunk=chunk,
         wait_for_consumer=wait, seed=seed, together=together, all_streams=all_streams, stream=stream, lines=stdin,
+        told=told_by(channels, unit, gain, reference=reference),
         faults={"jitter_ms": jitter_ms, "drop": drop, "duplicate": duplicate, "late": late, "drift_ppm": drift_ppm,
                 "chunk_range": chunk_range, "gap": gap or [], "clock_reset": clock_reset or [], "bad": bad or [],
                 "reconnect_at_s": reconnect or []},
@@ -388,14 +394,20 @@ def inspect(
     file: Annotated[str, typer.Argument(help="A pipeline file or a recording.")],
     sfreq: Annotated[float | None, typer.Option(help="Show the filters' delay for a stream at this rate.")] = None,
     stream: StreamOption = None,
+    channels: Channels = None,
+    unit: Unit = "",
+    gain: Gain = None,
+    reference: Reference = "",
     plugin: Plugins = None,
     json: Json = False,
 ) -> None:
     """Describe a pipeline file or a recording."""
     from rtbci.bundled import bundled
     from rtbci.cli.inspect import inspect_file
+    from rtbci.cli.overrides import told_by
 
-    inspect_file(Path(bundled(file)), sfreq, stream=stream, json=json)
+    told = told_by(channels, unit, gain, reference=reference)
+    inspect_file(Path(bundled(file)), sfreq, stream=stream, told=told, json=json)
 
 
 @app.command()

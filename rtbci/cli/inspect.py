@@ -12,6 +12,7 @@ from rich.text import Text as RichText
 from rtbci.cli.terminal import Terminal
 from rtbci.pipeline.pipeline import Pipeline, check_rate
 from rtbci.recordings.channel_names import canonical
+from rtbci.recordings.overrides import StreamOverrides
 from rtbci.results import FREE, Json, Result, Text, Texts, print_json
 from rtbci.types import StreamInfo
 
@@ -80,9 +81,11 @@ class RecordingFacts(Result):
     """Irregularities of the file, one line each."""
 
 
-def inspect_file(path: Path, sfreq: float | None, *, stream: str | None = None, json: bool) -> None:
+def inspect_file(
+    path: Path, sfreq: float | None, *, stream: str | None = None, told: StreamOverrides | None = None, json: bool
+) -> None:
     """Print a description of the file. Raises RecordingError or PipelineFileError if it cannot be read."""
-    facts = pipeline_facts(path, sfreq) if path.suffix == ".rtbci" else recording_facts(path, stream)
+    facts = pipeline_facts(path, sfreq) if path.suffix == ".rtbci" else recording_facts(path, stream, told)
     if json:
         return print_json(facts, facts.warnings if isinstance(facts, RecordingFacts) else ())
     shown = facts.plain()
@@ -168,11 +171,11 @@ def _n_parameters(pipeline: Pipeline) -> int:
     return sum(p.numel() for name, p in pipeline.network.named_parameters() if "bias_hh" not in name)
 
 
-def recording_facts(path: Path, stream: str | None = None) -> RecordingFacts:
+def recording_facts(path: Path, stream: str | None = None, told: StreamOverrides | None = None) -> RecordingFacts:
     """Format, rate, length, channels as named and in standard notation, annotations and irregularities."""
     from rtbci.recordings.open import open_recording
 
-    recording = open_recording(path, stream=stream)
+    recording = open_recording(path, stream=stream, told=told)
     labels: dict[str, int] = {}
     for event in recording.annotations:
         labels[event.label] = labels.get(event.label, 0) + 1

@@ -67,11 +67,11 @@ def _of_lines(lines: list[str], where: str) -> dict[str, Any]:
     parts = [[field_text(part.strip("\"'")) for part in _PAIR.split(line)] for line in lines]
     if len(parts) == 1 and len(parts[0]) > 2:
         return _of_names(parts[0], where)
-    widths = Counter(map(len, parts))
-    if set(widths) == {1}:
+    widths = {len(part) for part in parts}
+    if widths <= {1}:
         return _of_names([part[0] for part in parts], where)
-    if set(widths) != {2}:
-        odd = next(line for line, part in zip(lines, parts, strict=True) if len(part) != 2) if widths else ""
+    if widths != {2}:
+        odd = next(line for line, part in zip(lines, parts, strict=True) if len(part) != 2)
         raise ConfigError(f"{where}: {odd[:60]!r} is no pair of names; wanted {WANTED}")
     came = [part[0] for part in parts]
     if twice := [name for name, n in Counter(came).items() if n > 1]:

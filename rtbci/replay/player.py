@@ -155,11 +155,13 @@ def _describe(track: ReplayTrack, type: str, speed: float, control_id: str) -> p
     else:
         description.append_child_value("manufacturer", "rtbci replay")
         channels = description.append_child("channels")
-        for label, unit in zip(own.channels, own.units, strict=True):
+        for label, unit, kind in zip(own.channels, own.units, own.channel_types, strict=True):
             channel = channels.append_child("channel")
             channel.append_child_value("label", label)
             channel.append_child_value("unit", _LSL_UNITS.get(unit, unit))
-            channel.append_child_value("type", type or own.type)
+            channel.append_child_value("type", kind or type or own.type)
+        if own.reference:
+            description.append_child("reference").append_child_value("label", own.reference)
     about = description.append_child("replay")
     about.append_child_value("file", ", ".join(r.path.name for r in recordings))
     about.append_child_value("speed", repr(speed))

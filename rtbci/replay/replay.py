@@ -22,6 +22,7 @@ from types import FrameType
 from rtbci.errors import RecordingError
 from rtbci.lsl.config import quiet_lsl
 from rtbci.recordings.open import open_recording
+from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.recording import Recording
 from rtbci.replay.faults import Faults
 from rtbci.replay.playback import Playback, Progress
@@ -69,6 +70,8 @@ class Replay:
         Each stream of the one file, an XDF, is a stream of its own, with the stamps of the file on its common clock.
     stream
         Which stream of an XDF file is played; None: its only EEG stream.
+    told
+        What a person says of the recordings, as the options of `rtbci tag`; None: nothing.
 
     References
     ----------
@@ -90,6 +93,7 @@ class Replay:
     together: bool = False
     all_streams: bool = False
     stream: str | None = None
+    told: StreamOverrides | None = None
 
     def open(self) -> tuple[Recording, ...]:
         """Open the files and check that they can be streamed. Raises RecordingError."""
@@ -114,7 +118,7 @@ class Replay:
         return tracks
 
     def _files(self) -> tuple[ReplayTrack, ...]:
-        recordings = [open_recording(file, stream=self.stream) for file in self.files]
+        recordings = [open_recording(file, stream=self.stream, told=self.told) for file in self.files]
         for recording in recordings:
             if self.start_s >= recording.duration_s:
                 raise RecordingError(

@@ -111,8 +111,9 @@ class _Channels:
         self._of: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         self._first: dict[str, int] = {}
         for index, label in self._labels(wanted).items():
-            is_place = self.scheme is not None and label in self.scheme.positions
-            meant = Derivation(label) if is_place else derivation(label)
+            if self.scheme is not None and label in self.scheme.positions:
+                continue
+            meant = derivation(label)
             reference = meant.reference or meant.common
             self._of[meant.electrode][reference].append(index)
             self._first.setdefault(reference, index)
