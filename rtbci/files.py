@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import secrets
 import stat
@@ -15,16 +16,18 @@ from typing import IO
 if sys.platform != "win32":
     import fcntl
 
+PRIVATE, SHARED = 0o600, 0o644  # of new files: what patients are in; what people pass on, less the umask's bits
+PRIVATE_FOLDER = 0o700
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _MOST_NUMBERS = 1000
 
 
-def atomic_write(path: str | Path, content: str | bytes | Callable[[IO[bytes]], object]) -> None:
+def atomic_write(path: str | Path, content: str | bytes | Callable[[IO[bytes]], object], mode: int = PRIVATE) -> None:
     """Write a file so that, whatever happens, it is there whole or as it was before.
 
     Written beside under a hidden name, brought to the disk, renamed; then the folder is brought to the disk. A file that
-    is replaced hands on its permissions; a new one gets 0644 without the umask's bits. A symbolic link is replaced, not
-    what it points to.
+    is replaced hands on its permissions, so that one `chmod` lets a group read it for good. A symbolic link is replaced,
+    not what it points to.
 
     Parameters
     ----------
@@ -32,6 +35,8 @@ def atomic_write(path: str | Path, content: str | bytes | Callable[[IO[bytes]], 
         The file to write or replace.
     content
         Text (written as UTF-8), bytes, or a function that writes to the open binary file it is given.
+    mode
+        Of a new file: PRIVATE, for its user alone, or SHARED for what holds nothing of a patient.
 
     Raises
     ------
@@ -40,17 +45,17 @@ def atomic_write(path: str | Path, content: str | bytes | Callable[[IO[bytes]], 
         beside.
     """
     path = Path(path)
-    mode = _mode(path)
+    old_mode = _mode(path)
     beside = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}.part")
     try:
-        with os.fdopen(os.open(beside, _NEW, 0o644), "w+b") as file:
+        with os.fdopen(os.open(beside, _NEW, mode), "w+b") as file:
             if callable(content):
                 content(file)
             else:
                 file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
-            if mode is not None:
-                os.chmod(beside, mode)
+            if old_mode is not None:
+                os.chmod(beside, old_mode)
             os.fsync(file.fileno())
         os.replace(beside, path)
     except BaseException as error:
@@ -60,6 +65,18 @@ def atomic_write(path: str | Path, content: str | bytes | Callable[[IO[bytes]], 
             error.filename, error.filename2 = str(path), None  # the name that the caller knows
         raise
     sync_folder(path.parent)
+
+
+def open_private(path: str | Path, mode: str) -> io.FileIO:
+    """Open a file without a buffer, as `open` does; a new one is PRIVATE."""
+    return io.FileIO(path, mode, opener=lambda name, flags: os.open(name, flags, PRIVATE))
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder, with those above it, for its user alone; one that is there stays as it is. Raises OSError."""
+    for one in (*reversed(folder.parents), folder):
+        if not one.is_dir():
+            one.mkdir(PRIVATE_FOLDER, exist_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

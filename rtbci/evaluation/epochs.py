@@ -11,9 +11,10 @@ from rtbci.datasets.bci2_iv import Epochs, as_recording, read_epochs
 from rtbci.errors import DatasetError
 from rtbci.evaluation.outputs import foreign
 from rtbci.evaluation.trial_scores import decided
-from rtbci.files import atomic_write
+from rtbci.files import atomic_write, make_private_folder
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.pipeline import Pipeline
+from rtbci.recordings.spreadsheet import text_cell, text_of
 from rtbci.types import Chunk, Samples
 
 
@@ -56,7 +57,7 @@ def tag_epochs(pipeline: Pipeline, path: Path, out: Path, device: str = "cpu") -
     check_predictions(target)
     epochs = read_epochs(path)[-1]
     probabilities = answer_epochs(pipeline, path, epochs, device)
-    out.mkdir(parents=True, exist_ok=True)
+    make_private_folder(out)
     atomic_write(target, predictions_table(probabilities, pipeline.config))
     return target
 
@@ -72,7 +73,7 @@ def check_predictions(target: Path) -> None:
         return
     try:
         rows = [line.split("\t") for line in target.read_bytes().decode().splitlines()]
-        classes, probabilities = tuple(rows[0][2:]), np.array([row[2:] for row in rows[1:]], np.float32)
+        classes, probabilities = tuple(map(text_of, rows[0][2:])), np.array([row[2:] for row in rows[1:]], np.float32)
         if rows == _rows(probabilities, classes):
             return
     except (ValueError, IndexError):
@@ -105,8 +106,9 @@ def predictions_table(probabilities: Samples, config: PipelineConfig) -> str:
 
 
 def _rows(probabilities: npt.NDArray[np.floating], classes: tuple[str, ...]) -> list[list[str]]:
-    names = (*classes, "background")  # of a single class, -1 is background
-    rows = [["trial", "label", *classes]]
+    cells = tuple(map(text_cell, classes))
+    names = (*cells, "background")  # of a single class, -1 is background
+    rows = [["trial", "label", *cells]]
     for number, (row, label) in enumerate(zip(probabilities, decided(probabilities), strict=True), 1):
         rows.append([str(number), names[label], *(f"{p:.6f}" for p in row)])
     return rows

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtbci.errors import ConfigError
-from rtbci.files import atomic_write
+from rtbci.files import atomic_write, make_private_folder
 from rtbci.recordings.predictions import WRITER, claim, digest, without_kind
 from rtbci.recordings.recording import FORMATS
 
@@ -145,7 +145,7 @@ class Outputs:
             with zipfile.ZipFile(file, "a") as archive:
                 archive.comment = json.dumps(comment).encode()
 
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.folder)
         atomic_write(self.scores, put)
         for path, text in tables.items():
             atomic_write(path, text)

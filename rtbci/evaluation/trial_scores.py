@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rtbci.files import atomic_write
+from rtbci.files import SHARED, atomic_write
 from rtbci.types import Samples
 
 
@@ -110,7 +110,7 @@ def draw_confusion(scores: dict[str, Any], path: Path) -> None:
         xticks=range(len(names)), yticks=range(len(names)), xlabel="predicted", ylabel="true",
         xticklabels=names, yticklabels=names, title=f"{scores['accuracy']:.3f} ({low:.3f}–{high:.3f})",
     )  # fmt: skip
-    atomic_write(path, lambda file: figure.savefig(file, format="png", dpi=120))
+    atomic_write(path, lambda file: figure.savefig(file, format="png", dpi=120), SHARED)
 
 
 def summary_line(scores: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from rtbci.config import MAX_WEIGHTS, nearest, parse
 from rtbci.errors import ConfigError, PipelineFileError
-from rtbci.files import atomic_write
+from rtbci.files import SHARED, atomic_write
 from rtbci.models.config import is_plugin
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.stages.scaling import ConstantScaling, RunningScaling
@@ -67,7 +67,7 @@ def write(path: Path, config: PipelineConfig, network: Network, notes: dict[str,
                 # A fixed date, so that equal pipelines are equal files.
                 archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
 
-    atomic_write(path, put)
+    atomic_write(path, put, SHARED)
 
 
 def check_target(path: Path) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from rtbci.errors import RecordingError
+from rtbci.recordings.spreadsheet import text_cell, text_of
 from rtbci.recordings.table_cells import NO_LABEL
 from rtbci.text import plain
 from rtbci.types import Event
@@ -37,9 +38,9 @@ def _row(event: Event, start: datetime | None, duration_s: float | None) -> tupl
     return (
         repr(float(event.onset)),
         repr(float(event.duration)),
-        _SEIZURE if event.label == "seizure" else _cell(event.label),
+        _SEIZURE if event.label == "seizure" else text_cell(cell_text(event.label)),
         repr(float(event.confidence)),
-        ",".join(_cell(c).replace(",", ";") for c in event.channels) or "all",
+        text_cell(",".join(cell_text(c).replace(",", ";") for c in event.channels)) or "all",
         start_cell(start),
         NOT_AVAILABLE if duration_s is None else repr(float(duration_s)),
     )
@@ -50,8 +51,8 @@ def start_cell(start: datetime | None) -> str:
     return f"{start:{_CLOCK}}" if start else NOT_AVAILABLE
 
 
-def _cell(text: str) -> str:
-    """One cell of a TSV: no tabs, no line ends or other control characters of any kind, never empty."""
+def cell_text(text: str) -> str:
+    """The text of one cell of a TSV: no tabs, no line ends or other control characters of any kind, never empty."""
     return plain(" ".join(text.split())) or NOT_AVAILABLE
 
 
@@ -59,8 +60,13 @@ def _line(cells: Iterable[str]) -> str:
     return "\t".join(cells) + "\n"
 
 
-def event_of(path: Path, number: int, cells: Mapping[str, str]) -> Event:
-    """The event of a row, which may be one of background; without an end its duration is 0. Raises RecordingError."""
+def event_of(path: Path, number: int, cells: Mapping[str, str], *, ours: bool = False) -> Event:
+    """The event of a row, which may be one of background; without an end its duration is 0. Raises RecordingError.
+
+    ours: the table was written by `rows_text`, whose apostrophes before formulas are no part of a text.
+    """
+    if ours:
+        cells = dict(cells) | {name: text_of(cells[name]) for name in ("eventType", "channels") if name in cells}
     label = cells.get("eventType", NO_LABEL)
     onset = _seconds(path, number, cells, "onset")
     if "duration" in cells:

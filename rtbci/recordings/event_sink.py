@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -9,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from rtbci.recordings.event_rows import start_cell
-from rtbci.recordings.event_table import EventLog
+from rtbci.recordings.event_table import RETRY_S, EventLog
+from rtbci.recordings.spreadsheet import text_cell
 from rtbci.recordings.stream_clock import StreamClock
 from rtbci.recordings.table_file import TableFile
 from rtbci.types import Detection, Event, OperatorAnnotation, OperatorVerdict, SessionInfo, SpanEnded
@@ -37,7 +39,10 @@ class EventTableSink:
         self._log: EventLog | None = None
         self._clock = StreamClock()
         self._duration_s = 0.0
-        self._lost_verdict = self._notice = ""
+        self._notice = ""
+        self._unwritten: list[OperatorVerdict] = []  # verdicts, by what happened to the disk
+        self._why = ""  # they are not written
+        self._retry_at = 0.0
 
     @property
     def path(self) -> Path:
@@ -46,7 +51,8 @@ class EventTableSink:
     @property
     def trouble(self) -> str:
         """What could not be written, and why; empty where all is well."""
-        return (self._log.trouble if self._log is not None else "") or self._lost_verdict
+        lost = f"{self._why}; {len(self._unwritten)} verdicts are not in it yet" if self._unwritten else ""
+        return (self._log.trouble if self._log is not None else "") or lost
 
     def take_notice(self) -> str:
         """Why another file is written than the requested one, once; then an empty string."""
@@ -66,18 +72,22 @@ class EventTableSink:
             case OperatorAnnotation(label=label, onset=onset, duration=duration):
                 self._add(Event(onset, duration, label))
             case OperatorVerdict(onset=onset) if self._log is not None:
-                self._review(replace(message, onset=self._clock.at(onset)), self._log)
+                self._unwritten.append(replace(message, onset=self._clock.at(onset)))
+                self._review(self._log)
             case SpanEnded(recording_s=recording_s):
                 self._duration_s = max(self._duration_s, self._clock.at(recording_s))
 
     def tend(self) -> None:
-        """Write what a full disk did not take, once there is space."""
+        """Write what a full disk or a folder that was away did not take, once that is possible."""
         if self._log is not None:
             self._log.tend()
+            if self._unwritten and time.monotonic() >= self._retry_at:
+                self._review(self._log)
 
     def close(self) -> None:
         if self._log is not None:
             self._log.close(self._duration_s)
+            self._review(self._log)
 
     def _add(self, event: Event) -> None:
         if self._log is None:
@@ -86,19 +96,26 @@ class EventTableSink:
         kept = event.duration if onset == event.onset else end - onset
         self._log.add(replace(event, onset=onset, duration=kept))
 
-    def _review(self, verdict: OperatorVerdict, log: EventLog) -> None:
+    def _review(self, log: EventLog) -> None:
+        """Write the verdicts that are not written yet."""
+        if not self._unwritten:
+            return
         path = review_path(log.path)
-        row = repr(verdict.onset), verdict.label, verdict.verdict or "n/a", verdict.note or "n/a", start_cell(log.start)
+        rows = "".join(_review_row(verdict, log.start) for verdict in self._unwritten)
         try:
             with closing(TableFile(path, REVIEW_COLUMNS)) as table:
-                table.append(("\t".join(row) + "\n").encode())
+                table.append(rows.encode())
         except OSError as error:
-            about = f"the verdict on {verdict.label} at {verdict.onset:.1f} s"
-            self._lost_verdict = f"{path}: {about} is not written: {error.strerror}"
+            self._why, self._retry_at = f"{path} is not written: {error.strerror}", time.monotonic() + RETRY_S
             return
-        self._lost_verdict = ""
+        self._unwritten.clear()
         if table.why_not:
             self._notice = f"{path} {table.why_not}; the verdict is in {table.path}"
+
+
+def _review_row(verdict: OperatorVerdict, start: datetime | None) -> str:
+    label, note = text_cell(verdict.label), text_cell(verdict.note or "n/a")
+    return "\t".join((repr(verdict.onset), label, verdict.verdict or "n/a", note, start_cell(start))) + "\n"
 
 
 def review_path(events: Path) -> Path:

@@ -36,7 +36,8 @@ from rtbci.recordings.table_cells import cells_of
 from rtbci.recordings.table_file import MAX_BYTES, TableFile
 from rtbci.types import Event
 
-_RETRY_S = 5.0
+RETRY_S = 5.0
+_LOOK_EVERY_S = 1.0  # whether the table is still there
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +125,12 @@ def read_table(path: str | Path) -> Table:
         seizures = tuple(Event(start, stop - start, "seizure") for start, stop in read_seizures(path))
         return Table((Run(None, seizures),))
     content, torn = _content(path)
-    table = cells_of(path, content)
+    table, ours = cells_of(path, content), content.startswith(header().encode())
     runs: dict[str, list[Event]] = {}
     background: list[tuple[float, float]] = []
     for number, cells in table.rows:
         run = runs.setdefault(cells.get("dateTime", NOT_AVAILABLE), [])
-        event = event_of(path, number, cells)
+        event = event_of(path, number, cells, ours=ours)
         if event.label == BACKGROUND:
             background.append((event.onset, event.onset + event.duration))
         else:
@@ -173,7 +174,7 @@ class EventLog:
         self._n_written = 0
         self._file: TableFile | None = None  # from the first successful write on
         self._begin = 0  # bytes of the header and of earlier runs
-        self._retry_at = 0.0
+        self._retry_at = self._look_at = 0.0
         self._closed = False
         self._write()
 
@@ -185,8 +186,10 @@ class EventLog:
         self._write()
 
     def tend(self) -> None:
-        """Retry, some seconds after a write failed."""
-        if self.trouble and time.monotonic() >= self._retry_at:
+        """Retry, some seconds after a write failed; start the table anew where it was moved, changed or removed."""
+        now = time.monotonic()
+        if now >= (self._retry_at if self.trouble else self._look_at):
+            self._look_at = now + _LOOK_EVERY_S
             self._write()
 
     def take_notice(self) -> str:
@@ -215,9 +218,10 @@ class EventLog:
         try:
             self._hold()
             assert self._file is not None
-            self._file.append(rows_text(self.events[self._n_written :], self.start, None).encode())
+            if rows := rows_text(self.events[self._n_written :], self.start, None):
+                self._file.append(rows.encode())
         except OSError as error:
-            self.trouble, self._retry_at = self._trouble_text(error), time.monotonic() + _RETRY_S
+            self.trouble, self._retry_at = self._trouble_text(error), time.monotonic() + RETRY_S
         else:
             self._n_written, self.trouble = len(self.events), ""
 
@@ -231,7 +235,9 @@ class EventLog:
             self._file = TableFile(self._asked, COLUMNS, self._clash)
             self._begin, before, self.path = self._file.size, self.path, self._file.path
             if lost:
-                self.notice = f"{before} was changed by another program; all events of this run are in {self.path}"
+                self.notice = (
+                    f"{before} was changed or removed by another program; all events of this run are in {self.path}"
+                )
             elif self._file.why_not:
                 self.notice = f"{self._asked} {self._file.why_not}; the events of this run go to {self.path}"
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rtbci.files import locked, numbered, sync_folder
+from rtbci.files import locked, numbered, open_private, sync_folder
 
 MAX_BYTES = 64 * 2**20  # about a million rows; a larger file is something else
 
@@ -96,7 +96,7 @@ class TableFile:
             return "may not be written to"
         except FileNotFoundError:
             try:
-                self._file = open(self._real_path, "x+b", buffering=0)  # noqa: SIM115
+                self._file = open_private(self._real_path, "x+b")
             except FileExistsError:  # created since the check
                 return "is being written by another process"
             is_new = True
@@ -149,6 +149,6 @@ class TableFile:
     def _leads_to(self, own: os.stat_result) -> bool:
         try:
             there = os.stat(self._real_path)
-        except FileNotFoundError:
+        except OSError:  # it is gone, or its folder
             return False
         return (there.st_dev, there.st_ino) == (own.st_dev, own.st_ino)

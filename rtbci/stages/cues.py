@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from rtbci.config import Names, Strict
+from rtbci.recordings.spreadsheet import text_cell
 from rtbci.stages.network import WindowClassifier
 from rtbci.text import one_line
 from rtbci.types import Chunk
@@ -133,11 +134,11 @@ def missed(cue: Cue) -> CueAnswer:
 
 def table(answers: list[CueAnswer] | tuple[CueAnswer, ...], classes: tuple[str, ...]) -> str:
     """TSV, one row for each cue: time, text, whether all samples are valid, most probable class, probabilities."""
-    rows = ["\t".join(("onset", "cue", "valid", "answer", *classes))]
+    rows = ["\t".join(("onset", "cue", "valid", "answer", *map(text_cell, classes)))]
     for answer in answers:
         p = answer.probabilities
-        likeliest = classes[int(np.argmax(p))] if len(p) > 1 else ""
-        text = one_line(answer.cue.text)
+        likeliest = text_cell(classes[int(np.argmax(p))]) if len(p) > 1 else ""
+        text = text_cell(one_line(answer.cue.text))
         shown = [f"{value:.6f}" for value in p] or ["n/a"] * len(classes)
         rows.append("\t".join((f"{answer.cue.time:.4f}", text, str(answer.valid).lower(), likeliest or "n/a", *shown)))
     return "\n".join(rows) + "\n"

@@ -7,7 +7,7 @@ import io
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from rtbci.files import atomic_write
+from rtbci.files import SHARED, atomic_write
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def save_curves(rows: list[EpochFigures], out: Path) -> None:
     writer = csv.DictWriter(table, [f.name for f in fields(EpochFigures)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
-    atomic_write(out.with_name(f"{out.stem}_curves.csv"), table.getvalue())
+    atomic_write(out.with_name(f"{out.stem}_curves.csv"), table.getvalue(), SHARED)
     _draw(rows, out.with_name(f"{out.stem}_curves.png"))
     _to_tensorboard(rows, out.with_name(f"{out.stem}_tensorboard"))
 
@@ -50,7 +50,7 @@ def _draw(rows: list[EpochFigures], path: Path) -> None:
     left.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
     right.set(ylabel="AUROC", ylim=(0, 1))
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
-    atomic_write(path, lambda file: figure.savefig(file, format="png", dpi=120))
+    atomic_write(path, lambda file: figure.savefig(file, format="png", dpi=120), SHARED)
 
 
 def _to_tensorboard(rows: list[EpochFigures], folder: Path) -> None:

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -74,7 +76,7 @@ MANY = [Event(10.0 * n, 5.0, " ".join(["a label of some length"] * 20)) for n in
 def test_a_full_disk_loses_no_event_of_a_live_table(
     n_before: int, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_table, "_RETRY_S", 0.0)
+    monkeypatch.setattr(event_table, "RETRY_S", 0.0)
     path = small_disk / "live.tsv"
     log = EventLog(path) if n_before else None
     for event in MANY[:n_before]:
@@ -306,7 +308,40 @@ def test_a_table_that_is_taken_away_meanwhile_is_written_anew_and_whole(tmp_path
     log.close(60.0)
     assert read_events(tmp_path / "moved.tsv") == EVENTS[:1]
     assert read_events(path) == EVENTS
-    assert "was changed by another program" in log.take_notice()
+    assert "was changed or removed by another program" in log.take_notice()
+
+
+def test_a_folder_that_is_removed_is_told_at_once_and_the_table_is_whole_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_table, "RETRY_S", 0.0)
+    monkeypatch.setattr(event_table, "_LOOK_EVERY_S", 0.0)
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    log = EventLog(folder / "night.tsv", START)
+    log.add(EVENTS[0])
+    shutil.rmtree(folder)
+    log.tend()
+    assert "is not written: No such file or directory; 1 of 1 events are not in it yet" in log.trouble
+    log.add(EVENTS[1])
+    assert "2 of 2 events" in log.trouble
+    folder.mkdir()
+    log.tend()
+    assert log.trouble == ""
+    assert read_events(folder / "night.tsv") == EVENTS
+    log.close(60.0)
+    assert read_events(folder / "night.tsv") == EVENTS
+
+
+def test_a_table_is_its_users_alone_and_one_that_is_there_keeps_its_permissions(tmp_path: Path) -> None:
+    (tmp_path / "old.tsv").write_text("")
+    (tmp_path / "old.tsv").chmod(0o640)
+    for name, mode in (("new.tsv", 0o600), ("old.tsv", 0o640)):
+        log = EventLog(tmp_path / name, START)
+        log.add(EVENTS[0])
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == mode
+        log.close(60.0)
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == mode
 
 
 def test_what_a_person_saves_over_a_live_table_is_not_written_over(tmp_path: Path) -> None:
@@ -334,7 +369,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_loses_no_event_of_earlier_runs(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_table, "_RETRY_S", 0.0)
+    monkeypatch.setattr(event_table, "RETRY_S", 0.0)
     path = small_disk / "live.tsv"
     run(path, START, *MANY)
     with full(small_disk):

@@ -8,7 +8,7 @@ from typing import IO, Any
 import pytest
 
 from rtbci import files
-from rtbci.files import atomic_write, free, locked, numbered
+from rtbci.files import SHARED, atomic_write, free, locked, make_private_folder, numbered
 
 
 def names(folder: Path) -> list[str]:
@@ -77,16 +77,24 @@ def test_the_file_is_on_the_disk_before_it_has_its_name_and_the_folder_after(
     assert happened == ["file", "rename", "folder"]
 
 
-def test_a_new_file_has_0644_less_the_umask_and_an_old_one_keeps_its_permissions(tmp_path: Path) -> None:
+def test_a_new_file_is_its_users_alone_unless_it_is_to_be_shared_and_an_old_one_keeps_its_permissions(
+    tmp_path: Path,
+) -> None:
     umask = os.umask(0o027)
     try:
         atomic_write(tmp_path / "new", "")
+        atomic_write(tmp_path / "shared", "", SHARED)
         (tmp_path / "private").write_text("")
         (tmp_path / "private").chmod(0o600)
         atomic_write(tmp_path / "private", "after")
+        (tmp_path / "group").write_text("")
+        (tmp_path / "group").chmod(0o660)
+        atomic_write(tmp_path / "group", "after")
+        make_private_folder(tmp_path / "of one" / "patient")
     finally:
         os.umask(umask)
-    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o640
+    assert [stat.S_IMODE((tmp_path / n).stat().st_mode) for n in ("new", "shared", "group")] == [0o600, 0o640, 0o660]
+    assert {stat.S_IMODE(f.stat().st_mode) for f in (tmp_path / "of one", tmp_path / "of one" / "patient")} == {0o700}
     assert stat.S_IMODE((tmp_path / "private").stat().st_mode) == 0o600
 
 

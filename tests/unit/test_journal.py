@@ -1,4 +1,7 @@
 import json
+import os
+import shutil
+import stat
 import time
 from pathlib import Path
 
@@ -88,3 +91,50 @@ def test_a_file_that_is_no_log_is_refused_and_left_alone(tmp_path: Path, content
 def test_a_file_that_cannot_be_opened_is_said_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Journal(tmp_path / "no folder" / "log")
+
+
+def test_a_folder_that_is_removed_is_told_at_once_and_the_log_goes_on_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "_RETRY_S", 0.0)
+    monkeypatch.setattr(journal, "_LOOK_EVERY_S", 0.0)
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    log = Journal(folder / "log")
+    log.write(line("first"))
+    shutil.rmtree(folder)
+    log.tend()
+    assert log.trouble == f"the log is not written: No such file or directory; 0 lines are lost ({folder / 'log'})"
+    log.write(line("y"))
+    assert "1 lines are lost" in log.trouble
+    folder.mkdir()
+    log.tend()
+    assert log.trouble == ""
+    assert [(one["kind"], one.get("lost_before")) for one in read(folder / "log")] == [("state", 1)]
+    log.close()
+
+
+def test_a_file_that_is_moved_away_is_started_anew_and_loses_no_line(tmp_path: Path) -> None:
+    log = Journal(tmp_path / "log")
+    log.write(line("first"))
+    (tmp_path / "log").rename(tmp_path / "moved")
+    log.write(line("second"))
+    log.close()
+    assert [[one["kind"] for one in read(tmp_path / name)] for name in ("moved", "log")] == [["first"], ["second"]]
+
+
+def test_a_log_is_its_users_alone_and_keeps_the_permissions_that_a_person_gives_it(tmp_path: Path) -> None:
+    log = Journal(tmp_path / "log", max_bytes=1000, keep=1)
+    log.write(line("x"))
+    assert stat.S_IMODE((tmp_path / "log").stat().st_mode) == 0o600
+    (tmp_path / "log").chmod(0o640)
+    for n in range(30):
+        log.write(line("x", n=n))
+    log.close()
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("log", "log.1")] == [0o640, 0o640]
+
+
+def test_a_fifo_is_refused_before_it_is_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "log")
+    with pytest.raises(ConfigError, match="log: is a folder, a FIFO or a socket; wanted a file"):
+        Journal(tmp_path / "log")

@@ -12,7 +12,8 @@ from typing import Any
 
 from rtbci.errors import ConfigError
 from rtbci.evaluation.annotations import Annotations
-from rtbci.files import atomic_write
+from rtbci.files import SHARED, atomic_write
+from rtbci.recordings.spreadsheet import text_cell
 from rtbci.results import Result, Text, Texts
 from rtbci.text import json_text
 from rtbci.training.electrode_selection.comparison import ALL, RANDOM, Score
@@ -160,13 +161,17 @@ def write_report(folder: Path, name: str, report: SelectionReport) -> list[Path]
     writer = csv.DictWriter(table, COLUMNS, delimiter="\t", lineterminator="\n")
     writer.writeheader()
     for row in report.rows:
-        writer.writerow({**row.plain(), "electrodes": " | ".join(" ".join(names) for names in row.electrodes)})
+        writer.writerow({**row.plain(), "electrodes": text_cell(_electrodes(row))})
     paths = _paths(folder, name)
     # The JSON first: by it the next run recognises all three as a selection's.
-    atomic_write(paths[1], json_text(report.plain(), indent=1))
-    atomic_write(paths[0], table.getvalue())
-    atomic_write(paths[2], draw(report))
+    atomic_write(paths[1], json_text(report.plain(), indent=1), SHARED)
+    atomic_write(paths[0], table.getvalue(), SHARED)
+    atomic_write(paths[2], draw(report), SHARED)
     return paths
+
+
+def _electrodes(row: MethodRow) -> str:
+    return " | ".join(" ".join(names) for names in row.electrodes)
 
 
 def check_report(folder: Path, name: str) -> None:
