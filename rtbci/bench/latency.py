@@ -167,7 +167,7 @@ def end_to_end(name: str, pipeline: str, answer: Connection) -> None:
 
     from rtbci.engine.engine import Engine
     from rtbci.engine.session import EngineSpec
-    from rtbci.monitor.shared_memory import monitor_folder, remove_monitor
+    from rtbci.monitor.folder import monitor_folder, remove_monitor
     from rtbci.pipeline.pipeline import Pipeline
 
     torch.set_num_threads(1)

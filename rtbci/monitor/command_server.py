@@ -44,7 +44,8 @@ class CommandServer:
         self._folder = folder
         self._key = secrets.token_hex(32).encode()
         self._clients: list[ClientConnection] = []
-        with open(os.open(folder / _KEY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        (folder / _KEY).unlink(missing_ok=True)
+        with open(os.open(folder / _KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(self._key)
         self._listener = _listen(folder)
         self._listener.setblocking(False)

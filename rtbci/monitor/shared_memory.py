@@ -11,7 +11,6 @@ import mmap
 import os
 import shutil
 import struct
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,53 +19,19 @@ from typing import BinaryIO
 
 import numpy as np
 
-from rtbci.monitor.messages import EngineState, LogLine, read_line, read_state
+from rtbci.monitor.folder import LEAST_BYTES
+from rtbci.monitor.messages import EngineState, LogLine, read_state
+from rtbci.monitor.open_log import OpenLog
 from rtbci.text import json_text
 from rtbci.types import Chunk
-
-try:
-    import fcntl
-except ImportError:  # not POSIX: a killed process leaves its folder among the temporary files
-    fcntl = None  # type: ignore[assignment]
 
 _SLOT_BYTES = 1 << 16
 _HEAD = struct.Struct("<QI")
 _RING_HEAD = 64  # bytes: magic, capacity, n_channels, n_written
 _MAGIC = 0x72746263_69303031
 _MOST_ROWS = 1 << 60
-_READ_BYTES = 4 << 20  # of the log, in one call
 LOG_BYTES = 8 << 20  # then the log is rotated; one old file is kept
 _LOG, _OLD = "log.jsonl", ".old"
-_PREFIX, _OWNER = "rtbci-monitor-", "owner"  # a file that is locked as long as the process that made the folder runs
-_NEW_S = 5.0
-_LEAST_BYTES = 16 << 20  # of shared memory; containers often have 64 MB
-_owned: dict[Path, BinaryIO] = {}
-
-
-def monitor_folder() -> Path:
-    """Create a folder for a monitor, in /dev/shm if there is one with enough room; abandoned folders are removed."""
-    memory = Path("/dev/shm")
-    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _LEAST_BYTES
-    parent = memory if roomy else Path(tempfile.gettempdir())
-    for other in parent.glob(f"{_PREFIX}*"):
-        _remove_ownerless(other)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-    if fcntl is not None:
-        owner = open(folder / _OWNER, "wb")  # noqa: SIM115
-        fcntl.flock(owner, fcntl.LOCK_EX)
-        _owned[folder] = owner
-    return folder
-
-
-def _remove_ownerless(folder: Path) -> None:
-    """Remove a folder whose process was killed: its memory would be lost until the next boot."""
-    if fcntl is None:
-        return
-    with suppress(OSError), open(folder / _OWNER, "rb") as owner:
-        if time.time() - os.fstat(owner.fileno()).st_mtime < _NEW_S:
-            return  # its process may not have locked it yet
-        fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _MappedFile:
@@ -255,7 +220,7 @@ class MonitorWriter:
         rows = {"signals": (sfreq, n_channels), "model": (model_sfreq, n_inputs), "scores": (1 / hop_s, n_classes)}
         for keep_s in (self.KEEP_S, self.KEEP_S / 4, self.KEEP_S / 16):
             sizes = {name: (_capacity(keep_s * rate, n), n) for name, (rate, n) in rows.items()}
-            free = shutil.disk_usage(self.folder).free - _LEAST_BYTES // 2
+            free = shutil.disk_usage(self.folder).free - LEAST_BYTES // 2
             if sum(_ring_bytes(*size) for size in sizes.values()) < free or keep_s == self.KEEP_S / 16:
                 break
         self.rings = Rings(
@@ -271,14 +236,20 @@ class MonitorWriter:
         """Append a line to the log, which is rotated at LOG_BYTES; the line is lost if memory is full."""
         with suppress(OSError):
             if self._log.tell() > LOG_BYTES:
-                self._log.close()
-                os.replace(self._path, self._path.with_suffix(_OLD))
-                self._log = open(self._path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+                with suppress(OSError):
+                    self._rotate()
             self._log.write(line.to_json() + "\n")
 
     def close(self) -> None:
         """Close the log."""
         self._log.close()
+
+    def _rotate(self) -> None:
+        """Raises OSError, with the old log still open, if there is no room or the folder is gone."""
+        os.replace(self._path, self._path.with_suffix(_OLD))
+        new = open(self._path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+        self._log.close()
+        self._log = new
 
 
 def _capacity(rows: float, n_channels: int) -> int:
@@ -295,7 +266,7 @@ class MonitorReader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._slot: StateSlot | None = None
-        self._log_at, self._log_number = 0, 0  # bytes that were read, of the file with this inode
+        self._log: OpenLog | None = None
 
     def status(self) -> EngineState | None:
         """The newest state; None before the engine has written one."""
@@ -306,28 +277,18 @@ class MonitorReader:
             return None
 
     def new_log(self) -> list[LogLine]:
-        """The lines that were completed since the last call."""
-        path = self.folder / _LOG
+        """The lines that were completed since the last call, also of a log that was rotated, or whose folder is gone."""
         with suppress(OSError):
-            now, old = path.stat(), path.with_suffix(_OLD)
-            if self._log_number not in (0, now.st_ino) or self._log_at > now.st_size:
-                before = self._log_at
-                lines = self._lines(old) if old.exists() and old.stat().st_ino == self._log_number else []
-                if self._log_at > before:
-                    return lines
-                self._log_at = 0
-            self._log_number = now.st_ino
-            return self._lines(path)
+            self._log = self._log or OpenLog(self.folder / _LOG)
+            lines, at_end = self._log.read()
+            if at_end and self._log.was_rotated():
+                more, at_end = self._log.read()  # what was written until then
+                lines += more
+                if at_end:
+                    self._log = OpenLog(self.folder / _LOG)
+                    lines += self._log.read()[0]
+            return lines
         return []
-
-    def _lines(self, path: Path) -> list[LogLine]:
-        with open(path, "rb") as file:
-            file.seek(self._log_at)
-            content = file.read(_READ_BYTES)
-        whole = content[: content.rfind(b"\n") + 1]
-        # A line longer than a whole read is skipped.
-        self._log_at += len(whole) or (len(content) if len(content) == _READ_BYTES else 0)
-        return [line for line in map(read_line, whole.splitlines()) if line is not None]
 
     def rings(self, generation: int) -> Rings | None:
         """The rings of a generation; None if they are gone."""
@@ -335,10 +296,3 @@ class MonitorReader:
             return Rings(*(SharedRing(self.folder / f"{name}-{generation}") for name in ("signals", "model", "scores")))
         except (OSError, ValueError):
             return None
-
-
-def remove_monitor(folder: Path) -> None:
-    """Remove the folder; a reader that has mapped its files keeps them."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if owner := _owned.pop(folder, None):
-        owner.close()

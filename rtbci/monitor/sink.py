@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
 from rtbci.monitor.layout import layout_of, write_layout
 from rtbci.monitor.messages import (
-    AlarmLine,
     AnnotationLine,
     CaughtUpLine,
     CueLine,
@@ -38,6 +38,8 @@ from rtbci.types import (
     StalenessChanged,
 )
 
+_LOOK_EVERY_S = 2.0
+
 
 class MonitorSink:
     """Writes messages and states to shared memory; no reader can block it. `generation`: of the rings in use.
@@ -50,15 +52,29 @@ class MonitorSink:
         Whose answers are written.
     """
 
-    trouble = recovered = ""
+    recovered = "viewers find the engine's shared memory again"
 
     def __init__(self, folder: Path, pipeline: Pipeline) -> None:
         self._writer = MonitorWriter(folder)
         self._pipeline = pipeline
         self.generation = 0
+        self._no_rings = ""  # why
+        self._is_gone = False
+        self._look_at = 0.0
+
+    @property
+    def trouble(self) -> str:
+        """Why viewers see no signals; the engine goes on all the same."""
+        gone = (
+            f"{self._writer.folder} was removed: new viewers do not find the engine, which goes on"
+            if self._is_gone
+            else ""
+        )
+        return gone or self._no_rings
 
     def begin(self, session: SessionInfo) -> None:
         """Open new rings: the samples do not continue those before."""
+        self._no_rings = ""
         stream, writer = session.stream, self._writer
         try:
             self.generation = writer.open_rings(
@@ -71,8 +87,7 @@ class MonitorSink:
             )
             write_layout(writer.folder, self.generation, layout_of(session, self._pipeline))
         except OSError as error:
-            text = f"{writer.folder}: {error.strerror}; the dashboard shows no signals, the engine continues"
-            writer.log(AlarmLine(text=text))
+            self._no_rings = f"{writer.folder}: {error.strerror}; the dashboard shows no signals, the engine continues"
 
     def on(self, message: object) -> None:
         """Append chunks to the rings, and other messages to the log."""
@@ -92,7 +107,10 @@ class MonitorSink:
         self._writer.status(state)
 
     def tend(self) -> None:
-        """Nothing to do."""
+        """Look now and then whether the folder is there: what is in /dev/shm may be removed when its user logs out."""
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + _LOOK_EVERY_S
+            self._is_gone = not self._writer.folder.exists()
 
     def close(self) -> None:
         """Close the log."""
