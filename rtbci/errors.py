@@ -47,3 +47,11 @@ class NotCausal(RtbciError):
 
 class EngineFailed(Exception):
     """The engine's process ended unexpectedly, not because of a user's mistake."""
+
+
+def error_text(error: Exception) -> str:
+    """An error in one line: for one of the system, the file and what is wrong with it."""
+    if isinstance(error, OSError):
+        text = error.strerror or str(error)
+        return one_line(f"{error.filename}: {text}" if error.filename else text)
+    return one_line(str(error))

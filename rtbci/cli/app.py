@@ -193,9 +193,11 @@ def run(
 ) -> None:
     """Run a pipeline on a live LSL stream; publish probabilities and events. Ctrl-C or SIGTERM ends it."""
     from rtbci.bundled import bundled
+    from rtbci.cli.output import never_wait_for_output
     from rtbci.cli.overrides import told_by
     from rtbci.cli.run import run_live
 
+    never_wait_for_output()
     run_live(
         bundled(pipeline), stream, show="json" if json else _show(headless, json=False), events=events,
         wait_s=wait or None, seconds=seconds, overrides=told_by(channels, unit, gain, sfreq, reference, clock),
@@ -458,9 +460,11 @@ def record(
     from rtbci.lsl.config import quiet_lsl
 
     quiet_lsl()
+    from rtbci.cli.output import never_wait_for_output
     from rtbci.cli.record import record_streams
     from rtbci.lsl.discovery import parse_query
 
+    never_wait_for_output()
     record_streams(parse_query(stream), out, seconds, json=json, wait_s=wait or None)
 
 
@@ -544,6 +548,9 @@ def bench_soak(
 
 def main() -> None:
     """Run a command; a user's mistake is one line and exit code 2."""
+    from rtbci.cli.output import keep_standard_descriptors
+
+    keep_standard_descriptors()
     try:
         code: Any = app(standalone_mode=False)
     except RtbciError as error:
@@ -551,12 +558,12 @@ def main() -> None:
     except typer.TyperException as error:
         _fail(error.format_message())
     except EngineFailed as error:
-        sys.stderr.write(f"error: {error}\n")
+        _say(f"error: {error}")
         sys.exit(1)
     except typer.Abort:
         sys.exit(130)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+        _say("interrupted")
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)
@@ -567,8 +574,13 @@ def main() -> None:
 
 
 def _fail(text: str) -> None:
-    sys.stderr.write(f"error: {one_line(text)}\n")
+    _say(f"error: {one_line(text)}")
     sys.exit(2)
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None:  # it was closed before the start
+        sys.stderr.write(text + "\n")
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from rtbci.cli.journal import Journal
+from rtbci.cli.signals import stopped_by_signal
 from rtbci.cli.watch import Watch
 from rtbci.engine.process import EngineProcess
 from rtbci.engine.recording import LiveRecording
 from rtbci.engine.session import EngineSpec
-from rtbci.errors import ConfigError
+from rtbci.errors import ConfigError, EngineFailed, error_text
 from rtbci.lsl.config import quiet_lsl
 from rtbci.lsl.discovery import parse_query
 from rtbci.lsl.recorder import Recorder
@@ -32,7 +33,15 @@ def run_live(
     log: Path | None = None,
     sinks: tuple[str, ...] = (),
 ) -> None:
-    """Run an engine until Ctrl-C, SIGTERM, or `seconds` of the stream; then close everything."""
+    """Run an engine until a signal (Ctrl-C, SIGTERM, SIGHUP, SIGQUIT) or `seconds` of the stream; then close everything.
+
+    Raises
+    ------
+    RtbciError, OSError
+        For a mistake at the start.
+    EngineFailed
+        For whatever goes wrong later.
+    """
     quiet_lsl()
     query = parse_query(stream)
     config, _ = read_config(Path(pipeline))  # reports a mistake before anything starts
@@ -41,18 +50,21 @@ def run_live(
         _check_events(events, log)
     if record is not None:
         Recorder(record)  # refuses a folder that is missing or full before anything starts
-    journal = Journal(log) if log is not None else None
     if cues is not None and config.cues is None:
         raise ConfigError(f"pipeline {config.name!r} answers no cues: its config has no [pipeline.cues]")
+    journal = Journal(log) if log is not None else None
     spec = EngineSpec(
         pipeline, query, events=str(events or ""), device=device, wait_s=wait_s, overrides=overrides,
         cues=parse_query(cues) if cues is not None else {}, start_gate=record is not None, sinks=sinks,
+        patient=wait_s is None,
     )  # fmt: skip
-    with EngineProcess(spec) as engine:
+    with stopped_by_signal() as stop_asked, EngineProcess(spec) as engine:
         recording = LiveRecording(record, engine) if record is not None else None
         watch = Watch(engine, f"rtbci run · {config.name}", show=show, recording=recording, journal=journal)
         try:
-            watch.follow(lambda state: seconds is not None and state.recording_s >= seconds)
+            watch.follow(lambda state: seconds is not None and state.recording_s >= seconds, stop_asked)
+        except OSError as error:  # no mistake of the start: a service manager starts this again
+            raise EngineFailed(f"the engine was ended: {error_text(error)}") from error
         finally:
             watch.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ from rtbci.monitor.messages import (
     RecordingState,
     RefusedLine,
     ReplayCommand,
+    ReportAlarm,
     ReportRecording,
     Review,
     SeekLine,
@@ -81,7 +83,7 @@ class Engine:
     def __init__(self, pipeline: Pipeline, spec: EngineSpec, sinks: Sequence[Sink] = ()) -> None:
         self.pipeline = pipeline
         self.spec = spec
-        self.source = LslSource(spec.query, self._accept)
+        self.source = LslSource(spec.query, self._accept, patient=spec.patient)
         self.markers = MarkerSource(spec.cues) if spec.cues else None
         self.outlets = Outlets()
         self.monitor = MonitorSink(Path(spec.monitor), pipeline) if spec.monitor else None
@@ -96,6 +98,7 @@ class Engine:
         self.probability: tuple[float, ...] = ()
         self.n_events = 0
         self.recording: RecordingState | None = None  # state of the recorder, as the process that runs it reports it
+        self.reported_alarm = ""  # what is wrong with the log or the output of the process that started this one
         self.began = time.monotonic()
         self.stopping = False
         self._trust = TrustWatch(pipeline.notes)
@@ -144,17 +147,27 @@ class Engine:
 
     def close(self) -> None:
         """Close open events and the sinks, and release the stream. May be called twice."""
-        if self.connection is not None:
-            self._send_all(self.connection.stream.close())
-        self.source.close()
-        if self.markers is not None:
-            self.markers.close()
-            self.markers = None
+        with ExitStack() as each:  # in reverse order; one that fails does not keep the others from closing
+            each.callback(self._close_sinks)
+            each.callback(self._close_inputs)
+            each.callback(self._close_table)
+            if self.connection is not None:
+                self._send_all(self.connection.stream.close())
+
+    def _close_table(self) -> None:
         if self.table is not None:
             self.table.close()  # before the log is closed: it reports what a full disk did not take
             self._report_table_notice()
             if self.table.trouble:
                 self._send(AlarmLine(text=self.table.trouble))
+
+    def _close_inputs(self) -> None:
+        self.source.close()
+        if self.markers is not None:
+            self.markers.close()
+            self.markers = None
+
+    def _close_sinks(self) -> None:
         self._publish_state()
         self.sinks.close()
         self.monitor = self.table = None
@@ -172,6 +185,8 @@ class Engine:
                 self.gate.open()
             case ReportRecording(state=state):
                 self.recording = state
+            case ReportAlarm(text=text):
+                self.reported_alarm = text
             case ReplayCommand(line=line) if self.source.replay is not None:
                 self.source.replay.send_command(one_line(line))
             case SetThreshold(value=value) if self.connection is not None:
@@ -239,7 +254,7 @@ class Engine:
             case HostClockJumped(by_s=by_s, offset_s=offset_s):
                 self._send(ClockLine(by_s=round(by_s, 6), offset_s=round(offset_s, 6)))
             case _:
-                if self.connection is None:
+                if self.connection is None and not self.spec.patient:
                     raise StreamMismatch(item.reason)
                 self._send(RefusedLine(reason=item.reason))
 

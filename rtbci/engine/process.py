@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
+import queue
 import signal
 import sys
+import threading
+import time
 import traceback
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,18 +24,26 @@ from rtbci.errors import RtbciError
 from rtbci.lsl.config import responsive_lsl
 from rtbci.monitor import command_pipe
 from rtbci.monitor.command_server import CommandServer
+from rtbci.monitor.folder import monitor_folder, remove_monitor
 from rtbci.monitor.messages import Command, ErrorLine, LogLine, Stop
-from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter, monitor_folder, remove_monitor
+from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter
+from rtbci.text import plain
 
 if TYPE_CHECKING:
     from rtbci.engine.engine import Engine
 
-USER_ERROR = 2
+USER_ERROR = 2  # exit code of an engine that could not begin; whatever happens later is 1
+ENDED_BY_SIGNAL = 143  # exit code of an engine that ended in order, by a signal and no command
 MOST_COMMANDS = 32  # in one poll, of the process that started the engine
+MOST_UNSENT = 256  # commands to an engine that hangs
+STOP_S = 5.0
+_TERMINATED = -15  # exit code of a process without a handler
+_ORDERLY = 0.75  # share of the time to stop, before SIGTERM
 
 
-def engine_main(spec: EngineSpec, commands: Connection) -> None:
-    """Run an engine until a command, SIGTERM, or the end of the process that started it."""
+def engine_main(spec: EngineSpec, commands: Connection, output: Connection) -> None:
+    """Run an engine until a command, a signal, or the end of the process that started it."""
+    _say_to(output)
     import torch
 
     from rtbci.engine.engine import Engine
@@ -43,22 +56,53 @@ def engine_main(spec: EngineSpec, commands: Connection) -> None:
     # So does Ctrl-Z; it suspends the viewer, not the engine.
     if hasattr(signal, "SIGTSTP"):
         signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    engine: Engine | None = None
     try:
         for one in spec.plugins:
             plugins.plugin(one)
         with closing(CommandServer(Path(spec.monitor))) as windows:
             engine = Engine(Pipeline.load(spec.pipeline), spec)
-            signal.signal(signal.SIGTERM, lambda *_: engine.stop())
+            signalled = _stopped_by_signals(engine)
             # Objects that exist now stay to the end: exempt them, so that no collection delays a chunk.
             gc.collect()
             gc.freeze()
             engine.run(lambda: _handle_commands(engine, commands, windows))
     except RtbciError as error:
-        _log_error(spec, str(error))
-        sys.exit(USER_ERROR)
+        began = engine is not None and engine.source.connected_once
+        _log_error(spec, f"the engine failed: {error}" if began else str(error))
+        sys.exit(1 if began else USER_ERROR)
     except Exception:
         _log_error(spec, "the engine failed: " + traceback.format_exc(limit=8))
         raise
+    if signalled:
+        sys.exit(ENDED_BY_SIGNAL)
+
+
+def _stopped_by_signals(engine: Engine) -> list[int]:
+    """SIGTERM, SIGHUP and SIGQUIT end the engine in order. Returns the list of those that did."""
+    signalled: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        if not engine.stopping:
+            signalled.append(number)
+        engine.stop()
+
+    for name in ("SIGTERM", "SIGHUP", "SIGQUIT"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
+            signal.signal(number, stop)
+    return signalled
+
+
+def _say_to(output: Connection) -> None:
+    """Warnings of libraries and what a user's sink prints go to the process that started us; a full pipe drops them.
+
+    A terminal or a pipe that nobody reads would hold up the live loop.
+    """
+    if os.name == "posix":
+        os.set_blocking(output.fileno(), False)
+        for number in (1, 2):
+            os.dup2(output.fileno(), number)
 
 
 def _handle_commands(engine: Engine, commands: Connection, windows: CommandServer) -> None:
@@ -75,13 +119,16 @@ def _handle_commands(engine: Engine, commands: Connection, windows: CommandServe
 
 
 def _log_error(spec: EngineSpec, text: str) -> None:
-    writer = MonitorWriter(Path(spec.monitor))
-    writer.log(ErrorLine(text=text))
-    writer.close()
+    with suppress(OSError):  # the exit code says it too
+        writer = MonitorWriter(Path(spec.monitor))
+        writer.log(ErrorLine(text=text))
+        writer.close()
 
 
 class EngineProcess:
     """Starts, watches, commands and stops an engine in a process of its own.
+
+    Nothing here waits for an engine that hangs, except `stop`, for as long as it is told.
 
     Parameters
     ----------
@@ -96,12 +143,19 @@ class EngineProcess:
         values["plugins"] = spec.plugins or plugins.named()
         self.spec = EngineSpec(**values)
         self.reader = MonitorReader(self.folder)
+        self.was_killed = False  # by `stop`, for it did not end
+        self._was_stopped = False
         context = multiprocessing.get_context("spawn")
         theirs, self._commands = context.Pipe(duplex=False)
-        self.process = context.Process(target=engine_main, args=(self.spec, theirs), name="rtbci-engine")
+        self._output, output = context.Pipe(duplex=False)
+        self.process = context.Process(target=engine_main, args=(self.spec, theirs, output), name="rtbci-engine")
         with one_thread_each():
             self.process.start()
         theirs.close()
+        output.close()
+        self._unsent: queue.Queue[Command | None] = queue.Queue(MOST_UNSENT)
+        for work in (self._feed, self._hear):
+            threading.Thread(target=work, name=f"engine {work.__name__}", daemon=True).start()
 
     @property
     def alive(self) -> bool:
@@ -109,45 +163,65 @@ class EngineProcess:
         return self.process.is_alive()
 
     def command(self, what: Command) -> None:
-        """Send a command; it is dropped where the engine has ended."""
-        try:
-            command_pipe.send(self._commands, what)
-        except (BrokenPipeError, OSError):
-            return
+        """Send a command; it is dropped where the engine has ended, or has left MOST_UNSENT unread."""
+        with suppress(queue.Full):
+            self._unsent.put_nowait(what)
 
-    def stop(self, timeout_s: float = 5.0) -> None:
-        """Stop the engine: by command, else by SIGTERM, else by SIGKILL, each after `timeout_s`."""
+    def stop(self, within_s: float = STOP_S, hurry: Callable[[], bool] = lambda: False) -> None:
+        """Stop the engine: by command, then by SIGTERM, then by SIGKILL.
+
+        Its table has whole rows whenever it is killed; one that ends in order finishes it.
+
+        Parameters
+        ----------
+        within_s
+            How long that may take in all.
+        hurry
+            Called meanwhile; once True, the engine is killed at once.
+        """
+        if self.alive:
+            self._was_stopped = True
         self.command(Stop())
-        self.process.join(timeout_s)
-        if self.process.is_alive():
+        with suppress(OSError, TypeError, AttributeError):
+            os.kill(self.process.pid, signal.SIGCONT)  # type: ignore[arg-type]  # a suspended one ends in order too
+        if not self._ends(_ORDERLY * within_s, hurry):
             self.process.terminate()
-            self.process.join(timeout_s)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
+            if not self._ends((1 - _ORDERLY) * within_s, hurry):
+                self.process.kill()
+                self.was_killed = True
+                self.process.join(1.0)
 
-    def error(self, log: list[LogLine]) -> str | None:
-        """Why the engine ended by itself.
+    def error(self, log: list[LogLine], *, was_asked: bool = False) -> str | None:
+        """Why the engine ended.
 
         Parameters
         ----------
         log
             The lines that were read so far.
+        was_asked
+            The same signal may have ended it that has asked this process to end.
 
         Returns
         -------
         str or None
             None while it runs, and where it ended without an error.
         """
-        if self.alive or self.process.exitcode == 0:
+        code = self.process.exitcode
+        if self.was_killed:
+            return "the engine did not end when it was asked to, and was killed"
+        if self.alive or code == 0 or (code in (ENDED_BY_SIGNAL, _TERMINATED) and (self._was_stopped or was_asked)):
             return None
         errors = [line.text for line in log if isinstance(line, ErrorLine)]
-        return errors[-1] if errors else f"the engine died (exit code {self.process.exitcode})"
+        if code == ENDED_BY_SIGNAL:
+            return "a signal has ended the engine, in order"
+        return errors[-1] if errors else f"the engine died (exit code {code})"
 
     def close(self) -> None:
         """Stop the engine and remove its monitor folder."""
         if self.process.pid is not None and self.alive:
             self.stop()
+        with suppress(queue.Full):
+            self._unsent.put_nowait(None)
         self._commands.close()
         remove_monitor(self.folder)
 
@@ -156,3 +230,23 @@ class EngineProcess:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _ends(self, within_s: float, hurry: Callable[[], bool]) -> bool:
+        deadline = time.monotonic() + within_s
+        while self.alive and time.monotonic() < deadline and not hurry():
+            self.process.join(0.02)
+        return not self.alive
+
+    def _feed(self) -> None:
+        """Send the commands, in a thread: a pipe that is full may block it."""
+        with suppress(OSError, ValueError):  # the engine has ended
+            while (what := self._unsent.get()) is not None:
+                command_pipe.send(self._commands, what)
+
+    def _hear(self) -> None:
+        """Pass on what the engine's libraries and sinks print, in a thread."""
+        with self._output, suppress(OSError, ValueError):
+            while content := os.read(self._output.fileno(), 1 << 14):
+                lines = content.decode(errors="replace").split("\n")
+                if sys.stderr is not None:
+                    sys.stderr.write("\n".join(map(plain, lines)))

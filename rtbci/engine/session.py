@@ -42,6 +42,9 @@ class EngineSpec:
         A user's own sinks, as `--sink` takes them.
     plugins
         A user's own networks and dataset readers, as `--plugin` takes them.
+    patient
+        Before the first stream, wait through streams that do not fit and through several that match, each reported once;
+        otherwise they end the engine.
     """
 
     pipeline: str
@@ -55,6 +58,7 @@ class EngineSpec:
     start_gate: bool = False
     sinks: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
+    patient: bool = False
 
 
 class Latency:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import pickle
 import queue
 import signal
 import threading
 import time
-from multiprocessing.connection import Connection
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
 from typing import Any
 
 import psutil
@@ -24,8 +26,10 @@ MOST_WAITING = 4096  # messages in the queue; more are lost to this sink, which 
 BLOCKED_S = 5.0  # without taking a waiting message
 MOST_ERRORS = 3  # in a row
 MOST_BYTES = 512 << 20  # of memory, beyond what it used at its start
-CLOSE_TIMEOUT_S = 1.0
+CLOSE_TIMEOUT_S = 0.6  # for what waits and `close`, of all sinks together: a session ends within 2 s
+ORPHAN_S = 2.0  # for a sink whose engine was killed
 TEND_S = 0.1
+_TOO_SLOW = "is too slow"
 _METHODS = ("begin", "on", "tend", "close")
 
 
@@ -65,6 +69,7 @@ class SinkProcess:
         reports.close()
         self._n_given = self._n_lost = self._n_errors = 0
         self._seen_taken, self._moved_at = 0, time.monotonic()
+        self._close_by: float | None = None
         self._waiting: queue.Queue[bytes | None] = queue.Queue(MOST_WAITING)
         self._await_start()
         self._started_with = self._rss()
@@ -95,13 +100,23 @@ class SinkProcess:
             self._check_memory_at = now + 1.0
             if (grown := self._rss() - self._started_with) > MOST_BYTES:
                 self._drop(f"took {grown >> 20} MB of memory, more than {MOST_BYTES >> 20} MB")
+        if self._n_lost and self._waiting.empty() and not self.is_dropped:
+            # It has caught up; what it lost was reported.
+            self._n_lost = 0
+            self.trouble = "" if _TOO_SLOW in self.trouble else self.trouble
 
-    def close(self) -> None:
-        """Let it finish, for at most CLOSE_TIMEOUT_S."""
-        if not self.is_dropped:
+    def ask_to_close(self) -> None:
+        """Let it finish what waits, and close, without waiting for it."""
+        if self._close_by is None and not self.is_dropped:
+            self._close_by = time.monotonic() + CLOSE_TIMEOUT_S
             self._give("close", None)
             self._put(None)
-            self._process.join(CLOSE_TIMEOUT_S)
+
+    def close(self) -> None:
+        """Let it finish, for at most CLOSE_TIMEOUT_S after it was asked to."""
+        self.ask_to_close()
+        if self._close_by is not None and not self.is_dropped:
+            self._process.join(max(0.0, self._close_by - time.monotonic()))
         self._end()
 
     # -- the engine's side --------------------------------------------------------------------------------------------
@@ -126,7 +141,7 @@ class SinkProcess:
             self._waiting.put_nowait(packed)
         except queue.Full:
             self._n_lost += 1
-            self.trouble = f"sink {self.name} is too slow: {self._n_lost} messages were not delivered to it"
+            self.trouble = f"sink {self.name} {_TOO_SLOW}: {self._n_lost} messages were not delivered to it"
             return False
         return True
 
@@ -156,7 +171,7 @@ class SinkProcess:
     def _drop(self, why: str) -> None:
         self.is_dropped = True
         self.trouble = f"sink {self.name} was dropped: it {why}; the session continues without it"
-        self._end()
+        self._process.kill()  # without waiting for it: this is the live thread
 
     def _end(self) -> None:
         self._process.kill()
@@ -174,9 +189,8 @@ class SinkProcess:
 
 def sink_main(name: str, messages: Connection, reports: Connection, taken: Any) -> None:
     """Run a sink until the messages end."""
-    for name_of_signal in ("SIGINT", "SIGTSTP"):  # they reach the whole process group; the engine decides
-        if hasattr(signal, name_of_signal):
-            signal.signal(getattr(signal, name_of_signal), signal.SIG_IGN)
+    _leave_signals_to_the_engine()
+    threading.Thread(target=_end_with_the_engine, daemon=True).start()
     try:
         sink = load(SINKS, plugin(name) if ":" in name else name)()
     except PluginError as error:
@@ -192,6 +206,29 @@ def sink_main(name: str, messages: Connection, reports: Connection, taken: Any) 
     _serve(sink, messages, reports, taken)
 
 
+def _leave_signals_to_the_engine() -> None:
+    """They reach the whole process group. What a sink starts itself inherits those that are ignored, and no others."""
+    for name, handler in (
+        ("SIGINT", signal.SIG_IGN), ("SIGTSTP", signal.SIG_IGN),
+        ("SIGTERM", _nothing), ("SIGHUP", _nothing), ("SIGQUIT", _nothing),
+    ):  # fmt: skip
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), handler)
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+def _end_with_the_engine() -> None:
+    """End a sink that hangs when its engine was killed, which would have killed it."""
+    engine = multiprocessing.parent_process()
+    if engine is not None:
+        wait([engine.sentinel])
+        time.sleep(ORPHAN_S)
+        os._exit(1)
+
+
 def _serve(sink: Any, messages: Connection, reports: Connection, taken: Any) -> None:
     was_well = True
     while True:
@@ -200,7 +237,7 @@ def _serve(sink: Any, messages: Connection, reports: Connection, taken: Any) -> 
             # Safe to unpickle: only our own engine can write to this pipe.
             what, value = pickle.loads(messages.recv_bytes()) if waits else ("tend", None)
         except (EOFError, OSError):
-            return
+            what, value, waits = "close", None, False  # the engine was killed
         try:
             getattr(sink, what)(*(() if what in ("tend", "close") else (value,)))
         except Exception as error:
@@ -211,7 +248,10 @@ def _serve(sink: Any, messages: Connection, reports: Connection, taken: Any) -> 
                 was_well = True
                 _report(reports, None)
         taken.value += waits
+        if what == "close":
+            return
 
 
 def _report(reports: Connection, error: str | None) -> None:
-    reports.send_bytes(json.dumps({"well": "again"} if error is None else {"error": error}).encode())
+    with suppress(OSError):  # the engine was killed
+        reports.send_bytes(json.dumps({"well": "again"} if error is None else {"error": error}).encode())

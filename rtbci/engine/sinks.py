@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol, TypeAlias
 
+from rtbci.engine.sink_process import SinkProcess
 from rtbci.monitor.messages import EngineState, LogLine
 from rtbci.pipeline.stream import StreamMessage
 from rtbci.types import OperatorAnnotation, OperatorVerdict, SessionInfo, StalenessChanged, TrustChanged
@@ -38,12 +39,48 @@ class Sink(Protocol):
         """The session has ended."""
 
 
+class MayFail(Protocol):
+    """A sink, or anything else with a trouble of its own."""
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong at present, in one line; "" if nothing is."""
+
+    @property
+    def recovered(self) -> str:
+        """What to report when the trouble is over, in one line."""
+
+
+class Troubles:
+    """What is wrong with several parts, and what of it is news."""
+
+    def __init__(self, parts: Iterable[MayFail]) -> None:
+        self._parts = list(parts)
+        self._now: dict[int, str] = {}
+
+    def news(self) -> list[str]:
+        """What has newly gone wrong or recovered, one line each."""
+        lines = []
+        for number, part in enumerate(self._parts):
+            before, now = self._now.get(number, ""), part.trouble
+            self._now[number] = now
+            # A number that grows in it is no news; that it is for good is.
+            if bool(now) != bool(before) or (getattr(part, "is_dropped", False) and now != before):
+                lines.append(now or part.recovered)
+        return lines
+
+    @property
+    def text(self) -> str:
+        """What was wrong when `news` was last called."""
+        return "; ".join(filter(None, self._now.values()))
+
+
 class Sinks:
     """Passes everything to each sink, in the order of the list."""
 
     def __init__(self, sinks: Iterable[Sink]) -> None:
         self._sinks = list(sinks)
-        self._troubles: dict[int, str] = {}
+        self._troubles = Troubles(self._sinks)
 
     def begin(self, session: SessionInfo) -> None:
         for sink in self._sinks:
@@ -55,22 +92,19 @@ class Sinks:
 
     def tend(self) -> list[str]:
         """What has newly gone wrong or recovered, one line each."""
-        lines = []
-        for number, sink in enumerate(self._sinks):
+        for sink in self._sinks:
             sink.tend()
-            before = self._troubles.get(number, "")
-            if sink.trouble != before:
-                self._troubles[number] = sink.trouble
-                if bool(sink.trouble) != bool(before):
-                    lines.append(sink.trouble or sink.recovered)
-        return lines
+        return self._troubles.news()
 
     @property
     def trouble(self) -> str:
         """What is wrong at present."""
-        return "; ".join(trouble for trouble in self._troubles.values() if trouble)
+        return self._troubles.text
 
     def close(self) -> None:
         """Close every sink. May be called twice."""
+        for sink in self._sinks:
+            if isinstance(sink, SinkProcess):
+                sink.ask_to_close()  # all at once: the time that one takes is no other's
         while self._sinks:
             self._sinks.pop(0).close()

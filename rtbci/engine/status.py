@@ -40,6 +40,7 @@ class EngineView(Protocol):
     probability: tuple[float, ...]
     n_events: int
     recording: RecordingState | None
+    reported_alarm: str
     began: float
     stopping: bool
 
@@ -60,7 +61,7 @@ def state_of(engine: EngineView) -> EngineState:
         latency_ms=engine.latency.summary(),
         samples=SampleCounts(**asdict(engine.tally)),
         events=engine.n_events,
-        alarm=engine.sinks.trouble,
+        alarm="; ".join(filter(None, (engine.sinks.trouble, engine.reported_alarm))),
         events_file=str(engine.table.path) if engine.table is not None else "",
     )
     if engine.gate.waiting is not None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -287,7 +288,12 @@ class StreamSearch:
         self._resolver = None
 
 
-def find_stream(query: dict[str, str], wait_s: float | None, cancelled: Any = lambda: False) -> Any:
+def find_stream(
+    query: dict[str, str],
+    wait_s: float | None,
+    cancelled: Any = lambda: False,
+    told: Callable[[str], None] = lambda text: print(f"warning: {text}", file=sys.stderr, flush=True),
+) -> Any:
     """Wait for the stream that a query selects.
 
     Parameters
@@ -295,9 +301,11 @@ def find_stream(query: dict[str, str], wait_s: float | None, cancelled: Any = la
     query
         LSL properties, as `parse_query` returns them.
     wait_s
-        How long to wait; None: without limit.
+        How long to wait; None: without limit, also through streams that cannot be taken and through several that match.
     cancelled
         Called now and then; True ends the search.
+    told
+        Called with why a search without limit goes on though streams were found: each reason once.
 
     Returns
     -------
@@ -308,14 +316,26 @@ def find_stream(query: dict[str, str], wait_s: float | None, cancelled: Any = la
     ------
     StreamNotFound
         If no stream answers in time, or several sources match.
+    StreamMismatch
+        If it is too large for an inlet.
     """
+    reasons: set[str] = set()
     deadline = time.monotonic() + (wait_s if wait_s is not None else float("inf"))
     while not cancelled():
         # Known peers are queried half a second after the multicast.
         if pylsl.resolve_bypred(predicate(query), 1, _SETTLE_S):
             found = [s for s in pylsl.resolve_bypred(predicate(query), 64, _SETTLE_S) if matches(s, query)]
-            if found:
-                return found[0] if len(found) == 1 else newest_of_one_source(found, query)
+            try:
+                if found:
+                    stream = found[0] if len(found) == 1 else newest_of_one_source(found, query)
+                    check_sizes(stream)
+                    return stream
+            except (StreamNotFound, StreamMismatch) as error:
+                if wait_s is not None:
+                    raise
+                if str(error) not in reasons:
+                    reasons.add(str(error))
+                    told(f"{error}; still waiting")
         if time.monotonic() > deadline:
             raise StreamNotFound(
                 f"no stream with {predicate(query)} within {wait_s:g} s; `rtbci streams` lists what is on the network"

@@ -81,6 +81,8 @@ class LslSource:
         Called with the description of a stream; raises StreamMismatch to refuse it.
     max_samples
         Most samples of one chunk.
+    patient
+        Wait through several sources that match before the first connection, too.
     """
 
     OPEN_S = 5.0  # timeout from discovery to an open connection
@@ -91,10 +93,18 @@ class LslSource:
     SILENT_S = 0.5
     WAIT_S = 0.005
 
-    def __init__(self, query: dict[str, str], accept: Callable[[Description], None], max_samples: int = 4096) -> None:
+    def __init__(
+        self,
+        query: dict[str, str],
+        accept: Callable[[Description], None],
+        max_samples: int = 4096,
+        *,
+        patient: bool = False,
+    ) -> None:
         self.query = query
         self.search = StreamSearch(query)
         self._accept = accept
+        self._patient = patient
         self._max_samples = max_samples
         self._inlet: Inlet | None = None  # the open connection
         self._opening: Inlet | None = None  # a connection that is being opened
@@ -136,7 +146,7 @@ class LslSource:
         Raises
         ------
         StreamNotFound
-            If several sources match, before the first connection only.
+            If several sources match, before the first connection only, and not where it is patient.
         """
         if self._inlet is None:
             found = self._connect()
@@ -178,7 +188,7 @@ class LslSource:
                 return []
             return self._open(self._opening)
         except StreamNotFound as error:
-            if not self.connected_once:
+            if not self.connected_once and not self._patient:
                 raise
             return self._refuse(str(error))
         except StreamMismatch as error:

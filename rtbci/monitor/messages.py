@@ -224,7 +224,7 @@ class EngineState(Message):
     events: Count = 0
     """Events that are over."""
     alarm: Text = ""
-    """What is wrong with the disk or a sink at present."""
+    """What is wrong at present with the disk, a sink, the log or the output."""
     events_file: Text = ""
     """Path of the event table; empty before the first stream, and without `--events`."""
     arming: ArmingState | None = None
@@ -618,6 +618,14 @@ class ReportRecording(Message):
     state: RecordingState | None
 
 
+class ReportAlarm(Message):
+    """What is wrong with the log or the output of the process that started the engine, for every viewer."""
+
+    do: Literal["alarm"] = "alarm"
+    text: Text
+    """Empty while all is well."""
+
+
 class ReplayCommand(Message):
     """A command for the replay that the engine reads."""
 
@@ -655,7 +663,8 @@ class Review(Message):
 
 
 Command: TypeAlias = Annotated[
-    Stop | OpenStartGate | SetThreshold | ReportRecording | ReplayCommand | Annotate | Review, Field(discriminator="do")
+    Stop | OpenStartGate | SetThreshold | ReportRecording | ReportAlarm | ReplayCommand | Annotate | Review,
+    Field(discriminator="do"),
 ]
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
 
