@@ -91,8 +91,9 @@ def watch(window: Window, folder: Path) -> None:
 
 def _quit_on_signals(window: Window) -> None:
     # The frame timer lets Python look at its signals often enough.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: window.close())
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: window.close())
 
 
 class EngineLauncher:

@@ -37,7 +37,7 @@ ENDED_BY_SIGNAL = 143  # exit code of an engine that ended in order, by a signal
 MOST_COMMANDS = 32  # in one poll, of the process that started the engine
 MOST_UNSENT = 256  # commands to an engine that hangs
 STOP_S = 5.0
-_TERMINATED = -15  # exit code of a process without a handler
+_BY_SIGNAL = (ENDED_BY_SIGNAL, -15, -1, -3, -9)  # those of a process that was still loading, or was killed by `stop`
 _ORDERLY = 0.75  # share of the time to stop, before SIGTERM
 
 
@@ -143,7 +143,7 @@ class EngineProcess:
         values["plugins"] = spec.plugins or plugins.named()
         self.spec = EngineSpec(**values)
         self.reader = MonitorReader(self.folder)
-        self.was_killed = False  # by `stop`, for it did not end
+        self.was_killed = False  # by `stop`, before the session was closed
         self._was_stopped = False
         context = multiprocessing.get_context("spawn")
         theirs, self._commands = context.Pipe(duplex=False)
@@ -184,11 +184,14 @@ class EngineProcess:
         self.command(Stop())
         with suppress(OSError, TypeError, AttributeError):
             os.kill(self.process.pid, signal.SIGCONT)  # type: ignore[arg-type]  # a suspended one ends in order too
-        if not self._ends(_ORDERLY * within_s, hurry):
+        is_loading = self.reader.status() is None  # it has nothing to close, and reads no command yet
+        if is_loading or not self._ends(_ORDERLY * within_s, hurry):
             self.process.terminate()
             if not self._ends((1 - _ORDERLY) * within_s, hurry):
                 self.process.kill()
-                self.was_killed = True
+                state = self.reader.status()
+                # With this state, everything of the session is closed, and only the process is left.
+                self.was_killed = state is None or state.state != "stopped"
                 self.process.join(1.0)
 
     def error(self, log: list[LogLine], *, was_asked: bool = False) -> str | None:
@@ -209,7 +212,7 @@ class EngineProcess:
         code = self.process.exitcode
         if self.was_killed:
             return "the engine did not end when it was asked to, and was killed"
-        if self.alive or code == 0 or (code in (ENDED_BY_SIGNAL, _TERMINATED) and (self._was_stopped or was_asked)):
+        if self.alive or code == 0 or (code in _BY_SIGNAL and (self._was_stopped or was_asked)):
             return None
         errors = [line.text for line in log if isinstance(line, ErrorLine)]
         if code == ENDED_BY_SIGNAL:

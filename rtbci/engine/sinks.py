@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
-from rtbci.engine.sink_process import SinkProcess
 from rtbci.monitor.messages import EngineState, LogLine
 from rtbci.pipeline.stream import StreamMessage
 from rtbci.types import OperatorAnnotation, OperatorVerdict, SessionInfo, StalenessChanged, TrustChanged
@@ -37,6 +36,14 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """The session has ended."""
+
+
+@runtime_checkable
+class ClosesSlowly(Protocol):
+    """A sink that can begin to close before `close`, which then waits for it."""
+
+    def ask_to_close(self) -> None:
+        """Begin to close, without waiting."""
 
 
 class MayFail(Protocol):
@@ -104,7 +111,7 @@ class Sinks:
     def close(self) -> None:
         """Close every sink. May be called twice."""
         for sink in self._sinks:
-            if isinstance(sink, SinkProcess):
-                sink.ask_to_close()  # all at once: the time that one takes is no other's
+            if isinstance(sink, ClosesSlowly):
+                sink.ask_to_close()  # all at once: together they take as long as the slowest
         while self._sinks:
             self._sinks.pop(0).close()
