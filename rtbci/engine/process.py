@@ -68,9 +68,9 @@ def engine_main(spec: EngineSpec, commands: Connection, output: Connection) -> N
             gc.freeze()
             engine.run(lambda: _handle_commands(engine, commands, windows))
     except RtbciError as error:
-        began = engine is not None and engine.source.connected_once
-        _log_error(spec, f"the engine failed: {error}" if began else str(error))
-        sys.exit(1 if began else USER_ERROR)
+        has_answered = engine is not None and bool(engine.probability)
+        _log_error(spec, f"the engine failed: {error}" if has_answered else str(error))
+        sys.exit(1 if has_answered else USER_ERROR)
     except Exception:
         _log_error(spec, "the engine failed: " + traceback.format_exc(limit=8))
         raise
