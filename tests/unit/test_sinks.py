@@ -53,6 +53,13 @@ class Hangs(Base):
 class Eats(Base):
     def on(self, message): self.eaten = bytes(bytearray(os.urandom(1) * (64 << 20)))
 
+class Slow(Base):
+    def on(self, message):
+        while not os.path.exists(os.environ["OUT"]): time.sleep(0.01)
+
+class ClosesNever(Base):
+    def close(self): time.sleep(3600)
+
 class Ends(Base):
     def on(self, message): os._exit(7)
 
@@ -157,6 +164,55 @@ def test_a_sink_that_hangs_is_dropped_and_holds_nobody_up(
     began = time.monotonic()
     sink.close()
     assert time.monotonic() - began < 5
+
+
+def test_a_sink_that_was_too_slow_is_well_once_it_has_caught_up(
+    own: Callable[[str], SinkProcess], wait_until: Wait, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sink_process, "MOST_WAITING", 10)
+    sink = own("Slow")
+    big = Scores(eeg(20_000), eeg(20_000).times)
+    for _ in range(20):
+        sink.on(big)
+    assert "is too slow" in sink.trouble
+    sinks = Sinks([sink])
+    assert len(sinks.tend()) == 1
+    (tmp_path / "out").touch()
+    told: list[str] = []
+    wait_until(lambda: told.extend(sinks.tend()) or told)
+    assert told == [f"sink {sink.name} works again"]
+    assert sinks.trouble == ""
+
+
+def test_that_a_sink_is_dropped_is_told_though_it_was_in_trouble_before(
+    own: Callable[[str], SinkProcess], wait_until: Wait
+) -> None:
+    sink = own("Raises")
+    sinks, told = Sinks([sink]), list[str]()
+    sink.on(detection())
+    wait_until(lambda: told.extend(sinks.tend()) or told)
+    for n in range(1, 3):
+        sink.on(detection(n))
+    wait_until(lambda: told.extend(sinks.tend()) or len(told) > 1)
+    assert "raised RuntimeError" in told[0]
+    assert "was dropped" in told[1]
+    assert len(told) == 2
+
+
+def test_sinks_that_never_close_share_one_wait(own: Callable[[str], SinkProcess]) -> None:
+    sinks = Sinks([own("ClosesNever") for _ in range(4)])
+    began = time.monotonic()
+    sinks.close()
+    assert time.monotonic() - began < 4 * sink_process.CLOSE_TIMEOUT_S
+
+
+def test_a_sink_is_closed_and_ends_where_its_engine_was_killed(
+    own: Callable[[str], SinkProcess], wait_until: Wait, tmp_path: Path
+) -> None:
+    sink = own("Writes")
+    sink._messages.close()  # as the kernel does it
+    wait_until(lambda: not sink._process.is_alive())
+    assert (tmp_path / "out").read_text().split() == ["closed"]
 
 
 def test_a_sink_that_eats_memory_is_dropped(
