@@ -91,10 +91,10 @@ def _start_replay(name: str, seconds: float | None, speed: float) -> multiproces
 
 def _end(replay: multiprocessing.process.BaseProcess) -> None:
     replay.terminate()
-    replay.join(5)
+    replay.join(0.5)
     if replay.is_alive():
-        replay.kill()
-        replay.join()
+        replay.kill()  # it has nothing to lose
+        replay.join(1.0)
 
 
 def _until_all_is_received(replay: multiprocessing.process.BaseProcess) -> Callable[[EngineState], bool]:
