@@ -210,6 +210,7 @@ def test_a_sink_is_closed_and_ends_where_its_engine_was_killed(
     own: Callable[[str], SinkProcess], wait_until: Wait, tmp_path: Path
 ) -> None:
     sink = own("Writes")
+    wait_until(lambda: sink._taken.value == 1)  # it has begun
     sink._messages.close()  # as the kernel does it
     wait_until(lambda: not sink._process.is_alive())
     assert (tmp_path / "out").read_text().split() == ["closed"]
