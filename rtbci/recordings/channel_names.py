@@ -136,7 +136,7 @@ _NO_EEG = re.compile(
     rf"imped|pr\b|{_NO_SIGNAL}",
     re.IGNORECASE,
 )
-_EEG_TYPES = ("eeg", "seeg", "ieeg", "ecog", "dbs")
+_EEG_TYPES = ("eeg", "seeg", "ieeg", "ecog", "dbs", "exg", "uni")
 _ANY_TYPES = ("", "misc", "unknown", "none", "data", "signal", "channel", "analog", "electrode")
 
 

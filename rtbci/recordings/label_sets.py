@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rtbci.recordings.channel_names import EARS, canonical, derivation, electrode, is_reference
 from rtbci.text import field_text
@@ -33,7 +34,8 @@ class OtherScheme:
     positions: frozenset[str]
 
 
-def other_scheme(labels: Sequence[str]) -> OtherScheme | None:
+@lru_cache(64)
+def other_scheme(labels: tuple[str, ...]) -> OtherScheme | None:
     """The scheme of a set of labels, where it is another than 10-20.
 
     `A1` and `A2` are ears among `Fp1`, `F3` and `Cz`, and places on a BioSemi cap among `A3` to `A32`; `C3` is between
@@ -57,7 +59,8 @@ def other_scheme(labels: Sequence[str]) -> OtherScheme | None:
     return None
 
 
-def heads(labels: Sequence[str]) -> dict[str, dict[int, str]]:
+@lru_cache(64)
+def heads(labels: tuple[str, ...]) -> Mapping[str, Mapping[int, str]]:
     """Electrodes by head, where labels name those of several: `C3_1` and `C3_2`, `P1_C3`, `S2-C3`, `B:C3`.
 
     Returns
@@ -77,7 +80,7 @@ def _groups(labels: Sequence[str], split: Callable[[str], tuple[str, str]]) -> d
         tag, name = split(_bare(label))
         if derivation(name).is_electrode:
             groups[tag][index] = name
-    names = {tag: {canonical(name) for name in group.values()} for tag, group in groups.items()}
+    names = {tag: {canonical(name) for name in group.values()} for tag, group in groups.items() if len(group) > 1}
     alike = [tag for tag in names if any(_are_alike(names[tag], names[other]) for other in names if other != tag)]
     return {tag: groups[tag] for tag in alike}
 

@@ -142,8 +142,13 @@ def _renamed(
 ) -> tuple[tuple[str, ...], tuple[str, ...], list[str]]:
     """Names by a map. A name that was given to a channel is taken from all others that have it."""
     names, unused, given = list(came), [], set[int]()
+    places: dict[str, list[int]] = {}
+    for i, label in enumerate(came):
+        for text in dict.fromkeys((label, label.lower())):
+            places.setdefault(text, []).append(i)
     for label, name in renamed.items():
-        meant = _meant(label, name, came)
+        indices = places.get(label) or places.get(label.lower())
+        meant = [(i, name) for i in indices] if indices else _meant(label, name, came)
         for index, wanted in meant:
             names[index] = wanted
             given.add(index)
@@ -164,10 +169,7 @@ def _renamed(
 
 
 def _meant(label: str, name: str, came: tuple[str, ...]) -> list[tuple[int, str]]:
-    """Index and new name of each channel that a line of a map means: by label, by pattern, or by number from 1."""
-    for same in (label.__eq__, lambda there: there.lower() == label.lower()):
-        if found := [(i, name) for i, there in enumerate(came) if same(there)]:
-            return found
+    """Index and new name of each channel that a line of a map means by a pattern, or by its number from 1."""
     if label.count("*") == 1:
         head, _, tail = label.partition("*")
         parts = [

@@ -60,7 +60,7 @@ class Montage:
         if self._average and len(set(wiring.references.values())) > 1:
             raise StreamMismatch(
                 f"stream {info.name!r}: a common average needs channels with one reference, these have several: "
-                f"{by_reference(wiring.references)}; export them against the same one"
+                f"{by_reference(wiring.references)}; export them against the same one, or name them with --channels"
             )
         self.choices = wiring.choices
         is_zero = np.array(wiring.plus) == ZERO

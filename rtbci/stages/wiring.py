@@ -97,6 +97,7 @@ def match(wanted: tuple[str, ...], info: StreamInfo) -> Wiring:
             *there.duplicates(rows),
             *_mixed(references),
             *there.implied(chosen),
+            *there.other_types(rows),
         ),
     )
 
@@ -126,7 +127,8 @@ class _Channels:
         """By index, the labels from which electrodes are read: those of one head. Raises StreamMismatch."""
         labels = {i: label for i, label in enumerate(self._info.channels) if self._info.channel_types[i] != LEFT_OUT}
         groups = {
-            tag: {[*labels][i]: name for i, name in group.items()} for tag, group in heads([*labels.values()]).items()
+            tag: {[*labels][i]: name for i, name in group.items()}
+            for tag, group in heads(tuple(labels.values())).items()
         }
         if not groups:
             return labels
@@ -201,6 +203,13 @@ class _Channels:
                     labels = ", ".join(self._info.channels[i][:40] for i in indices[:4])
                     what = f"{name}-{reference}" if reference else name
                     yield f"{what} is there {len(indices)} times ({labels}); {self._why(indices)}"
+
+    def other_types(self, rows: Sequence[_Way]) -> Iterator[str]:
+        """A line where channels are used that are no EEG by their type."""
+        used = sorted({i for way in rows for i in (way.plus, way.minus)} - {ZERO})
+        kinds = self._info.channel_types
+        if odd := [f"{self._info.channels[i][:40]} ({kinds[i][:40]})" for i in used if is_eeg_type(kinds[i]) is False]:
+            yield f"channels are used by their names that are no EEG by their type: {_listed(odd)}"
 
     def _why(self, indices: list[int]) -> str:
         """Which of the channels of one name is used."""
@@ -288,7 +297,9 @@ def _way_on(missing: list[str], info: StreamInfo, there: _Channels) -> str:
 
 def _scheme(info: StreamInfo, wanted: tuple[str, ...]) -> OtherScheme | None:
     """The scheme of a stream's labels, where it is another than 10-20 and than that of the wanted channels."""
-    scheme = other_scheme([c for c, kind in zip(info.channels, info.channel_types, strict=True) if kind != LEFT_OUT])
+    scheme = other_scheme(
+        tuple(c for c, kind in zip(info.channels, info.channel_types, strict=True) if kind != LEFT_OUT)
+    )
     return None if scheme is None or other_scheme(wanted) is not None else scheme
 
 

@@ -395,3 +395,12 @@ def test_a_recording_of_another_format_is_read_as_told(tmp_path: Path) -> None:
     named = write_edf(tmp_path / "b.edf", [Signal("Fp1", np.full(100, 30), b"mV")])
     with pytest.raises(RecordingError, match="leave --unit out, or say with --gain"):
         open_recording(named, told=StreamOverrides(unit="uV"))
+
+
+def test_a_channel_that_is_used_although_its_type_is_not_eeg_is_told() -> None:
+    described = Description(
+        "amp", 100.0, 2, (DescribedChannel("Fp1", "uV", "EOG"), DescribedChannel("F7", "uV", "EEG"))
+    )
+    assert match(("Fp1-F7",), believed(described).info).choices == (
+        "channels are used by their names that are no EEG by their type: Fp1 (EOG)",
+    )

@@ -41,7 +41,7 @@ BIOSEMI = [f"{bank}{k}" for bank in "ABCD" for k in range(1, 33)]
     ],
 )
 def test_another_scheme_is_told_from_the_whole_set(labels: list[str], name: str) -> None:
-    scheme = other_scheme(labels)
+    scheme = other_scheme(tuple(labels))
     assert scheme is not None
     assert scheme.name == name
 
@@ -82,7 +82,7 @@ def test_another_scheme_is_told_from_the_whole_set(labels: list[str], name: str)
     ],
 )
 def test_labels_of_the_10_20_system_are_of_no_other(labels: list[str]) -> None:
-    assert other_scheme(labels) is None
+    assert other_scheme(tuple(labels)) is None
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,14 @@ def test_labels_of_the_10_20_system_are_of_no_other(labels: list[str]) -> None:
 )
 def test_the_electrodes_of_two_heads_are_told_apart(form: str) -> None:
     labels = [form.format(name=name, k=k) for k in (1, 2) for name in TEN_TWENTY]
-    found = heads(labels)
+    found = heads(tuple(labels))
     assert list(found) == [form.format(name="*", k=k) for k in (1, 2)]
     assert [[*group.values()] for group in found.values()] == [TEN_TWENTY] * 2
     assert [i for group in found.values() for i in group] == [*range(38)]
 
 
 def test_a_head_without_a_mark_is_one_too() -> None:
-    assert [*heads([*TEN_TWENTY, *(f"{name}_B" for name in TEN_TWENTY)])] == ["*", "*_B"]
+    assert [*heads((*TEN_TWENTY, *(f"{name}_B" for name in TEN_TWENTY)))] == ["*", "*_B"]
 
 
 @pytest.mark.parametrize(
@@ -116,4 +116,4 @@ def test_a_head_without_a_mark_is_one_too() -> None:
     ],
 )
 def test_one_head_is_not_taken_for_several(labels: list[str]) -> None:
-    assert heads(labels) == {}
+    assert heads(tuple(labels)) == {}
