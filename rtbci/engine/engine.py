@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from pylsl import local_clock
 
+from rtbci.engine.cue_watch import CueWatch
 from rtbci.engine.notes import annotation_of, verdict_of
 from rtbci.engine.session import Connection, EngineSpec, Latency
 from rtbci.engine.sink_process import SinkProcess
@@ -20,7 +21,6 @@ from rtbci.engine.status import state_of
 from rtbci.engine.trust import TrustWatch
 from rtbci.errors import StreamMismatch, StreamNotFound
 from rtbci.lsl.discovery import predicate
-from rtbci.lsl.marker_source import MarkerSource
 from rtbci.lsl.outlets import Outlets
 from rtbci.lsl.replay_link import ReplayMoved
 from rtbci.lsl.source import HostClockJumped, LslSource, RawSamples, SourceItem, StreamConnected, StreamLost
@@ -84,7 +84,8 @@ class Engine:
         self.pipeline = pipeline
         self.spec = spec
         self.source = LslSource(spec.query, self._accept, patient=spec.patient)
-        self.markers = MarkerSource(spec.cues) if spec.cues else None
+        cues = pipeline.config.cues
+        self.cues = CueWatch(spec.cues, cues.labels) if spec.cues and cues is not None else None
         self.outlets = Outlets()
         self.monitor = MonitorSink(Path(spec.monitor), pipeline) if spec.monitor else None
         self.table = EventTableSink(Path(spec.events)) if spec.events else None
@@ -104,7 +105,6 @@ class Engine:
         self._trust = TrustWatch(pipeline.notes)
         self._poll: Callable[[], None] = lambda: None
         self._status_due = 0.0
-        self._cue_trouble = ""
         self._warm_up()
 
     # -- the loop ---------------------------------------------------------------------------------------------
@@ -163,9 +163,9 @@ class Engine:
 
     def _close_inputs(self) -> None:
         self.source.close()
-        if self.markers is not None:
-            self.markers.close()
-            self.markers = None
+        if self.cues is not None:
+            self.cues.close()
+            self.cues = None
 
     def _close_sinks(self) -> None:
         self._publish_state()
@@ -205,9 +205,10 @@ class Engine:
         for trouble in self.sinks.tend():
             self._send(AlarmLine(text=trouble))
         self._report_table_notice()
-        if self.markers is not None and self.markers.trouble != self._cue_trouble:
-            self._cue_trouble = self.markers.trouble
-            self._send(WarningLine(text=f"cues: {self._cue_trouble or 'available again'}"))
+        if self.cues is not None and self.connection is not None:
+            self.cues.take(self.connection.stream)  # also while no samples come
+            for text in self.cues.news():
+                self._send(WarningLine(text=text))
         if self.connection is not None and (change := self._trust.changed(self.connection.stream)) is not None:
             self._send(change)
         if self.connection is not None and (odd := self.connection.stream.quality.amplitude.take_words()):
@@ -265,8 +266,8 @@ class Engine:
         stream, arrived = connection.stream, self.source.pulled_at
         connection.arrivals.append((arrived, len(chunk)))
         self._update_staleness(stream, chunk)
-        for cue in self.markers.read() if self.markers is not None else ():
-            stream.cue(cue.time, cue.text)
+        if self.cues is not None:
+            self.cues.take(stream)
         for message in stream.samples(chunk, arrived if stream.speed else None):
             self._send(message)
             if isinstance(message, Scores):

@@ -15,6 +15,7 @@ from rtbci.pipeline.pipeline import Pipeline
 from rtbci.pipeline.stream import StreamMessage, StreamSession
 from rtbci.recordings.event_table import table_text
 from rtbci.recordings.recording import Recording
+from rtbci.stages.cue_labels import CueAccount
 from rtbci.stages.cues import CueAnswer, table
 from rtbci.types import Chunk, Detection, Event, Scores
 
@@ -83,8 +84,7 @@ def tag(
         If the file cannot be read to its end.
     """
     session = StreamSession(pipeline, recording.info, device=device, stamped=recording.stamps is not None, offline=True)
-    for annotation in recording.annotations:
-        session.cue(annotation.onset, annotation.label)
+    cues = _tell_cues(session, recording)
     scores = [Chunk.empty(len(pipeline.classes))]
     clock = FileClock(recording.is_live)
     found: list[Detection] = []
@@ -104,8 +104,19 @@ def tag(
     decisions = tuple(confirming[event.label, event.onset] for event in closed)
     return Tagged(
         Chunk(joined.data, clock.times, joined.valid), closed, decisions, pipeline.classes, tuple(answers),
-        (*_lost(session), *filter(None, [session.quality.amplitude.words])),
+        (*cues, *_lost(session), *filter(None, [session.quality.amplitude.words])),
     )  # fmt: skip
+
+
+def _tell_cues(session: StreamSession, recording: Recording) -> list[str]:
+    """Pass the annotations on as markers; what a person should know of those that are no cues."""
+    config = session.pipeline.config.cues
+    if config is None:
+        return []
+    account = CueAccount(config.labels, "annotation")
+    for annotation in recording.annotations:
+        account.add(annotation.label, session.cue(annotation.onset, annotation.label))
+    return account.news()
 
 
 def _lost(session: StreamSession) -> tuple[str, ...]:

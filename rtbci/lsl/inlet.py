@@ -13,6 +13,7 @@ from rtbci.errors import StreamMismatch
 from rtbci.lsl.clock import HostClock
 from rtbci.lsl.discovery import check_sizes, read_description
 from rtbci.recordings.description import Description
+from rtbci.recordings.markers import MarkerReader
 from rtbci.types import Times
 
 _DTYPES = {
@@ -165,3 +166,20 @@ def pull_texts(inlet: Any, max_samples: int = 1024) -> list[tuple[str, float]]:
     rows, stamps = inlet.pull_chunk(timeout=0.0, max_samples=max_samples, as_numpy=True)
     first = [row[0].decode("utf-8", "replace") if isinstance(row[0], bytes) else str(row[0]) for row in rows]
     return list(zip(first, stamps.tolist(), strict=True))
+
+
+def pull_markers(inlet: Any, reader: MarkerReader, max_samples: int = 256) -> list[tuple[float, str]]:
+    """Read the markers that have arrived, of a stream of any format; never waits.
+
+    Returns
+    -------
+    list of (float, str)
+        Stamp and text. Invalid UTF-8 is replaced.
+
+    Raises
+    ------
+    pylsl.util.LostError
+        Once the connection is closed.
+    """
+    rows, stamps = inlet.pull_chunk(timeout=0.0, max_samples=max_samples, as_numpy=True)
+    return list(reader.read(rows, stamps.tolist()))

@@ -407,7 +407,7 @@ class CueLine(Line):
 
     kind: Literal["cue"] = "cue"
     cue: Text
-    """Its text."""
+    """The cue of the pipeline that the marker is; its own text where every marker is one."""
     cue_stamp: Real = 0.0
     """Time stamp of the cue."""
     valid: bool

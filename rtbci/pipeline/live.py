@@ -104,7 +104,7 @@ class LivePipeline:
         """The first stage of a class, or None."""
         return next((stage for _, stage in self.stages if isinstance(stage, kind)), None)
 
-    def cue(self, time: float, text: str) -> bool:
+    def cue(self, time: float, text: str) -> str:
         """Add a marker.
 
         Parameters
@@ -116,10 +116,10 @@ class LivePipeline:
 
         Returns
         -------
-        bool
-            Whether it is a cue for this pipeline.
+        str
+            The cue that it is for this pipeline; "" where it is none.
         """
-        return self.cues is not None and self.cues.tell(Cue(time, text))
+        return self.cues.tell(Cue(time, text)) if self.cues is not None else ""
 
     def answers(self) -> list[CueAnswer]:
         """Answers to cues since the last call."""

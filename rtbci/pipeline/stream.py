@@ -152,8 +152,8 @@ class StreamSession:
             theirs.sfreq, theirs.channels, theirs.units, speed,
         )  # fmt: skip
 
-    def cue(self, time: float, text: str) -> bool:
-        """Add a marker, on the clock of the samples. Returns whether the pipeline takes it as a cue."""
+    def cue(self, time: float, text: str) -> str:
+        """Add a marker, on the clock of the samples. Returns the cue that the pipeline takes it for; "" for none."""
         return self.live.cue(time, text)
 
     def samples(self, chunk: Chunk, arrived: float | None = None) -> Iterator[StreamMessage]:

@@ -13,6 +13,7 @@ import numpy as np
 from rtbci.errors import RecordingError, StreamMismatch
 from rtbci.recordings.description import DescribedChannel, Description, subtracted
 from rtbci.recordings.engine_marks import LiveSpan, is_ours, live_span, notes, replay_clock_of, told_live
+from rtbci.recordings.markers import MAX_FIELDS, MAX_RATE, TYPES, MarkerReader
 from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.replay_clock import ReplayClock
@@ -69,7 +70,7 @@ def open_xdf(path: Path, wanted: str | int | None = None, told: StreamOverrides 
     zero = float(stamps[0]) if len(stamps) else 0.0
     seconds = replay_clock.seconds(stamps, zero)
     warned += [*odd, *_footer_words(chosen), *stamp_words(seconds, sfreq)]
-    others = [_summary(s) for s in streams if s is not chosen and not is_ours(s)]
+    others = [_summary(s) for s in streams if s is not chosen and not is_ours(s) and not _has_markers(s)]
     info = replace(reader.info, name=path.stem, sfreq=sfreq, type=reader.info.type or "EEG")
     return Recording(
         path,
@@ -77,7 +78,7 @@ def open_xdf(path: Path, wanted: str | int | None = None, told: StreamOverrides 
         info,
         len(stamps),
         lambda start, stop: data[start:stop],
-        _markers(streams, zero, replay_clock),
+        _markers(streams, chosen, zero, replay_clock),
         started,
         (*warned, *reader.warnings, *(f"other stream, not read: {other}" for other in others)),
         seconds,
@@ -251,17 +252,25 @@ def _texts(value: Any) -> list[str]:
     return [one for one in _values(value) if isinstance(one, str)]
 
 
-def _markers(streams: Sequence[Stream], zero: float, replay_clock: ReplayClock) -> tuple[Event, ...]:
-    """Each string sample as an event without duration, and a person's annotations; seconds from the first sample."""
+def _has_markers(stream: Stream) -> bool:
+    """Whether its samples are texts, or numbers that its type calls markers."""
+    if _field(stream, "channel_format") == "string":
+        return True
+    is_small = int(_field(stream, "channel_count")) <= MAX_FIELDS and _nominal(stream) <= MAX_RATE
+    return is_small and _field(stream, "type").casefold() in TYPES
+
+
+def _markers(streams: Sequence[Stream], chosen: Stream, zero: float, replay_clock: ReplayClock) -> tuple[Event, ...]:
+    """Each marker as an event without duration, and a person's annotations; seconds from the first sample."""
 
     def seconds(stamp: float) -> float:
         return float(replay_clock.seconds(np.array([stamp], np.float64), zero)[0])
 
     events = [
-        Event(seconds(float(stamp)), 0.0, "/".join(str(value) for value in sample if value))
+        Event(seconds(stamp), 0.0, text)
         for s in streams
-        if _field(s, "channel_format") == "string" and not is_ours(s)
-        for stamp, sample in zip(s["time_stamps"], s["time_series"], strict=True)
+        if s is not chosen and _has_markers(s) and not is_ours(s)
+        for stamp, text in MarkerReader(_nominal(s)).read(s["time_series"], s["time_stamps"])
     ]
     return tuple(sorted([*events, *notes(streams, seconds)], key=lambda e: e.onset))
 

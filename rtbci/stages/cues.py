@@ -12,6 +12,7 @@ from pydantic import Field
 
 from rtbci.config import Names, Strict
 from rtbci.recordings.spreadsheet import text_cell
+from rtbci.stages.cue_labels import CueLabels
 from rtbci.stages.network import WindowClassifier
 from rtbci.text import one_line
 from rtbci.types import Chunk
@@ -67,6 +68,7 @@ class CueTagger:
 
     def __init__(self, config: CueConfig, classify: WindowClassifier, window: int, sfreq: float) -> None:
         self._config = config
+        self._labels = CueLabels(config.labels)
         self._classify = classify
         self._window, self._sfreq = window, sfreq
         self._keep = window + math.ceil(config.keep_s * sfreq)
@@ -78,12 +80,17 @@ class CueTagger:
         self._held: deque[Chunk] = deque()
         self._n_held = 0
 
-    def tell(self, cue: Cue) -> bool:
-        """Add a cue. Returns whether its text is that of a cue."""
-        if self._config.labels and cue.text not in self._config.labels:
-            return False
-        self._open.append(cue)
-        return True
+    @property
+    def n_waiting(self) -> int:
+        """Cues whose answer is not due yet."""
+        return len(self._open)
+
+    def tell(self, cue: Cue) -> str:
+        """Add a marker. Returns the cue that it is, as it is answered; "" where it is none."""
+        label = self._labels.match(cue.text)
+        if label:
+            self._open.append(Cue(cue.time, label))
+        return label
 
     def process(self, chunk: Chunk) -> list[CueAnswer]:
         """Take scaled samples; return the answers that are due, in the order of their cues."""
@@ -150,7 +157,7 @@ class CueConfig(Strict):
     Attributes
     ----------
     labels
-        Texts of the markers that are cues; empty: all markers.
+        Texts of the markers that are cues (how they are compared: CueLabels); empty: all markers.
     offset_s
         From a marker to the first sample of its window, in seconds.
     keep_s

@@ -28,6 +28,7 @@ from rtbci.recordings.stream_reader import believed
 from rtbci.recordings.units import microvolts
 from rtbci.replay.transport import Transport
 from rtbci.stages.channel_quality import ChannelQuality
+from rtbci.stages.cue_labels import CueAccount, CueLabels
 from rtbci.stages.cues import Cue, CueTagger, table
 from rtbci.stages.gap_guard import GapGuard
 from rtbci.stages.wiring import match
@@ -225,9 +226,13 @@ def cue(data: bytes) -> None:
     config = SimpleNamespace(labels=(), offset_s=0.0, keep_s=1.0)
     tagger = CueTagger(config, lambda windows: np.full((len(windows), 2), 0.5), 8, 100.0)  # type: ignore[arg-type]
     texts = data.decode("utf-8", "replace").split("\n")
+    account = CueAccount(("left", "right", "1"))
+    labels, n_cues = CueLabels(("left", "right", "1")), 0
     for k, text in enumerate(texts):
-        tagger.tell(Cue(k / 100, text))
+        n_cues += bool(tagger.tell(Cue(k / 100, text)))
+        account.add(text, labels.match(text))
+    assert all(len(line) < 2000 for line in account.news())
     answers = tagger.process(samples(np.arange(100) / 100)) + tagger.flush()
     rows = table(answers, ("a", "b")).split("\n")
-    assert len(rows) == len(texts) + 2
+    assert len(rows) == n_cues + 2
     assert all(row.count("\t") == 5 and row.replace("\t", " ").isprintable() for row in rows[:-1])
