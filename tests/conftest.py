@@ -54,6 +54,7 @@ SessionID = rtbci-test-{os.getpid()}
 level = -3
 """
 )
+os.environ["XDG_STATE_HOME"] = str(_folder / "state")  # where rtbci keeps what is this user's own
 os.environ["LSLAPICFG"] = str(_folder / "lsl_api.cfg")
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_NUM_THREADS", "1")

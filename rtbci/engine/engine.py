@@ -369,6 +369,8 @@ class Engine:
         delay_s = round(self.pipeline.filter_delay_s(info.sfreq)["total"], 4)
         self.connection = Connection(stream, found.hostname, found.clock, delay_s, reader)
         self.sinks.begin(stream.about)
+        for notice in self.outlets.take_notices():
+            self._send(WarningLine(text=notice))
 
     def _warm_up(self) -> None:
         """Run once on noise, so that the first real sample does not pay for lazy initialisation."""

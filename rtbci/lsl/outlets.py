@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import os
+import socket
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import pylsl
 
+from rtbci.lsl.private import NumberedLock
 from rtbci.stages.cues import CueAnswer
-from rtbci.text import json_text
+from rtbci.text import json_text, one_line
 from rtbci.types import (
     Chunk,
     ClockMoved,
@@ -24,12 +29,15 @@ from rtbci.types import (
 )
 
 GRACE_S = 0.2  # a closed outlet drops what it has not sent yet
+_LONGEST = 200  # characters of a stream's name in ours
 
 
 class Outlets:
-    """The outlets `<stream>-probability` and `<stream>-events`; their descriptions name the pipeline and the classes.
+    """The outlets `<stream>-<pipeline>-probability` and `<stream>-<pipeline>-events`; their descriptions name both.
 
-    They are created for the first stream, and kept while it is lost. Markers are JSON: decisions, answers to cues, operator
+    They are created for the first stream, and kept while it is lost. A consumer's inlet recovers a lost stream by its
+    source id, so that the ids are those of before when this engine is started again, and those of no other engine: a second
+    one of this pipeline on this stream has `-2` in its names. Markers are JSON: decisions, answers to cues, operator
     annotations, and marks of what the engine read, for readers of a recording of both streams
     (rtbci/recordings/engine_marks.py): "begin" at the first sample (speed: recorded seconds per second of the stamps;
     told: what a person said of the stream, StreamOverrides),
@@ -44,6 +52,8 @@ class Outlets:
         self._events: pylsl.StreamOutlet | None = None
         self._classes: tuple[str, ...] = ()
         self._told: dict[str, Any] = {}
+        self._number: NumberedLock | None = None
+        self._notices: list[str] = []
 
     @property
     def source_ids(self) -> list[str]:
@@ -55,8 +65,29 @@ class Outlets:
         self._told = dict(session.told)
         if self._probability is None:
             self._classes = session.classes
-            self._probability = pylsl.StreamOutlet(_probability_info(session))
-            self._events = pylsl.StreamOutlet(_info(session, "events", "Markers", 1, 0, "string"))
+            named = self._named(session)
+            self._probability = pylsl.StreamOutlet(_probability_info(session, named))
+            self._events = pylsl.StreamOutlet(_info(session, named, "events", "Markers", 1, 0, "string"))
+
+    def take_notices(self) -> list[str]:
+        """What a person should know of the outlets, once."""
+        notices, self._notices = self._notices, []
+        return notices
+
+    def _named(self, session: SessionInfo) -> OutletNames:
+        stream, pipeline = session.stream, session.pipeline
+        about = f"{stream.source_id or stream.name}\n{pipeline}"
+        self._number = NumberedLock(f"outlets-{_digest(about)}")
+        number = self._number.number
+        if number > 1:
+            self._notices.append(
+                f"{pipeline} runs on {stream.name} already: the outlets of this engine are named "
+                f"{_of(stream.name)}-{pipeline}-{number}-…"
+            )
+        return OutletNames(
+            "-".join((_of(stream.name), pipeline, *([str(number)] if number > 1 else []))),
+            f"rtbci-{_of(stream.source_id or stream.name)}-{pipeline}-{_engine_id(number)}",
+        )
 
     def on(self, message: object) -> None:
         """Publish scores and events; other messages are ignored."""
@@ -91,6 +122,9 @@ class Outlets:
         if any(outlet.have_consumers() for outlet in outlets):
             time.sleep(GRACE_S)
         self._probability = self._events = None
+        if self._number is not None:
+            self._number.free()
+            self._number = None
 
     def marker(self, about: dict[str, Any], stamp: float) -> None:
         """Publish one JSON object on the Markers stream; stamp: s on the local clock."""
@@ -128,8 +162,31 @@ class Outlets:
         self.marker({"label": "rtbci", "state": state, "stamp": stamp, **about}, stamp)
 
 
-def _probability_info(session: SessionInfo) -> pylsl.StreamInfo:
-    about = _info(session, "probability", "Probability", len(session.classes), 1 / session.hop_s, "float32")
+@dataclass(frozen=True, slots=True)
+class OutletNames:
+    """How the names and the source ids of an engine's outlets begin."""
+
+    name: str
+    source_id: str
+
+
+def _of(text: str) -> str:
+    """A stream's own text in a name of ours, without quotes, which liblsl does not escape when it recovers a stream."""
+    return one_line(text)[:_LONGEST].replace("'", "_").replace('"', "_")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _engine_id(number: int) -> str:
+    """Of the engines that this user runs on this machine for one stream and pipeline, the one of a number."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    return _digest(f"{socket.gethostname()}\n{user}\n{number}")[:8]
+
+
+def _probability_info(session: SessionInfo, named: OutletNames) -> pylsl.StreamInfo:
+    about = _info(session, named, "probability", "Probability", len(session.classes), 1 / session.hop_s, "float32")
     channels = about.desc().append_child("channels")
     for name in session.classes:
         channel = channels.append_child("channel")
@@ -138,10 +195,11 @@ def _probability_info(session: SessionInfo) -> pylsl.StreamInfo:
     return about
 
 
-def _info(session: SessionInfo, what: str, kind: str, n_channels: int, rate_hz: float, values: str) -> pylsl.StreamInfo:
-    stream = session.stream
-    source_id = f"rtbci-{stream.source_id or stream.name}-{session.pipeline}-{what}"
-    about = pylsl.StreamInfo(f"{stream.name}-{what}", kind, n_channels, rate_hz, values, source_id)
+def _info(
+    session: SessionInfo, named: OutletNames, what: str, kind: str, n_channels: int, rate_hz: float, values: str
+) -> pylsl.StreamInfo:
+    stream, source_id = session.stream, f"{named.source_id}-{what}"
+    about = pylsl.StreamInfo(f"{named.name}-{what}", kind, n_channels, rate_hz, values, source_id)
     desc = about.desc()
     desc.append_child_value("manufacturer", "rtbci")
     desc.append_child_value("pipeline", session.pipeline)

@@ -107,8 +107,8 @@ def test_what_is_published_bears_the_stamp_of_the_last_sample_seen(wait_until: W
     engine = Engine(pipeline, EngineSpec("", {"name": name}), sinks=[heard])
     values, stamps = [], []
     with replaying(name, speed=4.0), running(engine):
-        wait_until(lambda: list_named(f"{name}-probability"), 30)
-        inlet = pylsl.StreamInlet(list_named(f"{name}-probability")[0])
+        wait_until(lambda: list_named(f"{name}-small-probability"), 30)
+        inlet = pylsl.StreamInlet(list_named(f"{name}-small-probability")[0])
         described = inlet.info(timeout=5)
         inlet.open_stream(timeout=5)
 

@@ -292,7 +292,7 @@ def test_an_amplifier_that_falls_silent_is_called_stale_within_a_second_and_resu
 def test_an_engine_that_was_stopped_tells_how_old_its_answers_are_and_catches_up(
     amp: Amplifier, live: Live, wait_until: Wait
 ) -> None:
-    (found,) = pylsl.resolve_byprop("name", f"{amp.name}-events", 1, 10)
+    (found,) = pylsl.resolve_byprop("name", f"{amp.name}-small-events", 1, 10)
     markers = pylsl.StreamInlet(found)
     markers.open_stream(timeout=5)
     with stopped(live.engine.process.pid):

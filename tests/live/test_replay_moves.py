@@ -158,7 +158,7 @@ class Beside:
     """Records a stream and the engine's marks as LabRecorder would, through inlets of its own."""
 
     def __init__(self, name: str) -> None:
-        self._inlets = [self._open(name), self._open(f"{name}-events")]
+        self._inlets = [self._open(name), self._open(f"{name}-small-events")]
         self._infos = [inlet.info(5) for inlet in self._inlets]
         self.values: list[list[Any]] = [[], []]
         self.stamps: list[list[float]] = [[], []]

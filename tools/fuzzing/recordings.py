@@ -97,7 +97,7 @@ _SIGNAL = b"""<info><name>Amp</name><type>EEG</type><channel_count>2</channel_co
 <channel_format>float32</channel_format><source_id>a</source_id><desc><channels><channel><label>Fp1</label>
 <unit>microvolts</unit></channel><channel><label>C3</label><unit>mV</unit></channel></channels>
 <replay><speed>2.0</speed></replay></desc></info>"""
-_MARKS = b"""<info><name>Amp-events</name><type>Markers</type><channel_count>1</channel_count><nominal_srate>0</nominal_srate>
+_MARKS = b"""<info><name>Amp-p-events</name><type>Markers</type><channel_count>1</channel_count><nominal_srate>0</nominal_srate>
 <channel_format>string</channel_format><source_id>b</source_id><desc><manufacturer>rtbci</manufacturer><input>Amp</input>
 <input_source_id>a</input_source_id></desc></info>"""
 _LINES = (
