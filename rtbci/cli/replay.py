@@ -16,6 +16,7 @@ def replay_files(files: list[Path], *, faults: dict[str, Any], lines: bool = Fal
     """Stream recordings until their end, Ctrl-C or SIGTERM. faults: as on the command line; lines: commands on standard input."""
     quiet_lsl()
     from rtbci.cli.replay_keys import controls
+    from rtbci.lsl.replay_key import VARIABLE, replay_key
     from rtbci.replay.faults import faults_from_options
     from rtbci.replay.replay import Replay
 
@@ -31,6 +32,7 @@ def replay_files(files: list[Path], *, faults: dict[str, Any], lines: bool = Fal
             sys.stderr.write(f"streaming {one_line(str(track))}\n")
         speed = f"{replay.speed:g} times real time" if replay.speed else "as fast as the consumer reads"
         sys.stderr.write(f"{speed}; Ctrl-C ends it\n")
+        sys.stderr.write(f"other machines need its key to command it: {replay_key()[1]} ({VARIABLE} takes it there)\n")
         with stopped_by_signal(stop.set), controls(playback.transport, lines=lines):
             sent = playback.play()
     finally:

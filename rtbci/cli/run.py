@@ -14,6 +14,7 @@ from rtbci.errors import ConfigError, EngineFailed, error_text
 from rtbci.lsl.config import quiet_lsl
 from rtbci.lsl.discovery import parse_query
 from rtbci.lsl.recorder import Recorder
+from rtbci.lsl.replay_key import chosen_key
 from rtbci.pipeline.file import read_config
 from rtbci.recordings.overrides import StreamOverrides
 
@@ -43,6 +44,7 @@ def run_live(
         For whatever goes wrong later.
     """
     quiet_lsl()
+    chosen_key()  # reports a mistake
     query = parse_query(stream)
     config, _ = read_config(Path(pipeline))  # reports a mistake before anything starts
     require_device(device)

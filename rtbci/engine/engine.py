@@ -226,6 +226,10 @@ class Engine:
 
     def _check_staleness(self) -> None:
         """Report when the answers become stale, and when they have caught up."""
+        if self.staleness.is_paused and not self.source.is_paused:
+            self.staleness.begin(local_clock())  # a pause that nobody confirms any more is silence
+        elif self.source.is_paused and not self.staleness.is_paused:
+            self.staleness.pause()
         change = self.staleness.check(local_clock())
         if change is not None:
             self._send(change)
@@ -299,9 +303,10 @@ class Engine:
             return
         stream = connection.stream
         connection.arrivals.clear()
-        self.staleness.pause()
-        if not position.paused:
-            self.staleness.begin(max(local_clock(), position.stamp))
+        if moved.trusted:
+            self.staleness.pause()
+            if not position.paused:
+                self.staleness.begin(max(local_clock(), position.stamp))
         if position.seek or not moved.exact:
             was_s = stream.recording_s
             self._send_all(stream.seek(position.recorded_s, position.speed))
@@ -336,8 +341,10 @@ class Engine:
         reader, old = self._reader(found.described), self.connection
         info = reader.info
         self.staleness.begin(local_clock())
-        if self.source.replay is not None and self.source.replay.is_paused:
+        if self.source.is_paused:
             self.staleness.pause()
+        if self.source.replay is not None and self.source.replay.trouble:
+            self._send(WarningLine(text=self.source.replay.trouble))
         if not found.clock.known:
             self._send(
                 WarningLine(text=f"the clock of {found.hostname} does not answer; time stamps are set by arrival")

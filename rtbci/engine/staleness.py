@@ -24,6 +24,7 @@ class Staleness:
 
     def __init__(self) -> None:
         self.since: float | None = None  # when it became stale
+        self.is_paused = False
         self._oldest = 0.0
         self._newest: float | None = None
         self._usual_s: deque[float] = deque(maxlen=5)
@@ -37,10 +38,12 @@ class Staleness:
         if self._newest is None:
             self._newest = now
         self._began = None
+        self.is_paused = False
 
     def pause(self) -> None:
         """The sender is paused: the age stays 0 until `begin`."""
         self._newest = self._began = None
+        self.is_paused = True
 
     def add(self, newest: float, arrived: float, lasts_s: float) -> None:
         """Samples were processed.
@@ -58,7 +61,7 @@ class Staleness:
             self._began, self._least_lag, self._is_lag_reported = arrived, np.inf, False
         elif self.lag_s:
             self._least_lag += self.MAX_DRIFT * (arrived - self._seen_at)
-        self._newest, self._seen_at = newest, arrived
+        self._newest, self._seen_at, self.is_paused = newest, arrived, False
         self._least_lag = min(self._least_lag, arrived - newest)
         self._usual_s.append(lasts_s)
 

@@ -111,14 +111,15 @@ def _state_word(engine: EngineView) -> str:
         return "arming"
     if not engine.source.connected:
         return "lost" if engine.source.connected_once else "waiting"
-    if engine.source.replay is not None and engine.source.replay.is_paused:
+    if engine.source.is_paused:
         return "paused"
     return "stale" if engine.staleness.is_stale(local_clock()) else "running"
 
 
 def _replay(engine: EngineView, connection: Connection, now: float) -> ReplayState | None:
     """Position of a replay that can be controlled; None for all other streams."""
-    position = engine.source.replay.position if engine.source.replay is not None else None
+    link = engine.source.replay
+    position = link.position if link is not None and link.is_trusted else None
     if position is None or not engine.source.connected:
         return None
     return ReplayState(

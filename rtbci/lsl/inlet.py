@@ -12,6 +12,7 @@ from pylsl.util import TimeoutError as NotYet
 from rtbci.errors import StreamMismatch
 from rtbci.lsl.clock import HostClock
 from rtbci.lsl.discovery import check_sizes, read_description
+from rtbci.lsl.replay_protocol import ReplayAddress
 from rtbci.recordings.description import Description
 from rtbci.recordings.markers import MarkerReader
 from rtbci.types import Times
@@ -86,10 +87,11 @@ class Inlet:
             )
         return described
 
-    def replay_position(self) -> str:
-        """Source id of the outlet on which a replay reports its position; "" for other streams. After `description`."""
+    def replay_address(self) -> ReplayAddress | None:
+        """By which a replay is reported on and commanded; None for other streams. After `description`."""
         info = self._lsl.info(timeout=0.0)  # its nodes are valid as long as it exists
-        return str(info.desc().child("replay").child_value("position"))
+        about = info.desc().child("replay")
+        return ReplayAddress.read(*(str(about.child_value(key)) for key in ("position", "session", "key")))
 
     def is_open(self) -> bool:
         """Whether samples can be pulled: connected, and the host's clock was measured or has timed out."""

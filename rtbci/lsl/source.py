@@ -15,7 +15,9 @@ from rtbci.errors import StreamMismatch, StreamNotFound
 from rtbci.lsl.clock import HostClock
 from rtbci.lsl.discovery import StreamSearch
 from rtbci.lsl.inlet import Inlet
+from rtbci.lsl.replay_key import known_key
 from rtbci.lsl.replay_link import ReplayLink, ReplayMoved, SampleAcknowledger
+from rtbci.lsl.replay_protocol import check_speed
 from rtbci.recordings.description import Description
 from rtbci.types import Times
 
@@ -92,6 +94,7 @@ class LslSource:
     CHECK_OTHERS_EVERY_S = 1.0
     SILENT_S = 0.5
     WAIT_S = 0.005
+    UNTRUSTED_PAUSE_S = 60.0
 
     def __init__(
         self,
@@ -124,6 +127,14 @@ class LslSource:
     def connected(self) -> bool:
         """Whether a stream is open."""
         return self._inlet is not None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the stream is a replay that is paused. A report that is not signed counts for UNTRUSTED_PAUSE_S without
+        samples at most: anybody could have sent it."""
+        if self.replay is None or not self.replay.is_paused:
+            return False
+        return self.replay.is_trusted or self.SILENT_S <= self.silent_s < self.UNTRUSTED_PAUSE_S
 
     @property
     def silent_s(self) -> float:
@@ -208,12 +219,14 @@ class LslSource:
             described = inlet.description()
             if described is None:
                 return []
-            says, speed, is_replay = described
+            says, speed, _ = described
+            check_speed(says.name, speed)
             self._accept(says)
             inlet.began = time.monotonic()  # the start gate may have taken its time
             self._found = StreamConnected(says, speed, inlet.stream.hostname(), inlet.clock)
-            self._ack = SampleAcknowledger(says) if is_replay else None
-            self.replay = ReplayLink(position) if (position := inlet.replay_position()) else None
+            address, key = inlet.replay_address(), known_key()
+            self._ack = SampleAcknowledger.of(says.source_id, address, key)
+            self.replay = ReplayLink(address, key) if address is not None else None
         if (self.replay is not None and not self.replay.is_ready()) or not inlet.is_open():
             return []
         if self.replay is not None and self.replay.position is not None:
@@ -247,7 +260,7 @@ class LslSource:
 
     def _check_silence(self, inlet: Inlet) -> list[SourceItem]:
         """No samples: a network outage, an idle sender, a connection that hangs, or a host that is gone."""
-        if self.silent_s < self.SILENT_S or (self.replay is not None and self.replay.is_paused):
+        if self.silent_s < self.SILENT_S or self.is_paused:
             return []
         answering = self.search.answering()
         if any(s.uid() == inlet.uid for s in answering):

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import pylsl
 from pylsl.util import LostError
 
+from rtbci.lsl.inlet import pull_texts
+from rtbci.lsl.signed_lines import Verifier
+
 AHEAD_S = 60.0  # well within an inlet's default buffer of 360 s
 UNACKNOWLEDGED_SPEED = 60.0
 _FIRST_S = 1.0  # how long a consumer may take to open its outlet of acknowledgements
@@ -17,6 +20,7 @@ _JOINED_LATE_S = 5.0
 GRACE_S = 10.0  # grace period at the end, without any progress
 UNACKNOWLEDGED_GRACE_S = 2.0
 POLL_S = 0.001
+_MOST_TRIED = 8  # lines of one read: the newest one counts
 
 
 @dataclass
@@ -28,6 +32,8 @@ class _Consumer:
     """
 
     inlet: pylsl.StreamInlet
+    uid: str
+    verifier: Verifier
     missed: int | None
     is_exact: bool
     n_acknowledged: int | None = None
@@ -36,6 +42,15 @@ class _Consumer:
     def taken(self) -> int | None:
         """Samples of the replay that it has read or missed; None before its first acknowledgement."""
         return None if self.n_acknowledged is None else self.n_acknowledged + (self.missed or 0)
+
+    def read(self) -> int | None:
+        """The newest acknowledgement, if there is one. Raises LostError."""
+        lines = [line for line, _ in pull_texts(self.inlet)]
+        for line in lines[: -1 - _MOST_TRIED : -1]:
+            read = self.verifier.read(line, self.uid)
+            if read is not None and read[1].isdecimal() and len(read[1]) < 16:
+                return int(read[1])
+        return None
 
     def update(self, n_acknowledged: int, n_sent: int) -> None:
         """Take a new acknowledgement."""
@@ -58,14 +73,14 @@ class BackPressure:
     def __init__(self, rate: float) -> None:
         self.ahead = max(64, round(AHEAD_S * rate))
         self.rate = rate
-        self._new: deque[pylsl.StreamInlet] = deque()  # from another thread
+        self._new: deque[tuple[pylsl.StreamInlet, str, Verifier]] = deque()  # from another thread
         self._consumers: list[_Consumer] = []
         self._begun: float | None = None
         self._base = 0  # samples that were sent before the stream began, or returned
 
-    def add_consumer(self, inlet: pylsl.StreamInlet) -> None:
-        """Add an open inlet of acknowledgements; from any thread."""
-        self._new.append(inlet)
+    def add_consumer(self, inlet: pylsl.StreamInlet, uid: str, verifier: Verifier) -> None:
+        """Add an open inlet of the acknowledgements of an outlet, of which only signed ones count; from any thread."""
+        self._new.append((inlet, uid, verifier))
 
     def await_first(self, stop: threading.Event) -> None:
         """Wait up to _FIRST_S for the first consumer that acknowledges."""
@@ -97,15 +112,18 @@ class BackPressure:
         while self._new:
             late = self._begun is not None and pylsl.local_clock() - self._begun > _JOINED_LATE_S
             is_estimate = late or paced
-            self._consumers.append(_Consumer(self._new.popleft(), None if is_estimate else self._base, not is_estimate))
+            inlet, uid, verifier = self._new.popleft()
+            self._consumers.append(
+                _Consumer(inlet, uid, verifier, None if is_estimate else self._base, not is_estimate)
+            )
         for consumer in list(self._consumers):
             try:
-                counts, _ = consumer.inlet.pull_chunk(timeout=0.0)
+                count = consumer.read()
             except LostError:
                 self._consumers.remove(consumer)
                 continue
-            if len(counts):
-                consumer.update(int(counts[-1][0]), n_sent)
+            if count is not None:
+                consumer.update(count, n_sent)
 
     def _allowed(self) -> float:
         taken = self._taken()

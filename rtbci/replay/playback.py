@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pylsl
 
+from rtbci.lsl.replay_protocol import ReplayAddress
 from rtbci.replay.backpressure import GRACE_S, POLL_S, UNACKNOWLEDGED_GRACE_S, await_taken
 from rtbci.replay.faults import Packet
 from rtbci.replay.player import Player
@@ -27,14 +28,20 @@ _SETTLE_S = 1.0  # grace period at a move, for a consumer without progress
 class Playback:
     """Created with its outlets open; call `play` once, then `close`."""
 
-    def __init__(self, players: Sequence[Player], transport: Transport, *, wait_for_consumer: bool) -> None:
+    def __init__(
+        self,
+        players: Sequence[Player],
+        transport: Transport,
+        address: ReplayAddress,
+        key: bytes,
+        *,
+        wait_for_consumer: bool,
+    ) -> None:
         self.players, self.transport, self.stop = players, transport, transport.stop
         self._wait = wait_for_consumer
         self._every_s = transport.length_s if transport.loop else None
-        source_ids = [player.track.info.source_id for player in players]
-        self._remote_control = RemoteControl(
-            source_ids[0], transport, {of: p.back_pressure for of, p in zip(source_ids, players, strict=True)}
-        )
+        back_pressures = {player.track.info.source_id: player.back_pressure for player in players}
+        self._remote_control = RemoteControl(address, key, transport, back_pressures)
         self._update_due = 0.0
 
     @property

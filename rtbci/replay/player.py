@@ -8,7 +8,7 @@ from typing import Any
 
 import pylsl
 
-from rtbci.lsl.replay_protocol import position_id
+from rtbci.lsl.replay_protocol import ReplayAddress
 from rtbci.recordings.recording import Recording
 from rtbci.replay.backpressure import BackPressure
 from rtbci.replay.faults import Faults, Packet
@@ -40,8 +40,8 @@ class Player:
         Whether annotations are sent on a marker stream.
     type
         LSL type; "" for that of the recording.
-    control_id
-        Source id of the replay's first stream.
+    address
+        Of the replay.
     """
 
     def __init__(
@@ -54,12 +54,12 @@ class Player:
         faults: Faults,
         markers: bool,
         type: str,
-        control_id: str,
+        address: ReplayAddress,
     ) -> None:
         self.track, self.transport, self.faults = track, transport, faults
         self.seed = seed
         self._chunk = chunk if track.info.sfreq and track.format != "string" else 1
-        self._info = _describe(track, type, transport.speed, control_id)
+        self._info = _describe(track, type, transport.speed, address)
         self.outlet: pylsl.StreamOutlet | None = pylsl.StreamOutlet(self._info)
         marker_info = _describe_markers(track) if markers and track.annotated else None
         self._marker_outlet = pylsl.StreamOutlet(marker_info) if marker_info is not None else None
@@ -146,7 +146,7 @@ class Player:
         self.outlet = self._marker_outlet = None
 
 
-def _describe(track: ReplayTrack, type: str, speed: float, control_id: str) -> pylsl.StreamInfo:
+def _describe(track: ReplayTrack, type: str, speed: float, address: ReplayAddress) -> pylsl.StreamInfo:
     own, recordings = track.info, track.recordings
     info = pylsl.StreamInfo(own.name, type or own.type, len(own.channels), own.sfreq, track.format, own.source_id)
     description = info.desc()
@@ -167,7 +167,8 @@ def _describe(track: ReplayTrack, type: str, speed: float, control_id: str) -> p
     about.append_child_value("speed", repr(speed))
     about.append_child_value("sfreq", repr(own.sfreq))
     about.append_child_value("n_samples", str(sum(r.n_samples for r in recordings)))
-    about.append_child_value("position", position_id(control_id))
+    for key, value in address.fields().items():
+        about.append_child_value(key, value)
     return info
 
 

@@ -2,9 +2,10 @@
 
 At speed 0 it sends as fast as its consumer reads, without loss. LSL has no back-pressure: an inlet drops its oldest
 samples when it holds more than `max_buflen` (360 s), and neither a synchronous outlet nor TCP slows the sender down. So a
-consumer may acknowledge: an outlet of type `rtbci-ack`, one int64 channel, whose source id is the replay's with `-ack`
-added, on which it pushes how many samples it has read; the replay stays within AHEAD_S of the slowest. For consumers that
-do not, it runs at most at UNACKNOWLEDGED_SPEED x real time, so that one may stall for 5 s.
+consumer that has the replay's key may acknowledge (SampleAcknowledger): an outlet of type `rtbci-ack`, whose source id is the
+replay's with `-ack-` and its badge added, on which it pushes, signed, how many samples it has read; the replay stays within
+AHEAD_S of the slowest. For consumers that do not, it runs at most at UNACKNOWLEDGED_SPEED x real time, so that one may stall
+for 5 s.
 
 While it runs it can be paused, sought and played at another speed (transport.py; over the network: remote_control.py). A
 move of a replay whose samples are acknowledged loses nothing, and is between the same two samples for every consumer.
@@ -19,8 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from rtbci.errors import RecordingError
+from rtbci.errors import ConfigError, RecordingError
 from rtbci.lsl.config import quiet_lsl
+from rtbci.lsl.replay_key import replay_key
+from rtbci.lsl.replay_protocol import SPEEDS, ReplayAddress
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.recording import Recording
@@ -101,8 +104,10 @@ class Replay:
 
     def tracks(self) -> tuple[ReplayTrack, ...]:
         """What is played on each stream. Raises RecordingError for files that cannot be streamed."""
-        if not self.files or self.speed < 0 or self.chunk < 1 or self.start_s < 0:
-            raise ValueError("a replay needs a file, a speed >= 0, a chunk >= 1 and a start >= 0")
+        if self.speed and not SPEEDS[0] <= self.speed <= SPEEDS[1]:
+            raise ConfigError(f"--speed {self.speed:g}: wanted {SPEEDS[0]:g} to {SPEEDS[1]:g}, or 0")
+        if not self.files or self.chunk < 1 or self.start_s < 0:
+            raise ValueError("a replay needs a file, a chunk >= 1 and a start >= 0")
         tracks = self._every_stream() if self.all_streams else self._files()
         for bad in self.faults.bad_channels:
             having = [
@@ -166,15 +171,17 @@ class Replay:
         length_s = max(track.length_s for track in tracks)
         start_s = self.start_s if len(self.files) == 1 or self.together else 0.0
         transport = Transport(self.speed, start_s, length_s, loop=self.loop, stop=stop or threading.Event())
+        key, _ = replay_key()
+        address = ReplayAddress.new(tracks[0].info.source_id, key)
         players = [
             Player(
                 track, transport, chunk=self.chunk, seed=self.seed + k, markers=self.markers,
                 faults=self.faults.of_the_clock() if track.format == "string" else self.faults.of(track.info.channels),
-                type="" if self.all_streams else self.type, control_id=tracks[0].info.source_id,
+                type="" if self.all_streams else self.type, address=address,
             )
             for k, track in enumerate(tracks)
         ]  # fmt: skip
-        return Playback(players, transport, wait_for_consumer=self.wait_for_consumer)
+        return Playback(players, transport, address, key, wait_for_consumer=self.wait_for_consumer)
 
     def run(self, stop: threading.Event | None = None, progress: Progress | None = None) -> int:
         """Stream until the end, or until `stop` is set.

@@ -16,6 +16,9 @@ from pylsl.util import LostError
 from real_data import find_data
 
 from rtbci.errors import RecordingError
+from rtbci.lsl.replay_key import known_key
+from rtbci.lsl.replay_link import SampleAcknowledger
+from rtbci.lsl.replay_protocol import ReplayAddress
 from rtbci.recordings.open import open_recording
 from rtbci.replay.faults import BadChannel, Faults, Packet
 from rtbci.replay.replay import Replay, run_replay
@@ -56,6 +59,15 @@ def connect(name: str, **options: object) -> pylsl.StreamInlet:
     inlet = pylsl.StreamInlet(found[0], recover=False, **options)
     inlet.open_stream(5)
     return inlet
+
+
+def acknowledger(inlet: pylsl.StreamInlet) -> SampleAcknowledger:
+    info = inlet.info(5)
+    about = info.desc().child("replay")
+    address = ReplayAddress.read(*(about.child_value(key) for key in ("position", "session", "key")))
+    ack = SampleAcknowledger.of(info.source_id(), address, known_key())
+    assert ack is not None
+    return ack
 
 
 def pull(inlet: pylsl.StreamInlet, n_samples: int, timeout_s: float = 20) -> tuple[np.ndarray, np.ndarray]:
@@ -115,12 +127,9 @@ def test_full_speed_loses_nothing_to_a_consumer_that_sleeps(start: Start, name: 
     runs = [find_data(f"eegmmidb/S001R0{number}.edf") for number in (1, 3, 4, 7, 8)]
     recordings = [open_recording(run) for run in runs]
     n_samples = sum(r.n_samples for r in recordings)
-    replay = Replay(runs, name=name, speed=0, chunk=64)
-    start(replay)
+    start(Replay(runs, name=name, speed=0, chunk=64))
     inlet = connect(name)
-    ack = pylsl.StreamOutlet(
-        pylsl.StreamInfo(f"{name}-ack", "rtbci-ack", 1, 0, "int64", f"{replay.source_id(recordings[0])}-ack")
-    )
+    ack = acknowledger(inlet)
     taken, first = 0, []
     deadline = time.monotonic() + 60
     while taken < n_samples and time.monotonic() < deadline:
@@ -129,7 +138,7 @@ def test_full_speed_loses_nothing_to_a_consumer_that_sleeps(start: Start, name: 
         if taken == 0 and len(times):
             time.sleep(3)
         taken += len(times)
-        ack.push_sample([taken])
+        ack.acknowledge(len(times))
     expected = np.concatenate([c.data[:, 0] for r in recordings for c in r.chunks(10**6)])
     np.testing.assert_array_equal(np.concatenate(first), expected)
 
@@ -241,16 +250,17 @@ def test_full_speed_goes_on_after_a_reconnect_with_new_acknowledgements(start: S
     wanted = sum(r.n_samples for r in recordings) - 160  # one second is away while the stream is
     replay = Replay(runs, name=name, speed=0, chunk=64, faults=Faults(reconnect_at_s=(200,)))
     process = start(replay)
-    about = pylsl.StreamInfo(f"{name}-ack", "rtbci-ack", 1, 0, "int64", f"{replay.source_id(recordings[0])}-ack")
     received, deadline = 0, time.monotonic() + 30
     while received < wanted and time.monotonic() < deadline:
-        inlet, ack, taken = connect(name), pylsl.StreamOutlet(about), 0
+        inlet, taken = connect(name), 0
+        ack = acknowledger(inlet)
         while time.monotonic() < deadline:
             try:
-                taken += len(inlet.pull_chunk(timeout=0.1, min_samples=1, as_numpy=True)[1])
+                n_new = len(inlet.pull_chunk(timeout=0.1, min_samples=1, as_numpy=True)[1])
             except LostError:
                 break
-            ack.push_sample([taken])
+            taken += n_new
+            ack.acknowledge(n_new)
             if received + taken >= wanted:
                 break
         received += taken

@@ -1,11 +1,9 @@
 """A replay that is paused, sent elsewhere and played at another speed while an engine reads it, over LSL."""
 
-import json
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +11,17 @@ import numpy as np
 import pylsl
 import pytest
 from cutting import make_pipeline
-from heard import Heard
+from replay_kit import SFREQ, live, played
 from xdf_kit import XdfStream, write_xdf
 
 import rtbci
 from rtbci.bundled import RECORDING
-from rtbci.engine.engine import Engine
-from rtbci.engine.session import EngineSpec
-from rtbci.monitor.messages import Command, EngineState, ReplayCommand, SeekLine
+from rtbci.monitor.messages import SeekLine
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.replay.playback import Playback
-from rtbci.replay.replay import Replay
 from rtbci.stages.decision import DecisionConfig
 from rtbci.types import Chunk
 
 Wait = Callable[..., None]
-SFREQ = 256
 
 
 @pytest.fixture
@@ -43,68 +36,6 @@ def pipeline() -> Pipeline:
     scores = rtbci.tag(drawn, rtbci.open_recording(RECORDING)).scores
     decision = drawn.config.decision.model_copy(update={"threshold": float(np.median(scores.data))})
     return Pipeline(drawn.config.model_copy(update={"decision": decision}), drawn.network)
-
-
-class Live:
-    """An engine on a replay, and what it said."""
-
-    def __init__(self, pipeline: Pipeline, name: str, wait_until: Wait) -> None:
-        self.heard = Heard()
-        self.engine = Engine(pipeline, EngineSpec("", {"name": name}), sinks=[self.heard])
-        self._wait_until = wait_until
-        self._asked: list[Command] = []
-
-    def run(self) -> None:
-        self.engine.run(lambda: [self.engine.command(self._asked.pop(0)) for _ in list(self._asked)] and None)
-
-    def await_received(self, seconds: float) -> None:
-        self._wait_until(lambda: self.engine.tally.received >= seconds * SFREQ, 60)
-
-    def say(self, said: str) -> EngineState:
-        """To the replay; returns the engine's state when it has followed."""
-        self._wait_until(lambda: self.engine.state().replay, 20)
-        before = self.engine.state().replay.move
-        self._asked.append(ReplayCommand(line=said))
-        self._wait_until(lambda: self.engine.state().replay.move > before, 10)
-        return self.engine.state()
-
-    def kinds(self) -> list[str]:
-        return [one.kind for one in self.heard.lines]
-
-    @property
-    def events(self) -> list[tuple[float, float, str]]:
-        return [(d.event.onset, d.event.duration, d.event.label) for d in self.heard.detections if d.closed]
-
-
-@contextmanager
-def played(name: str, *lines: str, **options: Any) -> Iterator[Playback]:
-    """A replay in a thread of ours; lines: what it is told before it begins."""
-    playback = Replay([RECORDING], **{"name": name, **options}).playback()
-    for one in lines:
-        playback.transport.obey(one)
-    sender = threading.Thread(target=playback.play)
-    sender.start()
-    try:
-        yield playback
-    finally:
-        playback.stop.set()
-        sender.join(10)
-        playback.close()
-        assert not sender.is_alive()
-
-
-@contextmanager
-def live(pipeline: Pipeline, name: str, wait_until: Wait) -> Iterator[Live]:
-    """An engine in a thread of ours."""
-    running = Live(pipeline, name, wait_until)
-    thread = threading.Thread(target=running.run)
-    thread.start()
-    try:
-        yield running
-    finally:
-        running.engine.stop()
-        thread.join(10)
-        assert not thread.is_alive()
 
 
 def spans(events: Any) -> list[tuple[float, float, str]]:
@@ -302,25 +233,3 @@ def test_a_consumer_that_acknowledges_nothing_sees_a_stream_that_stands_still_an
     np.testing.assert_allclose(np.delete(gaps, n - 1), 1 / SFREQ / 8, rtol=0, atol=1e-9)
     assert n == pytest.approx(there * SFREQ, abs=9)
     np.testing.assert_array_equal(np.array(data, np.float32), rtbci.open_recording(RECORDING).read(0, len(data)))
-
-
-def test_anybody_on_the_network_may_steer_it_and_nonsense_does_no_harm(name: str, wait_until: Wait) -> None:
-    with played(name) as playback:
-        source_id = playback.players[0].track.info.source_id
-        (found,) = pylsl.resolve_byprop("source_id", f"{source_id}-position", 1, 20)
-        told = pylsl.StreamInlet(found, recover=False)
-        hand = pylsl.StreamOutlet(pylsl.StreamInfo("hand", "rtbci-control", 1, 0, "string", f"{source_id}-control"))
-        wait_until(hand.have_consumers, 20)
-        for line in ("", "quit", "heard", "heard 99999999999999999999", "seek nan", "\x1b[2J", "x" * 10**6, "pause"):
-            hand.push_sample([line])
-        wait_until(lambda: playback.transport.paused, 10)
-        place: dict[str, Any] = {}
-
-        def hear() -> bool:
-            sample, _ = told.pull_sample(timeout=0.2)
-            place.update(json.loads(sample[0]) if sample else {})
-            return bool(place.get("paused"))
-
-        wait_until(hear, 5)
-        assert (place["speed"], place["start_s"], place["end_s"], place["loop"]) == (1.0, 0.0, 82.0, False)
-        assert not playback.stop.is_set()

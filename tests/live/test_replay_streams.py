@@ -17,6 +17,9 @@ from real_data import find_data
 from xdf_kit import XdfStream, write_xdf
 
 from rtbci.errors import RecordingError
+from rtbci.lsl.replay_key import known_key
+from rtbci.lsl.replay_link import SampleAcknowledger
+from rtbci.lsl.replay_protocol import ReplayAddress
 from rtbci.recordings.open import open_recording
 from rtbci.replay.faults import BadChannel, Faults
 from rtbci.replay.replay import Replay, run_replay
@@ -55,8 +58,11 @@ class Caught:
         (found,) = pylsl.resolve_byprop("source_id", source_id, 1, 20)
         self._inlet = pylsl.StreamInlet(found, recover=False)
         self.info = self._inlet.info(5)
-        about = pylsl.StreamInfo("ack", "rtbci-ack", 1, 0, "int64", f"{source_id}-ack")
-        self._ack = pylsl.StreamOutlet(about)
+        about = self.info.desc().child("replay")
+        address = ReplayAddress.read(*(about.child_value(key) for key in ("position", "session", "key")))
+        ack = SampleAcknowledger.of(source_id, address, known_key())
+        assert ack is not None
+        self._ack = ack
         self._inlet.open_stream(5)
         self.values: list[Any] = []
         self.stamps: list[float] = []
@@ -70,7 +76,7 @@ class Caught:
                 return
             self.values += values
             self.stamps += stamps
-            self._ack.push_sample([len(self.stamps)])
+            self._ack.acknowledge(len(stamps))
 
 
 def catch(replay: Replay, start: Start) -> list[Caught]:

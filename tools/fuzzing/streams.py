@@ -205,7 +205,7 @@ def control(data: bytes) -> None:
         transport.obey(data.decode("utf-8", "replace"), may_quit=False)
     transport.move(transport.halt())
     assert not transport.stop.is_set()
-    ReplayPosition.from_json(transport.announcement().to_json(), 1.0)
+    ReplayPosition.from_json(transport.announcement().to_json())
 
 
 def _replay_positions() -> list[bytes]:
@@ -216,7 +216,7 @@ def _replay_positions() -> list[bytes]:
 def replay_position(data: bytes) -> None:
     """A report of the position, from a stream that claims to be a replay."""
     with suppress(ValueError):
-        found = ReplayPosition.from_json(data.decode("utf-8", "replace"), 1.0)
+        found = ReplayPosition.from_json(data.decode("utf-8", "replace"))
         assert np.isfinite([found.at(2.0), found.at(1e9)]).all()
 
 
