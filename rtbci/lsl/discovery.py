@@ -86,8 +86,14 @@ def parse_query(text: str) -> dict[str, str]:
 
 
 def predicate(query: dict[str, str]) -> str:
-    """The query as liblsl's XPath predicate."""
-    return " and ".join(f"{key}={_quoted(value)}" for key, value in query.items())
+    """The query as liblsl's XPath predicate; it may select more streams than `matches` does.
+
+    Raises
+    ------
+    StreamNotFound
+        For a value that no stream can have.
+    """
+    return " and ".join(_condition(key, value) for key, value in query.items())
 
 
 def matches(stream: Any, query: dict[str, str]) -> bool:
@@ -95,12 +101,30 @@ def matches(stream: Any, query: dict[str, str]) -> bool:
     return all(getattr(stream, key)() == value for key, value in query.items())
 
 
+def _condition(key: str, value: str) -> str:
+    if "\0" in value or not _is_unicode(value):
+        raise StreamNotFound(f"no stream can have {key}={value!r}: it is not Unicode text")
+    # A query is one line of LSL's protocol, and XPath has no escapes.
+    line = re.split(r"[\r\n]", value, maxsplit=1)[0]
+    return f"{key}={_quoted(value)}" if line == value else f"starts-with({key},{_quoted(line)})"
+
+
+def _is_unicode(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _quoted(value: str) -> str:
+    """An XPath string; XPath has no escapes in strings."""
     if "'" not in value:
         return f"'{value}'"
     if '"' not in value:
         return f'"{value}"'
-    raise StreamNotFound(f"a stream's property cannot be searched for with both kinds of quotes: {value!r}")
+    parts = (f"'{part}'" if "'" not in part else f'"{part}"' for part in re.split(r"('+)", value) if part)
+    return f"concat({','.join(parts)})"
 
 
 def check_sizes(stream: Any) -> None:

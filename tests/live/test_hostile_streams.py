@@ -24,7 +24,8 @@ from hostile_stream import HostileStream, described, with_field
 from rtbci.cli.app import streams
 from rtbci.engine.engine import Engine
 from rtbci.engine.session import EngineSpec
-from rtbci.errors import StreamMismatch
+from rtbci.errors import StreamMismatch, StreamNotFound
+from rtbci.lsl.discovery import find_stream
 from rtbci.lsl.marker_source import MarkerSource
 from rtbci.lsl.source import LslSource, StreamRefused
 from rtbci.recordings.description import Description
@@ -222,3 +223,85 @@ def test_run_refuses_a_hostile_stream_in_one_line_and_with_exit_code_2(tmp_path:
     assert r"1 channel (\x1b[2J\x1b]0;owned\x07), but a sample has 2 values" in done.stderr
     assert (done.stdout + done.stderr).replace("\n", "").isprintable()
     assert len(done.stderr.splitlines()) == 1
+
+
+REPLAY = "rtbci-replay-0123456789abcdef"
+REPLAYS: tuple[tuple[dict[str, str], str], ...] = (
+    ({"speed": "1.0", "position": "x' or '1'='1"}, ""),
+    ({"speed": "1.0", "position": "\"'", "session": "0" * 16, "key": "0" * 32}, ""),
+    ({"speed": "1.0", "position": f"{REPLAY}'-position", "session": "0" * 16, "key": "0" * 32}, ""),
+    ({"speed": "1.0", "position": f"{REPLAY}-position", "session": "0" * 16, "key": "0" * 32}, ""),  # no such outlet
+    ({"speed": "nan"}, ""),
+    ({"speed": "1e300"}, "says that it is a replay at 1e+300 times real time; wanted 0.01 to 1000, or 0"),
+    ({"speed": "1e-300"}, "says that it is a replay at 1e-300 times real time"),
+)
+
+
+def test_what_a_stream_says_of_a_replay_is_refused_or_ends_in_a_stream_without_one() -> None:
+    outlets, sources = [], []
+    for k, (fields, _) in enumerate(REPLAYS):
+        info = pylsl.StreamInfo(unique(f"replay{k}"), "EEG", 2, 200.0, "float32", f"{REPLAY}-{k}'\"")
+        about = info.desc().append_child("replay")
+        for key, value in fields.items():
+            about.append_child_value(key, value)
+        outlets.append(pylsl.StreamOutlet(info))
+        sources.append(LslSource({"name": info.name(), "source_id": info.source_id()}, lambda info: None))
+    told = [""] * len(sources)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not all(told):
+        for k, source in enumerate(sources):
+            for item in source.read(0.001) if not told[k] else ():
+                told[k] = item.reason if isinstance(item, StreamRefused) else type(item).__name__
+    for words, source, (_, refusal) in zip(told, sources, REPLAYS, strict=True):
+        assert refusal in words if refusal else words == "StreamConnected"
+        assert source.replay is None or source.replay.trouble
+        source.close()
+    assert outlets
+
+
+QUOTED = ("a'b\"c", "'\"'\"", "x' or '1'='1", "two\nlines 'and' \"quotes\"", "é\u202e\x1b[2J'\"")
+
+
+def test_a_stream_is_found_by_a_name_of_any_signs_and_no_other_is() -> None:
+    for name in map(unique, QUOTED):
+        outlets = [
+            pylsl.StreamOutlet(pylsl.StreamInfo(text, "EEG", 1, 100.0, "float32", text)) for text in (name, f"{name}x")
+        ]
+        assert find_stream({"name": name, "source_id": name}, 20.0).name() == name
+        assert outlets
+
+
+def test_a_name_that_no_stream_can_have_is_refused() -> None:
+    for name in ("a\0b", "\udcff"):
+        with pytest.raises(StreamNotFound, match="it is not Unicode text"):
+            find_stream({"name": name}, 1.0)
+
+
+def test_an_engine_takes_up_a_stream_whose_every_text_is_hostile(tmp_path: Path, wait_until: Wait) -> None:
+    name = unique("'\"\x1b[31m<&>")
+    info = pylsl.StreamInfo(name, "EEG'\"", len(CHANNELS), 200.0, "float32", f"{name}\n'")
+    channels = info.desc().append_child("channels")
+    for label in CHANNELS:
+        channel = channels.append_child("channel").append_child_value("label", label)
+        channel.append_child_value("unit", "uV").append_child_value("type", "'\"]]>")
+    info.desc().append_child_value("manufacturer", "\u202ertbci").append_child_value("reference", "'\"" * 1000)
+    about = info.desc().append_child("replay")
+    for key, value in {"speed": "1.0", "position": "' or '1'='1-position", "session": "'", "key": '"'}.items():
+        about.append_child_value(key, value)
+    outlet = pylsl.StreamOutlet(info)
+    spec = EngineSpec("", {"name": name}, monitor=str(tmp_path), events=str(tmp_path / "events.tsv"))
+    engine = Engine(make_pipeline(), spec)
+    with running(engine) as failures:
+        wait_until(lambda: engine.source.connected or failures)
+
+        def answers() -> bool:
+            outlet.push_chunk(np.random.default_rng(0).normal(0, 30, (20, len(CHANNELS))).astype(np.float32))
+            return bool(engine.probability) or bool(failures)
+
+        wait_until(answers, 20)
+        (found,) = pylsl.resolve_byprop("source_id", engine.outlets.source_ids[0], 1, 10)
+        assert found.name().isprintable()
+        assert not set("'\"") & set(found.name() + found.source_id())
+    assert failures == []
+    for line in (tmp_path / "log.jsonl").read_text().splitlines():
+        strict(line)

@@ -1,5 +1,6 @@
 """A replay among strangers: who has no key commands nothing, holds nothing, and silences no alarm."""
 
+import random
 import threading
 import time
 import uuid
@@ -39,6 +40,9 @@ def outlet(kind: str, source_id: str, format: str = "string") -> pylsl.StreamOut
 
 def id_of(playback: Playback) -> str:
     return playback.players[0].track.info.source_id
+
+
+NONSENSE = ("", "[" * 10_000, '{"id":1e999}', "\x1b[2J", "x" * 10**6, "0" * 16 + " 1 " + "0" * 32 + " {}", "null")
 
 
 class Overheard:
@@ -131,12 +135,13 @@ def fakes() -> Iterator[Callable[[str], None]]:
 
     def begin(source_id: str) -> None:
         made = [outlet("rtbci-position", f"{source_id}-position") for _ in range(4)]
-        signer = Signer(b"a key of theirs", "position")
+        signer, rng = Signer(b"a key of theirs", "position"), random.Random(0)
 
         def push() -> None:
             n = 0
             while not over.wait(0.05):
                 n += 1
+                made[n % 4].push_sample([rng.choice(NONSENSE)])
                 text = ReplayPosition(n, 5.0, 0.0, 82.0, 1.0, True, stamp=pylsl.local_clock()).to_json()
                 for k, fake in enumerate(made):
                     fake.push_sample([text if k % 2 else signer.sign(text, fake.get_info().uid())])
