@@ -101,6 +101,13 @@ Plugins = Annotated[
         help="A network or dataset reader of your own that files may name: module:Name or path/to/file.py:Name; repeatable.",
     ),
 ]
+ShareAnnotations = Annotated[
+    bool,
+    typer.Option(
+        "--share-annotations",
+        help="Send the texts of annotations onto the network too; where LSL stays on this machine, they are sent anyway.",
+    ),
+]
 PipelineFile = Annotated[str, typer.Argument(help="A pipeline file NAME.rtbci; 'demo' is the bundled one.")]
 
 
@@ -174,6 +181,7 @@ def run(
         str | None, typer.Option(help="Marker stream whose cues are answered: name=… or source_id=…")
     ] = None,
     log: Annotated[Path | None, typer.Option(help="Write a log here, as JSON lines; rotates at 10 MB.")] = None,
+    share_annotations: ShareAnnotations = False,
     channels: Channels = None,
     unit: Unit = "",
     gain: Gain = None,
@@ -201,7 +209,7 @@ def run(
     run_live(
         bundled(pipeline), stream, show="json" if json else _show(headless, json=False), events=events,
         wait_s=wait or None, seconds=seconds, overrides=told_by(channels, unit, gain, sfreq, reference, clock),
-        device=device, cues=cues, record=record, log=log, sinks=tuple(sink or ()),
+        device=device, cues=cues, record=record, log=log, sinks=tuple(sink or ()), share_annotations=share_annotations,
     )  # fmt: skip
 
 
@@ -210,7 +218,12 @@ def replay(
     recordings: Annotated[
         list[Path], typer.Argument(help="Recordings: EDF, BDF, GDF, BrainVision, EEGLAB, FIF, XDF …")
     ],
-    name: Annotated[str | None, typer.Option(help="Name of the stream; the file's name by default.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the stream; by default the file's name where LSL stays on this machine, else rtbci-replay."
+        ),
+    ] = None,
     speed: Annotated[float, typer.Option(min=0, help="Times real time; 0: as fast as the consumer reads.")] = 1.0,
     loop: Annotated[bool, typer.Option("--loop", help="Start again at the end.")] = False,
     start: Annotated[float, typer.Option(min=0, help="Start at this second of the recording.")] = 0.0,
@@ -228,6 +241,7 @@ def replay(
     unit: Unit = "",
     gain: Gain = None,
     reference: Reference = "",
+    share_annotations: ShareAnnotations = False,
     stdin: Annotated[
         bool,
         typer.Option(
@@ -278,6 +292,7 @@ def replay(
     replay_files(
         recordings, name=name, speed=speed, loop=loop, start_s=start, duration_s=seconds, chunk=chunk,
         wait_for_consumer=wait, seed=seed, together=together, all_streams=all_streams, stream=stream, lines=stdin,
+        share_annotations=share_annotations,
         told=told_by(channels, unit, gain, reference=reference),
         faults={"jitter_ms": jitter_ms, "drop": drop, "duplicate": duplicate, "late": late, "drift_ppm": drift_ppm,
                 "chunk_range": chunk_range, "gap": gap or [], "clock_reset": clock_reset or [], "bad": bad or [],

@@ -33,6 +33,7 @@ def run_live(
     record: Path | None = None,
     log: Path | None = None,
     sinks: tuple[str, ...] = (),
+    share_annotations: bool = False,
 ) -> None:
     """Run an engine until a signal (Ctrl-C, SIGTERM, SIGHUP, SIGQUIT) or `seconds` of the stream; then close everything.
 
@@ -59,6 +60,7 @@ def run_live(
         pipeline, query, events=str(events or ""), device=device, wait_s=wait_s, overrides=overrides,
         cues=parse_query(cues) if cues is not None else {}, start_gate=record is not None, sinks=sinks,
         patient=wait_s is None,
+        share_annotations=share_annotations,
     )  # fmt: skip
     with stopped_by_signal() as stop_asked, EngineProcess(spec) as engine:
         recording = LiveRecording(record, engine) if record is not None else None

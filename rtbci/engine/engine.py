@@ -20,6 +20,7 @@ from rtbci.engine.start_gate import StartGate
 from rtbci.engine.status import state_of
 from rtbci.engine.trust import TrustWatch
 from rtbci.errors import StreamMismatch, StreamNotFound
+from rtbci.lsl.config import stays_on_this_machine
 from rtbci.lsl.discovery import predicate
 from rtbci.lsl.outlets import Outlets
 from rtbci.lsl.replay_link import ReplayMoved
@@ -86,7 +87,7 @@ class Engine:
         self.source = LslSource(spec.query, self._accept, patient=spec.patient)
         cues = pipeline.config.cues
         self.cues = CueWatch(spec.cues, cues.labels) if spec.cues and cues is not None else None
-        self.outlets = Outlets()
+        self.outlets = Outlets(share_annotations=spec.share_annotations or stays_on_this_machine())
         self.monitor = MonitorSink(Path(spec.monitor), pipeline) if spec.monitor else None
         self.table = EventTableSink(Path(spec.events)) if spec.events else None
         own = (sink for sink in (self.outlets, self.monitor, self.table) if sink is not None)

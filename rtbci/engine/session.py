@@ -45,6 +45,8 @@ class EngineSpec:
     patient
         Before the first stream, wait through streams that do not fit and through several that match, each reported once;
         otherwise they end the engine.
+    share_annotations
+        Publish the texts of operator annotations on the network.
     """
 
     pipeline: str
@@ -59,6 +61,7 @@ class EngineSpec:
     sinks: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
     patient: bool = False
+    share_annotations: bool = False
 
 
 class Latency:

@@ -20,6 +20,7 @@ _FAST_DISCOVERY = {
     "ContinuousResolveInterval": 0.1,
     "TimeProbeInterval": 0.03,
 }
+_THIS_HOST = {"127.0.0.1", "localhost", "::1"}
 _THIS_MACHINE = "[multicast]\nResolveScope = machine\n[lab]\nKnownPeers = {127.0.0.1}\n"
 
 
@@ -64,6 +65,16 @@ def responsive_lsl() -> None:
 
 def _tuning(values: dict[str, float]) -> str:
     return "\n[tuning]\n" + "".join(f"{key} = {value}\n" for key, value in values.items())
+
+
+def stays_on_this_machine() -> bool:
+    """Whether LSL is told to show streams to this machine only, so that what they say goes onto no network."""
+    others = _hosts(user_setting("KnownPeers", "")) | _hosts(user_setting("AddressesOverride", ""))
+    return user_setting("ResolveScope", "").lower() == "machine" and others <= _THIS_HOST
+
+
+def _hosts(text: str) -> set[str]:
+    return {part.strip() for part in text.strip("{} ").split(",") if part.strip()}
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from rtbci.types import (
 )
 
 GRACE_S = 0.2  # a closed outlet drops what it has not sent yet
+WITHHELD = "note"  # instead of the text of an operator annotation
 _LONGEST = 200  # characters of a stream's name in ours
 
 
@@ -43,11 +44,17 @@ class Outlets:
     told: what a person said of the stream, StreamOverrides),
     "gap" (start, end: stamps of the samples around it), "move" (until: stamp at which a replay was paused; speed: from
     `stamp` on), "end" at the last sample.
+
+    Parameters
+    ----------
+    share_annotations
+        Whether the texts of operator annotations are published: people write names into them, and the whole network reads.
     """
 
     trouble = recovered = ""
 
-    def __init__(self) -> None:
+    def __init__(self, *, share_annotations: bool = False) -> None:
+        self._share_annotations = share_annotations
         self._probability: pylsl.StreamOutlet | None = None
         self._events: pylsl.StreamOutlet | None = None
         self._classes: tuple[str, ...] = ()
@@ -111,7 +118,8 @@ class Outlets:
                 self.marker({"label": "rtbci", "state": message.kind, **about}, message.stamp)
             case OperatorAnnotation():
                 about = {"onset_s": message.onset, "duration_s": message.duration}
-                self.marker({"label": message.label, "state": "annotation", **about}, message.stamp)
+                label = message.label if self._share_annotations else WITHHELD
+                self.marker({"label": label, "state": "annotation", **about}, message.stamp)
 
     def tend(self) -> None:
         """Nothing to do."""

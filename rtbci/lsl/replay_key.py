@@ -6,6 +6,7 @@ import os
 import secrets
 import stat
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from rtbci.errors import ConfigError
@@ -32,7 +33,13 @@ def replay_key() -> tuple[bytes, str]:
     known = known_key()
     if known is not None:
         return known, f"in {path}"
-    return secrets.token_bytes(32), "nowhere: no folder of this user can be made private"
+    return _own_key(), "nowhere: no folder of this user can be made private"
+
+
+@cache
+def _own_key() -> bytes:
+    """Of this process alone."""
+    return secrets.token_bytes(32)
 
 
 def known_key() -> bytes | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pylsl
 
+from rtbci.lsl.config import stays_on_this_machine
 from rtbci.lsl.replay_protocol import ReplayAddress
 from rtbci.recordings.recording import Recording
 from rtbci.replay.backpressure import BackPressure
@@ -163,7 +164,8 @@ def _describe(track: ReplayTrack, type: str, speed: float, address: ReplayAddres
         if own.reference:
             description.append_child("reference").append_child_value("label", own.reference)
     about = description.append_child("replay")
-    about.append_child_value("file", ", ".join(r.path.name for r in recordings))
+    if stays_on_this_machine():
+        about.append_child_value("file", ", ".join(r.path.name for r in recordings))
     about.append_child_value("speed", repr(speed))
     about.append_child_value("sfreq", repr(own.sfreq))
     about.append_child_value("n_samples", str(sum(r.n_samples for r in recordings)))

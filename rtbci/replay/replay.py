@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 
 from rtbci.errors import ConfigError, RecordingError
-from rtbci.lsl.config import quiet_lsl
+from rtbci.lsl.config import quiet_lsl, stays_on_this_machine
 from rtbci.lsl.replay_key import replay_key
 from rtbci.lsl.replay_protocol import SPEEDS, ReplayAddress
 from rtbci.recordings.open import open_recording
@@ -30,10 +30,12 @@ from rtbci.recordings.recording import Recording
 from rtbci.replay.faults import Faults
 from rtbci.replay.playback import Playback, Progress
 from rtbci.replay.player import RECONNECT_S, Player
-from rtbci.replay.tracks import ReplayTrack, as_recorded, cut, in_a_row, source_id
+from rtbci.replay.tracks import ReplayTrack, as_recorded, cut, in_a_row
 from rtbci.replay.transport import Transport
 
-__all__ = ["RECONNECT_S", "Replay", "cut", "run_replay"]
+__all__ = ["NEUTRAL_NAME", "RECONNECT_S", "Replay", "cut", "run_replay"]
+
+NEUTRAL_NAME = "rtbci-replay"
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class Replay:
     files
         Recordings.
     name
-        Of the stream; by default that of the file.
+        Of the stream; by default that of the file, where LSL stays on this machine, else NEUTRAL_NAME: a file may bear the name
+        of a patient, and the whole network reads that of a stream.
     speed
         Recorded seconds per second; 0: as fast as the consumer reads.
     loop
@@ -62,7 +65,9 @@ class Replay:
     faults
         Faults on request.
     markers
-        Send the annotations on a marker stream.
+        Send the annotations on a marker stream, if they may be seen.
+    share_annotations
+        They may be seen on the network; where LSL stays on this machine, they may anyway.
     type
         LSL type of the stream.
     wait_for_consumer
@@ -97,6 +102,7 @@ class Replay:
     all_streams: bool = False
     stream: str | None = None
     told: StreamOverrides | None = None
+    share_annotations: bool = False
 
     def open(self) -> tuple[Recording, ...]:
         """Open the files and check that they can be streamed. Raises RecordingError."""
@@ -130,9 +136,7 @@ class Replay:
                     f"{recording.path}: lasts {recording.duration_s:g} s; it cannot start at {self.start_s:g} s"
                 )
         if self.together:
-            names = _numbered_duplicates(
-                [f"{self.name}-{r.info.name}" if self.name else r.info.name for r in recordings]
-            )
+            names = _numbered_duplicates([self._name(r) for r in recordings])
             return tuple(
                 in_a_row([r], name, self.start_s, self.duration_s) for r, name in zip(recordings, names, strict=True)
             )
@@ -144,7 +148,20 @@ class Replay:
                     f"{recordings[0].path} {len(first.channels)} at {first.sfreq:g} Hz or other names; "
                     "replay them separately, or as streams of their own (--together)"
                 )
-        return (in_a_row(recordings, self.name, self.start_s, self.duration_s),)
+        return (in_a_row(recordings, self._name(recordings[0]), self.start_s, self.duration_s),)
+
+    def _name(self, recording: Recording) -> str:
+        """Of the stream of a recording."""
+        if not stays_on_this_machine():
+            return self.name or NEUTRAL_NAME
+        if self.name and self.together:
+            return f"{self.name}-{recording.info.name}"
+        return self.name or recording.info.name
+
+    @property
+    def shares_annotations(self) -> bool:
+        """Whether the annotations of the files are sent."""
+        return self.markers and (self.share_annotations or stays_on_this_machine())
 
     def _every_stream(self) -> tuple[ReplayTrack, ...]:
         from rtbci.recordings.xdf import open_every_stream
@@ -161,10 +178,6 @@ class Replay:
             raise RecordingError(f"{self.files[0]}: has no samples from {self.start_s:g} s on")
         return tracks
 
-    def source_id(self, recording: Recording) -> str:
-        """The same for the same file and name, so that a consumer finds the stream again after an interruption."""
-        return source_id(recording.path, self.name or recording.info.name)
-
     def playback(self, stop: threading.Event | None = None) -> Playback:
         """Open the streams. Raises RecordingError."""
         tracks = self.tracks()
@@ -175,7 +188,7 @@ class Replay:
         address = ReplayAddress.new(tracks[0].info.source_id, key)
         players = [
             Player(
-                track, transport, chunk=self.chunk, seed=self.seed + k, markers=self.markers,
+                track, transport, chunk=self.chunk, seed=self.seed + k, markers=self.shares_annotations,
                 faults=self.faults.of_the_clock() if track.format == "string" else self.faults.of(track.info.channels),
                 type="" if self.all_streams else self.type, address=address,
             )

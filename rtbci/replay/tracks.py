@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import itertools
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from rtbci.lsl.replay_key import replay_key
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.xdf import XdfStream
 from rtbci.replay.faults import Packet, Values
@@ -163,7 +166,8 @@ def as_recorded(stream: XdfStream, name: str | None, start_s: float, duration_s:
 def source_id(path: Path, name: str) -> str:
     """The same for the same file and name, so that a consumer finds the stream again after an interruption."""
     text = f"{path.resolve()}\n{name}"
-    return f"rtbci-replay-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    # With the key, so that nobody finds out a file's name by trying names.
+    return f"rtbci-replay-{hmac.new(replay_key()[0], os.fsencode(text), hashlib.sha256).hexdigest()[:16]}"
 
 
 def cut(blocks: Iterator[tuple[Values, Times]], sizes: Iterator[int]) -> Iterator[Packet]:
