@@ -12,6 +12,7 @@ from rich.table import Table
 from rtbci.cli.terminal import Terminal
 from rtbci.errors import ConfigError
 from rtbci.models.step import check_device
+from rtbci.models.threads import torch_threads
 from rtbci.pipeline.file import check_target
 from rtbci.results import print_json
 from rtbci.text import file_name
@@ -31,7 +32,6 @@ from rtbci.training.electrode_selection.report import (
     write_report,
 )
 from rtbci.training.electrode_selection.search import OnEpoch
-from rtbci.training.threads import torch_threads
 
 
 def select_from_file(config: Path, ks: list[int], out: Path, settings: list[str], json: bool) -> None:

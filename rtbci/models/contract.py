@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import safetensors.torch
 import torch
 from torch import Tensor
@@ -16,8 +17,10 @@ from rtbci.config import MAX_ANSWER_VALUES, MAX_WEIGHTS, MAX_WINDOW_VALUES
 from rtbci.errors import PluginError
 from rtbci.models.config import ModelConfig
 from rtbci.models.network import Network, State
+from rtbci.models.numpy_step import F32
 from rtbci.models.plugin_config import plugin_of
 from rtbci.models.plugin_network import build_plugin, file_of, held_values, sketch
+from rtbci.models.threads import one_thread, torch_threads
 
 N_HOPS = 12
 CUTS = ((1,) * N_HOPS, (5, 1, 6), (7, 5))  # hops of each part
@@ -85,6 +88,35 @@ def check_answers(kind: str, network: Network) -> None:
         raise PluginError(f"network {kind}: the answer to one recording changes with the others in its batch")
     if network.window is None and network.causal:
         _check_law(observed, x, logits)
+    _check_threads(kind, network, x[:1])
+
+
+def _check_threads(kind: str, network: Network, x: Tensor) -> None:
+    """The answer to a stream must be the same to the last bit, whatever the number of threads of the process."""
+    answers = []
+    for n in (1, 2):
+        with torch_threads(n):
+            observed = _Observed(kind, copy.deepcopy(network).eval())
+            with one_thread():
+                answers.append(_as_a_stream(observed, x))
+    if not np.array_equal(answers[0], answers[1], equal_nan=True):
+        raise PluginError(
+            f"network {kind}: the answer depends on the number of threads; sum with torch or numpy, which use one thread "
+            "while it answers, and keep no number of threads"
+        )
+
+
+def _as_a_stream(observed: _Observed, x: Tensor) -> F32:
+    """The answers to x (1, time, channels) as a live pipeline asks for them: by the window, by the hop or by the whole."""
+    network = observed.network
+    size = network.hop if network.window is None and network.causal else x.shape[1]
+    parts: list[Tensor] = []
+    state: State | None = None
+    for part in torch.split(x, size, 1):
+        logits, state = observed(part, state)
+        parts.append(logits)
+    answers: F32 = torch.cat(parts, 1).numpy()
+    return answers
 
 
 def _check_law(observed: _Observed, x: Tensor, logits: Tensor) -> None:

@@ -12,6 +12,7 @@ import torch
 from rtbci.errors import ConfigError
 from rtbci.models.network import Network
 from rtbci.models.numpy_step import F32, NumpyStep, has_numpy_step, in_chunks
+from rtbci.models.threads import one_thread
 
 StepState: TypeAlias = tuple[Any, ...]
 """The network's state in the back end's own arrays: to be handed back to the same back end, and not written to."""
@@ -44,7 +45,10 @@ class TorchStep:
 
 
 class HopByHop:
-    """Runs a step one hop at a time, so that the answer does not depend on the chunks to the bit: see numpy_step."""
+    """Runs a step one hop at a time, so that the answer does not depend on the chunks to the bit: see numpy_step.
+
+    And on one thread: nor does it depend on how many threads the process has.
+    """
 
     def __init__(self, step: Step, hop: int) -> None:
         self.step, self.hop = step, hop
@@ -53,13 +57,15 @@ class HopByHop:
         return self.step.initial_state()
 
     def __call__(self, x: F32, state: StepState) -> tuple[F32, StepState]:
-        return in_chunks(self.step, x, state, self.hop)
+        with one_thread():
+            return in_chunks(self.step, x, state, self.hop)
 
 
 def make_step(network: Network, device: torch.device | str = "cpu") -> Step:
     """The step of a tagger on a device, with its weights as they are now.
 
-    On a CPU the answer does not depend on how the samples are cut, to the bit; on a GPU its last bits may.
+    On a CPU the answer depends neither on how the samples are cut nor on the number of threads, to the bit; on a GPU its
+    last bits may.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ from pydantic import NonNegativeInt
 
 from rtbci.config import Strict
 from rtbci.recordings.units import microvolts
+from rtbci.stages.channel_mean import channel_mean
 from rtbci.stages.channel_quality import WORDS, ChannelQuality
 from rtbci.stages.montage import Montage
 from rtbci.types import Chunk, Flags, StreamInfo
@@ -78,8 +79,9 @@ class BadChannelReplacer:
             return
         good = np.flatnonzero(self._used & ~self._bad)
         bad = np.flatnonzero(self._bad)
-        mean = (data[:, good] * self._gains[good]).mean(axis=1) if len(good) else np.zeros(len(data), np.float32)
-        data[:, bad] = mean[:, None] / self._gains[bad]
+        with np.errstate(over="ignore", invalid="ignore"):  # the montage holds what is no voltage
+            mean = channel_mean(data[:, good] * self._gains[good]) if len(good) else np.float32(0)
+            data[:, bad] = mean / self._gains[bad]
 
 
 class BadChannelMask:
@@ -120,15 +122,16 @@ class BadChannelMask:
         if not self._masked.any() and not changes:
             return chunk
         data, valid, at = chunk.data.copy(), chunk.valid.copy(), 0
-        while at < len(chunk):
-            # The first output whose newest input comes with the change or after it.
-            change = -(-changes[0][0] * self._up // self._down) - start if changes else len(chunk)
+        while True:
+            # The first output whose newest input comes with the change or after it; that may be the next chunk's first.
+            change = -(-changes[0][0] * self._up // self._down) - start if changes else len(chunk) + 1
             end = min(change, len(chunk))
             data[at:end, self._masked] = 0
             if np.count_nonzero(self._masked) > self.most:
                 valid[at:end] = False
-            if changes and change <= len(chunk):
-                self._masked = np.logical_or.reduce(self._uses & changes.popleft()[1], axis=1)
+            if change > len(chunk):
+                break
+            self._masked = np.logical_or.reduce(self._uses & changes.popleft()[1], axis=1)
             at = end
         return Chunk(data, chunk.times, valid)
 

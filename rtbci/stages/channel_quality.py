@@ -20,6 +20,7 @@ RAIL_UV = 100.0  # peak to peak; below it values repeat because they are small
 ABSURD_UV = 5000.0  # peak to peak
 MAINS_SHARE = 0.5  # of the variance
 MAINS_UV = 5.0  # rms
+MOST_UV = 1e9  # larger values are taken as this one, whose square is a number
 NOISE_UV = 40.0  # rms of the differences between samples, over sqrt(2)
 NOISE_SHARE = 0.8  # of the rms; white noise has 1, EEG at 256 Hz about 0.2
 
@@ -105,9 +106,10 @@ class ChannelQuality:
 
     def _judge(self, block: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
         """The most serious fault of each channel in a full block: (n_channels,) indices into WORDS."""
-        x = np.ascontiguousarray((block * self._gains).T)  # (n_channels, n): rows are cheaper to sum
-        if not np.isfinite(x.sum()):
-            x = np.nan_to_num(x, posinf=1e9, neginf=-1e9)
+        with np.errstate(over="ignore"):
+            x = np.ascontiguousarray((block * self._gains).T)  # (n_channels, n): rows are cheaper to sum
+        if not np.abs(x).max() < MOST_UV:  # NaN is not
+            x = np.nan_to_num(x).clip(-MOST_UV, MOST_UV)
         low, high = x.min(axis=1, keepdims=True), x.max(axis=1, keepdims=True)
         swing = (high - low)[:, 0]
         railed = swing > RAIL_UV
@@ -130,7 +132,8 @@ class ChannelQuality:
         """Power at the stronger of 50 and 60 Hz, µV². x: (n_channels, n)."""
         if not len(self._waves):
             return np.zeros(len(x), np.float32)
-        parts = (x @ self._waves.T) * (2 / self._n)  # (n_channels, 2 n_freqs)
+        # Not by BLAS, whose sums depend on its threads.
+        parts = np.einsum("ij,kj->ik", x, self._waves) * np.float32(2 / self._n)  # (n_channels, 2 n_freqs)
         power = (parts**2).reshape(len(x), -1, 2).sum(axis=2) / 2
         return np.asarray(power.max(axis=1), np.float32)
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from rtbci.config import Names, Strict
 from rtbci.errors import StreamMismatch
+from rtbci.stages.channel_mean import channel_mean
 from rtbci.stages.wiring import ZERO, by_reference, match
 from rtbci.types import Chunk, Flags, StreamInfo
 
@@ -96,7 +97,7 @@ class Montage:
             return Chunk.empty(len(self.channels))
         data, valid = self._mend(self._derive(data), chunk.valid)
         if self._average:
-            data = data - data.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
+            data = data - channel_mean(data)
         return Chunk(data, chunk.times, valid)
 
     def _derive(self, data: np.ndarray) -> np.ndarray:

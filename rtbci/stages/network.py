@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -140,7 +141,9 @@ class WindowClassifier:
     def _logits(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         import torch
 
-        with torch.inference_mode():
+        from rtbci.models.threads import one_thread
+
+        with torch.inference_mode(), one_thread() if self._device == "cpu" else nullcontext():
             logits: torch.Tensor = self._network(torch.tensor(batch, device=self._device))[0]
             return logits.float().cpu().numpy()
 
@@ -237,11 +240,13 @@ class WholeTagger:
         """Scores (n_hops, n_classes) of all samples since the last reset."""
         import torch
 
+        from rtbci.models.threads import one_thread
+
         if not sum(map(len, self._held)):
             return Chunk.empty(self._n_classes)
         whole = Chunk.join(self._held)
-        with torch.inference_mode():
-            logits, _ = self._network(torch.from_numpy(whole.data)[None].to(self._device))
+        with torch.inference_mode(), one_thread() if self._device == "cpu" else nullcontext():
+            logits, _ = self._network(torch.tensor(whole.data, device=self._device)[None])
         self.reset()
         hop = self._hop
         valid = all_of(whole.valid[: len(whole) // hop * hop].reshape(-1, hop))

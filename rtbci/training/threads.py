@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -70,14 +69,3 @@ class _InParts(torch.autograd.Function):
 @cache
 def _threads(n_parts: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(n_parts, "part", torch.set_num_threads, (1,))
-
-
-@contextmanager
-def torch_threads(n: int) -> Iterator[None]:
-    """Context in which PyTorch uses `n` threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -12,6 +12,7 @@ from rtbci import provenance
 from rtbci.errors import ConfigError
 from rtbci.models import from_config
 from rtbci.models.step import check_device
+from rtbci.models.threads import torch_threads
 from rtbci.pipeline.file import check_target
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training import cross_validation, distributed
@@ -21,7 +22,6 @@ from rtbci.training.data import Data, OnProgress, OnWarning
 from rtbci.training.fit import Fit
 from rtbci.training.held_out import held_out_scores, masked_scores
 from rtbci.training.learning_curve import save_curves
-from rtbci.training.threads import torch_threads
 
 
 def train(

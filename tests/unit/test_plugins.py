@@ -240,6 +240,13 @@ BROKEN = {
 }  # fmt: skip
 
 
+COUNTS_THREADS = """class Counting(Network):
+    def train(self, mode=True):
+        self.n_threads = torch.get_num_threads()
+        return super().train(mode)
+"""
+
+
 def network(base: str = "Network", init: str = PARTS["init"], forward: str = PARTS["forward"]) -> str:
     return f"""class Net({base}):
     def __init__(self, n_channels, n_classes):
@@ -256,6 +263,15 @@ def test_a_network_that_breaks_the_contract_is_told_before_training(name: str, f
     with pytest.raises(PluginError, match=answer) as error:
         check_before_training(rtbci.models.model_config(kind, n_channels=4, n_classes=1))
     assert str(error.value).startswith(f"network {kind}")
+
+
+def test_a_network_whose_last_bits_depend_on_the_number_of_threads_is_refused(folder: Path) -> None:
+    parts = {"base": "Counting", "forward": "return self.dense(x[:, 3::4]) * (1 + 1e-6 * self.n_threads), ()"}
+    kind = write(folder, COUNTS_THREADS + network(**parts))
+    with pytest.raises(
+        PluginError, match=f"network {kind}: the answer depends on the number of threads; sum with torch"
+    ):
+        check_before_training(rtbci.models.model_config(kind, n_channels=4, n_classes=1))
 
 
 def test_a_network_that_keeps_the_contract_is_not_touched_nor_the_seed(folder: Path) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from rtbci import provenance
 from rtbci.models.config import SelectorConfig
+from rtbci.models.threads import torch_threads
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.config import TrainConfig
 from rtbci.training.data import OnProgress, OnWarning
 from rtbci.training.electrode_selection.comparison import Comparison, Score
 from rtbci.training.electrode_selection.report import NOTE, described, row_of
 from rtbci.training.electrode_selection.search import Selected
-from rtbci.training.threads import torch_threads
 
 
 def train_selection(
