@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -26,12 +27,57 @@ def machine() -> str:
 
 
 def _processor() -> str:
+    names = _of_processor("model name")
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _of_processor(key: str) -> list[str]:
+    """What Linux says of each processor; [] elsewhere."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+        return []
+    return [line.split(":", 1)[1].strip() for line in lines if line.partition(":")[0].strip() == key]
+
+
+# What makes a library choose other kernels than its processor would have.
+_CHOOSERS = (
+    *("ATEN_CPU_CAPABILITY", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES"),
+    *("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE"),
+    *("MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR", "GLIBC_TUNABLES"),
+)
+
+
+@cache
+def kernels() -> str:
+    """What computes an answer on a CPU: the processor, and the libraries with the kernels that they chose for it.
+
+    On two machines with the same kernels the same samples get the same answer to the last bit; with others its last bits may
+    differ, as each kernel sums in an order of its own. Loads PyTorch.
+    """
+    import numpy as np
+    import scipy.linalg
+    import threadpoolctl
+    import torch
+
+    extensions = np.show_config(mode="dicts")["SIMD Extensions"]
+    numpy_simd = (extensions.get("found") or extensions.get("baseline") or ["none"])[-1]
+    blas = {
+        f"{one['internal_api']} {one['version']} {one.get('architecture', '')}".strip()
+        for one in threadpoolctl.threadpool_info()
+        if one["user_api"] == "blas"
+    }
+    kind = " ".join(f"{key} {found[0]}" for key in ("cpu family", "model") if (found := _of_processor(key)))
+    parts = [
+        f"{_processor()} {kind}".strip(),
+        f"numpy {np.__version__} {numpy_simd}",
+        f"scipy {scipy.__version__}",
+        *sorted(blas),
+        f"torch {torch.__version__} {torch.backends.cpu.get_cpu_capability()}",
+        " ".join(filter(None, platform.libc_ver())),
+        *(f"{name}={os.environ[name]}" for name in _CHOOSERS if os.environ.get(name)),
+    ]
+    return "; ".join(filter(None, parts))
 
 
 def versions() -> dict[str, str]:

@@ -13,7 +13,7 @@ from rtbci.evaluation.epochs import predictions_path
 from rtbci.evaluation.outputs import Outputs, bids_root
 from rtbci.evaluation.tagging import tag, write_answer
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.provenance import __version__, commit
+from rtbci.provenance import __version__, commit, kernels
 from rtbci.recordings.content import Digesting, content_digest
 from rtbci.recordings.event_table import read_events
 from rtbci.recordings.listing import Listed
@@ -79,6 +79,7 @@ class Batch:
             "pipeline": hashlib.sha256(Path(pipeline_file).read_bytes()).hexdigest(),
             "version": f"{__version__} {commit()}",
             "name": self.pipeline.name,
+            "kernels": kernels(),
         }
         self._device, self._again, self._stream, self._told = device, again, stream, told
         self._first: dict[str, str] = {}  # name of the first recording, by digest of its samples

@@ -13,10 +13,12 @@ from rtbci.evaluation.file_clock import FileClock
 from rtbci.evaluation.outputs import Outputs
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.pipeline.stream import StreamMessage, StreamSession
+from rtbci.provenance import kernels
 from rtbci.recordings.event_table import table_text
 from rtbci.recordings.recording import Recording
 from rtbci.stages.cue_labels import CueAccount
 from rtbci.stages.cues import CueAnswer, table
+from rtbci.text import one_line
 from rtbci.types import Chunk, Detection, Event, Scores
 
 PIECE_S = 30.0
@@ -39,7 +41,7 @@ class Tagged:
     answers
         To the annotations that are cues, where the pipeline has cues.
     warnings
-        What was lost on the way, one line each.
+        What was lost on the way, and where live answers may differ, one line each.
     """
 
     scores: Chunk
@@ -104,7 +106,7 @@ def tag(
     decisions = tuple(confirming[event.label, event.onset] for event in closed)
     return Tagged(
         Chunk(joined.data, clock.times, joined.valid), closed, decisions, pipeline.classes, tuple(answers),
-        (*cues, *_lost(session), *filter(None, [session.quality.amplitude.words])),
+        (*cues, *_lost(session), *filter(None, [session.quality.amplitude.words]), *_computed_otherwise(recording)),
     )  # fmt: skip
 
 
@@ -128,6 +130,16 @@ def _lost(session: StreamSession) -> tuple[str, ...]:
     parts = [f"{n} samples {what}" for n, what in counts if n]
     number = f"{tally.gaps} gaps" if tally.gaps > 1 else "a gap"
     return (f"{number} in its time stamps: {', '.join(parts) or 'its clock was set'}",)
+
+
+def _computed_otherwise(recording: Recording) -> tuple[str, ...]:
+    """A line where an engine ran on it with other kernels than this machine's."""
+    if all(one == kernels() for one in recording.kernels):
+        return ()
+    live = " and with ".join(one_line(one) for one in recording.kernels[:3])
+    return (
+        f"live answers to it were computed with {live}; here with {kernels()}: their last bits may differ from those of tag",
+    )
 
 
 def _messages(

@@ -13,6 +13,7 @@ from typing import Any
 import pylsl
 
 from rtbci.lsl.private import NumberedLock
+from rtbci.provenance import kernels
 from rtbci.stages.cues import CueAnswer
 from rtbci.text import json_text, one_line
 from rtbci.types import (
@@ -41,7 +42,7 @@ class Outlets:
     one of this pipeline on this stream has `-2` in its names. Markers are JSON: decisions, answers to cues, operator
     annotations, and marks of what the engine read, for readers of a recording of both streams
     (rtbci/recordings/engine_marks.py): "begin" at the first sample (speed: recorded seconds per second of the stamps;
-    told: what a person said of the stream, StreamOverrides),
+    told: what a person said of the stream, StreamOverrides; kernels: what computes the answers, rtbci/provenance.py),
     "gap" (start, end: stamps of the samples around it), "move" (until: stamp at which a replay was paused; speed: from
     `stamp` on), "end" at the last sample.
 
@@ -61,6 +62,7 @@ class Outlets:
         self._told: dict[str, Any] = {}
         self._number: NumberedLock | None = None
         self._notices: list[str] = []
+        self._kernels = ""
 
     @property
     def source_ids(self) -> list[str]:
@@ -69,7 +71,7 @@ class Outlets:
 
     def begin(self, session: SessionInfo) -> None:
         """Create the outlets for the first stream."""
-        self._told = dict(session.told)
+        self._told, self._kernels = dict(session.told), kernels()
         if self._probability is None:
             self._classes = session.classes
             named = self._named(session)
@@ -108,7 +110,7 @@ class Outlets:
             case Gap() if message.n_missing:
                 self._span("gap", message.end, start=message.start, end=message.end)
             case SpanBegan(stamp=stamp, speed=speed):
-                self._span("begin", stamp, speed=speed, told=self._told)
+                self._span("begin", stamp, speed=speed, told=self._told, kernels=self._kernels)
             case SpanEnded(stamp=stamp):
                 self._span("end", stamp)
             case ClockMoved(stamp=stamp, until=until, speed=speed):

@@ -77,6 +77,13 @@ def told_live(streams: Sequence[Stream], signal: Stream) -> StreamOverrides:
         return StreamOverrides()  # of another version
 
 
+def kernels_live(streams: Sequence[Stream], signal: Stream) -> tuple[str, ...]:
+    """What computed the answers of the engines that ran on `signal` (rtbci/provenance.py), each once."""
+    marks = [mark for s in streams if _is_about(s, signal) for mark in _marks(s)]
+    named = [m["kernels"] for m in marks if m.get("state") == "begin" and isinstance(m.get("kernels"), str)]
+    return tuple(dict.fromkeys(named))
+
+
 def notes(streams: Sequence[Stream], seconds: Callable[[float], float]) -> Iterator[Event]:
     """A person's annotations; the engine's own detections are not ground truth and are left out.
 

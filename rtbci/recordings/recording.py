@@ -63,6 +63,8 @@ class Recording:
         From when to when that table says, in a row of its own, that there is no event.
     n_omitted
         Annotations of the file that its reader left out, because they lie outside the recording.
+    kernels
+        Of the engines that ran on it while it was recorded (rtbci/provenance.py).
     """
 
     path: Path
@@ -78,6 +80,7 @@ class Recording:
     table: Path | None = None
     background: tuple[tuple[float, float], ...] = ()
     n_omitted: int = 0
+    kernels: tuple[str, ...] = ()
 
     @property
     def is_annotated(self) -> bool:

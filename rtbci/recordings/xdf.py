@@ -12,7 +12,7 @@ import numpy as np
 
 from rtbci.errors import RecordingError, StreamMismatch
 from rtbci.recordings.description import DescribedChannel, Description, subtracted
-from rtbci.recordings.engine_marks import LiveSpan, is_ours, live_span, notes, replay_clock_of, told_live
+from rtbci.recordings.engine_marks import LiveSpan, is_ours, kernels_live, live_span, notes, replay_clock_of, told_live
 from rtbci.recordings.markers import MAX_FIELDS, MAX_RATE, TYPES, MarkerReader
 from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.recording import Recording
@@ -83,6 +83,7 @@ def open_xdf(path: Path, wanted: str | int | None = None, told: StreamOverrides 
         (*warned, *reader.warnings, *(f"other stream, not read: {other}" for other in others)),
         seconds,
         is_live=np.isfinite(live.begin),
+        kernels=kernels_live(streams, chosen),
     )
 
 

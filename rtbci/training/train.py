@@ -177,4 +177,5 @@ def notes_of(data: Data, fit: Fit, finished: bool, scores: dict[str, Any]) -> di
         "scores": scores,
         "commit": provenance.commit(),
         "versions": provenance.versions(),
+        "kernels": provenance.kernels(),
     }

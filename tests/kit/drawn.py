@@ -129,7 +129,7 @@ class Heard:
     at_s: npt.NDArray[np.float64]
     others: list[str]
     answers: list[str]
-    words: dict[int, tuple[dict[str, str], object]]
+    words: dict[int, tuple[object, ...]]
 
 
 def run(pipeline: Pipeline, stream: Stream, sizes: Iterable[int], cues: tuple[float, ...] = ()) -> Heard:
@@ -146,7 +146,7 @@ def run(pipeline: Pipeline, stream: Stream, sizes: Iterable[int], cues: tuple[fl
             heard += session.samples(reader.chunk(rows[at : at + n].copy(), times[at : at + n].copy()))
         at = min(at + n, len(rows))
         trust = trust_of(session.live, session.quality.bad(), reader.info.channels, pipeline.notes)
-        words[at] = session.quality.bad(), (trust.level, trust.masked, trust.words)
+        words[at] = session.quality.bad(), session.quality.amplitude.words, trust.level, trust.masked, trust.words
     heard += session.close()
     scores = [m for m in heard if isinstance(m, Scores)]
     seen = [m.chunk for m in heard if isinstance(m, Seen)]

@@ -52,6 +52,7 @@ def pipeline_of(comparison: Comparison, chosen: Selected, scores: list[Score]) -
         "search": comparison.config.selection.model_dump(mode="json"),
         "scores": {"selection": [row_of(score).plain() for score in scores], "note": NOTE},
         "versions": provenance.versions(),
+        "kernels": provenance.kernels(),
         "commit": provenance.commit(),
     }
     return pipeline
