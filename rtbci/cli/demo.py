@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterable
 
@@ -16,6 +17,7 @@ from rtbci.cli.watch import Watch
 from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
 from rtbci.evaluation.scoring import Scored, detection_delays, is_seizure, overlaps
+from rtbci.lsl.replay_key import VARIABLE
 from rtbci.monitor.messages import EngineState, EventLine, LatencyMs, LogLine, OnsetLine
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
@@ -66,6 +68,7 @@ def demo(
     require_device(device)
     recording = open_recording(RECORDING)
     name = f"rtbci-demo-{os.getpid()}"
+    os.environ.setdefault(VARIABLE, secrets.token_hex(32))  # of its replay, for the processes that are started here
     spec = EngineSpec(str(PIPELINE), {"name": name}, device=device, wait_s=60.0)
     with EngineProcess(spec) as engine:
         watch = Watch(engine, f"rtbci demo · {RECORDING.name}, a real seizure · {PIPELINE.name}", show=show)
