@@ -26,7 +26,7 @@ OTHER_FORMATS = {
     "formats/mne/NihonKohden/MB0400FU.EEG": ("Nihon Kohden", 200.0, 25, 5800, 2),
     "formats/mne/Persyst/sub-pt1_ses-02_task-monitor_acq-ecog_run-01_clip2.lay": ("Persyst", 200.0, 83, 847, 5),
     "formats/mne/antio/CA_208/test_CA_208.vhdr": ("BrainVision", 1000.0, 88, 4025, 2),
-    "xdf/openbci_dropouts_Trial1.xdf": ("XDF", 250.0, 8, 20530, 1),
+    "xdf/openbci_dropouts_Trial1.xdf": ("XDF", 250.0, 8, 20530, 0),
     "xdf/example-files/clock_resets.xdf": ("XDF", 100.0, 8, 27815, 175),
     "xdf/example-files/minimal.xdf": ("XDF", 10.0, 3, 9, 9),
 }
