@@ -34,11 +34,12 @@ FORMATS = ("float32", "double64", "int8", "int16", "int32", "int64")
 DTYPES = dict(zip(FORMATS, ("f4", "f8", "i1", "i2", "i4", "i8"), strict=True))
 DAMAGE = ("flat", "noise", "mains", "rail", "huge", "nan")
 UNITS = {"V": 1e6, "mV": 1e3, "uV": 1.0, "nV": 1e-3}
-ELECTRODES = tuple(
-    f"{zone}{side}"
-    for zone in ("F", "C", "P", "O", "FC", "CP", "AF", "PO", "Fp")
-    for side in ("z", "1", "2", "3", "4", "5", "6", "7", "8")
-)[:64]
+ELECTRODES = (
+    *("Fp1", "AF7", "AF3", "F1", "F3", "F5", "F7", "FT7", "FC5", "FC3", "FC1", "C1", "C3", "C5", "T7", "TP7"),
+    *("CP5", "CP3", "CP1", "P1", "P3", "P5", "P7", "P9", "PO7", "PO3", "O1", "Iz", "Oz", "POz", "Pz", "CPz"),
+    *("Fpz", "Fp2", "AF8", "AF4", "AFz", "Fz", "F2", "F4", "F6", "F8", "FT8", "FC6", "FC4", "FC2", "FCz", "Cz"),
+    *("C2", "C4", "C6", "T8", "TP8", "CP6", "CP4", "CP2", "P2", "P4", "P6", "P8", "P10", "PO8", "PO4", "O2"),
+)
 
 
 @contextmanager
