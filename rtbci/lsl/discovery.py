@@ -22,7 +22,7 @@ QUERY_KEYS = ("name", "type", "source_id", "hostname", "uid")
 _FORMATS = {
     getattr(pylsl, f"cf_{name}"): name for name in ("float32", "double64", "string", "int8", "int16", "int32", "int64")
 }
-_SETTLE_S = 1.2  # the first stream to answer need not be the only one
+_POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,23 +219,31 @@ def _number(text: str, otherwise: float) -> float:
     return value if np.isfinite(value) and value >= 0 else otherwise
 
 
-def newest_of_one_source(found: list[Any], query: dict[str, str]) -> Any:
-    """The newest of several streams of one source. Raises StreamNotFound for streams of several sources."""
-    if len({source_of(s) for s in found}) == 1:
-        return max(found, key=lambda s: s.created_at())
-    raise _ambiguity(found, query)
+def source_of(stream: Any) -> tuple[str, str, str]:
+    """(source id, host, type), which a restarted program keeps; the uid stands in for a missing source id.
 
-
-def source_of(stream: Any) -> tuple[str, str]:
-    """(source id, host), which a restarted program keeps; the uid stands in for a missing source id."""
-    return stream.source_id() or stream.uid(), stream.hostname()
+    One device may send several streams under one name and one id, which differ in their type.
+    """
+    return stream.source_id() or stream.uid(), stream.hostname(), stream.type()
 
 
 def _ambiguity(found: list[Any], query: dict[str, str]) -> StreamNotFound:
     listed = "; ".join(sorted(str(FoundStream.of(s)) for s in found)[:8])
-    sources, ids = {source_of(s) for s in found}, {s.source_id() for s in found}
-    todo = f"Choose one by {'source_id' if len(ids) > 1 else 'hostname'}=…" if len(sources) > 1 else "End all but one"
-    return StreamNotFound(f"{len(found)} streams match {predicate(query)}: {listed}. {todo}")
+    return StreamNotFound(f"{len(found)} streams match {predicate(query)}: {listed}. {_way_out(found, query)}")
+
+
+def _way_out(found: list[Any], query: dict[str, str]) -> str:
+    """What tells the streams apart, with an example."""
+    values = {key: [getattr(s, key)() for s in found] for key in ("type", "source_id", "hostname", "name")}
+    different = {key: each for key, each in values.items() if key not in query and len(set(each)) > 1}
+    alone = [key for key, each in different.items() if len(set(each)) == len(found) and all(each)]
+    if not different:
+        return "End all but one, or give each a source id of its own: nothing tells them apart"
+    keys = alone[:1] or list(different)
+    # An example is of use for EEG; among several amplifiers it would be a choice that nobody made.
+    one = "EEG" if keys == ["type"] and "EEG" in values["type"] else "…"
+    example = ",".join(f"{key}={value}" for key, value in {**query, **dict.fromkeys(keys, one)}.items())
+    return f"Choose one by {' and '.join(f'{key}=…' for key in keys)}, as --stream {example}"
 
 
 class StreamSearch:
@@ -260,7 +268,7 @@ class StreamSearch:
         self.query = query
         self._resolver: Any = pylsl.ContinuousResolver(pred=predicate(query), forget_after=forget_s)
         self._refused: set[str] = set()
-        self._other_sources: set[tuple[str, str]] = set()
+        self._other_sources: set[tuple[str, str, str]] = set()
         self._lost: Any = None
         self._lost_at = 0.0
         self._found_since = 0.0
@@ -315,7 +323,7 @@ class StreamSearch:
 def find_stream(
     query: dict[str, str],
     wait_s: float | None,
-    cancelled: Any = lambda: False,
+    cancelled: Callable[[], bool] = lambda: False,
     told: Callable[[str], None] = lambda text: print(f"warning: {text}", file=sys.stderr, flush=True),
 ) -> Any:
     """Wait for the stream that a query selects.
@@ -339,19 +347,16 @@ def find_stream(
     Raises
     ------
     StreamNotFound
-        If no stream answers in time, or several sources match.
+        If no stream answers in time, or several match.
     StreamMismatch
         If it is too large for an inlet.
     """
-    reasons: set[str] = set()
+    search, reasons = StreamSearch(query), set[str]()
     deadline = time.monotonic() + (wait_s if wait_s is not None else float("inf"))
-    while not cancelled():
-        # Known peers are queried half a second after the multicast.
-        if pylsl.resolve_bypred(predicate(query), 1, _SETTLE_S):
-            found = [s for s in pylsl.resolve_bypred(predicate(query), 64, _SETTLE_S) if matches(s, query)]
+    try:
+        while not cancelled():
             try:
-                if found:
-                    stream = found[0] if len(found) == 1 else newest_of_one_source(found, query)
+                if (stream := search.choose()) is not None:
                     check_sizes(stream)
                     return stream
             except (StreamNotFound, StreamMismatch) as error:
@@ -360,15 +365,23 @@ def find_stream(
                 if str(error) not in reasons:
                     reasons.add(str(error))
                     told(f"{error}; still waiting")
-        if time.monotonic() > deadline:
-            raise StreamNotFound(
-                f"no stream with {predicate(query)} within {wait_s:g} s; `rtbci streams` lists what is on the network"
-            )
+            if time.monotonic() > deadline:
+                raise no_stream(query, wait_s)
+            time.sleep(_POLL_S)
+    finally:
+        search.close()
     return None
+
+
+def no_stream(query: dict[str, str], wait_s: float | None) -> StreamNotFound:
+    """That no stream came in time."""
+    return StreamNotFound(
+        f"no stream with {predicate(query)} within {wait_s or 0:g} s; `rtbci streams` lists what is on the network"
+    )
 
 
 def identity_of(stream: Any) -> dict[str, str]:
     """LSL properties that a reconnecting stream keeps; its uid, if it has no source id."""
     if not stream.source_id():
         return {"uid": stream.uid()}
-    return {"source_id": stream.source_id(), "name": stream.name(), "hostname": stream.hostname()}
+    return {key: getattr(stream, key)() for key in ("source_id", "name", "type", "hostname") if getattr(stream, key)()}

@@ -19,6 +19,7 @@ class Answer:
     uid_: str
     source: str = "one"
     host: str = "amp-1"
+    kind: str = "EEG"
 
     def uid(self) -> str:
         return self.uid_
@@ -32,7 +33,8 @@ class Answer:
     def name(self) -> str:
         return "EEG"
 
-    type = name
+    def type(self) -> str:
+        return self.kind
 
     def channel_count(self) -> int:
         return 5
@@ -97,6 +99,27 @@ def test_a_source_that_answers_twice_is_an_old_and_a_new_life_or_two_programs(ne
         network.chosen(StreamSearch.GRACE_S)
     network.answers = [Answer("b")]
     assert network.chosen() == "b"
+
+
+@pytest.mark.parametrize(
+    ("answers", "way_out"),
+    [
+        ([Answer("a"), Answer("b", kind="ACC")], "Choose one by type=…, as --stream name=EEG,type=EEG"),
+        ([Answer("a", kind="GYRO"), Answer("b", kind="ACC")], "Choose one by type=…, as --stream name=EEG,type=…"),
+        ([Answer("a"), Answer("b", host="amp-2")], "Choose one by hostname=…, as --stream name=EEG,hostname=…"),
+        (
+            [Answer("a"), Answer("b", kind="ACC"), Answer("c", "two")],
+            "Choose one by type=… and source_id=…, as --stream name=EEG,type=…,source_id=…",
+        ),
+        ([Answer("a"), Answer("b")], "End all but one, or give each a source id of its own: nothing tells them apart"),
+    ],
+    ids=["types", "no EEG among them", "hosts", "two of them", "nothing"],
+)
+def test_the_refusal_names_what_tells_the_streams_apart(network: Network, answers: list[Answer], way_out: str) -> None:
+    network.answers = answers
+    with pytest.raises(StreamNotFound) as refusal:
+        network.chosen(StreamSearch.GRACE_S + 0.1)
+    assert str(refusal.value).endswith(way_out)
 
 
 def test_the_source_that_was_lost_is_taken_at_once_whatever_else_answers(network: Network) -> None:
