@@ -222,11 +222,15 @@ class SpanEnded:
 
 @dataclass(frozen=True, slots=True)
 class ClockMoved:
-    """A pause or change of speed, without loss: what was due at `until` comes at `stamp`, the rest at `speed`."""
+    """A pause or change of speed, without loss: what was due at `until` comes at `stamp`, the rest at `speed`.
+
+    resumed: a replay did it, and not the stream's clock that was set.
+    """
 
     stamp: float
     until: float
     speed: float
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

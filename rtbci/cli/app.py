@@ -81,6 +81,10 @@ ClockOption = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, or auto (the faster of both, measured).")]
+Recorder = Annotated[
+    str,
+    typer.Option(metavar="own|labrecorder", help="What records: rtbci what it reads itself, or LabRecorder beside it."),
+]
 Headless = Annotated[bool, typer.Option("--headless", help="Show a terminal view instead of the dashboard.")]
 
 
@@ -177,6 +181,7 @@ def run(
     record: Annotated[
         Path | None, typer.Option(help="Record stream, answers and events to XDF in this folder.")
     ] = None,
+    recorder: Recorder = "own",
     cues: Annotated[
         str | None, typer.Option(help="Marker stream whose cues are answered: name=… or source_id=…")
     ] = None,
@@ -209,7 +214,8 @@ def run(
     run_live(
         bundled(pipeline), stream, show="json" if json else _show(headless, json=False), events=events,
         wait_s=wait or None, seconds=seconds, overrides=told_by(channels, unit, gain, sfreq, reference, clock),
-        device=device, cues=cues, record=record, log=log, sinks=tuple(sink or ()), share_annotations=share_annotations,
+        device=device, cues=cues, record=record, recorder=recorder, log=log, sinks=tuple(sink or ()),
+        share_annotations=share_annotations,
     )  # fmt: skip
 
 
@@ -462,25 +468,31 @@ def doctor(json: Json = False) -> None:
 @app.command()
 def record(
     stream: Annotated[
-        str, typer.Option(help="Which stream: name=…, type=…, source_id=… or hostname=…; combine with commas.")
+        list[str],
+        typer.Option(
+            help="Which stream: name=…, type=…, source_id=… or hostname=…; combine with commas. Repeatable: each selects "
+            "one, and all are in one file."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the recording, STREAM_YYYYmmdd-HHMMSS.xdf.")],
     seconds: Annotated[float | None, typer.Option(min=0, help="End after N seconds.")] = None,
     wait: Annotated[
         float, typer.Option(min=0, help="Seconds to wait for the stream at the start; 0: without limit.")
     ] = 60.0,
+    recorder: Recorder = "own",
     json: Annotated[bool, typer.Option("--json", help="Print the state as one line of JSON per second.")] = False,
 ) -> None:
-    """Record an LSL stream to XDF, with LabRecorder in a process of its own. Ctrl-C or SIGTERM ends it."""
-    from rtbci.lsl.config import quiet_lsl
+    """Record LSL streams to XDF, by a process of its own. Ctrl-C or SIGTERM ends it."""
+    from rtbci.lsl.config import responsive_lsl
 
-    quiet_lsl()
+    responsive_lsl()
     from rtbci.cli.output import never_wait_for_output
     from rtbci.cli.record import record_streams
     from rtbci.lsl.discovery import parse_query
 
     never_wait_for_output()
-    record_streams(parse_query(stream), out, seconds, json=json, wait_s=wait or None)
+    queries = [parse_query(one) for one in stream]
+    record_streams(queries, out, seconds, json=json, wait_s=wait or None, recorder=recorder)
 
 
 bench = typer.Typer(

@@ -13,10 +13,11 @@ from rtbci.engine.session import EngineSpec
 from rtbci.errors import ConfigError, EngineFailed, error_text
 from rtbci.lsl.config import quiet_lsl
 from rtbci.lsl.discovery import parse_query
-from rtbci.lsl.recorder import Recorder
+from rtbci.lsl.recorder import LABRECORDER, OWN, check_recorder
 from rtbci.lsl.replay_key import chosen_key
 from rtbci.pipeline.file import read_config
 from rtbci.recordings.overrides import StreamOverrides
+from rtbci.recordings.xdf_recorder import check_folder
 
 
 def run_live(
@@ -31,6 +32,7 @@ def run_live(
     device: str,
     cues: str | None = None,
     record: Path | None = None,
+    recorder: str = OWN,
     log: Path | None = None,
     sinks: tuple[str, ...] = (),
     share_annotations: bool = False,
@@ -51,19 +53,21 @@ def run_live(
     require_device(device)
     if events is not None:
         _check_events(events, log)
+    check_recorder(recorder)
     if record is not None:
-        Recorder(record)  # refuses a folder that is missing or full before anything starts
+        check_folder(record)  # before anything starts
     if cues is not None and config.cues is None:
         raise ConfigError(f"pipeline {config.name!r} answers no cues: its config has no [pipeline.cues]")
     journal = Journal(log) if log is not None else None
     spec = EngineSpec(
         pipeline, query, events=str(events or ""), device=device, wait_s=wait_s, overrides=overrides,
-        cues=parse_query(cues) if cues is not None else {}, start_gate=record is not None, sinks=sinks,
-        patient=wait_s is None,
+        cues=parse_query(cues) if cues is not None else {}, sinks=sinks, patient=wait_s is None,
+        start_gate=record is not None and recorder == LABRECORDER,
+        record=str(record) if record is not None and recorder == OWN else "",
         share_annotations=share_annotations,
     )  # fmt: skip
     with stopped_by_signal() as stop_asked, EngineProcess(spec) as engine:
-        recording = LiveRecording(record, engine) if record is not None else None
+        recording = LiveRecording(record, engine) if record is not None and recorder == LABRECORDER else None
         watch = Watch(engine, f"rtbci run · {config.name}", show=show, recording=recording, journal=journal)
         try:
             watch.follow(lambda state: seconds is not None and state.recording_s >= seconds, stop_asked)

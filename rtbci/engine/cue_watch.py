@@ -7,6 +7,7 @@ import time
 from rtbci.lsl.marker_source import MAX_PER_S, MarkerSource
 from rtbci.pipeline.stream import StreamSession
 from rtbci.stages.cue_labels import CueAccount
+from rtbci.stages.cues import Cue
 
 MOST_WAITING = 1000  # cues whose window is not complete; more than that come from no experiment
 _TELL_EVERY_S = 30.0
@@ -30,6 +31,7 @@ class CueWatch:
         self._n_crowded, self._n_told = 0, 0
         self._trouble = ""
         self._due: float | None = None
+        self._passed: list[Cue] = []
 
     def take(self, stream: StreamSession) -> None:
         """Pass new markers on to a session; never waits."""
@@ -38,6 +40,12 @@ class CueWatch:
                 self._n_crowded += 1
                 continue
             self._account.add(cue.text, stream.cue(cue.time, cue.text))
+            self._passed.append(cue)
+
+    def pop_passed(self) -> list[Cue]:
+        """What was passed on since the last call."""
+        passed, self._passed = self._passed, []
+        return passed
 
     def news(self) -> list[str]:
         """What a person was not told yet, one line each."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from pylsl import local_clock
 
 from rtbci.engine.cue_watch import CueWatch
 from rtbci.engine.notes import annotation_of, verdict_of
+from rtbci.engine.recorder_sink import RecorderSink
 from rtbci.engine.session import Connection, EngineSpec, Latency
 from rtbci.engine.sink_process import SinkProcess
 from rtbci.engine.sinks import Sink, SinkMessage, Sinks
@@ -87,10 +89,12 @@ class Engine:
         self.source = LslSource(spec.query, self._accept, patient=spec.patient)
         cues = pipeline.config.cues
         self.cues = CueWatch(spec.cues, cues.labels) if spec.cues and cues is not None else None
-        self.outlets = Outlets(share_annotations=spec.share_annotations or stays_on_this_machine())
+        self.recorder = RecorderSink(Path(spec.record)) if spec.record else None
+        shares = spec.share_annotations or stays_on_this_machine()
+        self.outlets = Outlets(self.recorder, share_annotations=shares)
         self.monitor = MonitorSink(Path(spec.monitor), pipeline) if spec.monitor else None
         self.table = EventTableSink(Path(spec.events)) if spec.events else None
-        own = (sink for sink in (self.outlets, self.monitor, self.table) if sink is not None)
+        own = (sink for sink in (self.outlets, self.recorder, self.monitor, self.table) if sink is not None)
         self.sinks = Sinks([*own, *(SinkProcess(name) for name in spec.sinks), *sinks])
         self.connection: Connection | None = None
         self.gate = StartGate()
@@ -99,7 +103,7 @@ class Engine:
         self.tally = Tally()
         self.probability: tuple[float, ...] = ()
         self.n_events = 0
-        self.recording: RecordingState | None = None  # state of the recorder, as the process that runs it reports it
+        self.recording: RecordingState | None = None  # of our recorder, or as the process that runs another reports it
         self.reported_alarm = ""  # what is wrong with the log or the output of the process that started this one
         self.began = time.monotonic()
         self.stopping = False
@@ -169,6 +173,10 @@ class Engine:
             self.cues = None
 
     def _close_sinks(self) -> None:
+        if self.recorder is not None:
+            self.recorder.close()
+            if self.recorder.trouble:
+                self._send(AlarmLine(text=self.recorder.trouble))
         self._publish_state()
         self.sinks.close()
         self.monitor = self.table = None
@@ -222,6 +230,8 @@ class Engine:
             self._send(WarningLine(text=notice))
 
     def _publish_state(self) -> None:
+        if self.recorder is not None:
+            self.recording = self.recorder.state()
         if self.monitor is not None:
             self.monitor.state(self.state())
 
@@ -271,9 +281,11 @@ class Engine:
         stream, arrived = connection.stream, self.source.pulled_at
         connection.arrivals.append((arrived, len(chunk)))
         self._update_staleness(stream, chunk)
-        if self.cues is not None:
-            self.cues.take(stream)
-        for message in stream.samples(chunk, arrived if stream.speed else None):
+        known = arrived if stream.speed else None
+        n_cues = self._take_cues(stream)
+        if self.recorder is not None and (told := self.recorder.samples(raw.rows, chunk.times, known, n_cues)):
+            self._send(WarningLine(text=told))
+        for message in stream.samples(chunk, known):
             self._send(message)
             if isinstance(message, Scores):
                 # The stamps of an unpaced replay are no times: its samples are as old as their arrival.
@@ -282,6 +294,16 @@ class Engine:
                 self.probability = tuple(message.chunk.data[-1].tolist())
             elif isinstance(message, Gap) and not message.n_missing and not message.n_extra:
                 self.staleness.begin(message.end)  # the clock was reset
+
+    def _take_cues(self, stream: StreamSession) -> int:
+        """Pass new markers on; how many the session was told since the chunk before."""
+        if self.cues is None:
+            return 0
+        self.cues.take(stream)
+        passed = self.cues.pop_passed()
+        if self.recorder is not None:
+            self.recorder.cues(self.cues.source, passed)
+        return len(passed)
 
     def _update_staleness(self, stream: StreamSession, chunk: Chunk) -> None:
         newest, arrived = float(chunk.times[-1]), self.source.pulled_at
@@ -330,6 +352,8 @@ class Engine:
         info = self._reader(described).info
         check_rate(self.pipeline.config, info)
         self.pipeline.preprocessor(info)
+        if self.recorder is not None:
+            self.source.waits_for = partial(self.recorder.stream.waits, described.name)
         if self.spec.start_gate:
             # With the outlets up and the stream known, a recorder can start before the first sample is read.
             self.outlets.begin(session_info(self.pipeline, info))
@@ -350,9 +374,12 @@ class Engine:
             self._send(
                 WarningLine(text=f"the clock of {found.hostname} does not answer; time stamps are set by arrival")
             )
+        if self.recorder is not None:
+            self.recorder.connected(found)
         if old is not None and old.reader.reads_like(reader) and old.stream.is_like(info, found.speed):
             # Even under another name: from its first stamp the gap guard learns how long it was away.
             old.stream.connected_anew(info)
+            self.outlets.reconnected()
             old.hostname, old.clock = found.hostname, found.clock
             self._send(ReconnectedLine(stream=info.name, host=found.hostname))
             return

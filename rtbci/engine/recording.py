@@ -76,6 +76,7 @@ class LiveRecording:
 
 def predicates(stream: ArmingState, outlets: tuple[str, ...]) -> list[str]:
     """LSL predicates of what to record: the stream, its annotations if any, and the engine's outlets by source id."""
-    own = {key: value for key, value in (("name", stream.name), ("source_id", stream.source_id)) if value}
+    named = ("name", stream.name), ("source_id", stream.source_id), ("type", stream.type)
+    own = {key: value for key, value in named if value}
     notes = predicate({"name": f"{stream.name}-annotations", "type": "Markers"})
     return [f"({predicate(own)}) or ({notes})", *(predicate({"source_id": outlet}) for outlet in outlets)]

@@ -47,6 +47,8 @@ class EngineSpec:
         otherwise they end the engine.
     share_annotations
         Publish the texts of operator annotations on the network.
+    record
+        Folder to which the engine's own samples are recorded; "" for none.
     """
 
     pipeline: str
@@ -62,6 +64,7 @@ class EngineSpec:
     plugins: tuple[str, ...] = ()
     patient: bool = False
     share_annotations: bool = False
+    record: str = ""
 
 
 class Latency:

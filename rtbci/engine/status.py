@@ -65,7 +65,8 @@ def state_of(engine: EngineView) -> EngineState:
         events_file=str(engine.table.path) if engine.table is not None else "",
     )
     if engine.gate.waiting is not None:
-        arming = ArmingState(name=engine.gate.waiting.name, source_id=engine.gate.waiting.source_id)
+        found = engine.gate.waiting
+        arming = ArmingState(name=found.name, source_id=found.source_id, type=found.type)
         state |= EngineState(arming=arming, outlets=tuple(engine.outlets.source_ids))
     return state if connection is None else state | _with_stream(engine, connection)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from rtbci.pipeline.stream import StreamMessage
 from rtbci.recordings.stream_clock import AGREES_S, StreamClock, on_stamps
-from rtbci.types import Detection, Scores, Times
+from rtbci.types import Detection, Scores, SessionInfo, Times
 
 
 class FileClock:
@@ -29,6 +29,11 @@ class FileClock:
         self._live = StreamClock() if is_live else None
         self._grid: list[Times] = [np.empty(0)]
         self._stamps: list[Times] = [np.empty(0)]
+
+    def begin(self, session: SessionInfo) -> None:
+        """A live session begins, or continues elsewhere."""
+        if self._live is not None:
+            self._live.begin(session)
 
     def on(self, message: StreamMessage) -> None:
         """Take a message of the session."""

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from rtbci.evaluation.file_clock import FileClock
+from rtbci.evaluation.live_again import live_messages
 from rtbci.evaluation.outputs import Outputs
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.pipeline.stream import StreamMessage, StreamSession
+from rtbci.pipeline.stream import StreamMessage, StreamSession, Tally
 from rtbci.provenance import kernels
 from rtbci.recordings.event_table import table_text
 from rtbci.recordings.recording import Recording
@@ -85,13 +86,17 @@ def tag(
     RecordingError
         If the file cannot be read to its end.
     """
-    session = StreamSession(pipeline, recording.info, device=device, stamped=recording.stamps is not None, offline=True)
-    cues = _tell_cues(session, recording)
+    config = pipeline.config.cues
+    account = CueAccount(config.labels if config is not None else (), "annotation")
     scores = [Chunk.empty(len(pipeline.classes))]
-    clock = FileClock(recording.is_live)
+    clock, sessions = FileClock(recording.is_live), list[StreamSession]()
     found: list[Detection] = []
     answers: list[CueAnswer] = []
-    for message in _messages(session, recording, progress):
+    if recording.live is not None:
+        messages = live_messages(pipeline, recording, recording.live, clock, sessions, account, device, progress)
+    else:
+        messages = _messages(pipeline, recording, sessions, account, device, progress)
+    for message in messages:
         clock.on(message)
         if isinstance(message, Scores):
             scores.append(message.chunk)
@@ -106,24 +111,14 @@ def tag(
     decisions = tuple(confirming[event.label, event.onset] for event in closed)
     return Tagged(
         Chunk(joined.data, clock.times, joined.valid), closed, decisions, pipeline.classes, tuple(answers),
-        (*cues, *_lost(session), *filter(None, [session.quality.amplitude.words]), *_computed_otherwise(recording)),
+        (*(account.news() if config is not None else ()), *_lost(sessions),
+         *filter(None, [session.quality.amplitude.words for session in sessions]), *_computed_otherwise(recording)),
     )  # fmt: skip
 
 
-def _tell_cues(session: StreamSession, recording: Recording) -> list[str]:
-    """Pass the annotations on as markers; what a person should know of those that are no cues."""
-    config = session.pipeline.config.cues
-    if config is None:
-        return []
-    account = CueAccount(config.labels, "annotation")
-    for annotation in recording.annotations:
-        account.add(annotation.label, session.cue(annotation.onset, annotation.label))
-    return account.news()
-
-
-def _lost(session: StreamSession) -> tuple[str, ...]:
-    """What the gap guard found."""
-    tally = session.tally
+def _lost(sessions: list[StreamSession]) -> tuple[str, ...]:
+    """What the gap guard found; one tally is that of all."""
+    tally = sessions[0].tally if sessions else Tally()
     if not tally.gaps:
         return ()
     counts = (tally.lost, "missing"), (tally.filled, "missing and filled in"), (tally.extra, "twice or too late")
@@ -143,8 +138,18 @@ def _computed_otherwise(recording: Recording) -> tuple[str, ...]:
 
 
 def _messages(
-    session: StreamSession, recording: Recording, progress: Callable[[float], None] | None
+    pipeline: Pipeline,
+    recording: Recording,
+    sessions: list[StreamSession],
+    account: CueAccount,
+    device: str,
+    progress: Callable[[float], None] | None,
 ) -> Iterator[StreamMessage]:
+    stamped = recording.stamps is not None
+    session = StreamSession(pipeline, recording.info, device=device, stamped=stamped, offline=True)
+    sessions.append(session)
+    for annotation in recording.annotations:
+        account.add(annotation.label, session.cue(annotation.onset, annotation.label))
     for chunk in recording.chunks(max(1, round(PIECE_S * recording.info.sfreq))):
         yield from session.samples(chunk)
         if progress:

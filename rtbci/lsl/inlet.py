@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pylsl
+import pylsl.lib
 from pylsl.util import TimeoutError as NotYet
 
 from rtbci.errors import StreamMismatch
@@ -93,6 +94,10 @@ class Inlet:
         about = info.desc().child("replay")
         return ReplayAddress.read(*(str(about.child_value(key)) for key in ("position", "session", "key")))
 
+    def xml(self) -> str:
+        """The whole description as the sender wrote it. After `description`."""
+        return xml_of(self._lsl.info(timeout=0.0))
+
     def is_open(self) -> bool:
         """Whether samples can be pulled: connected, and the host's clock was measured or has timed out."""
         if self._connected_at is None:
@@ -150,6 +155,12 @@ class Inlet:
     def close(self) -> None:
         """Disconnect."""
         self._lsl.close_stream()
+
+
+def xml_of(info: Any) -> str:
+    """A pylsl.StreamInfo as XML; invalid UTF-8 is replaced, which pylsl does not."""
+    xml: bytes = pylsl.lib.lib.lsl_get_xml(info.obj)
+    return xml.decode("utf-8", "replace")
 
 
 def pull_texts(inlet: Any, max_samples: int = 1024) -> list[tuple[str, float]]:

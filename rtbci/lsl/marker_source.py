@@ -13,7 +13,7 @@ from pylsl.util import TimeoutError as NotYet
 from rtbci.errors import StreamNotFound
 from rtbci.lsl.clock import HostClock
 from rtbci.lsl.discovery import StreamSearch, predicate
-from rtbci.lsl.inlet import pull_markers
+from rtbci.lsl.inlet import pull_markers, xml_of
 from rtbci.recordings.markers import MAX_FIELDS, MAX_RATE, MarkerReader
 from rtbci.stages.cues import Cue
 
@@ -63,6 +63,15 @@ class MarkerSource:
             self._search.note_other_streams(self._stream)
         offset_s = self._clock.offset_s
         return self._bounded([Cue(stamp + offset_s, text) for stamp, text in markers])
+
+    def description(self) -> str | None:
+        """The stream's whole description as XML; None until it is read."""
+        if self._inlet is None or not self.connected:
+            return None
+        try:
+            return xml_of(self._inlet.info(timeout=0.0))
+        except (NotYet, LostError):
+            return None
 
     def _bounded(self, cues: list[Cue]) -> list[Cue]:
         """As many as come within the rate; the others are counted."""

@@ -8,10 +8,11 @@ import os
 import socket
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import pylsl
 
+from rtbci.lsl.inlet import xml_of
 from rtbci.lsl.private import NumberedLock
 from rtbci.provenance import kernels
 from rtbci.stages.cues import CueAnswer
@@ -24,6 +25,7 @@ from rtbci.types import (
     OperatorAnnotation,
     Scores,
     SessionInfo,
+    Signals,
     SpanBegan,
     SpanEnded,
     StalenessChanged,
@@ -34,6 +36,19 @@ WITHHELD = "note"  # instead of the text of an operator annotation
 _LONGEST = 200  # characters of a stream's name in ours
 
 
+class PublishedCopy(Protocol):
+    """What gets a copy of all that is published."""
+
+    def published(self, probability: str, events: str) -> None:
+        """The outlets were made: their descriptions as XML."""
+
+    def scores(self, chunk: Chunk) -> None:
+        """Hops, each with its stamp."""
+
+    def marker(self, text: str, stamp: float) -> None:
+        """One JSON object."""
+
+
 class Outlets:
     """The outlets `<stream>-<pipeline>-probability` and `<stream>-<pipeline>-events`; their descriptions name both.
 
@@ -42,20 +57,27 @@ class Outlets:
     one of this pipeline on this stream has `-2` in its names. Markers are JSON: decisions, answers to cues, operator
     annotations, and marks of what the engine read, for readers of a recording of both streams
     (rtbci/recordings/engine_marks.py): "begin" at the first sample (speed: recorded seconds per second of the stamps;
-    told: what a person said of the stream, StreamOverrides; kernels: what computes the answers, rtbci/provenance.py),
+    told: what a person said of the stream, StreamOverrides; kernels: what computes the answers, rtbci/provenance.py;
+    begins_s: second of the recording, null where the gap before it says),
     "gap" (start, end: stamps of the samples around it), "move" (until: stamp at which a replay was paused; speed: from
-    `stamp` on), "end" at the last sample.
+    `stamp` on; resumed: it was a replay, false where the stream's clock was set), "reconnected" where the same stream
+    came back, "end" at the last sample. `received` of each is how many samples the engine had read before.
 
     Parameters
     ----------
+    recording
+        Gets all that is published, too, and the texts of annotations in any case.
     share_annotations
         Whether the texts of operator annotations are published: people write names into them, and the whole network reads.
     """
 
     trouble = recovered = ""
 
-    def __init__(self, *, share_annotations: bool = False) -> None:
+    def __init__(self, recording: PublishedCopy | None = None, *, share_annotations: bool = False) -> None:
+        self._recording = recording
         self._share_annotations = share_annotations
+        self._n_received = 0
+        self._begins_s: float | None = 0.0
         self._probability: pylsl.StreamOutlet | None = None
         self._events: pylsl.StreamOutlet | None = None
         self._classes: tuple[str, ...] = ()
@@ -71,12 +93,14 @@ class Outlets:
 
     def begin(self, session: SessionInfo) -> None:
         """Create the outlets for the first stream."""
-        self._told, self._kernels = dict(session.told), kernels()
+        self._told, self._begins_s, self._kernels = dict(session.told), session.begins_s, kernels()
         if self._probability is None:
             self._classes = session.classes
             named = self._named(session)
             self._probability = pylsl.StreamOutlet(_probability_info(session, named))
             self._events = pylsl.StreamOutlet(_info(session, named, "events", "Markers", 1, 0, "string"))
+            if self._recording is not None:
+                self._recording.published(xml_of(self._probability.get_info()), xml_of(self._events.get_info()))
 
     def take_notices(self) -> list[str]:
         """What a person should know of the outlets, once."""
@@ -110,18 +134,21 @@ class Outlets:
             case Gap() if message.n_missing:
                 self._span("gap", message.end, start=message.start, end=message.end)
             case SpanBegan(stamp=stamp, speed=speed):
-                self._span("begin", stamp, speed=speed, told=self._told, kernels=self._kernels)
+                about = {"told": self._told, "kernels": self._kernels, "begins_s": self._begins_s}
+                self._span("begin", stamp, speed=speed, **about)
             case SpanEnded(stamp=stamp):
                 self._span("end", stamp)
-            case ClockMoved(stamp=stamp, until=until, speed=speed):
-                self._span("move", stamp, until=until, speed=speed)
+            case ClockMoved(stamp=stamp, until=until, speed=speed, resumed=resumed):
+                self._span("move", stamp, until=until, speed=speed, resumed=resumed)
+            case Signals(chunk=chunk):
+                self._n_received += len(chunk)
             case StalenessChanged():
                 about = {"age_s": round(message.age_s, 3), "seconds": round(message.seconds, 3)}
                 self.marker({"label": "rtbci", "state": message.kind, **about}, message.stamp)
             case OperatorAnnotation():
                 about = {"onset_s": message.onset, "duration_s": message.duration}
-                label = message.label if self._share_annotations else WITHHELD
-                self.marker({"label": label, "state": "annotation", **about}, message.stamp)
+                mark = {"label": message.label, "state": "annotation", **about}
+                self.marker(mark if self._share_annotations else mark | {"label": WITHHELD}, message.stamp, kept=mark)
 
     def tend(self) -> None:
         """Nothing to do."""
@@ -136,10 +163,16 @@ class Outlets:
             self._number.free()
             self._number = None
 
-    def marker(self, about: dict[str, Any], stamp: float) -> None:
-        """Publish one JSON object on the Markers stream; stamp: s on the local clock."""
+    def reconnected(self) -> None:
+        """The same stream comes over a new connection."""
+        self._span("reconnected", pylsl.local_clock())
+
+    def marker(self, about: dict[str, Any], stamp: float, kept: dict[str, Any] | None = None) -> None:
+        """Publish one JSON object on the Markers stream; stamp: s on the local clock; kept: for the recording."""
         if self._events is not None:
             self._events.push_sample([json_text(about)], stamp)
+            if self._recording is not None:
+                self._recording.marker(json_text(kept or about), stamp)
 
     def _scores(self, scores: Chunk) -> None:
         """Publish every hop with its own stamp."""
@@ -148,6 +181,8 @@ class Outlets:
             self._probability.push_sample(scores.data[0], float(scores.times[0]))
         else:
             self._probability.push_chunk(scores.data, scores.times.tolist())
+        if self._recording is not None:
+            self._recording.scores(scores)
 
     def _detection(self, found: Detection) -> None:
         """Times are seconds of the recording; the stamp is that of the decision."""
@@ -169,7 +204,8 @@ class Outlets:
         self.marker(about, answer.time if math.isfinite(answer.time) else answer.cue.time)
 
     def _span(self, state: str, stamp: float, **about: Any) -> None:
-        self.marker({"label": "rtbci", "state": state, "stamp": stamp, **about}, stamp)
+        mark = {"label": "rtbci", "state": state, "stamp": stamp, "received": self._n_received, **about}
+        self.marker(mark, stamp)
 
 
 @dataclass(frozen=True, slots=True)

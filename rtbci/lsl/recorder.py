@@ -9,15 +9,16 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import IO, Any
 
-from rtbci.errors import RecordingError
-from rtbci.text import file_name, size_text
+from rtbci.errors import ConfigError, RecordingError
+from rtbci.recordings.xdf_process import new_path
+from rtbci.recordings.xdf_recorder import RESERVE_BYTES, RecorderState, check_folder
+from rtbci.text import size_text
 
-RESERVE_BYTES = 64 << 20  # kept free, so that the file can be closed and the machine keeps working
+OWN, LABRECORDER = "own", "labrecorder"  # what --recorder takes
 STALLED_S = 15.0
 CLOSE_TIMEOUT_S = 8.0
 RESTART_AFTER_S = 5.0  # delay before a new file, where LabRecorder has ended by itself
@@ -63,19 +64,6 @@ class _LabRecorderRun:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class RecorderState:
-    """What the recorder does; the keys are documented in RecordingState (rtbci/monitor/messages.py)."""
-
-    on: bool
-    file: str | None  # the newest
-    files: int  # so far
-    size_bytes: int
-    free_bytes: int
-    seconds: float
-    hours_left: float | None
-
-
 class Recorder:
     """Keeps a recording running: a new file after a crash of LabRecorder, none while the disk is full.
 
@@ -95,13 +83,7 @@ class Recorder:
     """
 
     def __init__(self, folder: Path, reserve_bytes: int = RESERVE_BYTES) -> None:
-        if not folder.is_dir():
-            raise RecordingError(f"{folder}: there is no such folder; create it first")
-        free = shutil.disk_usage(folder).free
-        if free < reserve_bytes:
-            raise RecordingError(
-                f"{folder}: has {size_text(free)} free, a recording needs at least {size_text(reserve_bytes)}"
-            )
+        check_folder(folder, reserve_bytes)
         self.folder = folder
         self.reserve_bytes = reserve_bytes
         self.files: list[Path] = []
@@ -248,19 +230,10 @@ class Recorder:
         return [] if self._n_unmatched else [f"recording goes on in {path.name}"]
 
 
-def new_path(folder: Path, name: str) -> Path:
-    """Create `STREAM_YYYYmmdd-HHMMSS.xdf`; an existing file is never overwritten. Raises RecordingError."""
-    base = f"{file_name(name, 'stream')}_{datetime.now():%Y%m%d-%H%M%S}"
-    for n in range(1, 1000):
-        path = folder / (f"{base}.xdf" if n == 1 else f"{base}-{n}.xdf")
-        try:
-            path.touch(exist_ok=False)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise RecordingError(f"{folder}: cannot be written to: {error.strerror}") from error
-        return path
-    raise RecordingError(f"{folder}: has a thousand recordings of the present second")
+def check_recorder(recorder: str) -> None:
+    """Raises ConfigError for the name of no recorder."""
+    if recorder not in (OWN, LABRECORDER):
+        raise ConfigError(f"--recorder {recorder!r} is not known; wanted {OWN} or {LABRECORDER}")
 
 
 def labrecorder() -> str:

@@ -35,12 +35,16 @@ class RawSamples:
 
 @dataclass(frozen=True, slots=True)
 class StreamConnected:
-    """A stream was found, accepted and opened. speed: recorded seconds per second; 0 for an unpaced replay."""
+    """A stream was found, accepted and opened. speed: recorded seconds per second; 0 for an unpaced replay.
+
+    xml: its whole description, as the sender wrote it.
+    """
 
     described: Description
     speed: float
     hostname: str
     clock: HostClock
+    xml: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ class LslSource:
         self._check_others_at = self._retry_at = 0.0
         self._reported: set[str] = set()  # reasons of refusals that were reported
         self.pulled_at = 0.0  # local clock when the newest samples arrived
+        self.waits_for: Callable[[bool], bool] = lambda is_replay: False  # what must be ready before a stream is opened
         self.connected_once = False
 
     @property
@@ -223,11 +228,13 @@ class LslSource:
             check_speed(says.name, speed)
             self._accept(says)
             inlet.began = time.monotonic()  # the start gate may have taken its time
-            self._found = StreamConnected(says, speed, inlet.stream.hostname(), inlet.clock)
+            self._found = StreamConnected(says, speed, inlet.stream.hostname(), inlet.clock, inlet.xml())
             address, key = inlet.replay_address(), known_key()
             self._ack = SampleAcknowledger.of(says.source_id, address, key)
             self.replay = ReplayLink(address, key) if address is not None else None
         if (self.replay is not None and not self.replay.is_ready()) or not inlet.is_open():
+            return []
+        if self.waits_for(self.replay is not None):
             return []
         if self.replay is not None and self.replay.position is not None:
             self._found = replace(self._found, speed=self.replay.position.speed)

@@ -97,6 +97,8 @@ class ArmingState(Message):
     """Of the stream."""
     source_id: Text = ""
     """Of the stream."""
+    type: Text = ""
+    """Of the stream."""
 
 
 class LatencyMs(Message):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -180,6 +181,42 @@ class StreamSession:
             yield from self._take(part)
         yield Signals(chunk)
 
+    def samples_as_read(self, chunk: Chunk, stops: Sequence[int], arrived: Sequence[float]) -> Iterator[StreamMessage]:
+        """As `samples` of each part of a chunk in turn, which is faster.
+
+        Parameters
+        ----------
+        chunk
+            Samples of several chunks.
+        stops
+            Where each of them ends.
+        arrived
+            When the newest of each came; NaN: not known.
+        """
+        self.tally.received += len(chunk)
+        if len(chunk) and not self.is_begun:
+            yield from self._begin(float(chunk.times[0]))
+        together: list[Chunk] = []
+        for start, stop, at in zip((0, *stops[:-1]), stops, arrived, strict=True):
+            piece = chunk[start:stop]
+            if len(piece):
+                self.newest_stamp = float(piece.times[-1])
+            known = None if math.isnan(at) else at
+            for part in self._guard.process(piece, known) if self._guard is not None else (piece,):
+                if isinstance(part, Chunk):
+                    together.append(part)
+                    continue
+                yield from self._take_together(together)
+                yield from self._take(part)
+        yield from self._take_together(together)
+        yield Signals(chunk)
+
+    def _take_together(self, parts: list[Chunk]) -> Iterator[StreamMessage]:
+        if parts:
+            joined = Chunk.join(parts)
+            parts.clear()
+            yield from self._take(joined)
+
     def connected_anew(self, info: StreamInfo) -> None:
         """The same stream over a new connection: the gap is known from its first stamp."""
         self.info = info
@@ -193,7 +230,7 @@ class StreamSession:
         if self._guard is not None:
             self._guard.go_on(until, stamp, speed or 1.0)
         if self.is_begun:
-            yield ClockMoved(stamp, until, speed or 1.0)
+            yield ClockMoved(stamp, until, speed or 1.0, resumed=True)
 
     def seek(self, recorded_s: float, speed: float) -> Iterator[StreamMessage]:
         """A replay moved to another place: as if this stream had ended and another had begun."""

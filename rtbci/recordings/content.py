@@ -94,6 +94,10 @@ def _begun(recording: Recording) -> hashlib._Hash:
     total = hashlib.sha256(repr((recording.n_samples, recording.info.sfreq, len(recording.info.channels))).encode())
     if recording.stamps is not None:
         total.update(recording.times().tobytes())
+    for number, part in enumerate(recording.live.parts if recording.live is not None else ()):
+        total.update(part.arrivals.n_samples.tobytes() + part.arrivals.arrived.tobytes() + part.stamps.tobytes())
+        if number:
+            total.update(part.recording.read(0, part.recording.n_samples).tobytes())
     return total
 
 

@@ -1,4 +1,8 @@
-"""Marks of an engine in an XDF recording of its stream: the samples it received, and a person's annotations."""
+"""Marks of an engine in an XDF recording of its stream: the samples it received, and a person's annotations.
+
+What our own recorder wrote has a stream of arrivals, and its samples are those that the engine read (arrivals_of,
+session_marks). In a recording of LabRecorder they are found by the stamps and counts of the marks (live_span).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import numpy as np
 
 from rtbci.config import Number, parse
 from rtbci.errors import ConfigError
+from rtbci.recordings.live_run import ARRIVALS_TYPE, Reconnected, Resumed, SessionBegan, mark_of
 from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.replay_clock import ReplayClock
 from rtbci.types import Event, Flags, Times
@@ -27,10 +32,22 @@ class LiveSpan:
     begin: float = -np.inf
     end: float = np.inf
     gaps: tuple[tuple[float, float], ...] = ()
+    n_received: int | None = None  # from the first to the last, where the engine counted them
 
     def keep(self, stamps: Times, period: float) -> Flags:
-        """Which samples the engine received; half a period covers the difference between two estimates of a clock."""
+        """Which samples the engine received; half a period covers the difference between two estimates of a clock.
+
+        Where the recording has as many samples from the first to the last as the engine counted, it received these: so
+        stamps that jump, or jitter by more than half a period, mislead nobody.
+        """
         half = period / 2
+        if self.n_received is not None and 0 < self.n_received <= len(stamps):
+            first = int(np.argmin(np.abs(stamps - self.begin)))
+            stop = first + self.n_received
+            if stop <= len(stamps) and abs(stamps[first] - self.begin) < half > abs(stamps[stop - 1] - self.end):
+                counted: Flags = np.zeros(len(stamps), np.bool_)
+                counted[first:stop] = True
+                return counted
         seen: Flags = (stamps > self.begin - half) & (stamps < self.end + half)
         for start, end in self.gaps:
             seen &= (stamps < start + half) | (stamps > end - half)
@@ -49,14 +66,39 @@ def live_span(streams: Sequence[Stream], signal: Stream) -> LiveSpan:
     stamps = {state: [m["stamp"] for m in stamped if m.get("state") == state] for state in ("begin", "end")}
     if len(stamps["begin"]) > 1:
         return LiveSpan()
+    counts = {m["state"]: m["received"] for m in stamped if isinstance(m.get("received"), int) and "state" in m}
+    n_received = counts["end"] - counts["begin"] if {"begin", "end"} <= counts.keys() else None
     gaps = [(m["start"], m["end"]) for m in marks if m.get("state") == "gap" and {"start", "end"} <= m.keys()]
-    return LiveSpan(min(stamps["begin"], default=-np.inf), max(stamps["end"], default=np.inf), tuple(gaps))
+    return LiveSpan(min(stamps["begin"], default=-np.inf), max(stamps["end"], default=np.inf), tuple(gaps), n_received)
+
+
+def arrivals_of(streams: Sequence[Stream]) -> list[tuple[Stream, Stream]]:
+    """Each signal of a file of our own recorder and the stream of its arrivals, in the order in which they were read."""
+    by_id = {_first(s["info"].get("stream_id")): s for s in streams}
+    ours = [s for s in streams if is_ours(s) and _first(s["info"].get("type")) == ARRIVALS_TYPE]
+    pairs = [(by_id.get(_described(s, "input_stream")), s) for s in ours]
+    found = [(signal, s) for signal, s in pairs if signal is not None and len(s["time_stamps"])]
+    return sorted(found, key=lambda pair: float(pair[1]["time_series"][0][0]))
+
+
+def session_marks(streams: Sequence[Stream]) -> list[tuple[int, SessionBegan | Reconnected | Resumed]]:
+    """What the engine's session was told, and after how many samples; of a file of our own recorder."""
+    told = (mark_of(mark) for s in filter(is_ours, streams) for mark in _marks(s))
+    return sorted((mark for mark in told if mark is not None), key=lambda mark: mark[0])
+
+
+def is_read_as_cues(stream: Stream) -> bool:
+    """Whether a stream of markers is what an engine read as cues."""
+    try:
+        return bool(_first(stream["info"]["desc"][0]["rtbci"][0]["cues"]) == "true")
+    except (KeyError, IndexError, TypeError):
+        return False
 
 
 def replay_clock_of(streams: Sequence[Stream], signal: Stream) -> ReplayClock:
     """The replay clock as the engine on `signal` reported it, or as the stream declares it."""
-    marks = [mark for s in streams if _is_about(s, signal) for mark in _marks(s)]
-    begun = [m["speed"] for m in marks if m.get("state") == "begin" and m.get("speed") in _SPEEDS]
+    marks = _marks_about(streams, signal)
+    begun = [m["speed"] for m in marks if m.get("state") in ("begin", "continued") and m.get("speed") in _SPEEDS]
     moves = [
         (float(m["until"]), float(m["stamp"]), float(m["speed"]))
         for m in marks
@@ -67,8 +109,8 @@ def replay_clock_of(streams: Sequence[Stream], signal: Stream) -> ReplayClock:
 
 def told_live(streams: Sequence[Stream], signal: Stream) -> StreamOverrides:
     """What a person said of `signal` when an engine began to read it; of several engines, where they were told the same."""
-    marks = [mark for s in streams if _is_about(s, signal) for mark in _marks(s)]
-    told = [m["told"] for m in marks if m.get("state") == "begin" and isinstance(m.get("told"), dict)]
+    marks = _marks_about(streams, signal)
+    told = [m["told"] for m in marks if m.get("state") in ("begin", "continued") and isinstance(m.get("told"), dict)]
     if not told or any(one != told[0] for one in told):
         return StreamOverrides()
     try:
@@ -79,8 +121,10 @@ def told_live(streams: Sequence[Stream], signal: Stream) -> StreamOverrides:
 
 def kernels_live(streams: Sequence[Stream], signal: Stream) -> tuple[str, ...]:
     """What computed the answers of the engines that ran on `signal` (rtbci/provenance.py), each once."""
-    marks = [mark for s in streams if _is_about(s, signal) for mark in _marks(s)]
-    named = [m["kernels"] for m in marks if m.get("state") == "begin" and isinstance(m.get("kernels"), str)]
+    marks = _marks_about(streams, signal)
+    named = [
+        m["kernels"] for m in marks if m.get("state") in ("begin", "continued") and isinstance(m.get("kernels"), str)
+    ]
     return tuple(dict.fromkeys(named))
 
 
@@ -115,6 +159,12 @@ def _marks(stream: Stream) -> Iterator[dict[str, Any]]:
             continue
         if isinstance(mark, dict) and all(mark[key] in Number() for key in _NUMBERS if key in mark):
             yield mark | {"at": float(stamp)}
+
+
+def _marks_about(streams: Sequence[Stream], signal: Stream) -> list[dict[str, Any]]:
+    """The marks of an engine that read a signal; a file of our own recorder has those of one engine only."""
+    is_own = bool(arrivals_of(streams))
+    return [mark for s in streams if (is_ours(s) if is_own else _is_about(s, signal)) for mark in _marks(s)]
 
 
 def _is_about(stream: Stream, signal: Stream) -> bool:

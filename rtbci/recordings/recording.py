@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rtbci.recordings.live_run import LiveRun
 from rtbci.recordings.stamps import Segments
 from rtbci.types import Chunk, Event, Samples, StreamInfo, Times
 
@@ -65,6 +66,9 @@ class Recording:
         Annotations of the file that its reader left out, because they lie outside the recording.
     kernels
         Of the engines that ran on it while it was recorded (rtbci/provenance.py).
+    live
+        What an engine wrote beside the samples, so that its session can be repeated; it may go on in further parts,
+        with other channels or rates, which `read` does not give.
     """
 
     path: Path
@@ -81,6 +85,7 @@ class Recording:
     background: tuple[tuple[float, float], ...] = ()
     n_omitted: int = 0
     kernels: tuple[str, ...] = ()
+    live: LiveRun | None = None
 
     @property
     def is_annotated(self) -> bool:
@@ -90,6 +95,9 @@ class Recording:
     @property
     def duration_s(self) -> float:
         """Seconds from the first sample to one sampling period after the last."""
+        if self.live is not None and len(self.live.parts) > 1:
+            last = self.live.parts[-1].recording
+            return float(last.times()[-1] - self.times(0, 1)[0]) + 1 / last.info.sfreq
         if self.stamps is not None and len(self.stamps):
             return float(self.stamps[-1] - self.stamps[0]) + 1 / self.info.sfreq
         return self.n_samples / self.info.sfreq

@@ -6,21 +6,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from rtbci.errors import RecordingError, StreamMismatch
 from rtbci.recordings.description import DescribedChannel, Description, subtracted
-from rtbci.recordings.engine_marks import LiveSpan, is_ours, kernels_live, live_span, notes, replay_clock_of, told_live
+from rtbci.recordings.engine_marks import (
+    LiveSpan,
+    arrivals_of,
+    is_ours,
+    is_read_as_cues,
+    kernels_live,
+    live_span,
+    notes,
+    replay_clock_of,
+    session_marks,
+    told_live,
+)
+from rtbci.recordings.live_run import Arrivals, LivePart, LiveRun, SessionBegan, steady_stamps
 from rtbci.recordings.markers import MAX_FIELDS, MAX_RATE, TYPES, MarkerReader
 from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.replay_clock import ReplayClock
 from rtbci.recordings.stamps import stamp_words
-from rtbci.recordings.stream_reader import believed
+from rtbci.recordings.stream_reader import StreamReader, believed
 from rtbci.recordings.xdf_chunks import Stream, load_streams
-from rtbci.types import Event, StreamInfo, Times
+from rtbci.types import Event, Flags, Samples, StreamInfo, Times
+
+MarkersRead: TypeAlias = tuple[tuple[float, str], ...]
 
 APART_S = 3600.0  # no stream of a session begins an hour after all the others have ended
 
@@ -53,38 +67,108 @@ def open_xdf(path: Path, wanted: str | int | None = None, told: StreamOverrides 
         If the file cannot be read, or no stream or more than one fits.
     """
     streams, started, odd = load_streams(path)
-    chosen = _choose(path, streams, wanted)
-    stamps = np.asarray(chosen["time_stamps"], np.float64)
-    replay_clock = replay_clock_of(streams, chosen)
+    own = arrivals_of(streams) if wanted is None else []
+    chosen = own[0][0] if own else _choose(path, streams, wanted)
+    shown = [s for s in streams if not is_ours(s) and not _has_markers(s) and all(s is not signal for signal, _ in own)]
+    others = [f"other stream, not read: {_summary(s)}" for s in shown if s is not chosen]
+    if own:
+        recording = _as_read(path, streams, own, started, told or StreamOverrides())
+        return replace(recording, warnings=(*odd, *recording.warnings, *others))
     told = (told or StreamOverrides()).over(told_live(streams, chosen))
-    try:
-        reader = believed(_description(chosen), told)
-    except StreamMismatch as error:
-        raise RecordingError(f"{path}: {error}") from error
-    data = reader.microvolts(np.asarray(chosen["time_series"]).reshape(len(stamps), -1))
-    sfreq, warned = _rate(path, chosen, replay_clock.seconds(stamps, float(stamps[0])), told.sfreq)
+    signal = _Signal.of(path, chosen, told)
+    replay_clock = replay_clock_of(streams, chosen)
+    sfreq, warned = _rate(path, chosen, replay_clock.seconds(signal.stamps, float(signal.stamps[0])), told.sfreq)
     live = live_span(streams, chosen) if wanted is None else LiveSpan()
     if wanted is None:
-        seen = live.keep(stamps, 1 / (sfreq * replay_clock.fastest))
-        data, stamps = data[seen], stamps[seen]
-    zero = float(stamps[0]) if len(stamps) else 0.0
-    seconds = replay_clock.seconds(stamps, zero)
-    warned += [*odd, *_footer_words(chosen), *stamp_words(seconds, sfreq)]
-    others = [_summary(s) for s in streams if s is not chosen and not is_ours(s) and not _has_markers(s)]
-    info = replace(reader.info, name=path.stem, sfreq=sfreq, type=reader.info.type or "EEG")
-    return Recording(
-        path,
-        "XDF",
-        info,
-        len(stamps),
-        lambda start, stop: data[start:stop],
-        _markers(streams, chosen, zero, replay_clock),
-        started,
-        (*warned, *reader.warnings, *(f"other stream, not read: {other}" for other in others)),
-        seconds,
-        is_live=np.isfinite(live.begin),
+        signal = signal.kept(live.keep(signal.stamps, 1 / (sfreq * replay_clock.fastest)))
+    zero = float(signal.stamps[0]) if len(signal.stamps) else 0.0
+    seconds = replay_clock.seconds(signal.stamps, zero)
+    recording = signal.recording(path, sfreq, seconds, [*warned, *odd, *_footer_words(chosen)])
+    return replace(
+        recording,
+        annotations=_markers(streams, chosen, zero, replay_clock),
+        start=started,
         kernels=kernels_live(streams, chosen),
+        warnings=(*recording.warnings, *others),
+        is_live=bool(np.isfinite(live.begin)),
     )
+
+
+def _as_read(
+    path: Path,
+    streams: Sequence[Stream],
+    own: Sequence[tuple[Stream, Stream]],
+    started: datetime | None,
+    told: StreamOverrides,
+) -> Recording:
+    """What our own recorder wrote: all samples, in the chunks in which they were read, of one stream after another."""
+    replay_clock, told = replay_clock_of(streams, own[0][0]), told.over(told_live(streams, own[0][0]))
+    parts: list[LivePart] = []
+    odd: list[str] = []
+    zero = float(np.asarray(own[0][0]["time_stamps"])[0]) if len(own[0][0]["time_stamps"]) else 0.0
+    for stream, rows in own:
+        signal = _Signal.of(path, stream, told)
+        arrivals = Arrivals.of(np.asarray(rows["time_series"]), len(signal.stamps))
+        if arrivals is None:
+            odd.append(f"the arrivals of stream {_field(stream, 'stream_id')} do not count its samples; it is not read")
+            continue
+        signal = signal.kept(np.arange(len(signal.stamps)) < arrivals.n_recorded)
+        steady = steady_stamps(signal.stamps, arrivals)
+        seconds = replay_clock.seconds(steady, zero)
+        sfreq, warned = _rate(path, stream, seconds, told.sfreq)
+        parts.append(
+            LivePart(signal.recording(path, sfreq, seconds, [*warned, *_footer_words(stream)]), signal.stamps, arrivals)
+        )
+    if not parts:
+        raise RecordingError(f"{path}: {'; '.join(odd)}; read it with --stream NUMBER")
+    marks, (cues, others) = session_marks(streams), _markers_read(streams, own[0][0])
+    first = parts[0].recording
+    for part in parts[1:]:
+        about, at_s = part.recording.info, float(part.recording.times(0, 1)[0])
+        odd.append(f"from {at_s:.1f} s on the stream describes itself in another way ({len(about.channels)} channels, "
+                    f"{about.sfreq:g} Hz); `tag` reads it too, everything else only what is before")  # fmt: skip
+    is_live = any(isinstance(mark, SessionBegan) for _, mark in marks)
+    run = LiveRun(tuple(parts), tuple(marks), cues, others) if is_live else None
+    return replace(
+        first,
+        annotations=_markers(streams, own[0][0], zero, replay_clock),
+        start=started,
+        kernels=kernels_live(streams, own[0][0]),
+        warnings=(*(text for part in parts for text in part.recording.warnings), *odd),
+        is_live=is_live,
+        live=run,
+    )
+
+
+@dataclass(frozen=True)
+class _Signal:
+    """The samples of a stream in µV, and their stamps as they are in the file."""
+
+    reader: StreamReader
+    data: Samples
+    stamps: Times
+
+    @classmethod
+    def of(cls, path: Path, stream: Stream, told: StreamOverrides) -> _Signal:
+        """What is believed of a stream. Raises RecordingError."""
+        try:
+            reader = believed(_description(stream), told)
+        except StreamMismatch as error:
+            raise RecordingError(f"{path}: {error}") from error
+        stamps = np.asarray(stream["time_stamps"], np.float64)
+        return cls(reader, reader.microvolts(np.asarray(stream["time_series"]).reshape(len(stamps), -1)), stamps)
+
+    def kept(self, which: Flags) -> _Signal:
+        return self if which.all() else replace(self, data=self.data[which], stamps=self.stamps[which])
+
+    def recording(self, path: Path, sfreq: float, seconds: Times, warned: Sequence[str]) -> Recording:
+        said = self.reader.info
+        info = replace(said, name=path.stem, sfreq=sfreq, type=said.type or "EEG")
+        warnings = (*warned, *stamp_words(seconds, sfreq), *self.reader.warnings)
+        data = self.data
+        return Recording(
+            path, "XDF", info, len(seconds), lambda start, stop: data[start:stop], stamps=seconds, warnings=warnings
+        )
 
 
 @dataclass(frozen=True)
@@ -274,6 +358,19 @@ def _markers(streams: Sequence[Stream], chosen: Stream, zero: float, replay_cloc
         for stamp, text in MarkerReader(_nominal(s)).read(s["time_series"], s["time_stamps"])
     ]
     return tuple(sorted([*events, *notes(streams, seconds)], key=lambda e: e.onset))
+
+
+def _markers_read(streams: Sequence[Stream], chosen: Stream) -> tuple[MarkersRead | None, MarkersRead]:
+    """The markers that an engine was told as cues (None: it read no marker stream), and all others, by their stamps."""
+    marked = [s for s in streams if s is not chosen and _has_markers(s) and not is_ours(s)]
+    cues = [s for s in marked if is_read_as_cues(s)]
+
+    def of(some: Sequence[Stream]) -> MarkersRead:
+        return tuple(
+            marker for s in some for marker in MarkerReader(_nominal(s)).read(s["time_series"], s["time_stamps"])
+        )
+
+    return of(cues) if cues else None, of([s for s in marked if not is_read_as_cues(s)])
 
 
 def _summary(stream: Stream) -> str:

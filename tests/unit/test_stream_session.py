@@ -48,6 +48,23 @@ def test_messages_do_not_depend_on_the_cut(seed: int, mask: MaskConfig | None) -
     assert sum(isinstance(message, Detection) for message in got) > 3
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_chunks_that_are_given_again_together_give_what_each_gave(seed: int) -> None:
+    pieces = list(cut(stamped_stream(), seed))
+    arrived = [float(piece.times[-1]) + 0.02 if len(piece) else np.nan for piece in pieces]
+    one_by_one, together = StreamSession(make_pipeline(), INFO), StreamSession(make_pipeline(), INFO)
+    wanted = [m for piece, at in zip(pieces, arrived, strict=True) for m in one_by_one.samples(piece, at)]
+    stops = np.cumsum([len(piece) for piece in pieces])
+    half = len(pieces) // 2
+    joined_up = Chunk.join(pieces)
+    got = list(together.samples_as_read(joined_up[: stops[half - 1]], stops[:half].tolist(), arrived[:half]))
+    rest = joined_up[stops[half - 1] :]
+    got += together.samples_as_read(rest, (stops[half:] - stops[half - 1]).tolist(), arrived[half:])
+    assert_same(joined([*got, *together.close()], Scores), joined([*wanted, *one_by_one.close()], Scores))
+    assert together.tally == one_by_one.tally
+    assert [m for m in got if isinstance(m, Detection)] == [m for m in wanted if isinstance(m, Detection)]
+
+
 def test_every_sample_is_accounted_for() -> None:
     session, stream = StreamSession(make_pipeline(), INFO), stamped_stream()
     gaps = [message for message in messages(session, cut(stream, 3)) if isinstance(message, Gap)]
@@ -122,7 +139,7 @@ def test_a_pause_moves_the_clock_and_loses_nothing() -> None:
     rest = whole[2000:]
     heard += session.samples(Chunk(rest.data, rest.times + 30.0))
     heard += session.close()
-    assert ClockMoved(40.0, 10.0, 1.0) in heard
+    assert ClockMoved(40.0, 10.0, 1.0, resumed=True) in heard
     assert session.tally.gaps == 0
     np.testing.assert_array_equal(joined(heard, Scores).data, joined(wanted, Scores).data)
     events = [[m.event for m in some if isinstance(m, Detection) and m.closed] for some in (heard, wanted)]

@@ -1,0 +1,344 @@
+"""The engine's own recording: `tag` on it gives the live answers to the bit, whatever the stream did."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pylsl
+import pytest
+import pyxdf
+from cutting import CHANNELS, SFREQ, eeg, make_pipeline
+from heard import Heard
+
+import rtbci
+from rtbci.engine.engine import Engine
+from rtbci.engine.session import EngineSpec
+from rtbci.lsl.clock import HostClock
+from rtbci.lsl.discovery import read_description
+from rtbci.lsl.inlet import xml_of
+from rtbci.lsl.source import RawSamples, SourceItem, StreamConnected, StreamLost
+from rtbci.monitor.messages import WarningLine
+from rtbci.pipeline.pipeline import Pipeline
+from rtbci.recordings.event_table import read_events
+from rtbci.recordings.overrides import StreamOverrides
+from rtbci.recordings.xdf import open_xdf
+from rtbci.stages.decision import DecisionConfig
+from rtbci.types import Scores, StreamInfo
+
+FORMATS = {np.float32: "float32", np.float64: "double64", np.int16: "int16", np.int32: "int32"}
+N = round(8 * SFREQ)
+
+
+@dataclass
+class Amplifier:
+    """What an amplifier says of itself."""
+
+    name: str = "Amp"
+    source_id: str = "amp-1"
+    channels: tuple[str, ...] = CHANNELS
+    unit: str = "microvolts"
+    sfreq: float = SFREQ
+    format: type = np.float32
+
+    def connected(self) -> StreamConnected:
+        values = FORMATS[self.format]
+        info = pylsl.StreamInfo(self.name, "EEG", len(self.channels), self.sfreq, values, self.source_id)
+        described = info.desc().append_child("channels")
+        for label in self.channels:
+            channel = described.append_child("channel")
+            channel.append_child_value("label", label)
+            channel.append_child_value("unit", self.unit)
+        clock = HostClock()
+        clock.assume(0.0)
+        described, _, _ = read_description(SimpleNamespace(info=lambda timeout: info))
+        return StreamConnected(described, 1.0, "amp-host", clock, xml_of(info))
+
+
+@dataclass
+class Read:
+    """One read of the source: what it gave, and when that came."""
+
+    item: SourceItem
+    arrived: float = 0.0
+
+
+@dataclass
+class Script:
+    """What a source reads, one item after another; it has the members of LslSource that an engine uses."""
+
+    reads: list[Read] = field(default_factory=list)
+    replay: Any = None
+    pulled_at: float = 0.0
+    connected = connected_once = True
+    silent_s: float = 0.0
+    waits_for: Any = None
+    done: Callable[[], None] = lambda: None
+
+    def connects(self, amplifier: Amplifier) -> None:
+        self.amplifier = amplifier
+        self.reads.append(Read(amplifier.connected()))
+
+    def loses(self) -> None:
+        self.reads.append(Read(StreamLost("its plug was pulled")))
+
+    def sends(
+        self, n: int, begin: float, seed: int, stamps: Callable[[np.ndarray], np.ndarray] = lambda due: due
+    ) -> float:
+        """n samples from a moment on, in ragged chunks, each of them read 10 ms after its last sample; returns the end."""
+        amplifier, rng = self.amplifier, np.random.default_rng(seed)
+        data = eeg(n, len(amplifier.channels), amplifier.sfreq, seed).data - 300
+        rows = (data / (1e6 if amplifier.unit == "V" else 1)).astype(amplifier.format)
+        due = begin + np.arange(n) / amplifier.sfreq
+        stamped, at = stamps(due), 0
+        while at < n:
+            stop = min(n, at + int(rng.integers(1, 40)))
+            self.reads.append(Read(RawSamples(rows[at:stop], stamped[at:stop]), float(due[stop - 1]) + 0.01))
+            at = stop
+        return begin + n / amplifier.sfreq
+
+    def read(self, timeout_s: float) -> list[SourceItem]:
+        if not self.reads:
+            self.done()
+            return []
+        read = self.reads.pop(0)
+        self.pulled_at = read.arrived
+        return [read.item]
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class Lived:
+    """What a live run gave."""
+
+    pipeline: Pipeline
+    heard: Heard
+    folder: Path
+
+    @property
+    def scores(self) -> list[Scores]:
+        return [m for m in self.heard.messages if isinstance(m, Scores)]
+
+
+@cache
+def wavering() -> Pipeline:
+    """A pipeline as drawn, whose decisions have much to decide."""
+    decision = DecisionConfig(threshold=0.5, smoothing_s=0.05, min_duration_s=0.05, merge_s=0.05)
+    pipeline = make_pipeline(decision=decision)
+    info = StreamInfo("Amp", SFREQ, CHANNELS, ("uV",) * len(CHANNELS))
+    scores = pipeline.start(info).process(eeg(4 * N))
+    decision = decision.model_copy(update={"threshold": float(np.median(scores.data))})
+    return Pipeline(pipeline.config.model_copy(update={"decision": decision}), pipeline.network)
+
+
+def live(script: Script, folder: Path, told: StreamOverrides | None = None) -> Lived:
+    pipeline, heard = wavering(), Heard()
+    files = {"events": str(folder / "live.tsv"), "record": str(folder)}
+    spec = EngineSpec("", {"name": "Amp"}, **files, overrides=told or StreamOverrides())
+    engine = Engine(pipeline, spec, [heard])
+    engine.source.close()
+    engine.source = script  # type: ignore[assignment]
+    script.done = engine.stop
+    engine.run()
+    assert engine.recorder is not None
+    assert engine.recorder.recorder.close(20.0)
+    assert engine.recorder.trouble == ""
+    return Lived(pipeline, heard, folder)
+
+
+def recorded(folder: Path) -> Path:
+    (path,) = folder.glob("*.xdf")
+    return path
+
+
+def assert_tagged_as_lived(lived: Lived) -> None:
+    tagged = rtbci.tag(lived.pipeline, rtbci.open_recording(recorded(lived.folder)))
+    np.testing.assert_array_equal(tagged.scores.data, np.concatenate([s.chunk.data for s in lived.scores]))
+    np.testing.assert_array_equal(tagged.scores.valid, np.concatenate([s.chunk.valid for s in lived.scores]))
+    events = read_events(lived.folder / "live.tsv")
+    assert len(events) > 2
+    assert [(e.onset, e.duration, e.label) for e in tagged.events] == [(e.onset, e.duration, e.label) for e in events]
+
+
+def steady(script: Script) -> None:
+    script.connects(Amplifier())
+    script.sends(N, 100.0, 1)
+
+
+def restarted(script: Script) -> None:
+    """Its program is started again, without a source id, after 3 s."""
+    script.connects(Amplifier(source_id=""))
+    end = script.sends(N, 100.0, 1)
+    script.loses()
+    script.connects(Amplifier(source_id=""))
+    script.sends(N, end + 3.0, 2)
+
+
+def renamed(script: Script) -> None:
+    script.connects(Amplifier(source_id="a"))
+    end = script.sends(N, 100.0, 1)
+    script.loses()
+    script.connects(Amplifier(name="Amp 2", source_id="b"))
+    script.sends(N, end + 0.1, 2)
+
+
+def other_order(script: Script) -> None:
+    script.connects(Amplifier())
+    end = script.sends(N, 100.0, 1)
+    script.loses()
+    script.connects(Amplifier(channels=CHANNELS[::-1]))
+    script.sends(N, end + 3.0, 2)
+
+
+def other_order_and_back(script: Script) -> None:
+    other_order(script)
+    script.loses()
+    script.connects(Amplifier())
+    script.sends(N, 200.0, 3)
+
+
+def other_rate(script: Script) -> None:
+    script.connects(Amplifier())
+    end = script.sends(N, 100.0, 1)
+    script.loses()
+    script.connects(Amplifier(sfreq=250.0))
+    script.sends(N, end + 3.0, 2)
+
+
+def other_unit(script: Script) -> None:
+    """In volts now, and nothing else is new."""
+    script.connects(Amplifier(format=np.float64))
+    end = script.sends(N, 100.0, 1)
+    script.loses()
+    script.connects(Amplifier(format=np.float64, unit="V"))
+    script.sends(N, end + 1.0, 2)
+
+
+def other_format(script: Script) -> None:
+    script.connects(Amplifier(format=np.int16))
+    end = script.sends(N, 100.0, 1)
+    script.loses()
+    script.connects(Amplifier(format=np.float64))
+    script.sends(N, end + 1.0, 2)
+
+
+def more_channels(script: Script) -> None:
+    script.connects(Amplifier())
+    end = script.sends(N, 100.0, 1)
+    script.loses()
+    script.connects(Amplifier(channels=("EEG Pz-Ref", *CHANNELS)))
+    script.sends(N, end + 1.0, 2)
+
+
+def clock_set(by_s: float) -> Callable[[Script], None]:
+    def run(script: Script) -> None:
+        script.connects(Amplifier())
+        end = script.sends(N, 200.0, 1)
+        end = script.sends(N, end, 2, lambda due: due + by_s)
+        script.sends(N, end, 3)
+
+    run.__name__ = f"clock set by {by_s:g} s and back"
+    return run
+
+
+def jittering(script: Script) -> None:
+    """Stamps jitter by more than half a period."""
+    rng = np.random.default_rng(5)
+    script.connects(Amplifier())
+    script.sends(3 * N, 100.0, 1, lambda due: due + rng.normal(0, 0.8 / SFREQ, len(due)))
+
+
+def repeating(script: Script) -> None:
+    """Each stamp is that of ten samples."""
+    script.connects(Amplifier())
+    script.sends(2 * N, 100.0, 1, lambda due: due[np.arange(len(due)) // 10 * 10])
+
+
+def lossy(script: Script) -> None:
+    script.connects(Amplifier())
+    end = script.sends(N, 100.0, 1)
+    end = script.sends(N, end + 0.05, 2)
+    script.sends(N, end + 4.0 + 2.5 / SFREQ, 3)
+
+
+RUNS = [
+    steady, restarted, renamed, other_order, other_order_and_back, other_rate, other_unit, other_format, more_channels,
+    clock_set(-120.0), clock_set(3600.0), clock_set(-0.5), jittering, repeating, lossy,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.__name__)
+def test_tagging_the_recording_gives_the_live_answers_to_the_bit(run: Callable[[Script], None], tmp_path: Path) -> None:
+    script = Script()
+    run(script)
+    assert_tagged_as_lived(live(script, tmp_path))
+
+
+def test_what_was_said_of_the_stream_holds_for_each_part_of_its_recording(tmp_path: Path) -> None:
+    script = Script()
+    script.connects(Amplifier(channels=("1", "2", "3", "4", "5"), unit=""))
+    end = script.sends(N, 100.0, 1)
+    script.loses()
+    script.connects(Amplifier(channels=("5", "4", "3", "2", "1"), unit="", source_id="amp-2"))
+    script.sends(N, end + 1.0, 2)
+    names = dict(zip("12345", CHANNELS, strict=True))
+    assert_tagged_as_lived(live(script, tmp_path, StreamOverrides(renamed=names, gain=1.25, unit="uV")))
+
+
+@pytest.mark.parametrize("values", FORMATS)
+def test_rows_are_in_the_file_as_the_stream_sent_them(values: type, tmp_path: Path) -> None:
+    script = Script()
+    script.connects(Amplifier(format=values))
+    script.sends(N, 100.0, 1)
+    items = [read.item for read in script.reads]
+    sent = np.concatenate([item.rows for item in items if isinstance(item, RawSamples)])
+    stamps = np.concatenate([item.stamps for item in items if isinstance(item, RawSamples)])
+    arrived = [read.arrived for read in script.reads if isinstance(read.item, RawSamples)]
+    assert_tagged_as_lived(live(script, tmp_path))
+    for smoothed in (False, True):
+        streams, _ = pyxdf.load_xdf(recorded(tmp_path), synchronize_clocks=smoothed, dejitter_timestamps=smoothed)
+        assert [s["info"]["name"][0] for s in streams] == ["Amp", "Amp-arrivals", "Amp-events", "Amp-probability"]
+        signal, arrivals = streams[0], streams[1]
+        assert signal["time_series"].dtype == values
+        np.testing.assert_array_equal(signal["time_series"], sent)
+        np.testing.assert_allclose(signal["time_stamps"], stamps, rtol=0, atol=1e-6 if smoothed else 0)
+        assert signal["info"]["channel_format"] == [FORMATS[values]]
+        assert signal["info"]["source_id"] == ["amp-1"]
+        assert signal["footer"]["info"]["sample_count"] == [str(N)]
+        np.testing.assert_array_equal(arrivals["time_series"][:, 2], arrived)
+        assert arrivals["time_series"][-1, 0] == N
+    assert recorded(tmp_path).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_stream_that_describes_itself_anew_is_another_stream_of_the_file_and_that_is_told(tmp_path: Path) -> None:
+    script = Script()
+    other_order(script)
+    lived = live(script, tmp_path)
+    told = [line.text for line in lived.heard.lines if isinstance(line, WarningLine)]
+    assert told == ["Amp describes itself in another way than before; it is stream 5 of the recording now"]
+    streams, _ = pyxdf.load_xdf(recorded(tmp_path), dejitter_timestamps=False)
+    signals = [s for s in streams if s["info"]["type"] == ["EEG"]]
+    assert [len(s["time_stamps"]) for s in signals] == [N, N]
+    labels = [tuple(c["label"][0] for c in s["info"]["desc"][0]["channels"][0]["channel"]) for s in signals]
+    assert labels == [CHANNELS, CHANNELS[::-1]]
+    recording = rtbci.open_recording(recorded(tmp_path))
+    assert recording.n_samples == N
+    assert recording.duration_s == pytest.approx(2 * N / SFREQ + 3.0)
+    assert any("from 11.0 s on the stream describes itself in another way" in text for text in recording.warnings)
+    assert open_xdf(recorded(tmp_path), 5).info.channels == CHANNELS[::-1]
+
+
+def test_a_file_that_was_cut_off_is_tagged_as_far_as_it_goes(tmp_path: Path) -> None:
+    script = Script()
+    steady(script)
+    lived = live(script, tmp_path)
+    path = recorded(tmp_path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    tagged = rtbci.tag(lived.pipeline, rtbci.open_recording(path))
+    wanted = np.concatenate([s.chunk.data for s in lived.scores])
+    assert 10 < len(tagged.scores) < len(wanted)
+    np.testing.assert_array_equal(tagged.scores.data, wanted[: len(tagged.scores)])
