@@ -146,14 +146,15 @@ def transport(name: str, _pipeline: str, answer: Connection) -> None:
     """The engine's inlet and nothing behind it."""
     from pylsl import local_clock
 
-    from rtbci.lsl.source import LslSource, RawSamples
+    from rtbci.lsl.border import RawSamples
+    from rtbci.lsl.source import LslSource
 
     source = LslSource({"name": name}, accept=lambda _: None)
     took: list[float] = []
     began = time.monotonic()
     while not (took and source.silent_s > 1) and (took or time.monotonic() - began < 60):
         for item in source.read(0.02):
-            if isinstance(item, RawSamples):
+            if isinstance(item, RawSamples) and not item.held:
                 took.append((local_clock() - float(item.stamps[-1])) * 1e3)
     answer.send(took)
 

@@ -59,7 +59,7 @@ class TerminalView:
             speed = "" if stream.speed == 1 else f"  × {stream.speed:g}" if stream.speed else "  unpaced"
             table.add_row(
                 "stream", f"{stream.name}  ({stream.channels} ch, {stream.sfreq:g} Hz{speed})",
-                "rate", f"{state.rate_hz or 0:.1f} Hz",
+                "rate", f"{state.rate_hz or 0:.1f} Hz{_by_stamps(state)}",
             )  # fmt: skip
             table.add_row(
                 "latency", f"p50 {_ms(latency.p50)}   p99 {_ms(latency.p99)}   max {_ms(latency.max)}",
@@ -95,6 +95,10 @@ def _warnings(state: EngineState) -> list[Text]:
         ("alarm", state.alarm, "bold red"),
     )
     return [Text(f"{name}  {text}", style=style) for name, text, style in rows if text]
+
+
+def _by_stamps(state: EngineState) -> str:
+    return f"  ({state.rate_by_stamps_hz:.1f} by stamps)" if state.rate_by_stamps_hz is not None else ""
 
 
 def _bar(value: float, width: int) -> Text:

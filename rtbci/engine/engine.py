@@ -22,11 +22,14 @@ from rtbci.engine.start_gate import StartGate
 from rtbci.engine.status import state_of
 from rtbci.engine.trust import TrustWatch
 from rtbci.errors import StreamMismatch, StreamNotFound
+from rtbci.lsl.border import RawSamples, StreamDoubt
 from rtbci.lsl.config import stays_on_this_machine
 from rtbci.lsl.discovery import predicate
 from rtbci.lsl.outlets import Outlets
+from rtbci.lsl.rate_check import RateCheck
 from rtbci.lsl.replay_link import ReplayMoved
-from rtbci.lsl.source import HostClockJumped, LslSource, RawSamples, SourceItem, StreamConnected, StreamLost
+from rtbci.lsl.source import HostClockJumped, LslSource, SourceItem, StreamConnected, StreamLost
+from rtbci.lsl.stamp_correction import lag_text
 from rtbci.monitor.messages import (
     AlarmLine,
     Annotate,
@@ -86,7 +89,7 @@ class Engine:
     def __init__(self, pipeline: Pipeline, spec: EngineSpec, sinks: Sequence[Sink] = ()) -> None:
         self.pipeline = pipeline
         self.spec = spec
-        self.source = LslSource(spec.query, self._accept, patient=spec.patient)
+        self.source = LslSource(spec.query, self._accept, patient=spec.patient, overrides=spec.overrides)
         cues = pipeline.config.cues
         self.cues = CueWatch(spec.cues, cues.labels) if spec.cues and cues is not None else None
         self.recorder = RecorderSink(Path(spec.record)) if spec.record else None
@@ -218,16 +221,24 @@ class Engine:
             self.cues.take(self.connection.stream)  # also while no samples come
             for text in self.cues.news():
                 self._send(WarningLine(text=text))
-        if self.connection is not None and (change := self._trust.changed(self.connection.stream)) is not None:
-            self._send(change)
-        if self.connection is not None and (odd := self.connection.stream.quality.amplitude.take_words()):
-            self._send(WarningLine(text=odd))
+        if self.connection is not None:
+            self._check_rate(self.connection)
+            if (change := self._trust.changed(self.connection.stream, self.connection.rate.verdict)) is not None:
+                self._send(change)
+            if odd := self.connection.stream.quality.amplitude.take_words():
+                self._send(WarningLine(text=odd))
         self._publish_state()
 
     def _report_table_notice(self) -> None:
         """Report that the event table is written to another file than the requested one."""
         if self.table is not None and (notice := self.table.take_notice()):
             self._send(WarningLine(text=notice))
+
+    def _check_rate(self, connection: Connection) -> None:
+        """Report a rate that is not the one that is believed."""
+        if (verdict := connection.rate.check(local_clock())) is not None:
+            text = f"stream {connection.stream.info.name!r} is {verdict.words}"
+            self._send(AlarmLine(text=text) if verdict.kind == "wrong" else WarningLine(text=text))
 
     def _publish_state(self) -> None:
         if self.recorder is not None:
@@ -260,6 +271,8 @@ class Engine:
         match item:
             case RawSamples():
                 self._samples(item)
+            case StreamDoubt(text=text):
+                self._send(WarningLine(text=text))
             case StreamConnected():
                 self._connected(item)
             case ReplayMoved():
@@ -278,9 +291,12 @@ class Engine:
         connection = self.connection
         assert connection is not None
         chunk = connection.reader.chunk(raw.rows, raw.stamps)
-        stream, arrived = connection.stream, self.source.pulled_at
+        stream, arrived = connection.stream, raw.at
         connection.arrivals.append((arrived, len(chunk)))
-        self._update_staleness(stream, chunk)
+        connection.rate.add(len(chunk), float(chunk.times[-1]), arrived)
+        self._update_staleness(stream, chunk, arrived)
+        # Held samples were late for no fault of the stream, and stamps that jump say nothing of their age.
+        is_timed = not raw.held
         known = arrived if stream.speed else None
         n_cues = self._take_cues(stream)
         if self.recorder is not None and (told := self.recorder.samples(raw.rows, chunk.times, known, n_cues)):
@@ -288,12 +304,14 @@ class Engine:
         for message in stream.samples(chunk, known):
             self._send(message)
             if isinstance(message, Scores):
-                # The stamps of an unpaced replay are no times: its samples are as old as their arrival.
-                since = float(message.chunk.times[-1]) if stream.speed else arrived
-                self.latency.add((local_clock() - since) * 1e3)
+                if is_timed:
+                    # The stamps of an unpaced replay are no times: its samples are as old as their arrival.
+                    since = float(message.chunk.times[-1]) + self.staleness.lag_s if stream.speed else arrived
+                    self.latency.add((local_clock() - min(since, arrived)) * 1e3)
                 self.probability = tuple(message.chunk.data[-1].tolist())
             elif isinstance(message, Gap) and not message.n_missing and not message.n_extra:
                 self.staleness.begin(message.end)  # the clock was reset
+                is_timed = False
 
     def _take_cues(self, stream: StreamSession) -> int:
         """Pass new markers on; how many the session was told since the chunk before."""
@@ -305,15 +323,15 @@ class Engine:
             self.recorder.cues(self.cues.source, passed)
         return len(passed)
 
-    def _update_staleness(self, stream: StreamSession, chunk: Chunk) -> None:
-        newest, arrived = float(chunk.times[-1]), self.source.pulled_at
+    def _update_staleness(self, stream: StreamSession, chunk: Chunk, arrived: float) -> None:
+        newest = float(chunk.times[-1])
         lasts_s = len(chunk) / (stream.info.sfreq * stream.speed) if stream.speed else 0.0
         self.staleness.add(newest if stream.speed else arrived, arrived, lasts_s)
         if lag_s := self.staleness.foreign_lag_s():
-            side = f"{lag_s:.1f} s behind" if lag_s > 0 else f"{-lag_s:.1f} s ahead of"
-            self._send(
-                WarningLine(text=f"time stamps are {side} this machine's clock; staleness is measured relative to that")
+            text = (
+                f"time stamps are {lag_text(lag_s)} this machine's clock; staleness and latency are measured from there"
             )
+            self._send(WarningLine(text=text))
 
     def _moved(self, moved: ReplayMoved) -> None:
         """A replay was paused, resumed, sought or changed its speed.
@@ -326,6 +344,7 @@ class Engine:
             return
         stream = connection.stream
         connection.arrivals.clear()
+        connection.rate.restart(0.0 if position.paused else position.speed)
         if moved.trusted:
             self.staleness.pause()
             if not position.paused:
@@ -381,6 +400,7 @@ class Engine:
             old.stream.connected_anew(info)
             self.outlets.reconnected()
             old.hostname, old.clock = found.hostname, found.clock
+            old.rate.restart(found.speed)
             self._send(ReconnectedLine(stream=info.name, host=found.hostname))
             return
         self._begin(found, reader, old)
@@ -399,10 +419,11 @@ class Engine:
             begins_s, away_since = old.stream.recording_s, old.stream.newest_stamp
         stream = StreamSession(
             self.pipeline, info, device=self.spec.device, speed=found.speed, begins_s=begins_s, away_since=away_since,
-            tally=self.tally, told=self.spec.overrides.told(),
+            tally=self.tally, told=self.spec.overrides.told() | found.measured,
         )  # fmt: skip
         delay_s = round(self.pipeline.filter_delay_s(info.sfreq)["total"], 4)
-        self.connection = Connection(stream, found.hostname, found.clock, delay_s, reader)
+        rate = RateCheck(info.sfreq, found.speed, has_stamps=found.has_stamps)
+        self.connection = Connection(stream, found.hostname, found.clock, delay_s, reader, rate)
         self.sinks.begin(stream.about)
         for notice in self.outlets.take_notices():
             self._send(WarningLine(text=notice))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rtbci.lsl.clock import HostClock
+from rtbci.lsl.rate_check import RateCheck
 from rtbci.monitor.messages import LatencyMs
 from rtbci.pipeline.stream import StreamSession
 from rtbci.recordings.overrides import StreamOverrides
@@ -90,14 +91,15 @@ class Latency:
 
 @dataclass(slots=True)
 class Connection:
-    """The stream that is read: its session, its host's clock, what reads its samples, and the arrivals of its chunks (local
-    clock, samples)."""
+    """The stream that is read: its session, its host's clock, what reads its samples, its rate, and the arrivals of its
+    chunks (local clock, samples)."""
 
     stream: StreamSession
     hostname: str
     clock: HostClock
     filter_delay_s: float
     reader: StreamReader
+    rate: RateCheck
     arrivals: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=4096))
 
     def rate_hz(self, now: float) -> float | None:

@@ -6,6 +6,7 @@ from collections import deque
 
 import numpy as np
 
+from rtbci.lsl.stamp_correction import AHEAD_S
 from rtbci.types import StalenessChanged
 
 STALE_S = 0.7  # so that a viewer shows it within a second
@@ -15,8 +16,8 @@ class Staleness:
     """Follows the time stamps of a stream; all times are on the local clock.
 
     A stream is stale when its newest sample is older than STALE_S plus the usual length of a chunk. Stamps that never come
-    within STALE_S of the local clock, or are ahead of it, belong to an unsynchronised clock: ages are then measured
-    relative to the smallest lag that was seen.
+    within STALE_S of the local clock, or are ahead of it by more than the error of a measured clock, belong to an
+    unsynchronised clock: ages are then measured relative to the smallest lag that was seen.
     """
 
     LAG_SETTLE_S = 1.0  # the smallest lag is searched for this long before a clock is considered unsynchronised
@@ -68,7 +69,8 @@ class Staleness:
     @property
     def lag_s(self) -> float:
         """Estimated lag of the stamps' clock behind the local one; 0 for a synchronised clock."""
-        return float(self._least_lag) if np.isfinite(self._least_lag) and not 0 <= self._least_lag <= STALE_S else 0.0
+        is_ours = not np.isfinite(self._least_lag) or -AHEAD_S <= self._least_lag <= STALE_S
+        return 0.0 if is_ours else float(self._least_lag)
 
     @property
     def limit_s(self) -> float:

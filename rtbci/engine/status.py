@@ -87,6 +87,7 @@ def _with_stream(engine: EngineView, connection: Connection) -> EngineState:
             speed=stream.speed,
         ),
         rate_hz=connection.rate_hz(now),
+        rate_by_stamps_hz=connection.rate.by_stamps_hz,
         recording_s=round(stream.recording_s, 3),
         staleness_s=round(engine.staleness.age_s(now), 4),
         jitter_ms=round(stream.jitter_s * 1e3, 3),
@@ -99,7 +100,7 @@ def _with_stream(engine: EngineView, connection: Connection) -> EngineState:
         clock_offset_s=round(clock.offset_s, 6),
         clock_age_s=round(clock_age_s, 1) if clock_age_s is not None else None,
         quality=quality,
-        trust=trust_of(stream.live, quality, info.channels, engine.pipeline.notes),
+        trust=trust_of(stream.live, quality, info.channels, engine.pipeline.notes, connection.rate.verdict),
         newest_stamp=stream.newest_stamp,
         replay=_replay(engine, connection, now),
     )

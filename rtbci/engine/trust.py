@@ -1,10 +1,11 @@
-"""How far answers can be trusted while channels are bad: what is masked, and the AUROC that was measured with it."""
+"""How far answers can be trusted: channels that are bad or masked and the AUROC with them, and a rate that is wrong."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from rtbci.config import Number, fits
+from rtbci.lsl.rate_check import RateVerdict
 from rtbci.monitor.messages import TrustState
 from rtbci.pipeline.live import LivePipeline
 from rtbci.pipeline.stream import StreamSession
@@ -22,9 +23,9 @@ class TrustWatch:
         self._notes = notes
         self._reported: tuple[str, tuple[str, ...]] = ("full", ())
 
-    def changed(self, stream: StreamSession) -> TrustChanged | None:
+    def changed(self, stream: StreamSession, rate: RateVerdict | None = None) -> TrustChanged | None:
         """The trust, if it has changed since the last call; else None."""
-        trust = trust_of(stream.live, stream.quality.bad(), stream.info.channels, self._notes)
+        trust = trust_of(stream.live, stream.quality.bad(), stream.info.channels, self._notes, rate)
         now = trust.level, trust.masked
         if now == self._reported:
             return None
@@ -32,7 +33,16 @@ class TrustWatch:
         return TrustChanged(trust.level, trust.masked, trust.words)
 
 
-def trust_of(live: LivePipeline, bad: dict[str, str], channels: tuple[str, ...], notes: Notes) -> TrustState:
+_LEVELS = ("full", "reduced", "untested", "none")  # from the best to the worst
+
+
+def trust_of(
+    live: LivePipeline,
+    bad: dict[str, str],
+    channels: tuple[str, ...],
+    notes: Notes,
+    rate: RateVerdict | None = None,
+) -> TrustState:
     """How far the answers can be trusted now.
 
     Parameters
@@ -45,6 +55,8 @@ def trust_of(live: LivePipeline, bad: dict[str, str], channels: tuple[str, ...],
         The channels of the stream.
     notes
         The pipeline's notes, in which training wrote what masking cost.
+    rate
+        What is wrong with the stream's rate; None: nothing.
 
     Returns
     -------
@@ -61,7 +73,10 @@ def trust_of(live: LivePipeline, bad: dict[str, str], channels: tuple[str, ...],
         level = "none" if len(masked) > mask.most else "reduced" if masked else "full"
     measured = measured_auroc(notes, len(masked))
     trust = TrustState(level=level, bad=tuple(hurt), masked=tuple(masked), inputs=live.n_inputs, words="", **measured)
-    return trust.model_copy(update={"words": _in_words(trust)})
+    words = [text for text in (_in_words(trust), rate.words if rate is not None else "") if text]
+    if rate is not None:
+        level = max(level, "none" if rate.kind == "wrong" else "reduced", key=_LEVELS.index)
+    return trust.model_copy(update={"level": level, "words": "; ".join(words)})
 
 
 def _in_words(trust: TrustState) -> str:

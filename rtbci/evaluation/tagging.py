@@ -84,8 +84,9 @@ def tag(
     StreamMismatch
         If the recording does not fit the pipeline.
     RecordingError
-        If the file cannot be read to its end.
+        If the file cannot be read to its end, or its rate is certainly not the one that its header says.
     """
+    recording.require_fit()
     config = pipeline.config.cues
     account = CueAccount(config.labels if config is not None else (), "annotation")
     scores = [Chunk.empty(len(pipeline.classes))]

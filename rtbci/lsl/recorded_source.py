@@ -9,11 +9,11 @@ from typing import Any
 import pylsl
 
 from rtbci.errors import StreamMismatch, StreamNotFound
+from rtbci.lsl.border import RawSamples
 from rtbci.lsl.replay_link import ReplayMoved
 from rtbci.lsl.source import (
     HostClockJumped,
     LslSource,
-    RawSamples,
     SourceItem,
     StreamConnected,
     StreamLost,

@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy.typing as npt
 import pylsl
 from pylsl.util import LostError
 
 from rtbci.errors import StreamMismatch, StreamNotFound
+from rtbci.lsl.border import RawSamples, StreamBorder, StreamDoubt
 from rtbci.lsl.clock import HostClock
 from rtbci.lsl.discovery import StreamSearch
+from rtbci.lsl.first_look import FirstLook
 from rtbci.lsl.inlet import Inlet
 from rtbci.lsl.replay_key import known_key
 from rtbci.lsl.replay_link import ReplayLink, ReplayMoved, SampleAcknowledger
 from rtbci.lsl.replay_protocol import check_speed
 from rtbci.recordings.description import Description
+from rtbci.recordings.overrides import StreamOverrides
 from rtbci.types import Times
 
 
 @dataclass(frozen=True, slots=True)
-class RawSamples:
-    """What arrived: rows (n_samples, n_channels) in the stream's own format, overwritten by the next read; stamps, s."""
-
-    rows: npt.NDArray[Any]
-    stamps: Times
-
-    def __len__(self) -> int:
-        return len(self.stamps)
-
-
-@dataclass(frozen=True, slots=True)
 class StreamConnected:
-    """A stream was found, accepted and opened. speed: recorded seconds per second; 0 for an unpaced replay.
+    """A stream was found, accepted and opened.
 
-    xml: its whole description, as the sender wrote it.
+    Attributes
+    ----------
+    described
+        What it says; its rate is the one that is believed.
+    speed
+        Recorded seconds per second; 0 for an unpaced replay.
+    hostname, clock
+        Of the machine that sends it.
+    xml
+        Its whole description, as the sender wrote it.
+    measured
+        What had to be measured, as StreamOverrides.told has it: `tag` on its recording must believe the same.
+    has_stamps
+        Whether its stamps are its own, not made from arrivals.
     """
 
     described: Description
@@ -45,6 +50,8 @@ class StreamConnected:
     hostname: str
     clock: HostClock
     xml: str = ""
+    measured: dict[str, float] = field(default_factory=dict)
+    has_stamps: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ class HostClockJumped:
     offset_s: float
 
 
-SourceItem = RawSamples | StreamConnected | StreamLost | StreamRefused | HostClockJumped | ReplayMoved
+SourceItem = RawSamples | StreamConnected | StreamLost | StreamRefused | StreamDoubt | HostClockJumped | ReplayMoved
 
 
 class LslSource:
@@ -89,6 +96,8 @@ class LslSource:
         Most samples of one chunk.
     patient
         Wait through several sources that match before the first connection, too.
+    overrides
+        What a person says of the stream; its rate and its clock are used here. None: it is taken at its word.
     """
 
     OPEN_S = 5.0  # timeout from discovery to an open connection
@@ -99,6 +108,8 @@ class LslSource:
     SILENT_S = 0.5
     WAIT_S = 0.005
     UNTRUSTED_PAUSE_S = 60.0
+    MUTE_S = 1.0  # a stream that sends nothing for so long is connected, and looked at later
+    GATE_S = 0.2  # accepting a stream takes no longer, unless a recorder is waited for
 
     def __init__(
         self,
@@ -107,6 +118,7 @@ class LslSource:
         max_samples: int = 4096,
         *,
         patient: bool = False,
+        overrides: StreamOverrides | None = None,
     ) -> None:
         self.query = query
         self.search = StreamSearch(query)
@@ -117,12 +129,14 @@ class LslSource:
         self._opening: Inlet | None = None  # a connection that is being opened
         self._second: Inlet | None = None  # a second connection to a stream that is silent
         self._found: StreamConnected | None = None  # what was reported of the stream
+        self._border = StreamBorder(overrides)
         self._ack: SampleAcknowledger | None = None
         self.replay: ReplayLink | None = None  # of a replay that can be controlled
         # uid and clock of the stream that was lost: perhaps only its connection was.
         self._lost: tuple[str, HostClock | None] = ("", None)
         self._silent_since = time.monotonic()
         self._check_others_at = self._retry_at = 0.0
+        self._mute_since: float | None = None  # since when a stream that is open has sent nothing
         self._reported: set[str] = set()  # reasons of refusals that were reported
         self.pulled_at = 0.0  # local clock when the newest samples arrived
         self.waits_for: Callable[[bool], bool] = lambda is_replay: False  # what must be ready before a stream is opened
@@ -174,16 +188,18 @@ class LslSource:
         except LostError:
             # liblsl returns no more samples, not even those that have arrived.
             unread = self._inlet.n_unread
-            return self._lose("the connection was closed" + (f", {unread} samples in it unread" if unread else ""))
+            reason = "the connection was closed" + (f", {unread} samples in it unread" if unread else "")
+            return [*self._border.give_up(), *self._lose(reason)]
         self.pulled_at = pylsl.local_clock()
         jumped = self._inlet.clock.pop_jump_s()
         items: list[SourceItem] = [HostClockJumped(jumped, self._inlet.clock.offset_s)] if jumped else []
         if not len(stamps):
+            items += self._looked()
             return items + (self._moved(self._inlet, busy=False) or self._check_silence(self._inlet))
         self._note_samples(self._inlet)
         if self._ack:
             self._ack.acknowledge(len(stamps))
-        return [*items, RawSamples(data, stamps), *self._moved(self._inlet, busy=True)]
+        return [*items, *self._looked((data, stamps)), *self._moved(self._inlet, busy=True)]
 
     def close(self) -> None:
         """Disconnect and stop searching."""
@@ -224,9 +240,11 @@ class LslSource:
             described = inlet.description()
             if described is None:
                 return []
-            says, speed, _ = described
+            says, speed, is_replay = described
             check_speed(says.name, speed)
-            self._accept(says)
+            says = self._border.open(says, inlet.stream.hostname(), speed, is_replay=is_replay)
+            if self._border.knows_rate(says):
+                self._accept(says)
             inlet.began = time.monotonic()  # the start gate may have taken its time
             self._found = StreamConnected(says, speed, inlet.stream.hostname(), inlet.clock, inlet.xml())
             address, key = inlet.replay_address(), known_key()
@@ -238,12 +256,52 @@ class LslSource:
             return []
         if self.replay is not None and self.replay.position is not None:
             self._found = replace(self._found, speed=self.replay.position.speed)
+        samples: list[RawSamples | StreamDoubt] = []
+        if self._border.is_looking:
+            samples = self._first_samples(inlet)
+            if not samples and not self._is_mute():
+                return []
+        self._found = replace(
+            self._found, described=self._border.believed(self._found.described), measured=self._border.measured,
+            has_stamps=self._border.has_stamps,
+        )  # fmt: skip
         self._inlet, self._opening = inlet, None
         self._silent_since = time.monotonic()
         self._check_others_at = self._silent_since + self.search.GRACE_S
         self.connected_once = True
         self._reported.clear()
-        return [self._found]
+        return [self._found, *samples]
+
+    def _first_samples(self, inlet: Inlet) -> list[RawSamples | StreamDoubt]:
+        """The first samples of a new stream, once they were looked at. Raises StreamMismatch."""
+        assert self._found is not None
+        if self._mute_since is None:
+            self._mute_since = time.monotonic()
+        inlet.began = time.monotonic()  # it is open, and takes as long as it takes
+        data, stamps = inlet.pull(0.0)
+        self.pulled_at = pylsl.local_clock()
+        if len(stamps):
+            self._mute_since = math.inf
+        samples = self._border.take(data, stamps, self.pulled_at) if len(stamps) else self._border.due(self.pulled_at)
+        if samples and not self._found.described.sfreq:
+            self._accept(self._border.believed(self._found.described))
+            if pylsl.local_clock() - self.pulled_at > self.GATE_S:
+                # A recorder has started meanwhile: begin with what it has, too.
+                while len(inlet.pull(0.0)[1]):
+                    pass
+                return [item for item in samples if isinstance(item, StreamDoubt)]
+        return samples
+
+    def _is_mute(self) -> bool:
+        """Whether an open stream sends nothing. Raises StreamMismatch if its rate is to be measured, and cannot be."""
+        assert self._found is not None and self._mute_since is not None
+        mute_s = time.monotonic() - self._mute_since
+        if not self._found.described.sfreq and mute_s > FirstLook.MEASURE_S:
+            name = self._found.described.name
+            raise StreamMismatch(
+                f"stream {name!r} says no rate, and sends no samples to measure it; give it with --sfreq"
+            )
+        return self._found.described.sfreq > 0 and mute_s > self.MUTE_S
 
     def _refuse(self, reason: str) -> list[SourceItem]:
         """Each reason is reported once until a stream is connected."""
@@ -254,6 +312,17 @@ class LslSource:
 
     # -- an open stream --------------------------------------------------------------------------------
 
+    def _looked(self, new: tuple[Any, Times] | None = None) -> list[SourceItem]:
+        """New samples as they are passed on, and those that are held no longer."""
+        try:
+            if new is None:
+                return list(self._border.due(pylsl.local_clock()))
+            return list(self._border.take(*new, self.pulled_at))
+        except StreamMismatch as error:
+            assert self._inlet is not None
+            self.search.refuse(self._inlet.stream)
+            return [StreamRefused(str(error)), *self._lose("it was refused")]
+
     def _note_samples(self, inlet: Inlet) -> None:
         now = self._silent_since = time.monotonic()
         self._drop_second()
@@ -263,7 +332,10 @@ class LslSource:
 
     def _moved(self, inlet: Inlet, *, busy: bool) -> list[SourceItem]:
         """Moves of a replay. It waits for us to read its samples before a move, so samples come first."""
-        return list(self.replay.moves(inlet.clock.offset_s, busy=busy)) if self.replay is not None else []
+        moves = self.replay.moves(inlet.clock.offset_s, busy=busy) if self.replay is not None else []
+        for moved in moves:
+            self._border.restart(moved.position.speed)
+        return list(moves)
 
     def _check_silence(self, inlet: Inlet) -> list[SourceItem]:
         """No samples: a network outage, an idle sender, a connection that hangs, or a host that is gone."""
@@ -294,6 +366,7 @@ class LslSource:
             inlet.close()
             self._inlet, self._second = second, None
             self._found = replace(self._found, clock=second.clock)
+            self._border.connected_anew()
             if self.replay is not None:
                 self.replay.open_again()
             return [StreamLost(reason), self._found]
@@ -318,5 +391,5 @@ class LslSource:
             if inlet is not None:
                 inlet.close()
         self._inlet = self._opening = self._second = None
-        self._found, self._ack, self.replay = None, None, None
+        self._found, self._ack, self.replay, self._mute_since = None, None, None, None
         self._retry_at = time.monotonic() + self.RETRY_S

@@ -159,11 +159,12 @@ class RecordingState(Message):
 
 
 class TrustState(Message):
-    """How far an answer can be trusted while electrodes are bad."""
+    """How far an answer can be trusted while electrodes are bad, or the stream's rate is not what it says."""
 
     level: Text
-    """`full`; `reduced`: the channels in `masked` are masked, as in training; `none`: so many are masked that answers are
-    marked invalid; `untested`: the network was never trained with masked channels, and its answers are used as they are."""
+    """`full`; `reduced`: the channels in `masked` are masked, as in training, or the rate is off by 0.5 to 2 %; `none`: so
+    many are masked that answers are marked invalid, or the rate is off by more; `untested`: the network was never trained
+    with masked channels, and its answers are used as they are."""
     bad: Texts = ()
     """Channels of the stream that the pipeline uses and that are bad."""
     masked: Texts
@@ -236,6 +237,8 @@ class EngineState(Message):
     stream: StreamState | None = None
     rate_hz: Real | None = None
     """Samples per second over the last 5 s; null while too few have arrived."""
+    rate_by_stamps_hz: Real | None = None
+    """Samples in a second of their time stamps, over the last 30 s; null while it is not certain."""
     recording_s: Real = 0.0
     """Seconds of the stream so far, lost samples included."""
     staleness_s: Real = 0.0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rtbci.errors import RecordingError
 from rtbci.recordings.live_run import LiveRun
 from rtbci.recordings.stamps import Segments
 from rtbci.types import Chunk, Event, Samples, StreamInfo, Times
@@ -69,6 +70,9 @@ class Recording:
     live
         What an engine wrote beside the samples, so that its session can be repeated; it may go on in further parts,
         with other channels or rates, which `read` does not give.
+    refused
+        Why its samples must be neither classified nor learned from: their rate is certainly not that of `info`. "" where
+        nothing is known to be wrong.
     """
 
     path: Path
@@ -86,6 +90,12 @@ class Recording:
     n_omitted: int = 0
     kernels: tuple[str, ...] = ()
     live: LiveRun | None = None
+    refused: str = ""
+
+    def require_fit(self) -> None:
+        """Raises RecordingError if it is refused."""
+        if self.refused:
+            raise RecordingError(f"{self.path}: {self.refused}")
 
     @property
     def is_annotated(self) -> bool:

@@ -8,6 +8,7 @@ from typing import overload
 
 import numpy as np
 
+from rtbci.recordings.rates import RATE_ADVICE, measured_words, wrong_rate
 from rtbci.types import Times
 
 _LOOK_S = 0.5  # as the gap guard: what was lost stays lost, jitter comes and goes
@@ -15,6 +16,7 @@ _PERIODS = 0.6  # of lateness that stays
 _DRIFT_S = 0.1  # over a recording; less is told by its event times anyhow
 _LOSSY = 5e-3  # no crystal is off by so much
 _MOST_NAMED = 3
+_DEDUCED_S = 1e-6  # rounding of stamps
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,20 @@ def from_blocks(onsets: Sequence[float], n_each: int, sfreq: float) -> Segments 
     return Segments(tuple(firsts), tuple(starts), n_each * len(onsets), sfreq)
 
 
+def respaced(stamps: Times, says_hz: float, sfreq: float) -> Times:
+    """Stamps of samples that LSL deduced from the rate that a stream says, as the true rate has them.
+
+    A sender that stamps a chunk stamps its newest sample; those before it are put a period apart, of a rate that may be
+    wrong. What is not exactly that period apart was stamped otherwise, and stays.
+    """
+    if len(stamps) < 2 or says_hz == sfreq:
+        return stamps
+    number = np.arange(len(stamps))
+    ends_run = np.append(np.abs(np.diff(stamps) - 1 / says_hz) > _DEDUCED_S, True)
+    last = np.minimum.accumulate(np.where(ends_run, number, len(stamps))[::-1])[::-1]
+    return np.where(last > number, stamps[last] - (last - number) / sfreq, stamps)
+
+
 def gap_words(gaps: Sequence[tuple[float, float]]) -> list[str]:
     """A warning of gaps (from, missing seconds), if there are any."""
     if not gaps:
@@ -124,6 +140,14 @@ def stamp_words(stamps: Times, sfreq: float) -> list[str]:
             f"{'longer' if drift_s > 0 else 'shorter'} over the recording; times are those of the stamps{why}"
         )
     return [*told, *gap_words(gaps)]
+
+
+def rate_refusal(stamps: Times, sfreq: float) -> str:
+    """Why samples must not be classified as they are: their stamps have certainly another rate, which no gap explains; or ""."""
+    fit = wrong_rate(stamps, sfreq)
+    if fit is None:
+        return ""
+    return f"runs at {sfreq:g} Hz by its header, but at {measured_words(fit)}; {RATE_ADVICE.format(fit.plausible_hz)}"
 
 
 def _gaps(stamps: Times, sfreq: float) -> tuple[float, list[tuple[float, float]]]:

@@ -27,9 +27,10 @@ from rtbci.recordings.engine_marks import (
 from rtbci.recordings.live_run import Arrivals, LivePart, LiveRun, SessionBegan, steady_stamps
 from rtbci.recordings.markers import MAX_FIELDS, MAX_RATE, TYPES, MarkerReader
 from rtbci.recordings.overrides import StreamOverrides
+from rtbci.recordings.rates import fit_rate
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.replay_clock import ReplayClock
-from rtbci.recordings.stamps import stamp_words
+from rtbci.recordings.stamps import rate_refusal, respaced, stamp_words
 from rtbci.recordings.stream_reader import StreamReader, believed
 from rtbci.recordings.xdf_chunks import Stream, load_streams
 from rtbci.types import Event, Flags, Samples, StreamInfo, Times
@@ -78,6 +79,8 @@ def open_xdf(path: Path, wanted: str | int | None = None, told: StreamOverrides 
     signal = _Signal.of(path, chosen, told)
     replay_clock = replay_clock_of(streams, chosen)
     sfreq, warned = _rate(path, chosen, replay_clock.seconds(signal.stamps, float(signal.stamps[0])), told.sfreq)
+    if nominal := _nominal(chosen):
+        signal = replace(signal, stamps=respaced(signal.stamps, nominal, sfreq))
     live = live_span(streams, chosen) if wanted is None else LiveSpan()
     if wanted is None:
         signal = signal.kept(live.keep(signal.stamps, 1 / (sfreq * replay_clock.fastest)))
@@ -91,6 +94,7 @@ def open_xdf(path: Path, wanted: str | int | None = None, told: StreamOverrides 
         kernels=kernels_live(streams, chosen),
         warnings=(*recording.warnings, *others),
         is_live=bool(np.isfinite(live.begin)),
+        refused="" if told.sfreq else rate_refusal(seconds, sfreq),
     )
 
 
@@ -137,6 +141,8 @@ def _as_read(
         warnings=(*(text for part in parts for text in part.recording.warnings), *odd),
         is_live=is_live,
         live=run,
+        # What an engine answered is answered again, with its alarm of the rate or without.
+        refused="" if is_live or told.sfreq else rate_refusal(first.times(), first.info.sfreq),
     )
 
 
@@ -271,7 +277,9 @@ def _rate(path: Path, stream: Stream, stamps: Times, told: float | None) -> tupl
             "with --sfreq"
         )
     if nominal <= 0:
-        return effective, [f"the stream declares no rate; its stamps give {effective:g} Hz"]
+        fit = fit_rate(np.arange(len(stamps)), stamps)
+        measured = fit.plausible_hz if fit is not None and fit.is_regular else effective
+        return measured, [f"the stream declares no rate; its stamps give {measured:g} Hz"]
     return nominal, []
 
 

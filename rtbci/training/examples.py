@@ -99,6 +99,8 @@ def _group(data: DataConfig, group: RecordingsConfig, pipeline: PipelineConfig, 
             raise ConfigError(f"{where}.files: nothing matches {pattern!r} in {root}")
         paths += found
     recordings = [open_recording(path, stream=group.stream or None, told=group.told) for path in dict.fromkeys(paths)]
+    for recording in recordings:
+        recording.require_fit()
     require_meaning(group, recordings, where)
     return [_source(group, recording, root, pipeline) for recording in recordings]
 

@@ -265,7 +265,7 @@ def test_two_streams_that_match_are_listed_never_chosen_by_luck() -> None:
     [
         (("Fp1", "F7", "T7", "P7"), 200.0, "uV", "lacks 1 of the 4 channels that this pipeline needs: P7-O1"),
         (GOOD, 100.0, "uV", "runs at 100 Hz, too slow"),
-        (GOOD, 0.0, "uV", "has no regular rate"),
+        (GOOD, 0.0, "uV", "says no rate, and sends no samples to measure it; give it with --sfreq"),
         (GOOD, 200.0, "bananas", "unknown unit 'bananas'"),
     ],
 )
@@ -274,7 +274,7 @@ def test_a_stream_that_does_not_fit_is_refused_with_what_came(
 ) -> None:
     name = unique("misfit")
     misfit = outlet(name, name, channels, sfreq, unit)
-    engine = Engine(make_pipeline(), EngineSpec("", {"name": name}, wait_s=10))
+    engine = Engine(make_pipeline(), EngineSpec("", {"name": name}, wait_s=30))
     with pytest.raises(StreamMismatch, match=says):
         engine.run()
     del misfit

@@ -13,8 +13,9 @@ import pytest
 from pylsl.util import TimeoutError as NotYet
 
 from rtbci.lsl import clock
+from rtbci.lsl.border import RawSamples
 from rtbci.lsl.inlet import Inlet
-from rtbci.lsl.source import LslSource, RawSamples, StreamConnected
+from rtbci.lsl.source import LslSource, StreamConnected
 
 Wait = Callable[..., None]
 HELD_UP_S = 0.2

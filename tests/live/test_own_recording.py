@@ -17,10 +17,11 @@ from heard import Heard
 import rtbci
 from rtbci.engine.engine import Engine
 from rtbci.engine.session import EngineSpec
+from rtbci.lsl.border import RawSamples
 from rtbci.lsl.clock import HostClock
 from rtbci.lsl.discovery import read_description
 from rtbci.lsl.inlet import xml_of
-from rtbci.lsl.source import RawSamples, SourceItem, StreamConnected, StreamLost
+from rtbci.lsl.source import SourceItem, StreamConnected, StreamLost
 from rtbci.monitor.messages import WarningLine
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.event_table import read_events
@@ -96,7 +97,8 @@ class Script:
         stamped, at = stamps(due), 0
         while at < n:
             stop = min(n, at + int(rng.integers(1, 40)))
-            self.reads.append(Read(RawSamples(rows[at:stop], stamped[at:stop]), float(due[stop - 1]) + 0.01))
+            arrived = float(due[stop - 1]) + 0.01
+            self.reads.append(Read(RawSamples(rows[at:stop], stamped[at:stop], arrived), arrived))
             at = stop
         return begin + n / amplifier.sfreq
 

@@ -177,6 +177,8 @@ def _tagged(pipeline: Pipeline, part: slice) -> Any:
     class Part:
         info, annotations, stamps, is_live = recording.info, (), None, False
 
+        def require_fit(self) -> None: ...
+
         def chunks(self, n: int) -> Iterator[Chunk]:
             yield Chunk(data, np.arange(len(data)) / SFREQ)
 

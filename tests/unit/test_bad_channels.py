@@ -5,9 +5,11 @@ import pytest
 from cutting import INFO, PAIRS, SFREQ, eeg, make_pipeline
 
 from rtbci.engine.trust import trust_of
+from rtbci.lsl.rate_check import RateVerdict
 from rtbci.monitor.messages import TrustState
 from rtbci.pipeline.config import ChosenElectrodes
 from rtbci.pipeline.pipeline import Pipeline
+from rtbci.recordings.rates import Verdict
 from rtbci.stages.bad_channels import BadChannelReplacer, MaskConfig
 from rtbci.stages.channel_quality import AGREE, BLOCK_S
 from rtbci.stages.filters import FilterConfig
@@ -90,6 +92,19 @@ def test_the_state_says_what_is_masked_and_what_that_cost_when_it_was_measured()
     chunk = spoilt(T3, 7.0, 0, 1000, 1000)
     chunk.data[:, T5] = 7.0
     assert trust(chunk).level == "none"
+
+
+@pytest.mark.parametrize(("kind", "level"), [("off", "reduced"), ("wrong", "none")])
+def test_a_rate_that_is_not_what_was_said_lowers_the_trust_and_never_raises_it(kind: Verdict, level: str) -> None:
+    rate = RateVerdict(kind, "taken as 125 Hz, but sends 124 Hz")
+    live = make_pipeline().start(INFO)
+    live.process(spoilt(T3, 7.0))
+    state = trust_of(live, {}, INFO.channels, {}, rate)
+    assert (state.level, state.words) == (level, "taken as 125 Hz, but sends 124 Hz")
+    both = trust_of(live, {"EEG T3-Ref": "flat"}, INFO.channels, {}, rate)
+    assert both.level == ("none" if kind == "wrong" else "untested")
+    assert both.words.startswith("EEG T3-Ref is bad")
+    assert both.words.endswith("; taken as 125 Hz, but sends 124 Hz")
 
 
 def test_a_network_that_never_learned_to_do_without_a_channel_goes_on_and_that_is_said() -> None:

@@ -9,10 +9,10 @@ from rtbci.bench.synthetic_monitor import SyntheticMonitor
 from rtbci.dashboard.model.column_extents import column_extents
 from rtbci.dashboard.model.display_montage import AS_RECORDED, AVERAGE, BANANA, display_montage
 from rtbci.dashboard.model.history import History
-from rtbci.dashboard.model.state_text import state_facts, state_sentence
+from rtbci.dashboard.model.state_text import Fact, state_facts, state_sentence
 from rtbci.dashboard.model.timeline import Timeline
 from rtbci.dashboard.model.trend_bins import TrendBins
-from rtbci.monitor.messages import EngineState, StreamState
+from rtbci.monitor.messages import EngineState, StreamState, TrustState
 from rtbci.simulation.scalp import ELECTRODES
 from rtbci.stages.montage import DOUBLE_BANANA
 
@@ -193,6 +193,18 @@ def test_facts_turn_red_where_they_are_wrong(tmp_path):
     wrong = {name for name, fact in state_facts(state).items() if fact.wrong}
     assert wrong == {"Rate", "Newest", "Missing", "Channels"}
     assert state_facts(state)["Channels"].text == "O1 flat"
+
+
+def test_a_rate_that_is_off_is_shown_by_stamps_with_what_it_does_to_the_trust(tmp_path):
+    fake = SyntheticMonitor(tmp_path, 8)
+    fake.close()
+    nominal = fake.state.stream.sfreq
+    right = fake.state | EngineState(rate_by_stamps_hz=nominal * 1.004)
+    assert not state_facts(right)["Rate"].wrong
+    trust = TrustState(level="reduced", masked=(), inputs=4, words="taken as 250 Hz, but sends 253 Hz")
+    off = fake.state | EngineState(rate_by_stamps_hz=nominal * 1.012, trust=trust)
+    assert state_facts(off)["Rate"] == Fact(f"{nominal * 1.012:.1f} of {nominal:g} Hz by its stamps", True)
+    assert state_facts(off)["Trust"] == Fact("reduced: taken as 250 Hz, but sends 253 Hz", True)
 
 
 # -- trend --------------------------------------------------------------------------------------------------------

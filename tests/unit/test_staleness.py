@@ -83,6 +83,13 @@ def test_stamps_of_another_clock_are_told_once_and_their_ages_count_from_there(l
     assert staleness.is_stale(104.0)
 
 
+@pytest.mark.parametrize("lag", [-0.04, 0.0, 0.6])
+def test_a_clock_that_is_measured_is_a_little_off_and_nothing_is_told_of_it(lag: float) -> None:
+    staleness = Staleness()
+    assert flow(staleness, 100, 105, lag) == []
+    assert (staleness.foreign_lag_s(), staleness.lag_s) == (0, 0)
+
+
 def test_an_engine_that_begins_late_is_behind_and_its_stream_is_of_our_clock() -> None:
     staleness = Staleness()
     staleness.begin(100.0)

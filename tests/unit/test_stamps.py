@@ -4,10 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cutting import INFO
+from cutting import INFO, make_pipeline
 from edf_kit import tal, write_edf
+from xdf_kit import XdfStream, write_xdf
 
+import rtbci
+from rtbci.errors import RecordingError
 from rtbci.recordings.open import open_recording
+from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.stamps import Segments, from_blocks, gap_words, stamp_words
 from rtbci.replay.tracks import in_a_row
@@ -128,3 +132,52 @@ def test_many_gaps_are_summed_up() -> None:
         told
         == "it has 9 gaps, 4.5 s without samples in all: 0.5 s from 0 s on, 0.5 s from 1 s on, 0.5 s from 2 s on and 6 shorter"
     )
+
+
+def eeg_file(path: Path, stamps: np.ndarray, sfreq: float) -> Path:
+    labels = "".join(f"<channel><label>{name}</label><unit>uV</unit></channel>" for name in INFO.channels)
+    values = np.random.default_rng(0).normal(0, 20, (len(stamps), len(INFO.channels))).astype(np.float32)
+    described = f"<channels>{labels}</channels>"
+    return write_xdf(path, XdfStream("amp", "EEG", values, stamps, sfreq=sfreq, description=described))
+
+
+def test_a_file_at_another_rate_than_its_header_says_is_read_but_not_tagged_unless_a_rate_is_given(
+    tmp_path: Path,
+) -> None:
+    path = eeg_file(tmp_path / "a.xdf", 50 + np.arange(6000) / 200, 400)
+    recording = open_recording(path)
+    assert any(text.startswith("runs at 400 Hz by its header but 200 Hz by its stamps") for text in recording.warnings)
+    with pytest.raises(RecordingError) as refused:
+        rtbci.tag(make_pipeline(), recording)
+    assert str(refused.value) == (
+        f"{path}: runs at 400 Hz by its header, but at 200 Hz by its stamps; its frequencies would be wrong; "
+        "give its true rate with --sfreq 200"
+    )
+    told = open_recording(path, told=StreamOverrides(sfreq=200.0))
+    right = open_recording(eeg_file(tmp_path / "b.xdf", 50 + np.arange(6000) / 200, 200))
+    np.testing.assert_array_equal(
+        rtbci.tag(make_pipeline(), told).scores.data, rtbci.tag(make_pipeline(), right).scores.data
+    )
+    insisted = open_recording(path, told=StreamOverrides(sfreq=400.0))
+    assert insisted.refused == ""  # a person said so, and is told
+    assert any("400 Hz" in text and "200 Hz by its stamps" in text for text in insisted.warnings)
+
+
+@pytest.mark.parametrize("jitter_s", [0.0, 0.002])
+def test_a_file_without_a_rate_has_the_plausible_one_of_its_stamps(tmp_path: Path, jitter_s: float) -> None:
+    jitter = np.random.default_rng(1).normal(0, jitter_s, 6000)
+    recording = open_recording(eeg_file(tmp_path / "a.xdf", 50 + np.arange(6000) / 200.004 + jitter, 0))
+    assert recording.info.sfreq == 200
+    assert "the stream declares no rate; its stamps give 200 Hz" in recording.warnings
+    assert recording.refused == ""
+
+
+def test_a_file_whose_chunks_lsl_stamped_by_a_wrong_rate_is_in_order_once_the_rate_is_given(tmp_path: Path) -> None:
+    ends = 50 + np.arange(1, 601) * 10 / 200
+    stamps = (ends[:, None] - np.arange(10)[::-1] / 100).ravel()
+    path = eeg_file(tmp_path / "a.xdf", stamps, 100)
+    assert "--sfreq 200" in open_recording(path).refused
+    told = open_recording(path, told=StreamOverrides(sfreq=200.0))
+    np.testing.assert_allclose(np.diff(told.times()), 1 / 200, rtol=0, atol=1e-9)
+    result = rtbci.tag(make_pipeline(), told)
+    assert result.warnings == ()

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from rtbci.engine.staleness import STALE_S
 from rtbci.monitor.messages import EngineState, LatencyMs, RecordingState, SampleCounts, StreamState, TrustState
+from rtbci.recordings.rates import NORMAL
 
 RATE_TOLERANCE = 0.05
 RING_S = 2.0  # a shorter silence rings no alarm
@@ -64,7 +65,7 @@ def state_facts(state: EngineState) -> dict[str, Fact]:
     return {
         "Stream": Fact(_stream(state.stream)),
         "Pipeline": pipeline,
-        "Rate": _rate(state.rate_hz, state.stream),
+        "Rate": _rate(state, state.stream),
         "Newest": _staleness(state),
         "Latency": _latency(state.latency_ms),
         "Samples": Fact(f"{state.samples.received:,} received"),
@@ -82,8 +83,12 @@ def _stream(stream: StreamState) -> str:
     return f"{stream.name} · {stream.channels} ch{pace}"
 
 
-def _rate(measured: float | None, stream: StreamState) -> Fact:
+def _rate(state: EngineState, stream: StreamState) -> Fact:
+    """The rate that is measured against the one that is believed: by the stamps where these disagree with it."""
     nominal = stream.sfreq * stream.speed
+    measured, by_stamps = state.rate_hz, state.rate_by_stamps_hz
+    if by_stamps is not None and nominal and abs(by_stamps - nominal) > NORMAL * nominal:
+        return Fact(f"{by_stamps:.1f} of {nominal:g} Hz by its stamps", True)
     if measured is None:
         return Fact(f"– of {stream.sfreq:g} Hz")
     wrong = bool(nominal) and abs(measured - nominal) > RATE_TOLERANCE * nominal
@@ -136,9 +141,11 @@ def _quality(quality: dict[str, str]) -> Fact:
 
 
 def _trust(trust: TrustState | None) -> Fact:
-    """How far the answer can be trusted with the electrodes as they are."""
+    """How far the answer can be trusted with the electrodes and the rate as they are."""
     if trust is None or (not trust.masked and trust.level == "full"):
         return Fact("full")
+    if not trust.masked:
+        return Fact(f"{trust.level}: {trust.words}" if trust.words else trust.level, True)
     cost = f" · AUROC {trust.auroc:.2f}" if trust.auroc is not None else ""
     return Fact(f"{len(trust.masked)} of {trust.inputs} masked{cost}", True)
 
