@@ -20,7 +20,7 @@ from rtbci.models.network import Network, State
 from rtbci.models.numpy_step import F32
 from rtbci.models.plugin_config import plugin_of
 from rtbci.models.plugin_network import build_plugin, file_of, held_values, sketch
-from rtbci.models.threads import one_thread, torch_threads
+from rtbci.models.threads import OneThread, torch_threads
 
 N_HOPS = 12
 CUTS = ((1,) * N_HOPS, (5, 1, 6), (7, 5))  # hops of each part
@@ -97,7 +97,7 @@ def _check_threads(kind: str, network: Network, x: Tensor) -> None:
     for n in (1, 2):
         with torch_threads(n):
             observed = _Observed(kind, copy.deepcopy(network).eval())
-            with one_thread():
+            with OneThread():
                 answers.append(_as_a_stream(observed, x))
     if not np.array_equal(answers[0], answers[1], equal_nan=True):
         raise PluginError(

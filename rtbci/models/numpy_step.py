@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from rtbci.models.conv_lstm import ConvLSTM, SpatialConvLSTM
 from rtbci.models.lstm import LSTMTagger
 from rtbci.models.network import Network
-from rtbci.models.threads import one_thread
+from rtbci.models.threads import OneThread
 
 F32: TypeAlias = npt.NDArray[np.float32]
 Recurrent: TypeAlias = LSTMTagger | ConvLSTM | SpatialConvLSTM
@@ -72,7 +72,7 @@ class NumpyStep:
         return tuple(np.zeros((1, *shape), np.float32) for shape in self.shapes)
 
     def __call__(self, x: F32, state: tuple[F32, ...]) -> tuple[F32, tuple[F32, ...]]:
-        with one_thread():  # BLAS splits a wide product, and sums it in another order
+        with OneThread():  # BLAS splits a wide product, and sums it in another order
             return in_chunks(self._run, x, state, self.max_samples)
 
     def _run(self, x: F32, state: tuple[F32, ...]) -> tuple[F32, tuple[F32, ...]]:

@@ -12,7 +12,7 @@ import torch
 from rtbci.errors import ConfigError
 from rtbci.models.network import Network
 from rtbci.models.numpy_step import F32, NumpyStep, has_numpy_step, in_chunks
-from rtbci.models.threads import one_thread
+from rtbci.models.threads import OneThread
 
 StepState: TypeAlias = tuple[Any, ...]
 """The network's state in the back end's own arrays: to be handed back to the same back end, and not written to."""
@@ -57,7 +57,7 @@ class HopByHop:
         return self.step.initial_state()
 
     def __call__(self, x: F32, state: StepState) -> tuple[F32, StepState]:
-        with one_thread():
+        with OneThread():
             return in_chunks(self.step, x, state, self.hop)
 
 

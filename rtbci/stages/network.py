@@ -141,9 +141,9 @@ class WindowClassifier:
     def _logits(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         import torch
 
-        from rtbci.models.threads import one_thread
+        from rtbci.models.threads import OneThread
 
-        with torch.inference_mode(), one_thread() if self._device == "cpu" else nullcontext():
+        with torch.inference_mode(), OneThread() if self._device == "cpu" else nullcontext():
             logits: torch.Tensor = self._network(torch.tensor(batch, device=self._device))[0]
             return logits.float().cpu().numpy()
 
@@ -240,12 +240,12 @@ class WholeTagger:
         """Scores (n_hops, n_classes) of all samples since the last reset."""
         import torch
 
-        from rtbci.models.threads import one_thread
+        from rtbci.models.threads import OneThread
 
         if not sum(map(len, self._held)):
             return Chunk.empty(self._n_classes)
         whole = Chunk.join(self._held)
-        with torch.inference_mode(), one_thread() if self._device == "cpu" else nullcontext():
+        with torch.inference_mode(), OneThread() if self._device == "cpu" else nullcontext():
             logits, _ = self._network(torch.tensor(whole.data, device=self._device)[None])
         self.reset()
         hop = self._hop

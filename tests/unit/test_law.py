@@ -3,6 +3,7 @@
 from itertools import product
 from pathlib import Path
 from random import Random
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ from xdf_kit import XdfStream, write_xdf
 
 import rtbci
 from rtbci.models.step import make_step
-from rtbci.models.threads import one_thread
+from rtbci.models.threads import OneThread
 from rtbci.stages.bad_channels import BadChannelReplacer
 from rtbci.stages.channel_mean import channel_mean
 from rtbci.stages.montage import Montage, MontageConfig
@@ -144,14 +145,33 @@ def test_the_number_of_threads_is_as_before_afterwards() -> None:
 
     with threads(2):
         before = blas()
-        with one_thread():
-            with one_thread():
+        with OneThread():
+            with OneThread():
                 assert (torch.get_num_threads(), set(blas())) == (1, {1})
             assert (torch.get_num_threads(), set(blas())) == (1, {1})
         assert (torch.get_num_threads(), blas()) == (2, before)
-        with pytest.raises(KeyError), one_thread():
+        with pytest.raises(KeyError), OneThread():
             raise KeyError
         assert (torch.get_num_threads(), blas()) == (2, before)
+
+
+def test_any_thread_of_a_process_may_have_one_thread_for_its_sums() -> None:
+    """threadpoolctl heeds the first thread that sets a number, and no other."""
+    from threadpoolctl import threadpool_info
+
+    seen: list[set[int]] = []
+
+    def look() -> None:
+        with OneThread():
+            seen.append({library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"})
+
+    with threads(2):
+        look()
+        other = Thread(target=look)
+        other.start()
+        other.join()
+        assert torch.get_num_threads() == 2
+    assert seen == [{1}, {1}]
 
 
 # -- everything at once -----------------------------------------------------------------------------------------------
