@@ -56,12 +56,15 @@ class StreamInfo:
     reference: str = ""
 
     def __post_init__(self) -> None:
+        n = len(self.channels)
+        if not self.units:
+            object.__setattr__(self, "units", ("",) * n)
+        if not any(self.channel_types):
+            object.__setattr__(self, "channel_types", ("",) * n)
         for name in ("units", "channel_types"):
-            if not getattr(self, name):
-                object.__setattr__(self, name, ("",) * len(self.channels))
-            if len(getattr(self, name)) != len(self.channels):
+            if len(getattr(self, name)) != n:
                 what = name.replace("_", " ")
-                raise ValueError(f"{len(getattr(self, name))} {what} for {len(self.channels)} channels")
+                raise ValueError(f"{len(getattr(self, name))} {what} for {n} channels")
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from rtbci.engine.session import EngineSpec
 from rtbci.errors import RtbciError
 from rtbci.lsl import clock, inlet, source
 from rtbci.lsl.discovery import FoundStream, predicate
+from rtbci.lsl.first_look import FirstLook
 from rtbci.lsl.recorder import new_path
 from rtbci.monitor.describe import describe
 from rtbci.monitor.messages import read_line, read_state
@@ -68,6 +69,8 @@ def pipeline() -> Pipeline:
 @pytest.fixture(autouse=True)
 def _clock_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "measure_offset", lambda _: (0.0, 1e-4))
+    for wait in ("LEAST_S", "MOST_S", "DOUBTFUL_S", "MEASURE_S"):  # samples are answered as they come
+        monkeypatch.setattr(FirstLook, wait, 0.0)
 
 
 @contextlib.contextmanager
