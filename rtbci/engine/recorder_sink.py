@@ -17,7 +17,7 @@ from rtbci.provenance import kernels
 from rtbci.recordings.xdf_recorder import XdfRecorder
 from rtbci.stages.cues import Cue
 from rtbci.text import json_text
-from rtbci.types import Chunk, ClockMoved, SessionInfo, Times
+from rtbci.types import Chunk, ClockMoved, OperatorAnnotation, SessionInfo, Times
 
 
 class RecorderSink:
@@ -96,10 +96,14 @@ class RecorderSink:
         self._set_preface()
 
     def on(self, message: object) -> None:
-        """A replay has another speed."""
-        if isinstance(message, ClockMoved):
-            self._told["speed"] = message.speed
-            self._set_preface()
+        """A replay has another speed, or a person an annotation: its text is kept, whether it is published or not."""
+        match message:
+            case ClockMoved(speed=speed):
+                self._told["speed"] = speed
+                self._set_preface()
+            case OperatorAnnotation(label=label, onset=onset, duration=duration, stamp=stamp) if self._events:
+                mark = {"label": label, "state": "annotation", "onset_s": onset, "duration_s": duration}
+                self.marker(json_text(mark), stamp)
 
     def tend(self) -> None:
         """Read the annotations, and see what has become of the recording."""

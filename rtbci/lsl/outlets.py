@@ -66,7 +66,7 @@ class Outlets:
     Parameters
     ----------
     recording
-        Gets all that is published, too, and the texts of annotations in any case.
+        Gets all that is published, too, but operator annotations, whose texts may be withheld here.
     share_annotations
         Whether the texts of operator annotations are published: people write names into them, and the whole network reads.
     """
@@ -147,8 +147,8 @@ class Outlets:
                 self.marker({"label": "rtbci", "state": message.kind, **about}, message.stamp)
             case OperatorAnnotation():
                 about = {"onset_s": message.onset, "duration_s": message.duration}
-                mark = {"label": message.label, "state": "annotation", **about}
-                self.marker(mark if self._share_annotations else mark | {"label": WITHHELD}, message.stamp, kept=mark)
+                label = message.label if self._share_annotations else WITHHELD
+                self.marker({"label": label, "state": "annotation", **about}, message.stamp)
 
     def tend(self) -> None:
         """Nothing to do."""
@@ -167,12 +167,13 @@ class Outlets:
         """The same stream comes over a new connection."""
         self._span("reconnected", pylsl.local_clock())
 
-    def marker(self, about: dict[str, Any], stamp: float, kept: dict[str, Any] | None = None) -> None:
-        """Publish one JSON object on the Markers stream; stamp: s on the local clock; kept: for the recording."""
+    def marker(self, about: dict[str, Any], stamp: float) -> None:
+        """Publish one JSON object on the Markers stream; stamp: s on the local clock."""
         if self._events is not None:
-            self._events.push_sample([json_text(about)], stamp)
-            if self._recording is not None:
-                self._recording.marker(json_text(kept or about), stamp)
+            text = json_text(about)
+            self._events.push_sample([text], stamp)
+            if self._recording is not None and about.get("state") != "annotation":
+                self._recording.marker(text, stamp)
 
     def _scores(self, scores: Chunk) -> None:
         """Publish every hop with its own stamp."""

@@ -105,8 +105,12 @@ class CueTagger:
             else:
                 answers.append(answer)
         self._open = waiting
-        while self._held and self._n_held - len(self._held[0]) >= self._keep:
-            self._n_held -= len(self._held.popleft())
+        # To the sample, so that a cue that comes too late is missed however the samples were cut.
+        while (excess := self._n_held - self._keep) > 0:
+            first = self._held.popleft()
+            if excess < len(first):
+                self._held.appendleft(first[excess:])
+            self._n_held -= min(excess, len(first))
         return sorted(answers, key=lambda answer: answer.cue.time)
 
     def flush(self) -> list[CueAnswer]:

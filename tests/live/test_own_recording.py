@@ -1,5 +1,6 @@
 """The engine's own recording: `tag` on it gives the live answers to the bit, whatever the stream did."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,9 +25,12 @@ from rtbci.lsl.inlet import xml_of
 from rtbci.lsl.source import SourceItem, StreamConnected, StreamLost
 from rtbci.monitor.messages import WarningLine
 from rtbci.pipeline.pipeline import Pipeline
+from rtbci.pipeline.stream import StreamSession
 from rtbci.recordings.event_table import read_events
 from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.xdf import open_xdf
+from rtbci.recordings.xdf_recorder import XdfRecorder
+from rtbci.stages.cues import Cue, CueAnswer, CueConfig
 from rtbci.stages.decision import DecisionConfig
 from rtbci.types import Scores, StreamInfo
 
@@ -75,9 +79,12 @@ class Script:
     replay: Any = None
     pulled_at: float = 0.0
     connected = connected_once = True
+    is_paused = False
     silent_s: float = 0.0
     waits_for: Any = None
     done: Callable[[], None] = lambda: None
+    settles_at: int = -1  # reads before the end
+    settled: Callable[[], None] = lambda: None
 
     def connects(self, amplifier: Amplifier) -> None:
         self.amplifier = amplifier
@@ -103,6 +110,8 @@ class Script:
         return begin + n / amplifier.sfreq
 
     def read(self, timeout_s: float) -> list[SourceItem]:
+        if len(self.reads) == self.settles_at:
+            self.settled()
         if not self.reads:
             self.done()
             return []
@@ -145,11 +154,20 @@ def live(script: Script, folder: Path, told: StreamOverrides | None = None) -> L
     engine.source.close()
     engine.source = script  # type: ignore[assignment]
     script.done = engine.stop
-    engine.run()
     assert engine.recorder is not None
+    script.settled = lambda: all_written(engine.recorder.recorder)  # type: ignore[union-attr]
+    engine.run()
     assert engine.recorder.recorder.close(20.0)
     assert engine.recorder.trouble == ""
     return Lived(pipeline, heard, folder)
+
+
+def all_written(recorder: XdfRecorder) -> None:
+    """Wait until all that was handed over is in the file."""
+    deadline = time.monotonic() + 30
+    while recorder._handed or any(batch.counts for batch in recorder._batches):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def recorded(folder: Path) -> Path:
@@ -291,6 +309,59 @@ def test_what_was_said_of_the_stream_holds_for_each_part_of_its_recording(tmp_pa
     assert_tagged_as_lived(live(script, tmp_path, StreamOverrides(renamed=names, gain=1.25, unit="uV")))
 
 
+class Cues:
+    """Markers of a trigger channel that come with the chunks of a run, one of them far too late; as a CueWatch."""
+
+    def __init__(self, at: dict[int, tuple[float, str]]) -> None:
+        self._at, self._n, self._passed = at, 0, list[Cue]()
+        self.answered: list[Cue] = []
+        info = pylsl.StreamInfo("Cues", "Markers", 1, 100.0, "int32", "cues-1")
+        self.source: Any = SimpleNamespace(description=lambda: xml_of(info))
+
+    def take(self, stream: StreamSession) -> None:
+        if found := self._at.get(self._n):
+            stream.cue(*found)
+            self._passed.append(Cue(*found))
+        self._n += 1
+
+    def pop_passed(self) -> list[Cue]:
+        passed, self._passed = self._passed, []
+        return passed
+
+    def news(self) -> list[str]:
+        return []
+
+    def close(self) -> None: ...
+
+
+def test_cues_are_told_as_early_and_as_late_as_live(tmp_path: Path) -> None:
+    sizes = {"units": (8,), "window": 128, "n_classes": 1}
+    cues = CueConfig(labels=("1", "2"), keep_s=1.0)
+    pipeline = make_pipeline("stacked_lstm", sizes=sizes, cues=cues)
+    script = Script()
+    script.connects(Amplifier())
+    script.sends(2 * N, 100.0, 1)
+    at = {5: (101.0, "1"), 20: (102.0, "2"), 21: (102.5, "3"), len(script.reads) - 4: (102.25, "1")}
+    told = Cues(at)
+    heard = Heard()
+    engine = Engine(pipeline, EngineSpec("", {"name": "Amp"}, record=str(tmp_path)), [heard])
+    engine.source.close()
+    engine.source, engine.cues = script, told  # type: ignore[assignment]
+    script.done = engine.stop
+    engine.run()
+    assert engine.recorder is not None
+    assert engine.recorder.recorder.close(20.0)
+    live_answers = [m for m in heard.messages if isinstance(m, CueAnswer)]
+    recording = rtbci.open_recording(recorded(tmp_path))
+    assert [(e.onset, e.label) for e in recording.annotations] == [(1.0, "1"), (2.0, "2"), (2.25, "1"), (2.5, "3")]
+    tagged = rtbci.tag(pipeline, recording)
+    # The one that came too late has no answer, though its samples are in the file.
+    assert [bool(a.probabilities) for a in live_answers] == [True, True, False]
+    assert [(a.cue, a.probabilities, a.valid) for a in tagged.answers] == [
+        (a.cue, a.probabilities, a.valid) for a in live_answers
+    ]
+
+
 @pytest.mark.parametrize("values", FORMATS)
 def test_rows_are_in_the_file_as_the_stream_sent_them(values: type, tmp_path: Path) -> None:
     script = Script()
@@ -301,9 +372,10 @@ def test_rows_are_in_the_file_as_the_stream_sent_them(values: type, tmp_path: Pa
     stamps = np.concatenate([item.stamps for item in items if isinstance(item, RawSamples)])
     arrived = [read.arrived for read in script.reads if isinstance(read.item, RawSamples)]
     assert_tagged_as_lived(live(script, tmp_path))
+    outlets = ["Amp-small-events", "Amp-small-probability"]
     for smoothed in (False, True):
         streams, _ = pyxdf.load_xdf(recorded(tmp_path), synchronize_clocks=smoothed, dejitter_timestamps=smoothed)
-        assert [s["info"]["name"][0] for s in streams] == ["Amp", "Amp-arrivals", "Amp-events", "Amp-probability"]
+        assert [s["info"]["name"][0] for s in streams] == ["Amp", "Amp-arrivals", *outlets]
         signal, arrivals = streams[0], streams[1]
         assert signal["time_series"].dtype == values
         np.testing.assert_array_equal(signal["time_series"], sent)
@@ -337,9 +409,10 @@ def test_a_stream_that_describes_itself_anew_is_another_stream_of_the_file_and_t
 def test_a_file_that_was_cut_off_is_tagged_as_far_as_it_goes(tmp_path: Path) -> None:
     script = Script()
     steady(script)
+    script.settles_at = len(script.reads) // 3
     lived = live(script, tmp_path)
     path = recorded(tmp_path)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 4])
     tagged = rtbci.tag(lived.pipeline, rtbci.open_recording(path))
     wanted = np.concatenate([s.chunk.data for s in lived.scores])
     assert 10 < len(tagged.scores) < len(wanted)
