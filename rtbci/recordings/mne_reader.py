@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from rtbci.errors import RecordingError
 from rtbci.recordings.brainvision_texts import declared_units, mended
+from rtbci.recordings.gdf_rates import eeg_signals
 from rtbci.recordings.mne_clock import on_its_clock
 from rtbci.recordings.reader_errors import one_line, reader_error
 from rtbci.recordings.reader_warnings import in_our_words
@@ -97,7 +98,9 @@ def open_with_mne(path: Path, kind: str) -> Recording:
         raw = _read_raw(path, kind, reported)
         types = raw.get_channel_types()
         annotations = events_of(raw)
-    picks = [i for i, t in enumerate(types) if t in _KEPT]
+        eeg = eeg_signals(raw, path) if kind == "GDF" else None
+    picks = [i for i, t in enumerate(types) if t in _KEPT and (eeg is None or i in eeg.picks)]
+    reported += [eeg.left_out] if eeg is not None else []
     scale, units = _scale_and_units(raw, path, kind)
     if not any(types[i] != "misc" or units[i] == "uV" for i in picks):
         raise RecordingError(f"{path}: has no EEG channel ({', '.join(sorted(set(types)))}); name a recording with EEG")
@@ -105,16 +108,18 @@ def open_with_mne(path: Path, kind: str) -> Recording:
 
     def read(start: int, stop: int) -> Samples:
         with quietly(path, kind):
-            data = raw.get_data(picks, start, stop)  # (n_channels, n_samples), V
+            # (n_channels, n_samples), V
+            data = raw.get_data(picks, start, stop) if eeg is None else eeg.read(picks, start, stop)
         return np.asarray(data.T * scale[picks], np.float32)
 
     info = StreamInfo(
         name=path.stem,
-        sfreq=float(raw.info["sfreq"]),
+        sfreq=float(raw.info["sfreq"]) if eeg is None else eeg.sfreq,
         channels=tuple(raw.ch_names[i] for i in picks),
         units=tuple(units[i] for i in picks),
     )
-    paused = on_its_clock(path, kind, int(raw.n_times), info.sfreq, read, annotations)
+    n_samples = int(raw.n_times) if eeg is None else eeg.n_samples
+    paused = on_its_clock(path, kind, n_samples, info.sfreq, read, annotations)
     begun = raw.info["meas_date"]
     start = begun + timedelta(seconds=raw.first_time) if begun is not None else None  # FIF may begin later than it says
     if paused.stamps is not None:

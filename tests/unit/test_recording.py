@@ -9,6 +9,7 @@ import edfio
 import mne
 import numpy as np
 import pytest
+from gdf_kit import GdfSignal, write_gdf
 from real_data import DATA, SHARED, find_data
 
 from rtbci.errors import RecordingError
@@ -71,6 +72,29 @@ def test_values_without_a_unit_stay_as_they_are() -> None:
     assert set(recording.info.units) == {""}
     assert np.median(whole(recording).data.std(axis=0)) < 100
     assert set(open_recording(find_data("formats/mne/GDF/test_1ch.gdf")).info.units) == {"uV"}
+
+
+@pytest.mark.parametrize("eeg_at", [0, 2])
+@pytest.mark.parametrize("other_rate", [32, 100, 512])
+def test_channels_of_a_gdf_file_at_another_rate_than_the_eeg_are_left_out(
+    eeg_at: int, other_rate: int, tmp_path: Path
+) -> None:
+    """MNE resamples them in each part that is read, with the ends of the part as those of the signal."""
+    rng = np.random.default_rng(other_rate)
+    eeg = [GdfSignal(name, rng.integers(-900, 900, 256 * 9).astype(np.int16), 256) for name in ("Fp1", "F7")]
+    signals = [GdfSignal(name, np.zeros(other_rate * 9, np.int16), other_rate) for name in ("ECG", "Resp", "SpO2")]
+    signals[eeg_at:eeg_at] = eeg
+    recording = open_recording(write_gdf(tmp_path / "a.gdf", signals))
+    assert (recording.info.channels, recording.info.sfreq, recording.n_samples) == (("Fp1", "F7"), 256.0, 256 * 9)
+    assert recording.warnings == (
+        f"left out, for their other sampling rate: ECG ({other_rate} Hz), Resp ({other_rate} Hz), SpO2 ({other_rate} Hz); "
+        "read at 256 Hz",
+    )
+    values = np.stack([signal.values for signal in eeg], axis=1)
+    np.testing.assert_allclose(whole(recording).data, values / 10, atol=1e-3)
+    for n in (1, 100, 7680):
+        parts = np.concatenate([chunk.data for chunk in recording.chunks(n)])
+        np.testing.assert_array_equal(parts, whole(recording).data)
 
 
 @pytest.mark.parametrize("name", OTHER_FORMATS)
