@@ -29,7 +29,7 @@ OTHER_FORMATS = {
     "formats/mne/antio/CA_208/test_CA_208.vhdr": ("BrainVision", 1000.0, 88, 4025, 2),
     "xdf/openbci_dropouts_Trial1.xdf": ("XDF", 250.0, 8, 20530, 0),
     "xdf/example-files/clock_resets.xdf": ("XDF", 100.0, 8, 27815, 175),
-    "xdf/example-files/minimal.xdf": ("XDF", 10.0, 3, 9, 9),
+    "xdf/example-files/minimal.xdf": ("XDF", 10.0, 3, 9, 8),
 }
 
 
