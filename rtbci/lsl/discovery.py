@@ -19,7 +19,7 @@ from rtbci.recordings.description import DescribedChannel, Description, subtract
 MAX_CHANNELS = 8192
 MAX_CHILDREN = 20_000  # elements of a description below one other that are looked at
 QUERY_KEYS = ("name", "type", "source_id", "hostname", "uid")
-_FORMATS = {
+FORMATS = {
     getattr(pylsl, f"cf_{name}"): name for name in ("float32", "double64", "string", "int8", "int16", "int32", "int64")
 }
 _POLL_S = 0.05
@@ -43,7 +43,7 @@ class FoundStream:
         """From a pylsl.StreamInfo."""
         return cls(
             info.name(), info.type(), info.channel_count(), info.nominal_srate(),
-            _FORMATS.get(info.channel_format(), "undefined"), info.hostname(), info.source_id(), info.uid(),
+            FORMATS.get(info.channel_format(), "undefined"), info.hostname(), info.source_id(), info.uid(),
         )  # fmt: skip
 
     def __str__(self) -> str:
@@ -171,7 +171,7 @@ def read_description(inlet: Any, timeout_s: float = 5.0) -> tuple[Description, f
     speed = desc.child("replay").child_value("speed")
     described = Description(
         info.name(), info.nominal_srate(), info.channel_count(), _channels(desc, info.channel_count()), info.type(),
-        info.source_id(), _FORMATS.get(info.channel_format(), "undefined"), _reference(desc),
+        info.source_id(), FORMATS.get(info.channel_format(), "undefined"), _reference(desc),
     )  # fmt: skip
     return described, _number(speed, 1.0), bool(speed)
 

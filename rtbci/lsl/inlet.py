@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pylsl
@@ -12,12 +13,13 @@ from pylsl.util import TimeoutError as NotYet
 
 from rtbci.errors import StreamMismatch
 from rtbci.lsl.clock import HostClock
-from rtbci.lsl.discovery import check_sizes, read_description
+from rtbci.lsl.discovery import FORMATS, check_sizes, read_description
 from rtbci.lsl.replay_protocol import ReplayAddress
 from rtbci.recordings.description import Description
 from rtbci.recordings.markers import MarkerReader
 from rtbci.types import Times
 
+MAX_NODES, MAX_DEPTH = 200_000, 32  # of a description that is recorded as it came
 _DTYPES = {
     pylsl.cf_float32: np.float32,
     pylsl.cf_double64: np.float64,
@@ -158,9 +160,37 @@ class Inlet:
 
 
 def xml_of(info: Any) -> str:
-    """A pylsl.StreamInfo as XML; invalid UTF-8 is replaced, which pylsl does not."""
-    xml: bytes = pylsl.lib.lib.lsl_get_xml(info.obj)
-    return xml.decode("utf-8", "replace")
+    """A pylsl.StreamInfo as XML, without its free part where that is too deep or too long to be a description.
+
+    liblsl indents: a stranger's elements in elements would take gigabytes. Invalid UTF-8 is replaced, which pylsl does not.
+    """
+    if _is_moderate(info.desc()):
+        xml: bytes = pylsl.lib.lib.lsl_get_xml(info.obj)
+        return xml.decode("utf-8", "replace")
+    about = ElementTree.Element("info")
+    fields = {
+        "name": info.name(), "type": info.type(), "channel_count": info.channel_count(),
+        "channel_format": FORMATS.get(info.channel_format(), "undefined"), "source_id": info.source_id(),
+        "nominal_srate": info.nominal_srate(), "uid": info.uid(), "hostname": info.hostname(),
+    }  # fmt: skip
+    for name, value in fields.items():
+        ElementTree.SubElement(about, name).text = str(value)
+    ElementTree.SubElement(about, "desc")
+    return ElementTree.tostring(about, "unicode")
+
+
+def _is_moderate(element: Any) -> bool:
+    """Whether an element has at most MAX_NODES nodes below it, none of them deeper than MAX_DEPTH."""
+    below, n_nodes = [element.first_child()], 0
+    while below:
+        node = below.pop()
+        if node.empty():
+            continue
+        n_nodes += 1
+        if n_nodes > MAX_NODES or len(below) > MAX_DEPTH:
+            return False
+        below += [node.next_sibling(), node.first_child()]
+    return True
 
 
 def pull_texts(inlet: Any, max_samples: int = 1024) -> list[tuple[str, float]]:

@@ -87,6 +87,7 @@ class GapGuard:
         self._rose: FloorRose | None = None  # a loss, told before the next sample
         self._lost: deque[tuple[float, float, int, int]] = deque(maxlen=16)  # stamps from, to; grid then; how many
         self._went_back: deque[float] = deque(maxlen=8)  # s by which the clock did
+        self._is_anew = False  # the next sample comes over a new connection
         self._n_extra = 0  # left out since the last sample on the grid
         self._sane: tuple[float, int] | None = None  # the newest finite stamp, and samples since
         self._duplicates.reset()
@@ -151,6 +152,12 @@ class GapGuard:
             chunk, self._held = Chunk.join([self._held, chunk]), None
         if not floor.is_begun:
             floor.begin(float(chunk.times[0]))
+        if self._is_anew:
+            if len(chunk) < self._n_confirm:
+                self._held = Chunk(chunk.data.copy(), chunk.times.copy(), chunk.valid.copy())
+                return
+            self._is_anew = False
+            yield from self._account_for_absence(chunk)
         while len(chunk):
             if self._rose is not None:
                 rose, self._rose = self._rose, None
@@ -250,8 +257,9 @@ class GapGuard:
 
     def _return(self, late_s: float) -> float | None:
         """By how much the clock went back before, if this returns it."""
-        near = max(self.BACK_S, 1.5 * self._floor.swing)
-        return next((back_s for back_s in self._went_back if abs(late_s - back_s) < near), None)
+        floor = self._floor
+        near = floor.edge_s + 1.5 * (floor.swing + floor.levels[0].spread)
+        return next((back_s for back_s in self._went_back if abs(late_s - back_s) < near < back_s / 8), None)
 
     def _set_clock_forward(self, chunk: Chunk, late_s: float) -> Iterator[Gap]:
         yield Gap(self._last_time, float(chunk.times[0]), 0, CLOCK_FORWARD, filled=True)
@@ -291,13 +299,15 @@ class GapGuard:
                 return n_inside
         return 0
 
-    def _account(self, chunk: Chunk, late_s: float, since: int | None = None) -> Iterator[Chunk | Gap]:
+    def _account(
+        self, chunk: Chunk, late_s: float, since: int | None = None, n_missing: int | None = None
+    ) -> Iterator[Chunk | Gap]:
         """Samples were lost: before sample `since` of the grid, or just now. late_s: what those after it are late by."""
         if since is not None and self._is_clock(late_s, since):
             yield from self._set_clock_forward(chunk, late_s)
             return
         assert self._last_row is not None
-        n_missing = max(1, round(late_s / self._floor.line.step))
+        n_missing = n_missing or max(1, round(late_s / self._floor.line.step))
         start, end = self._last_time, float(chunk.times[0])
         filled = n_missing <= self._max_fill
         yield Gap(start, end, n_missing, "samples lost", filled)
@@ -308,6 +318,16 @@ class GapGuard:
         self._floor.skip(n_missing, late_s, since)
         if since is None:
             self._lost.append((start + self._period / 2, end - self._period / 2, self._floor.n, n_missing))
+
+    def _account_for_absence(self, chunk: Chunk) -> Iterator[Chunk | Gap]:
+        """The first samples of a new connection: all that is not among them was lost, whatever is known of the stream."""
+        floor, stamps = self._floor, chunk.times[: self._n_confirm]
+        center = floor.levels[0].center
+        due = floor.line.at(floor.n - 1) + center + np.arange(1, len(stamps) + 1) * self._period
+        late_s = float((stamps - due).min())
+        if late_s > floor.edge_s and not self._is_clock(late_s, floor.n):
+            n_missing = round(late_s / self._period)
+            yield from self._account(chunk, float(floor.lateness(stamps).min()) - center, n_missing=n_missing)
 
     def _hand_on(self, chunk: Chunk) -> Iterator[Chunk | Gap]:
         """Stamps strictly in order, so that a time names one sample: one that is not is a nanosecond after its elder."""
@@ -332,8 +352,9 @@ class GapGuard:
         return np.array(ordered)
 
     def connected_anew(self) -> None:
-        """The stream comes over another connection, whose delay may be another."""
+        """The stream comes over another connection: what it was away for is lost, and its delay may be another."""
         self._arrivals.reset()
+        self._is_anew = self._floor.is_begun
 
     def go_on(self, until: float, since: float, speed: float) -> None:
         """A replay stood still, or has another speed: what was due at `until` is due at `since`, and all else after it.

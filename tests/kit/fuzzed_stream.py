@@ -65,8 +65,7 @@ class Description:
 
     def info(self) -> Any:
         """Through liblsl; None where it takes it for no stream."""
-        handle = _from_xml(ctypes.c_char_p(self.xml()))
-        return pylsl.StreamInfo(handle=handle) if handle else None
+        return of_xml(self.xml())
 
     def _value(self) -> str:
         kind = self._rng.random()
@@ -154,3 +153,9 @@ class FakeInlet:
         if self._rng.random() < 0.2:
             stamps = np.full(n, self._rng.choice((np.nan, 0.0, 1e300, -1e300, 1.7e9, 1.7e12)))
         return None, stamps
+
+
+def of_xml(xml: str | bytes) -> Any:
+    """A pylsl.StreamInfo; None where liblsl takes it for no stream."""
+    handle = _from_xml(ctypes.c_char_p(xml.encode() if isinstance(xml, str) else xml))
+    return pylsl.StreamInfo(handle=handle) if handle else None

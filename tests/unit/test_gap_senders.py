@@ -140,6 +140,13 @@ def test_a_clock_that_returns_is_known_without_arrivals(sender: str) -> None:
     assert sum(gap.n_missing + gap.n_extra for gap in gaps) == 0
 
 
+def test_a_loss_of_about_the_time_that_the_clock_went_back_is_a_loss() -> None:
+    """A stream that was away for 1 s, minutes after its clock had gone back by 0.93 s, was taken to have returned to it."""
+    got = jumping(sent(noisy_packets(8, 1e-4), 256.0, 90, losses=((256 * 60, 256),)), (40, -0.93))
+    gaps, _ = guarded(got, 256.0)
+    assert [(gap.n_missing, gap.cause) for gap in gaps] == [(0, CLOCK_BACK), (256, "samples lost")]
+
+
 def test_a_clock_that_went_forward_for_a_moment_leaves_out_nothing_when_it_returns() -> None:
     """What came within the stamps of a loss was left out for an hour."""
     gaps, out = guarded(jumping(sent(device(), 250.0, 90), (40, 3600), (40.4, -3600)), 250.0)
