@@ -12,231 +12,302 @@ import numpy.typing as npt
 from pydantic import Field
 
 from rtbci.config import Seconds, Strict
+from rtbci.stages.arrivals import Arrivals
 from rtbci.stages.duplicates import DuplicateFilter
+from rtbci.stages.floor_levels import LOSS, Level, risen
+from rtbci.stages.stamp_floor import FloorRose, StampFloor
 from rtbci.types import Chunk, Gap, Samples, Times
 
 CLOCK_FORWARD = "the stream's clock went forward"
+CLOCK_BACK = "the stream's clock went back"
 
 
 class GapGuard:
     """Samples with raw stamps in; samples on an unbroken grid, and the gaps between them, out.
 
-    The rule. Sample n is due at s + n/sfreq, where s follows the stamps with a time constant of 2 s, but never faster
-    than 0.5 %, so that drift is no loss and no loss is taken for drift.
+    The rule. Lateness is no loss. A push comes late, never early, so the floor of the lateness is what counts, and only a
+    step of the floor that stays is a loss. What is usual for the stream, its true rate (up to 2.5 % off the nominal one),
+    its jitter, the time between two pushes, is learned from its stamps (`StampFloor`), in the first second where they are
+    regular or come in many pushes, else within ten pushes; until then nothing is told but a step of 2 s.
 
-    At once: a stamp that is off by more than `limit` = max(0.6 periods, 6 · mean jitter) is suspect, and the next 0.1 s
-    of samples decide: if all of them are late, samples were lost, as many as the least late of them says; if all are
-    early, the clock went back; otherwise the stamp was late and nothing is missing.
+    At once: a sample that is later than the stream ever was (1.5 times, and 0.6 periods) is suspect, and waits for those
+    after it. If stamps have been regular to the microsecond for a second and go on so after a step of whole periods (of
+    any size, after 4 s), the device stamps them itself: after 0.1 s that is a loss. Otherwise samples were lost if all of
+    the next 0.4 s are as late, with no more jitter than is usual, in six pushes at least. If a sample is on time before
+    that, it was jitter, and what was so late is not suspect again. Nothing waits for longer than 0.6 s, and nothing where
+    pushes are too rare to tell by then.
 
-    In the long run: twice a second the last 0.5 to 1 s of samples are looked at. Jitter comes and goes, what was lost
-    stays lost: if even the least late of them is late by more than 0.6 periods, that many samples were lost in this time.
-    So loss below `limit` is told too, up to a second after it happened, and what is declared never strays from what the
-    stamps say by more than the jitter. A stream that runs slower than it says by more than 0.5 % loses samples by this.
+    In the long run: floors of 0.1, 0.4, 1.6 and 6.4 s are compared. If four in a row, and six pushes at least, are above
+    all that was usual, that many samples were lost. So a loss is told if it exceeds the jitter; a smaller one as soon as
+    the floor of a longer stretch shows it; and what is declared never strays from what the stamps say by more than jitter.
+    A floor that returns to where it was within the last minutes has lost nothing. A rate that is off by more than 2.5 %
+    loses samples by this.
 
     A loss is filled where it is short (GapConfig.max_fill_s), else it is a break.
 
     Out of order: where suspect samples, put in the order of their stamps, are all where they are due, they are handed on
     in that order; samples whose stamps go back wait for this verdict for up to 0.5 s. What comes with a stamp inside a
-    loss that was declared within the last second of samples comes too late, and what was there before (see DuplicateFilter)
-    comes twice: both are left out, and told.
+    loss that was declared within the last second of samples, and is followed by a sample on time, comes too late, and what
+    was there before (see DuplicateFilter) comes twice: both are left out, and told. So are samples before the first stamp
+    that is a time; a later one that is none is taken to be on time.
 
-    A clock that goes forward looks like a loss. Where it is known when the samples came, stamps that are newer than any
-    that could have come by then (by 0.25 s) tell it apart; without that it is a loss.
+    A clock that goes back by more than 0.25 s, and than jitter explains, is told; less lowers the floor. A clock that goes
+    forward looks like a loss. Where it is known when the samples came, stamps tell it apart that are newer than any that
+    could have come by then; and so does a clock that returns to where it was before it went back. Else it is a loss.
 
     Everything is counted in samples, so the cutting into chunks changes nothing; when they came counts for nothing else.
     """
 
-    FOLLOW_S = 2.0
     CONFIRM_S = 0.1
-    LOOK_S = 0.5
+    HOLD_S = 0.6
     ORDER_S = 0.5
     TOO_LATE_S = 1.0
-    AHEAD_S = 0.25
+    BACK_S = 0.25
     LAST_S = 1e10  # largest stamp on any clock
     MOST_ORDERS = 64  # permutations that are tried
-    MAX_DRIFT = 5e-3  # seconds per second
 
     def __init__(self, config: GapConfig, sfreq: float, speed: float = 1.0) -> None:
         """sfreq: of the recording; speed: its seconds a second of the stamps' clock, 1 but for a replay."""
         self._period = 1 / (sfreq * speed)
         self._n_confirm = max(2, round(self.CONFIRM_S * sfreq))
-        self._n_look = max(8, round(self.LOOK_S * sfreq))
+        self._n_hold = max(self._n_confirm, round(self.HOLD_S * sfreq))
         self._n_order = max(self._n_confirm, round(self.ORDER_S * sfreq))
-        self._n_too_late = round(self.TOO_LATE_S * sfreq)
+        self._n_too_late = max(self._n_confirm, round(self.TOO_LATE_S * sfreq))
         self._duplicates = DuplicateFilter(sfreq, self._period)
-        self._slew = self.MAX_DRIFT * self._period
+        self._floor = StampFloor(sfreq, self._period)
+        self._arrivals = Arrivals(self._floor.unit)
         self._max_fill = round(config.max_fill_s * sfreq)
         self._sfreq = sfreq
-        self._gain = 1 - np.exp(-1 / (self.FOLLOW_S * sfreq))
         self.reset()
 
     def reset(self) -> None:
         self._last_row: Samples | None = None  # of the last sample handed on (1, n_channels)
         self._last_time = -np.inf
         self._held: Chunk | None = None  # suspect samples, until it is decided what they mean
-        self._offset = 0.0  # s
-        self._n = 0  # samples on the grid since `_offset` was set
-        self.jitter_s = self._period  # a cautious value until it has been measured
-        self._look_in = self._n_look  # samples until the next long-run check
-        self._least = self._least_before = np.inf  # least lateness since the last check, and between the two before
-        self._stays_late = 0.0  # lateness that the last check found, in seconds
-        self._lost: deque[tuple[float, float, int]] = deque(maxlen=16)  # stamps from, to; samples on the grid then
+        self._rose: FloorRose | None = None  # a loss, told before the next sample
+        self._lost: deque[tuple[float, float, int, int]] = deque(maxlen=16)  # stamps from, to; grid then; how many
+        self._went_back: deque[float] = deque(maxlen=8)  # s by which the clock did
+        self._is_anew = False  # the next sample comes over a new connection
         self._n_extra = 0  # left out since the last sample on the grid
-        self._least_delay = np.inf  # s from a stamp to its arrival
-        self._arrived: float | None = None
-        self._stamp: float | None = None  # the newest finite one
+        self._sane: tuple[float, int] | None = None  # the newest finite stamp, and samples since
         self._duplicates.reset()
+        self._floor.reset()
+        self._arrivals.reset()
+
+    @property
+    def jitter_s(self) -> float:
+        """How far stamps are usually from where they are due, s."""
+        return self._floor.jitter_s
 
     def process(self, chunk: Chunk, arrived: float | None = None) -> Iterator[Chunk | Gap]:
         """arrived: when the newest of these samples came, on the clock of the stamps, where that is known."""
         chunk = self._with_sane_stamps(chunk)
-        before, self._arrived = self._arrived, arrived
+        if not len(chunk):
+            return
+        if arrived is not None:
+            n_held = len(self._held) if self._held is not None else 0
+            self._arrivals.add(self._floor.n + n_held + len(chunk), arrived, float(chunk.times[-1]))
         again = self._duplicates.find(chunk)
         if again is None:
             yield from self._sort_out(chunk)
-        else:
-            for run in np.split(np.arange(len(chunk)), np.flatnonzero(np.diff(again)) + 1):
-                if again[run[0]]:
-                    self._n_extra += len(run)
-                else:
-                    yield from self._sort_out(chunk[run[0] : run[-1] + 1])
-        if arrived is not None and self._held is None and len(chunk):
-            # It may grow by drift, or the shortest delay of weeks ago would hide every clock reset.
-            grown = self.MAX_DRIFT * (arrived - before) if before is not None else 0.0
-            self._least_delay = min(self._least_delay + grown, arrived - self._last_time)
+            return
+        for run in np.split(np.arange(len(chunk)), np.flatnonzero(np.diff(again)) + 1):
+            if again[run[0]] and not self._is_due(float(chunk.times[run[0]])):
+                self._n_extra += len(run)
+            else:
+                yield from self._sort_out(chunk[run[0] : run[-1] + 1])
+
+    def _is_due(self, stamp: float) -> bool:
+        """Whether a stamp is, or is later than, that of the next sample on the grid, so that it is one, whatever it holds."""
+        floor = self._floor
+        n_held = len(self._held) if self._held is not None else 0
+        early = floor.levels[0].center - floor.line.late(floor.n + n_held, stamp)
+        return floor.is_learned and early < LOSS * self._period
 
     def _with_sane_stamps(self, chunk: Chunk) -> Chunk:
-        """A stamp that is no time stands still; before the first that is one, samples are left out."""
+        """A stamp that is no time is a period after its elder; before the first that is one, samples are left out."""
         sane = np.abs(chunk.times) <= self.LAST_S  # NaN is not
-        if not sane.all():
-            at = np.maximum.accumulate(np.where(sane, np.arange(len(chunk)), -1))
-            if self._stamp is None:
-                chunk, at = chunk[int(np.count_nonzero(at < 0)) :], at[at >= 0] - np.count_nonzero(at < 0)
-            held = self._stamp if self._stamp is not None else 0.0
-            chunk = Chunk(chunk.data, np.where(at < 0, held, chunk.times[at]), chunk.valid)
-        self._stamp = float(chunk.times[-1]) if len(chunk) else self._stamp
-        return chunk
+        if sane.all():
+            if len(chunk):
+                self._sane = float(chunk.times[-1]), 0
+            return chunk
+        at = np.maximum.accumulate(np.where(sane, np.arange(len(chunk)), -1))
+        if self._sane is None:
+            n_before = int(np.count_nonzero(at < 0))
+            self._n_extra += n_before
+            chunk, at = chunk[n_before:], at[n_before:] - n_before
+            if not len(chunk):
+                return chunk
+        stamp, since = self._sane or (0.0, 0)
+        n_after = np.where(at < 0, since + 1, -at) + np.arange(len(chunk))
+        times = np.where(at < 0, stamp, chunk.times[at]) + n_after * self._period
+        times = np.where(n_after == 0, chunk.times, times)
+        self._sane = (float(chunk.times[at[-1]]) if at[-1] >= 0 else stamp), int(n_after[-1])
+        return Chunk(chunk.data, times, chunk.valid)
 
     def _sort_out(self, chunk: Chunk) -> Iterator[Chunk | Gap]:
         """Samples that are news, to samples on the grid and the gaps between them."""
+        floor = self._floor
         if self._held is not None:
             chunk, self._held = Chunk.join([self._held, chunk]), None
-        if self._last_row is None and len(chunk):
-            self._offset = float(chunk.times[0])
-        while len(chunk):
-            n_good = self._follow(chunk.times.tolist())
-            if n_good:
-                yield from self._hand_on(chunk[:n_good])
-                chunk = chunk[n_good:]
-            if self._stays_late:
-                late, self._stays_late = self._stays_late, 0.0
-                yield from self._account(chunk, round(late / self._period), late)
-            elif n_good:
-                continue
-            elif self._comes_too_late(float(chunk.times[0])):
-                self._n_extra += 1
-                chunk = chunk[1:]
-            elif len(chunk) < self._needed(chunk):
+        if not floor.is_begun:
+            floor.begin(float(chunk.times[0]))
+        if self._is_anew:
+            if len(chunk) < self._n_confirm:
                 self._held = Chunk(chunk.data.copy(), chunk.times.copy(), chunk.valid.copy())
                 return
-            else:
-                chunk = yield from self._judge(chunk)
+            self._is_anew = False
+            yield from self._account_for_absence(chunk)
+        while len(chunk):
+            if self._rose is not None:
+                rose, self._rose = self._rose, None
+                yield from self._account(chunk, rose.late_s, rose.since)
+            n_good, self._rose = floor.follow(chunk.times)
+            if n_good:
+                if n_good == len(chunk):
+                    yield from self._hand_on(chunk)
+                    return
+                yield from self._hand_on(chunk[:n_good])
+                chunk = chunk[n_good:]
+                continue
+            left = yield from self._judge(chunk)
+            if left is None:
+                self._held = Chunk(chunk.data.copy(), chunk.times.copy(), chunk.valid.copy())
+                return
+            chunk = left
 
     def flush(self) -> Iterator[Chunk | Gap]:
         """The stream is over: what waited for a verdict is handed on as it is."""
         if self._held is not None:
             chunk, self._held = self._held, None
-            self._n += len(chunk)
             yield from self._hand_on(chunk)
 
-    def _follow(self, stamps: list[float]) -> int:
-        """How many samples from the first on are where they are due; stops early where a look finds a loss."""
-        offset, jitter, gain, period, slew = self._offset, self.jitter_s, self._gain, self._period, self._slew
-        least, look_in = self._least, self._look_in
-        start = n = self._n
-        for stamp in stamps:
-            late = stamp - n * period - offset
-            size = late if late >= 0 else -late
-            if size > 0.6 * period and size > 6 * jitter:
-                break
-            if not look_in:
-                stays = min(least, self._least_before)
-                self._least_before, least, look_in = least, np.inf, self._n_look
-                if stays > 0.6 * period:
-                    self._stays_late = stays
-                    break
-            look_in -= 1
-            step = gain * late
-            offset += step if -slew < step < slew else slew if step > 0 else -slew
-            jitter += gain * (size - jitter)
-            if late < least:
-                least = late
-            n += 1
-        self._offset, self.jitter_s, self._n = offset, jitter, n
-        self._least, self._look_in = least, look_in
-        return n - start
-
-    @property
-    def _limit(self) -> float:
-        return max(0.6 * self._period, 6 * self.jitter_s)
-
-    def _lateness(self, stamps: Times) -> Times:
-        """Seconds behind the time at which each was due, the first of them being the next on the grid."""
-        return stamps - (self._n + np.arange(len(stamps))) * self._period - self._offset
-
-    def _needed(self, chunk: Chunk) -> int:
-        """Samples that a verdict takes."""
-        goes_back = np.diff(chunk.times[: self._n_confirm]).min(initial=0.0) < -self._limit
-        return self._n_order if goes_back else self._n_confirm
-
-    def _judge(self, chunk: Chunk) -> Generator[Chunk | Gap, None, Chunk]:
-        """Account for the first sample, which is suspect, so that it is good now; returns what is left to follow."""
-        window = chunk.times[: self._needed(chunk)]
-        late, limit = self._lateness(window), self._limit
-        if len(window) > self._n_confirm and (order := self._put_in_order(window)) is not None:
-            rest = np.arange(len(order), len(chunk))
-            take = np.concatenate([order, rest])
-            return Chunk(chunk.data[take], chunk.times[take], chunk.valid[take])
-        late = late[: self._n_confirm]
-        if late.min() > limit:
-            if self._from_the_future(float(window[0])):
-                yield Gap(self._last_time, float(window[0]), 0, CLOCK_FORWARD, filled=True)
-                self._set_clock(float(late.min()))
-            else:
-                yield from self._account(chunk, round(float(late.min()) / self._period), float(late.min()))
-        elif late.max() < -limit:
-            yield Gap(self._last_time, float(window[0]), 0, "the stream's clock went back", filled=True)
-            self._least_delay = np.inf
-            self._set_clock(float(late.max()))
-        else:
-            # Late once, then on time again: jitter larger than estimated.
-            self.jitter_s = abs(float(late[0])) / 6 * (1 + 1e-9)
+    def _judge(self, chunk: Chunk) -> Generator[Chunk | Gap, None, Chunk | None]:
+        """Account for the first sample, which is suspect: what is left to follow; None: more samples are needed."""
+        floor, stamps = self._floor, chunk.times[: self._n_too_late]
+        late, low, high = floor.lateness(stamps), floor.low, floor.high
+        if late[0] < low:
+            n_too_late = self._n_that_come_too_late(stamps, late, low, high)
+            if n_too_late is None:
+                return None
+            if n_too_late:
+                self._n_extra += n_too_late
+                return chunk[n_too_late:]
+        usual = np.flatnonzero((late >= low) & (late <= high))
+        n_off = int(usual[0]) if len(usual) else len(late)  # samples before the first that is where it is due
+        is_over = len(usual) > 0
+        first = stamps[: min(n_off, self._n_confirm)]
+        if np.diff(first).min(initial=0.0) < -(high - floor.levels[0].center):
+            if not is_over and n_off < self._n_order:
+                return None
+            if (order := self._put_in_order(stamps[: min(n_off, self._n_order)], low, high)) is not None:
+                take = np.concatenate([order, np.arange(len(order), len(chunk))])
+                return Chunk(chunk.data[take], chunk.times[take], chunk.valid[take])
+        n_wanted = self._n_confirm
+        while n_wanted:
+            if is_over and n_off < n_wanted:
+                floor.admit(late[:n_off])
+                return chunk
+            if len(late) < n_wanted:
+                return None
+            judge = self._judge_late if late[0] > high else self._judge_early
+            n_wanted = yield from judge(chunk, late[:n_wanted])
         return chunk
 
-    def _put_in_order(self, stamps: Times) -> npt.NDArray[np.intp] | None:
+    def _judge_early(self, chunk: Chunk, late: Times) -> Generator[Chunk | Gap, None, int]:
+        """All of these are early: the clock went back, or the floor is lower than was known. 0: that is all."""
+        floor = self._floor
+        by_s = float(late.max()) - floor.levels[0].center
+        if by_s > -self.BACK_S:
+            floor.admit(late)
+            return 0
+        yield Gap(self._last_time, float(chunk.times[0]), 0, CLOCK_BACK, filled=True)
+        self._went_back.append(-by_s)
+        floor.set_clock(by_s)
+        self._arrivals.reset()
+        return 0
+
+    def _judge_late(self, chunk: Chunk, late: Times) -> Generator[Chunk | Gap, None, int]:
+        """All of these are late: 0, or how many must be seen."""
+        floor, stamps = self._floor, chunk.times[: len(late)]
+        least, center = float(late.min()), floor.levels[0].center
+        if self._is_clock(least - center, floor.n):
+            yield from self._set_clock_forward(chunk, least - center)
+            return 0
+        if len(late) == self._n_confirm and floor.is_regular(stamps, least):
+            yield from self._account(chunk, least - center)
+            return 0
+        n_units = len(late) // floor.unit
+        units = late[: n_units * floor.unit].reshape(n_units, floor.unit).min(axis=1).tolist()
+        is_huge = not floor.is_learned and least - center > floor.HUGE_S
+        n_runs = Level.RUNS if is_huge else floor.n_runs(stamps) if floor.is_learned else 0
+        late_s = risen(units, n_runs, floor.levels[0].spread, self._period)
+        if late_s is not None:
+            yield from self._account(chunk, late_s - center)
+            return 0
+        is_slow = floor.is_learned and floor.runs_per_unit * self._n_hold < Level.RUNS * floor.unit
+        if is_slow or len(late) >= self._n_hold:
+            floor.admit(late)
+            return 0
+        return max(Level.LASTING, n_units + 1) * floor.unit
+
+    def _is_clock(self, late_s: float, since: int) -> bool:
+        """Whether what is late by so much from sample `since` on has a clock that went forward."""
+        return self._return(late_s) is not None or self._arrivals.is_ahead(late_s, since)
+
+    def _return(self, late_s: float) -> float | None:
+        """By how much the clock went back before, if this returns it."""
+        floor = self._floor
+        near = floor.edge_s + 1.5 * (floor.swing + floor.levels[0].spread)
+        return next((back_s for back_s in self._went_back if abs(late_s - back_s) < near < back_s / 8), None)
+
+    def _set_clock_forward(self, chunk: Chunk, late_s: float) -> Iterator[Gap]:
+        yield Gap(self._last_time, float(chunk.times[0]), 0, CLOCK_FORWARD, filled=True)
+        if (back_s := self._return(late_s)) is not None:
+            self._went_back.remove(back_s)
+        self._floor.set_clock(late_s)
+        self._arrivals.reset()
+
+    def _put_in_order(self, stamps: Times, low: float, high: float) -> npt.NDArray[np.intp] | None:
         """The order of the fewest first samples that are all where they are due when they are sorted; None: there is none."""
         # Candidates are prefixes whose newest and whose mean stamp are where they are due.
+        late = self._floor.lateness(stamps)
+        due = stamps - late
+        newest = np.maximum.accumulate(stamps) - due
         n_first = np.arange(1, len(stamps) + 1)
-        due = self._n * self._period + self._offset
-        newest = np.maximum.accumulate(stamps) - (n_first - 1) * self._period - due
-        average = np.cumsum(stamps - due) / n_first - (n_first - 1) / 2 * self._period
-        likely = n_first[(np.abs(newest) <= self._limit) & (np.abs(average) <= self._limit)]
+        average = np.cumsum(late) / n_first
+        likely = n_first[(newest >= low) & (newest <= high) & (average >= low) & (average <= high)]
         for n in likely[likely > 1][: self.MOST_ORDERS].tolist():
             order = np.argsort(stamps[:n], kind="stable")
-            if np.abs(self._lateness(stamps[order])).max() <= self._limit:
+            placed = stamps[order] - due[:n]
+            if placed.min() >= low and placed.max() <= high:
                 return order
         return None
 
-    def _comes_too_late(self, stamp: float) -> bool:
-        return any(start < stamp < end and self._n - n <= self._n_too_late for start, end, n in self._lost)
+    def _n_that_come_too_late(self, stamps: Times, late: Times, low: float, high: float) -> int | None:
+        """How many of the first samples lie in a loss, before one that is on time; None: more samples are needed."""
+        for start, end, n, n_missing in self._lost:
+            if not start < stamps[0] < end or self._floor.n - n > self._n_too_late:
+                continue
+            inside = (stamps > start) & (stamps < end)
+            n_inside = len(stamps) if inside.all() else int(np.argmin(inside))
+            if n_inside > min(n_missing, self._n_too_late - 1):
+                continue
+            if n_inside == len(stamps):
+                return None
+            if low <= late[n_inside] + n_inside * self._floor.line.step <= high:
+                return n_inside
+        return 0
 
-    def _from_the_future(self, stamp: float) -> bool:
-        if self._arrived is None or not math.isfinite(self._least_delay):
-            return False
-        return stamp > self._arrived - self._least_delay + self.AHEAD_S
-
-    def _account(self, chunk: Chunk, n_missing: int, late_s: float) -> Iterator[Chunk | Gap]:
+    def _account(
+        self, chunk: Chunk, late_s: float, since: int | None = None, n_missing: int | None = None
+    ) -> Iterator[Chunk | Gap]:
+        """Samples were lost: before sample `since` of the grid, or just now. late_s: what those after it are late by."""
+        if since is not None and self._is_clock(late_s, since):
+            yield from self._set_clock_forward(chunk, late_s)
+            return
         assert self._last_row is not None
+        n_missing = n_missing or max(1, round(late_s / self._floor.line.step))
         start, end = self._last_time, float(chunk.times[0])
         filled = n_missing <= self._max_fill
         yield Gap(start, end, n_missing, "samples lost", filled)
@@ -244,42 +315,46 @@ class GapGuard:
             ramp = np.linspace(0, 1, n_missing + 2)[1:-1]
             data = self._last_row + ramp[:, None].astype(np.float32) * (chunk.data[:1] - self._last_row)
             yield from self._hand_on(Chunk(data, start + ramp * (end - start), np.zeros(n_missing, np.bool_)))
-        self._n += n_missing
-        self._move(late_s, n_missing)
-        self._lost.append((start + self._period / 2, end - self._period / 2, self._n))
+        self._floor.skip(n_missing, late_s, since)
+        if since is None:
+            self._lost.append((start + self._period / 2, end - self._period / 2, self._floor.n, n_missing))
 
-    def _set_clock(self, late_s: float) -> None:
-        """Stamps are off by `late_s` from now on; those of before say nothing of loss any more."""
-        self._offset += late_s
-        self._least = self._least_before = np.inf
-        self._look_in = self._n_look
-
-    def _move(self, late_s: float, n_missing: int) -> None:
-        """What was late by `late_s` is on time from now on."""
-        self._offset += late_s - n_missing * self._period
-        self._least -= late_s
-        self._least_before -= late_s
+    def _account_for_absence(self, chunk: Chunk) -> Iterator[Chunk | Gap]:
+        """The first samples of a new connection: all that is not among them was lost, whatever is known of the stream."""
+        floor, stamps = self._floor, chunk.times[: self._n_confirm]
+        center = floor.levels[0].center
+        due = floor.line.at(floor.n - 1) + center + np.arange(1, len(stamps) + 1) * self._period
+        late_s = float((stamps - due).min())
+        if late_s > floor.edge_s and not self._is_clock(late_s, floor.n):
+            n_missing = round(late_s / self._period)
+            yield from self._account(chunk, float(floor.lateness(stamps).min()) - center, n_missing=n_missing)
 
     def _hand_on(self, chunk: Chunk) -> Iterator[Chunk | Gap]:
         """Stamps strictly in order, so that a time names one sample: one that is not is a nanosecond after its elder."""
-        if self._n_extra and len(chunk):
+        if self._n_extra:
             extra, self._n_extra = self._n_extra, 0
-            yield Gap(self._last_time, float(chunk.times[0]), 0, "samples came twice or too late", True, extra)
-        last, ordered = self._last_time, []
-        in_order = True
-        for stamp in chunk.times.tolist():
-            if stamp <= last:
-                in_order, stamp = False, max(last + 1e-9, math.nextafter(last, math.inf))
-            ordered.append(stamp)
-            last = stamp
-        if not in_order:
-            chunk = Chunk(chunk.data, np.array(ordered), chunk.valid)
-        self._last_time, self._last_row = last, chunk.data[-1:].copy()
+            end = float(chunk.times[0])
+            start = self._last_time if math.isfinite(self._last_time) else end
+            yield Gap(start, end, 0, "samples came twice or too late", True, extra)
+        last, times = self._last_time, chunk.times
+        if times[0] <= last or not (times[1:] > times[:-1]).all():
+            chunk = Chunk(chunk.data, self._ordered(times), chunk.valid)
+        self._last_time, self._last_row = float(chunk.times[-1]), chunk.data[-1:].copy()
         yield chunk
 
+    def _ordered(self, times: Times) -> Times:
+        last, ordered = self._last_time, []
+        for stamp in times.tolist():
+            if stamp <= last:
+                stamp = max(last + 1e-9, math.nextafter(last, math.inf))
+            ordered.append(stamp)
+            last = stamp
+        return np.array(ordered)
+
     def connected_anew(self) -> None:
-        """The stream comes over another connection, whose delay may be another."""
-        self._least_delay = np.inf
+        """The stream comes over another connection: what it was away for is lost, and its delay may be another."""
+        self._arrivals.reset()
+        self._is_anew = self._floor.is_begun
 
     def go_on(self, until: float, since: float, speed: float) -> None:
         """A replay stood still, or has another speed: what was due at `until` is due at `since`, and all else after it.
@@ -292,17 +367,16 @@ class GapGuard:
         def put(stamps: Any) -> Any:
             return since + (stamps - until) * ratio
 
-        self._offset = put(self._offset + self._n * self._period) - self._n * period
+        self._floor.go_on(period, put)
         self._last_time = put(self._last_time)
-        self._stamp = None if self._stamp is None else put(self._stamp)
+        self._sane = None if self._sane is None else (put(self._sane[0]), self._sane[1])
         if self._held is not None:
             self._held = Chunk(self._held.data, put(self._held.times), self._held.valid)
-        self.jitter_s *= ratio
-        self._least, self._least_before = self._least * ratio, self._least_before * ratio
-        self._stays_late *= ratio
-        self._lost = deque(((put(start), put(end), n) for start, end, n in self._lost), maxlen=self._lost.maxlen)
-        self._least_delay, self._arrived = np.inf, None
-        self._period, self._slew = period, self.MAX_DRIFT * period
+        if self._rose is not None:
+            self._rose = FloorRose(self._rose.late_s * ratio, self._rose.since)
+        self._lost = deque(((put(a), put(b), n, k) for a, b, n, k in self._lost), maxlen=self._lost.maxlen)
+        self._arrivals.reset()
+        self._period = period
         self._duplicates.set_clock(period, put)
 
 
