@@ -252,6 +252,9 @@ def offline(replay: Replay, pipeline: Pipeline, progress: Callable[[float], None
     """The answer that the live one is compared with. progress: called with the seconds done."""
     session, answer = StreamSession(pipeline, open_recording(replay.files[0]).info), OfflineAnswer()
     for chunk in _chunks(replay):
+        if chunk is None:
+            session.connected_anew(session.info)
+            continue
         for message in session.samples(chunk):
             answer.on(message)
         progress(session.recording_s)
@@ -261,16 +264,22 @@ def offline(replay: Replay, pipeline: Pipeline, progress: Callable[[float], None
     return answer
 
 
-def _chunks(replay: Replay) -> Iterator[Chunk]:
+def _chunks(replay: Replay) -> Iterator[Chunk | None]:
+    """What the replay sends; None where it goes on over a new connection, for the engine knows that, too."""
     recording, faults, seed = open_recording(replay.files[0]), replay.faults, replay.seed
     blocks = ((chunk.data, chunk.times) for chunk in recording.chunks(round(10 * recording.info.sfreq)))
     packets = cut(blocks, faults.sizes(replay.chunk, seed))
+    vanish_at = sorted(faults.reconnect_at_s)
     held: list[Chunk] = []
     for packet in faults.lose(faults.distort(packets, seed), seed, RECONNECT_S):
         held.append(Chunk(packet.data, packet.stamps))
-        if len(held) == 200:  # larger chunks are faster, and must change nothing
+        vanishes = bool(vanish_at) and packet.due >= vanish_at[0]
+        if len(held) == 200 or vanishes:  # larger chunks are faster, and must change nothing
             yield Chunk.join(held)
             held = []
+        if vanishes:
+            del vanish_at[0]
+            yield None
     if held:
         yield Chunk.join(held)
 

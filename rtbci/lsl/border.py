@@ -98,7 +98,7 @@ class StreamBorder:
             self._known, self._has_told_unusable = (), False
             if is_replay:
                 self._known = stream
-                self._correction = self._of_replay(self._sfreq * (speed or 1.0))
+                self._correction = self._of_replay(speed)
             else:
                 self._look = FirstLook(says.name, says.sfreq, self._overrides)
         self._opened = stream
@@ -110,7 +110,7 @@ class StreamBorder:
 
     def restart(self, speed: float) -> None:
         """A replay goes on, at this speed."""
-        self._correction.restart(self._sfreq * (speed or 1.0))
+        self._correction.restart(self._sfreq * (speed or 1.0), is_paced=speed > 0)
 
     def take(self, values: Any, stamps: Times, at: float) -> list[RawSamples | StreamDoubt]:
         """Samples of an inlet, and what is to be said of them; [] while they are held.
@@ -165,6 +165,7 @@ class StreamBorder:
         stamps = self._correction.apply(samples.stamps, samples.at)
         return RawSamples(samples.values, stamps, at=samples.at, held=held)
 
-    def _of_replay(self, rate_hz: float) -> StampCorrection:
-        by_arrival = self._overrides.clock == "arrival"
-        return StampCorrection(rate_hz, clock=ArrivalClock(rate_hz) if by_arrival else None)
+    def _of_replay(self, speed: float) -> StampCorrection:
+        rate_hz = self._sfreq * (speed or 1.0)
+        clock = ArrivalClock(rate_hz) if self._overrides.clock == "arrival" else None
+        return StampCorrection(rate_hz, clock=clock, is_paced=speed > 0)

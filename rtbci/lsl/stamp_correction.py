@@ -40,6 +40,8 @@ class StampCorrection:
         Makes the stamps from arrivals, where those of the stream are no use.
     says_hz
         Rate that the stream says, from which LSL deduces the stamps within a chunk; 0: none.
+    is_paced
+        Whether stamps advance with time; those of a replay as fast as possible do not.
     """
 
     rate_hz: float
@@ -47,6 +49,7 @@ class StampCorrection:
     shift_s: float = 0.0
     clock: ArrivalClock | None = None
     says_hz: float = 0.0
+    is_paced: bool = True
     n_unusable: int = 0  # stamps that were no numbers so far
     _newest: float = math.nan
 
@@ -68,6 +71,8 @@ class StampCorrection:
         if self.clock is not None:
             self.clock.restart(self.rate_hz)
             return ""
+        if not self.is_paced:
+            return ""
         stamps = self._on_local_clock(raw)
         finite = stamps[np.isfinite(stamps)]
         lag_s = at - float(finite[-1]) if len(finite) else 0.0
@@ -76,9 +81,9 @@ class StampCorrection:
         self.shift_s += lag_s
         return f"its time stamps are {lag_text(lag_s)} the clock that they were on before; they are moved back onto it"
 
-    def restart(self, rate_hz: float) -> None:
+    def restart(self, rate_hz: float, *, is_paced: bool) -> None:
         """Samples come at another pace from now on."""
-        self.rate_hz = rate_hz
+        self.rate_hz, self.is_paced = rate_hz, is_paced
         if self.clock is not None:
             self.clock.restart(rate_hz)
 

@@ -255,3 +255,20 @@ def test_a_replay_is_paced_by_its_own_word_and_never_held(speed: float) -> None:
     (item,) = border.take(np.ones((10, 1), np.float32), stamps, 1000.0)
     assert isinstance(item, RawSamples)
     np.testing.assert_array_equal(item.stamps, stamps)
+
+
+def test_a_replay_as_fast_as_possible_keeps_its_stamps_when_it_returns_for_they_do_not_advance_with_time() -> None:
+    border = StreamBorder(StreamOverrides())
+    info, ahead = Description("amp", 250.0, 1), 7000.0 + np.arange(10) / 250
+
+    def returned_at(speed: float) -> Times:
+        border.restart(speed)
+        border.open(info, "host", 0.0, is_replay=True)
+        item = border.take(np.ones((10, 1), np.float32), ahead, 1000.0)[-1]
+        assert isinstance(item, RawSamples)
+        return item.stamps
+
+    border.open(info, "host", 0.0, is_replay=True)
+    border.take(np.ones((10, 1), np.float32), ahead, 1000.0)
+    np.testing.assert_array_equal(returned_at(0.0), ahead)
+    assert returned_at(1.0)[-1] == 1000.0
