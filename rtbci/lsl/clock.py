@@ -6,9 +6,12 @@ import ctypes
 import time
 from typing import Any
 
+import numpy as np
 import pylsl.lib
 from pylsl.util import TimeoutError as NotYet
 from pylsl.util import handle_error
+
+from rtbci.types import Times
 
 _MEASURED = ctypes.CFUNCTYPE(
     ctypes.c_double,
@@ -64,11 +67,13 @@ class HostClock:
     References
     ----------
     Time synchronization, labstreaminglayer.readthedocs.io/info/time_synchronization.html; the method is that of NTP
-    (RFC 5905).
+    (RFC 5905), with its slewing of small changes.
     """
 
     POLL_EVERY_S = 0.5
     DRIFT = 1e-4  # s/s
+    SLEW = DRIFT  # of a grid of stamps this is far below a microsecond
+    STEP_S = 1e-3  # larger changes are made at once
     JUMP_S = 0.05  # larger changes are reported
 
     def __init__(self, before: HostClock | None = None) -> None:
@@ -79,6 +84,8 @@ class HostClock:
         self._last: tuple[float, float] | None = None  # liblsl returns it again until it has measured anew
         self._due = 0.0
         self._jumped_s = 0.0
+        self.applied_s: float = self.offset_s  # to the newest sample; what offset_s is on the way to
+        self._newest = float("-inf")  # its stamp, by the host's clock
 
     @property
     def age_s(self) -> float | None:
@@ -114,6 +121,25 @@ class HostClock:
     def assume(self, offset_s: float) -> None:
         """Set the offset of a host whose clock does not answer: its samples are taken to arrive without delay."""
         self.offset_s, self.known = offset_s, True
+
+    def on_local_clock(self, stamps: Times) -> Times:
+        """Stamps of the host's samples (n_samples,) on the local clock, s."""
+        change = self.offset_s - self.applied_s
+        if len(stamps) and change:
+            newest = float(stamps[-1])
+            if abs(change) > self.STEP_S or not np.isfinite(self._newest):
+                added = np.full(len(stamps), self.offset_s)
+            else:
+                most = self.SLEW * np.maximum(np.nan_to_num(stamps - self._newest), 0.0)
+                added = self.applied_s + np.clip(change, -most, most)
+            self.applied_s = float(added[-1])
+            stamps = stamps + added
+        else:
+            newest = float(stamps[-1]) if len(stamps) else self._newest
+            stamps = stamps + self.applied_s
+        if np.isfinite(newest):
+            self._newest = newest
+        return stamps
 
     def pop_jump_s(self) -> float:
         """How far the offset has jumped since the last call, s."""

@@ -145,7 +145,7 @@ class Inlet:
         self.clock.update(self._lsl)
         if len(stamps) and not self.clock.known:
             self.clock.assume(pylsl.local_clock() - float(stamps[-1]))
-        return self._space[: len(stamps)], stamps + self.clock.offset_s
+        return self._space[: len(stamps)], self.clock.on_local_clock(stamps)
 
     def _pull_into(self, place: Any, timeout_s: float, least: int) -> Times:
         _, stamps = self._lsl.pull_chunk(

@@ -332,7 +332,7 @@ class LslSource:
 
     def _moved(self, inlet: Inlet, *, busy: bool) -> list[SourceItem]:
         """Moves of a replay. It waits for us to read its samples before a move, so samples come first."""
-        moves = self.replay.moves(inlet.clock.offset_s, busy=busy) if self.replay is not None else []
+        moves = self.replay.moves(inlet.clock.applied_s, busy=busy) if self.replay is not None else []
         for moved in moves:
             self._border.restart(moved.position.speed)
         return list(moves)

@@ -167,6 +167,8 @@ class Level:
         """How late it stays, if that is certain; s."""
         late = [line.late(n, stamp) for n, stamp, _ in self.above]
         runs = sum(runs for _, _, runs in self.above)
+        if is_long and len(late) >= self.LASTING:
+            late = _without_drift(late, [n for n, _, _ in self.above], period)
         return risen(late, runs if not is_long else self.LONG_LASTING, self.spread, period)
 
     def accept(self, line: RateLine) -> None:
@@ -208,10 +210,13 @@ class Level:
         self._part.clear()
         self.center, self._n = 0.0, 0
 
-    def start_anew(self, line: RateLine) -> None:
-        """What was above is explained."""
-        self._usual.extend(self.above)
-        self.above.clear()
+    def start_anew(self, line: RateLine, edge_s: float) -> None:
+        """Some of what was above is explained; the rest, from the first that still is above, is not."""
+        self.recenter(line)
+        high = self.center + 1.5 * self.spread + edge_s
+        n_usual = next((k for k, (n, stamp, _) in enumerate(self.above) if line.late(n, stamp) > high), len(self.above))
+        self._usual.extend(self.above[:n_usual])
+        del self.above[:n_usual]
         self.recenter(line)
 
     def map(self, put: Put) -> None:
@@ -219,6 +224,18 @@ class Level:
         self._usual = deque(((*put(n, stamp), runs) for n, stamp, runs in self._usual), maxlen=self._usual.maxlen)
         self.above = [(*put(n, stamp), runs) for n, stamp, runs in self.above]
         self._part = [(*put(n, stamp), runs) for n, stamp, runs in self._part]
+
+
+def _without_drift(late: list[float], numbers: list[int], period: float) -> list[float]:
+    """Lateness at some samples as at the first of them, where it changes no faster than a rate that is a little off does:
+    what catches up is faster.
+    """
+    half = len(late) // 2
+    passed = (sum(numbers[-half:]) - sum(numbers[:half])) / half * period
+    slope = (sum(late[-half:]) - sum(late[:half])) / half / passed
+    if abs(slope) >= MAX_DRIFT:
+        return late
+    return [one - slope * (n - numbers[0]) * period for one, n in zip(late, numbers, strict=True)]
 
 
 def risen(late: list[float], n_runs: int, spread: float, period: float) -> float | None:

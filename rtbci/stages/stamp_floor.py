@@ -345,5 +345,5 @@ class StampFloor:
     def _recenter(self) -> None:
         self._pending.clear()
         for level in self.levels:
-            level.start_anew(self.line)
+            level.start_anew(self.line, self.edge_s)
         self._set_limits()

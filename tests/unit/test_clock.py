@@ -1,5 +1,6 @@
 """The clock of a stream's host: what a new measurement changes, and what it does not."""
 
+import numpy as np
 import pytest
 
 from rtbci.lsl.clock import HostClock
@@ -52,3 +53,32 @@ def test_an_offset_that_was_assumed_gives_way_to_the_first_measurement() -> None
     clock.add(5.0, 0.1, 100.0)
     assert clock.offset_s == 5.0
     assert clock.pop_jump_s() == -2.0
+
+
+def test_a_small_change_of_the_offset_is_followed_slowly_so_that_a_grid_of_stamps_stays_one() -> None:
+    clock, grid = known(), 100 + np.arange(5000) / 250
+    clock.on_local_clock(grid[:10])
+    clock.add(5.0002, 1e-4, 102.0)
+    local = np.concatenate([clock.on_local_clock(part) for part in np.split(grid[10:], [10, 11, 700])])
+    np.testing.assert_allclose(np.diff(local), 1 / 250, rtol=0, atol=1.01 * HostClock.SLEW / 250)
+    np.testing.assert_allclose(local[2500:] - grid[2510:], 5.0002, rtol=0, atol=1e-12)
+    assert clock.applied_s == 5.0002
+
+
+def test_a_large_change_of_the_offset_and_the_first_samples_are_put_right_at_once() -> None:
+    clock, grid = known(), 100 + np.arange(50) / 250
+    np.testing.assert_array_equal(clock.on_local_clock(grid), grid + 5.0)
+    clock.add(5.03, 1e-4, 102.0)
+    np.testing.assert_array_equal(clock.on_local_clock(grid + 1), grid + 1 + 5.03)
+    again = HostClock(clock)
+    again.add(5.0302, 1e-4, 104.0)
+    np.testing.assert_array_equal(again.on_local_clock(grid + 2), grid + 2 + 5.0302)
+
+
+def test_stamps_that_are_no_numbers_leave_the_clock_as_it_is() -> None:
+    clock = known()
+    clock.on_local_clock(np.array([100.0]))
+    clock.add(5.0001, 1e-4, 102.0)
+    np.testing.assert_array_equal(clock.on_local_clock(np.array([np.nan])), [np.nan])
+    assert clock.applied_s == 5.0
+    assert clock.on_local_clock(np.array([100.5]))[0] == 100.5 + 5.0 + 5e-5

@@ -212,3 +212,26 @@ def test_a_loss_is_a_loss_where_the_stream_comes_back_over_a_faster_connection()
             times = 1e5 + np.arange(at, at + 8) / SFREQ
             items += stage.process(Chunk(np.arange(at, at + 8, dtype=np.float32)[:, None], times), times[-1] + delay)
     assert [(g.n_missing, g.cause) for g in items if isinstance(g, Gap)] == [(768, "samples lost")]
+
+
+@pytest.mark.parametrize(
+    ("losses", "wanted"),
+    [
+        (((6.5, 1.0), (17.0, 3.0)), [250, 750]),
+        (((6.0, 0.12), (17.0, 3.0)), [30, 750]),
+        (((6.0, 0.12), (8.0, 1.0), (17.0, 3.0)), [280, 750]),  # the second comes before the first is certain
+    ],
+)
+def test_losses_between_two_steps_of_a_devices_clock_are_counted_whole(
+    losses: tuple[tuple[float, float], ...], wanted: list[int]
+) -> None:
+    sfreq, chunk, n = 250.0, 10, 15_000
+    at = np.arange(n) / sfreq
+    steps = np.random.default_rng(0).normal(0, 2e-5, n // 1250 + 1)  # every 5 s, by what a measured offset is off
+    times = 1e3 + at + np.repeat(steps, 1250)[:n]
+    first = at[::chunk].repeat(chunk)
+    lost = np.any([(first >= start) & (first < start + length) for start, length in losses], axis=0)
+    stage, gaps = GapGuard(GapConfig(), sfreq), []
+    for part in np.split(times[~lost], np.arange(chunk, np.count_nonzero(~lost), chunk)):
+        gaps += [g for g in stage.process(Chunk(np.zeros((len(part), 1), np.float32), part)) if isinstance(g, Gap)]
+    assert [gap.n_missing for gap in gaps] == wanted
