@@ -126,4 +126,4 @@ class RecorderSink:
     def _set_preface(self) -> None:
         """The mark with which a file begins that continues another one (rtbci/recordings/engine_marks.py)."""
         if self._events:
-            self.recorder.preface = self._events, json_text({"label": "rtbci", "state": "continued", **self._told})
+            self.recorder.preface = self._events, {"label": "rtbci", "state": "continued", **self._told}

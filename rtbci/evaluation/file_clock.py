@@ -29,6 +29,16 @@ class FileClock:
         self._live = StreamClock() if is_live else None
         self._grid: list[Times] = [np.empty(0)]
         self._stamps: list[Times] = [np.empty(0)]
+        self._starts_at = 0.0
+
+    def before(self, message: StreamMessage) -> None:
+        """Take a message of the live session that belongs to the file before."""
+        if self._live is not None:
+            self._live.on(message)
+
+    def starts_at(self, second: float) -> None:
+        """The file begins at this second of the live session."""
+        self._starts_at = self._live.at(second) if self._live is not None else second
 
     def begin(self, session: SessionInfo) -> None:
         """A live session begins, or continues elsewhere."""
@@ -49,14 +59,25 @@ class FileClock:
         if self._live is None:
             return np.concatenate(self._stamps)
         grid = np.concatenate(self._grid)
-        return grid if self._live.apart_s <= AGREES_S else on_stamps(self._live, grid)
+        times = grid if self._live.apart_s <= AGREES_S else on_stamps(self._live, grid)
+        return times - self._starts_at if self._starts_at else times
 
     def on_file(self, found: list[Detection]) -> list[Detection]:
         """The same detections on the clock of the file."""
         grid, times = np.concatenate(self._grid), self.times
         if np.array_equal(grid, times):
             return found
+        if self._starts_at:
+            found = [_cut_off(one, float(grid[0])) for one in found if len(grid)]
         return [_moved(one, _nearest(grid, times)) for one in found]
+
+
+def _cut_off(found: Detection, first: float) -> Detection:
+    """Without what was before a second."""
+    event = found.event
+    onset = max(event.onset, first)
+    duration = max(event.onset + event.duration - onset, 0.0)
+    return replace(found, time=max(found.time, first), event=replace(event, onset=onset, duration=duration))
 
 
 def _nearest(grid: Times, times: Times) -> Callable[[float], float]:

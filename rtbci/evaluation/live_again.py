@@ -4,37 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from rtbci.errors import RecordingError
 from rtbci.evaluation.file_clock import FileClock
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.pipeline.stream import StreamMessage, StreamSession
-from rtbci.recordings.live_run import ChunksRead, LiveRun, Reconnected, Resumed, SessionBegan
+from rtbci.pipeline.stream import StreamMessage, StreamSession, Tally
+from rtbci.recordings.live_run import ChunksRead, LiveRun, Reconnected, Resumed, SessionBegan, Step
+from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
 from rtbci.stages.cue_labels import CueAccount
 from rtbci.types import Chunk
 
+_MOST_FILES = 1000  # that one after the other continues
 
-def live_messages(
-    pipeline: Pipeline,
-    recording: Recording,
-    run: LiveRun,
-    clock: FileClock,
-    sessions: list[StreamSession],
-    account: CueAccount,
-    device: str,
-    progress: Callable[[float], None] | None,
-) -> Iterator[StreamMessage]:
-    """The messages of the live session: of the samples as they were read, with the stamps that they had.
+
+class LiveAgain:
+    """The live session of a recording, given again what it was given.
+
+    A recording that was begun in the middle of a session (another file could not be written to any more) is answered by
+    the session of the files before, where they are beside it.
 
     Parameters
     ----------
     pipeline
         The pipeline; it need not be that of the live run.
-    recording, run
-        The recording, and its `live`.
+    recording
+        The recording of a live run.
     clock
         Is told where a session begins.
-    sessions
-        Gets each session; one tally is that of all.
     account
         Gets the markers.
     device
@@ -42,55 +38,118 @@ def live_messages(
     progress
         Called with the seconds done.
 
-    Yields
-    ------
-    StreamMessage
-        As the engine's sinks got them.
+    Attributes
+    ----------
+    sessions
+        So far; one tally is that of all.
+    warnings
+        Where live answers differ from these, one line each.
     """
-    session: StreamSession | None = None
-    began = SessionBegan(1.0, 0.0)
-    is_over = True  # whether the samples to come are of a new session
-    for step in run.steps():
-        match step:
-            case SessionBegan(begins_s=None):
-                if session is not None:
-                    yield from session.close()
-                began = step
-                is_over = True
-            case SessionBegan(speed=speed, begins_s=begins_s) if session is not None:
-                yield from session.seek(begins_s or 0.0, speed)
-                clock.begin(session.about)
-            case SessionBegan():
-                began = step
-            case Reconnected() if session is not None:
-                session.connected_anew(session.info)
-            case Resumed(stamp=stamp, until=until, speed=speed) if session is not None:
-                yield from session.go_on(until, stamp, speed)
-            case ChunksRead(part=part):
-                if session is None or is_over:
-                    session = _session(pipeline, run, part, began, session, device)
-                    if run.cues is None:
-                        _tell(session, account, run.others)
-                    sessions.append(session)
-                    clock.begin(session.about)
-                is_over = False
-                _tell(session, account, step.cues)
-                yield from _again(session, recording, run, step)
-                if progress:
-                    progress(session.recording_s)
-    if session is not None:
-        yield from session.close()
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        recording: Recording,
+        clock: FileClock,
+        account: CueAccount,
+        device: str,
+        progress: Callable[[float], None] | None,
+    ) -> None:
+        self.sessions: list[StreamSession] = []
+        self.warnings: list[str] = []
+        self._pipeline, self._recording, self._device = pipeline, recording, device
+        self._clock, self._account, self._progress = clock, account, progress
+        self._session: StreamSession | None = None
+        self._began = SessionBegan(1.0, 0.0)
+        self._is_over = True  # whether the samples to come are of a new session
+
+    def messages(self) -> Iterator[StreamMessage]:
+        """As the engine's sinks got them."""
+        for earlier, run, until in self._files_before():
+            for message in self._steps(earlier, run, run.steps(until), CueAccount(())):
+                self._clock.before(message)
+        if self._session is not None:
+            self._session.tally = Tally()
+            self._clock.starts_at(self._session.received_s)
+            self.sessions = [self._session]
+        yield from self._steps(self._recording, run_of(self._recording), run_of(self._recording).steps(), self._account)
+        if self._session is not None:
+            yield from self._session.close()
+
+    def _files_before(self) -> list[tuple[Recording, LiveRun, int]]:
+        """The recordings that this one continues, the first first, each with how many samples the next begins after."""
+        found: list[tuple[Recording, LiveRun, int]] = []
+        path, run = self._recording.path, run_of(self._recording)
+        while run.continues and len(found) < _MOST_FILES:
+            path = path.with_name(run.continues)
+            try:
+                earlier = open_recording(path)
+            except RecordingError as error:
+                self._warn(str(error))
+                return []
+            if earlier.live is None or earlier.live.n_received < run.first_received:
+                self._warn(f"{path.name} does not hold what was read before")
+                return []
+            found.insert(0, (earlier, earlier.live, run.first_received))
+            run = earlier.live
+        return found
+
+    def _warn(self, why: str) -> None:
+        name = run_of(self._recording).continues
+        self.warnings.append(
+            f"it continues {name}, and is answered as if nothing had been before, so its first answers differ from those "
+            f"of the live run: {why}"
+        )
+
+    def _steps(
+        self, recording: Recording, run: LiveRun, steps: Iterable[Step], account: CueAccount
+    ) -> Iterator[StreamMessage]:
+        """What a session answers to what it was given."""
+        for number, step in enumerate(steps):
+            session = self._session
+            match step:
+                case SessionBegan() if number == 0 and session is not None:
+                    pass  # of a file that continues another
+                case SessionBegan(begins_s=None):
+                    if session is not None:
+                        yield from session.close()
+                    self._began = step
+                    self._is_over = True
+                case SessionBegan(speed=speed, begins_s=begins_s) if session is not None:
+                    yield from session.seek(begins_s or 0.0, speed)
+                    self._clock.begin(session.about)
+                case SessionBegan():
+                    self._began = step
+                case Reconnected() if session is not None:
+                    session.connected_anew(session.info)
+                case Resumed(stamp=stamp, until=until, speed=speed) if session is not None:
+                    yield from session.go_on(until, stamp, speed)
+                case ChunksRead(part=part):
+                    if session is None or self._is_over:
+                        session = self._session = self._new_session(run, part, session)
+                        if run.cues is None:
+                            _tell(session, account, run.others)
+                        self.sessions.append(session)
+                        self._clock.begin(session.about)
+                    self._is_over = False
+                    _tell(session, account, step.cues)
+                    yield from _again(session, recording, run, step)
+                    if self._progress and account is self._account:
+                        self._progress(session.recording_s)
+
+    def _new_session(self, run: LiveRun, part: int, old: StreamSession | None) -> StreamSession:
+        return StreamSession(
+            self._pipeline, run.parts[part].recording.info, device=self._device, speed=self._began.speed, offline=True,
+            begins_s=old.recording_s if old is not None else self._began.begins_s or 0.0,
+            away_since=old.newest_stamp if old is not None else None,
+            tally=old.tally if old is not None else None,
+        )  # fmt: skip
 
 
-def _session(
-    pipeline: Pipeline, run: LiveRun, part: int, began: SessionBegan, old: StreamSession | None, device: str
-) -> StreamSession:
-    return StreamSession(
-        pipeline, run.parts[part].recording.info, device=device, speed=began.speed, offline=True,
-        begins_s=old.recording_s if old is not None else began.begins_s or 0.0,
-        away_since=old.newest_stamp if old is not None else None,
-        tally=old.tally if old is not None else None,
-    )  # fmt: skip
+def run_of(recording: Recording) -> LiveRun:
+    """What its session was given; of a recording of a live run."""
+    assert recording.live is not None
+    return recording.live
 
 
 def _tell(session: StreamSession, account: CueAccount, markers: Iterable[tuple[float, str]]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtbci.evaluation.file_clock import FileClock
-from rtbci.evaluation.live_again import live_messages
+from rtbci.evaluation.live_again import LiveAgain
 from rtbci.evaluation.outputs import Outputs
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.pipeline.stream import StreamMessage, StreamSession, Tally
@@ -91,12 +91,12 @@ def tag(
     account = CueAccount(config.labels if config is not None else (), "annotation")
     scores = [Chunk.empty(len(pipeline.classes))]
     clock, sessions = FileClock(recording.is_live), list[StreamSession]()
+    again = LiveAgain(pipeline, recording, clock, account, device, progress) if recording.live is not None else None
     found: list[Detection] = []
     answers: list[CueAnswer] = []
-    if recording.live is not None:
-        messages = live_messages(pipeline, recording, recording.live, clock, sessions, account, device, progress)
-    else:
-        messages = _messages(pipeline, recording, sessions, account, device, progress)
+    messages = (
+        again.messages() if again is not None else _messages(pipeline, recording, sessions, account, device, progress)
+    )
     for message in messages:
         clock.on(message)
         if isinstance(message, Scores):
@@ -105,16 +105,23 @@ def tag(
             found.append(message)
         elif isinstance(message, CueAnswer):
             answers.append(message)
+    if again is not None:
+        sessions = again.sessions
     joined, found = Chunk.join(scores), clock.on_file(found)
-    closed = tuple(d.event for d in found if d.closed)
-    # An event keeps its onset from its confirmation to its end, and a label has one event at a time.
+    closed = [d for d in found if d.closed]
+    # An event keeps its onset from its confirmation to its end, and a label has one event at a time. What was confirmed in
+    # the file before has its end only.
     confirming = {(d.event.label, d.event.onset): d for d in found if not d.closed}
-    decisions = tuple(confirming[event.label, event.onset] for event in closed)
-    return Tagged(
-        Chunk(joined.data, clock.times, joined.valid), closed, decisions, pipeline.classes, tuple(answers),
-        (*(account.news() if config is not None else ()), *_lost(sessions),
-         *filter(None, [session.quality.amplitude.words for session in sessions]), *_computed_otherwise(recording)),
-    )  # fmt: skip
+    decisions = tuple(confirming.get((d.event.label, d.event.onset), d) for d in closed)
+    warnings = (
+        *(again.warnings if again is not None else ()),
+        *(account.news() if config is not None else ()),
+        *_lost(sessions),
+        *filter(None, [session.quality.amplitude.words for session in sessions]),
+        *_computed_otherwise(recording),
+    )
+    scored, events = Chunk(joined.data, clock.times, joined.valid), tuple(d.event for d in closed)
+    return Tagged(scored, events, decisions, pipeline.classes, tuple(answers), warnings)
 
 
 def _lost(sessions: list[StreamSession]) -> tuple[str, ...]:

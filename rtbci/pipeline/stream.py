@@ -142,6 +142,12 @@ class StreamSession:
         return self.next_index / self.info.sfreq
 
     @property
+    def received_s(self) -> float:
+        """Second of the recording of the next sample that comes: those that wait for a verdict of the gap guard count."""
+        n_held = self._guard.n_held if self._guard is not None else 0
+        return (self.next_index + n_held) / self.info.sfreq
+
+    @property
     def jitter_s(self) -> float:
         """Mean jitter of the stamps, as estimated by the gap guard."""
         return self._guard.jitter_s if self._guard is not None else 0.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,13 @@ def session_marks(streams: Sequence[Stream]) -> list[tuple[int, SessionBegan | R
     """What the engine's session was told, and after how many samples; of a file of our own recorder."""
     told = (mark_of(mark) for s in filter(is_ours, streams) for mark in _marks(s))
     return sorted((mark for mark in told if mark is not None), key=lambda mark: mark[0])
+
+
+def continued_file(streams: Sequence[Stream]) -> str:
+    """Name of the file that a file of our own recorder continues without a sample lost; "" where it continues none."""
+    names = [mark.get("continues") for s in filter(is_ours, streams) for mark in _marks(s)]
+    name = next((name for name in names if isinstance(name, str)), "")
+    return name if name == PurePath(name).name else ""
 
 
 def is_read_as_cues(stream: Stream) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -119,26 +120,43 @@ class LiveRun:
         `others` are told at the beginning.
     others
         Stamp and text of all other markers of the file.
+    continues
+        Name of the file before, where this one was begun in the middle of a session and no sample between them is lost.
     """
 
     parts: tuple[LivePart, ...]
     marks: tuple[tuple[int, SessionBegan | Reconnected | Resumed], ...]
     cues: tuple[tuple[float, str], ...] | None
     others: tuple[tuple[float, str], ...]
+    continues: str = ""
+
+    @property
+    def first_received(self) -> int:
+        """Samples that the session had received before."""
+        return int(self.parts[0].arrivals.received[0])
+
+    @property
+    def n_received(self) -> int:
+        """Samples that the session had received at the end."""
+        arrivals = self.parts[-1].arrivals
+        return int(arrivals.received[-1] + arrivals.n_samples[-1])
 
     @property
     def n_samples(self) -> int:
         """Of all parts."""
         return sum(part.arrivals.n_recorded for part in self.parts)
 
-    def steps(self) -> Iterator[Step]:
-        """What a session was given, in order; it begins with SessionBegan."""
+    def steps(self, until: float = math.inf) -> Iterator[Step]:
+        """What a session was given, in order; it begins with SessionBegan. until: of the samples that it had received."""
         marks, cues = list(self.marks), list(self.cues or ())
         for number, part in enumerate(self.parts):
             arrivals = part.arrivals
             ends = np.cumsum(arrivals.n_samples)
             most = max(1, round(TOGETHER_S * part.recording.info.sfreq))
-            for start, stop in _runs(arrivals, ends, most, [received for received, _ in marks]):
+            told_at = [received for received, _ in marks]
+            for start, stop in _runs(arrivals, ends, most, told_at if until == math.inf else [*told_at, int(until)]):
+                if arrivals.received[start] >= until:
+                    return
                 while marks and marks[0][0] <= arrivals.received[start]:
                     yield marks.pop(0)[1]
                 told = cues[: arrivals.n_cues[start]]

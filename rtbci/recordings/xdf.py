@@ -15,6 +15,7 @@ from rtbci.recordings.description import DescribedChannel, Description, subtract
 from rtbci.recordings.engine_marks import (
     LiveSpan,
     arrivals_of,
+    continued_file,
     is_ours,
     is_read_as_cues,
     kernels_live,
@@ -132,7 +133,7 @@ def _as_read(
         odd.append(f"from {at_s:.1f} s on the stream describes itself in another way ({len(about.channels)} channels, "
                     f"{about.sfreq:g} Hz); `tag` reads it too, everything else only what is before")  # fmt: skip
     is_live = any(isinstance(mark, SessionBegan) for _, mark in marks)
-    run = LiveRun(tuple(parts), tuple(marks), cues, others) if is_live else None
+    run = LiveRun(tuple(parts), tuple(marks), cues, others, continued_file(streams)) if is_live else None
     return replace(
         first,
         annotations=_markers(streams, own[0][0], zero, replay_clock),

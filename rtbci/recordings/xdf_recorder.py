@@ -20,7 +20,7 @@ import numpy.typing as npt
 from rtbci.errors import RecordingError
 from rtbci.recordings.xdf_process import Progress, free_bytes, send
 from rtbci.recordings.xdf_writer import numbers, stream_header, texts
-from rtbci.text import size_text
+from rtbci.text import json_text, size_text
 from rtbci.types import Times
 
 RESERVE_BYTES = 64 << 20  # kept free, so that the file can be closed and the machine keeps working
@@ -100,7 +100,8 @@ class XdfRecorder:
     began_at
         time.monotonic() of the first sample.
     preface
-        (stream, text): the first sample of each file but the first, so that a reader knows what goes on in it.
+        (stream, mark): the first sample of each file but the first, as JSON, so that a reader knows what goes on in it;
+        where no sample between the two is lost, with the name of the file before as `continues`.
 
     Raises
     ------
@@ -114,7 +115,7 @@ class XdfRecorder:
         self.files: list[Path] = []
         self.trouble = self.recovered = ""
         self.began_at: float | None = None
-        self.preface: tuple[int, str] | None = None
+        self.preface: tuple[int, dict[str, Any]] | None = None
         self._name = ""
         self._lock = threading.Lock()
         # What was declared, and what was handed over and is in no batch yet.
@@ -210,8 +211,11 @@ class XdfRecorder:
         with self._lock:
             self._is_open = False
             # What the process has been sent it writes, whether we are there or not.
-            if self._feeding.is_alive() and any(batch.counts for batch in self._batches):
-                self.trouble = self.trouble or f"the end of the recording may be missing: {self.folder} is too slow"
+            if any(batch.counts for batch in self._batches) and not self.trouble:
+                if self._feeding.is_alive():
+                    self.trouble = f"the end of the recording may be missing: {self.folder} is too slow"
+                elif self._process.poll() is not None:
+                    self.trouble = f"the end of the recording is missing: the recorder died in {self.folder}"
         return self._process.poll() is not None
 
     def _hand_over(self, rows: _Rows) -> None:
@@ -264,7 +268,7 @@ class XdfRecorder:
         return process, hearing
 
     def _feed(self) -> None:
-        began = time.monotonic()
+        began, has_retried = time.monotonic(), False
         while True:
             is_closing = self._closing.wait(BATCH_S)
             self._make_batch()
@@ -280,8 +284,9 @@ class XdfRecorder:
                 continue
             self._hearing.join(RETRY_S)
             self._handle_death()
-            if is_closing:
+            if is_closing and has_retried:
                 return
+            has_retried = is_closing
             if time.monotonic() - began < RETRY_S:
                 self._closing.wait(RETRY_S)  # it cannot even start
             began = time.monotonic()
@@ -316,6 +321,7 @@ class XdfRecorder:
                     return
                 batch = self._batches[self._n_sent]
                 opens = self._must_open or batch.after_loss
+                continues = self.files[-1].name if self.files and not batch.after_loss else ""
                 self._must_open = batch.after_loss = False
                 headers = [(stream, self._headers[stream]) for stream in (self._wanted() if opens else self._new)]
                 self._new = []
@@ -329,7 +335,8 @@ class XdfRecorder:
             for stream, header in headers:
                 self._send(("header", stream, stream_header(stream, header)))
             if preface is not None:
-                stream, text = preface
+                stream, mark = preface
+                text = json_text({**mark, "continues": continues} if continues else mark)
                 stamp = batch.counts[0][2] if batch.counts else 0.0
                 self._send(("rows", 0, [(stream, 1, stamp, stamp)], texts(stream, [stamp], [[text]])))
             self._send(("rows", batch.number, batch.counts, batch.chunks))

@@ -95,6 +95,11 @@ class GapGuard:
         self._arrivals.reset()
 
     @property
+    def n_held(self) -> int:
+        """Samples that wait for a verdict."""
+        return len(self._held) if self._held is not None else 0
+
+    @property
     def jitter_s(self) -> float:
         """How far stamps are usually from where they are due, s."""
         return self._floor.jitter_s
@@ -105,8 +110,7 @@ class GapGuard:
         if not len(chunk):
             return
         if arrived is not None:
-            n_held = len(self._held) if self._held is not None else 0
-            self._arrivals.add(self._floor.n + n_held + len(chunk), arrived, float(chunk.times[-1]))
+            self._arrivals.add(self._floor.n + self.n_held + len(chunk), arrived, float(chunk.times[-1]))
         again = self._duplicates.find(chunk)
         if again is None:
             yield from self._sort_out(chunk)
@@ -120,8 +124,7 @@ class GapGuard:
     def _is_due(self, stamp: float) -> bool:
         """Whether a stamp is, or is later than, that of the next sample on the grid, so that it is one, whatever it holds."""
         floor = self._floor
-        n_held = len(self._held) if self._held is not None else 0
-        early = floor.levels[0].center - floor.line.late(floor.n + n_held, stamp)
+        early = floor.levels[0].center - floor.line.late(floor.n + self.n_held, stamp)
         return floor.is_learned and early < LOSS * self._period
 
     def _with_sane_stamps(self, chunk: Chunk) -> Chunk:

@@ -1,9 +1,11 @@
 """The engine's own recording: `tag` on it gives the live answers to the bit, whatever the stream did."""
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -84,6 +86,7 @@ class Script:
     waits_for: Any = None
     done: Callable[[], None] = lambda: None
     settles_at: int = -1  # reads before the end
+    settles: Callable[[XdfRecorder], None] = lambda recorder: all_written(recorder)
     settled: Callable[[], None] = lambda: None
 
     def connects(self, amplifier: Amplifier) -> None:
@@ -129,6 +132,7 @@ class Lived:
     pipeline: Pipeline
     heard: Heard
     folder: Path
+    trouble: str  # of the recorder, at the end
 
     @property
     def scores(self) -> list[Scores]:
@@ -155,11 +159,10 @@ def live(script: Script, folder: Path, told: StreamOverrides | None = None) -> L
     engine.source = script  # type: ignore[assignment]
     script.done = engine.stop
     assert engine.recorder is not None
-    script.settled = lambda: all_written(engine.recorder.recorder)  # type: ignore[union-attr]
+    script.settled = partial(script.settles, engine.recorder.recorder)
     engine.run()
     assert engine.recorder.recorder.close(20.0)
-    assert engine.recorder.trouble == ""
-    return Lived(pipeline, heard, folder)
+    return Lived(pipeline, heard, folder, engine.recorder.trouble)
 
 
 def all_written(recorder: XdfRecorder) -> None:
@@ -176,6 +179,7 @@ def recorded(folder: Path) -> Path:
 
 
 def assert_tagged_as_lived(lived: Lived) -> None:
+    assert lived.trouble == ""
     tagged = rtbci.tag(lived.pipeline, rtbci.open_recording(recorded(lived.folder)))
     np.testing.assert_array_equal(tagged.scores.data, np.concatenate([s.chunk.data for s in lived.scores]))
     np.testing.assert_array_equal(tagged.scores.valid, np.concatenate([s.chunk.valid for s in lived.scores]))
@@ -296,6 +300,37 @@ def test_tagging_the_recording_gives_the_live_answers_to_the_bit(run: Callable[[
     script = Script()
     run(script)
     assert_tagged_as_lived(live(script, tmp_path))
+
+
+def writer_killed(recorder: XdfRecorder) -> None:
+    all_written(recorder)
+    os.kill(recorder._process.pid, signal.SIGKILL)
+    recorder._process.wait()
+
+
+@pytest.mark.parametrize("run", [steady, restarted, other_order_and_back, jittering, lossy], ids=lambda r: r.__name__)
+def test_a_file_that_continues_another_is_answered_as_lived_beside_it(
+    run: Callable[[Script], None], tmp_path: Path
+) -> None:
+    script = Script(settles=writer_killed)
+    run(script)
+    script.settles_at = len(script.reads) // 3
+    lived = live(script, tmp_path)
+    paths = sorted(tmp_path.glob("*.xdf"), key=lambda path: path.stat().st_mtime)
+    first, second = [rtbci.tag(lived.pipeline, rtbci.open_recording(path)) for path in paths]
+    assert (first.warnings + second.warnings if run is steady else ()) == ()
+    both = np.concatenate([first.scores.data, second.scores.data])
+    np.testing.assert_array_equal(both, np.concatenate([s.chunk.data for s in lived.scores]))
+    events = read_events(tmp_path / "live.tsv")
+    in_second = [(event.label, round(event.duration, 6)) for event in second.events[1:]]
+    assert len(in_second) > 1
+    assert in_second == [(event.label, round(event.duration, 6)) for event in events[-len(in_second) :]]
+    assert second.scores.times[0] < 1 / SFREQ + lived.pipeline.hop_s
+    paths[0].rename(tmp_path / "away.xdf")
+    (warned,) = [
+        text for text in rtbci.tag(lived.pipeline, rtbci.open_recording(paths[1])).warnings if "continues" in text
+    ]
+    assert warned.startswith(f"it continues {paths[0].name}, and is answered as if nothing had been before")
 
 
 def test_what_was_said_of_the_stream_holds_for_each_part_of_its_recording(tmp_path: Path) -> None:

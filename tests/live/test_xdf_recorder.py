@@ -1,5 +1,6 @@
 """Our own recorder, its process killed, stopped and its disk taken away: every sample is in one file, or told as lost."""
 
+import json
 import os
 import signal
 import subprocess
@@ -234,7 +235,7 @@ def test_the_first_file_begins_when_the_folder_can_be_written_to(tmp_path: Path)
         (tmp_path / "rec").rename(tmp_path / "away")
         sender.recorder.preface = (
             sender.recorder.stream(made_header("ev", "Markers", [("m", "")], "string", "ev")),
-            "on",
+            {"state": "continued"},
         )
         sender.until(sender.in_trouble)
         (tmp_path / "away").rename(tmp_path / "rec")
@@ -249,7 +250,10 @@ def test_the_first_file_begins_when_the_folder_can_be_written_to(tmp_path: Path)
 
 def test_a_file_that_continues_another_begins_by_saying_so(sender: Sender) -> None:
     recorder = sender.recorder
-    recorder.preface = recorder.stream(made_header("ev", "Markers", [("m", "")], "string", "ev")), "on"
+    recorder.preface = (
+        recorder.stream(made_header("ev", "Markers", [("m", "")], "string", "ev")),
+        {"state": "continued"},
+    )
     sender.sends_more()
     os.kill(sender.pid, signal.SIGKILL)
     sender.until(sender.in_trouble)
@@ -258,7 +262,9 @@ def test_a_file_that_continues_another_begins_by_saying_so(sender: Sender) -> No
     texts = [
         [s["time_series"] for s in load_streams(path)[0] if s["info"]["name"] == ["ev"]] for path in recorder.files
     ]
-    assert texts == [[[]], [[["on"]]]]
+    (mark,) = texts[1][0]
+    assert texts[0] == [[]]
+    assert json.loads(mark[0]) == {"state": "continued", "continues": recorder.files[0].name}
 
 
 @pytest.mark.parametrize("what", ["kill -9", "an end without close"])
