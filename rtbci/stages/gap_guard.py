@@ -316,7 +316,8 @@ class GapGuard:
         yield Gap(start, end, n_missing, "samples lost", filled)
         if filled:
             ramp = np.linspace(0, 1, n_missing + 2)[1:-1]
-            data = self._last_row + ramp[:, None].astype(np.float32) * (chunk.data[:1] - self._last_row)
+            with np.errstate(invalid="ignore"):  # beside an infinite sample there is nothing to fill in
+                data = self._last_row + ramp[:, None].astype(np.float32) * (chunk.data[:1] - self._last_row)
             yield from self._hand_on(Chunk(data, start + ramp * (end - start), np.zeros(n_missing, np.bool_)))
         self._floor.skip(n_missing, late_s, since)
         if since is None:

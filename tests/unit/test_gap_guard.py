@@ -39,6 +39,17 @@ def test_a_short_loss_is_counted_exactly_filled_and_marked(lost: int) -> None:
     np.testing.assert_allclose(out.times, stamps(), atol=1e-6)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_loss_beside_an_infinite_sample_is_filled_without_a_word_of_numpy() -> None:
+    keep = np.delete(np.arange(20_000), np.arange(9000, 9008))
+    data = np.zeros((len(keep), 1), np.float32)
+    data[8999:9001] = np.inf
+    out, gaps = guard(stamps()[keep], data=data)
+    assert [gap.n_missing for gap in gaps] == [8]
+    assert not np.isfinite(out.data[8999:9009]).any()
+    assert not out.valid[9000:9008].any()
+
+
 def test_a_long_loss_is_a_break_with_the_samples_counted() -> None:
     keep = np.delete(np.arange(20_000), np.arange(9000, 9000 + 1000))
     out, gaps = guard(stamps()[keep])
