@@ -164,7 +164,7 @@ class Replay:
         return self.markers and (self.share_annotations or stays_on_this_machine())
 
     def _every_stream(self) -> tuple[ReplayTrack, ...]:
-        from rtbci.recordings.xdf import open_every_stream
+        from rtbci.recordings.xdf_streams import open_every_stream
 
         if self.stream is not None:
             raise RecordingError("--all-streams plays every stream; leave --stream out, or play that one alone")

@@ -15,7 +15,7 @@ import numpy as np
 
 from rtbci.lsl.replay_key import replay_key
 from rtbci.recordings.recording import Recording
-from rtbci.recordings.xdf import XdfStream
+from rtbci.recordings.xdf_streams import XdfStream
 from rtbci.replay.faults import Packet, Values
 from rtbci.types import StreamInfo, Times
 
