@@ -73,6 +73,7 @@ class HostClock:
     POLL_EVERY_S = 0.5
     DRIFT = 1e-4  # s/s
     SLEW = DRIFT  # of a grid of stamps this is far below a microsecond
+    SLEW_S = 0.01  # between two stamps at most, so that a loss is a step of whole periods still
     STEP_S = 1e-3  # larger changes are made at once
     JUMP_S = 0.05  # larger changes are reported
 
@@ -130,7 +131,8 @@ class HostClock:
             if abs(change) > self.STEP_S or not np.isfinite(self._newest):
                 added = np.full(len(stamps), self.offset_s)
             else:
-                most = self.SLEW * np.maximum(np.nan_to_num(stamps - self._newest), 0.0)
+                steps = np.nan_to_num(np.diff(stamps, prepend=self._newest))
+                most = self.SLEW * np.cumsum(np.clip(steps, 0.0, self.SLEW_S))
                 added = self.applied_s + np.clip(change, -most, most)
             self.applied_s = float(added[-1])
             stamps = stamps + added

@@ -219,6 +219,11 @@ class Level:
         del self.above[:n_usual]
         self.recenter(line)
 
+    def explain(self, line: RateLine) -> None:
+        """What was above, up to now, was lost: it is no jitter."""
+        self.above.clear()
+        self._part = [(n, min(stamp, line.at(n) + self.center), runs) for n, stamp, runs in self._part]
+
     def map(self, put: Put) -> None:
         """Move all that is remembered."""
         self._usual = deque(((*put(n, stamp), runs) for n, stamp, runs in self._usual), maxlen=self._usual.maxlen)
@@ -227,13 +232,13 @@ class Level:
 
 
 def _without_drift(late: list[float], numbers: list[int], period: float) -> list[float]:
-    """Lateness at some samples as at the first of them, where it changes no faster than a rate that is a little off does:
-    what catches up is faster.
+    """Lateness at some samples as at the first of them, where it falls no faster than by a rate that is a little off: what
+    catches up is faster. What grows may be one loss after another, and stays as it is.
     """
     half = len(late) // 2
     passed = (sum(numbers[-half:]) - sum(numbers[:half])) / half * period
     slope = (sum(late[-half:]) - sum(late[:half])) / half / passed
-    if abs(slope) >= MAX_DRIFT:
+    if not -MAX_DRIFT < slope < 0:
         return late
     return [one - slope * (n - numbers[0]) * period for one, n in zip(late, numbers, strict=True)]
 

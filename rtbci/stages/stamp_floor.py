@@ -268,7 +268,8 @@ class StampFloor:
         excess, edge = late - level.center, self.edge_s
         whole = round(excess / self.line.step) * self.line.step
         is_clock = excess < self.CLOCK_S and level.spread < 0.1 * self.period < abs(excess - whole)
-        if not is_clock and late - self.line.former_level(level.center + edge, level.last_usual) >= edge:
+        is_new = late - self.line.former_level(level.center + edge, level.last_usual) >= edge
+        if excess >= edge and is_new and not is_clock:
             return FloorRose(excess, level.last_usual)
         level.accept(self.line)
         if level is self.levels[0]:
@@ -304,7 +305,10 @@ class StampFloor:
 
         self._map(put)
         self.n += n_missing
-        if not is_now:
+        if is_now:
+            for level in self.levels:
+                level.explain(self.line)
+        else:
             self._open.move(n_missing, late_s)
         self.line.base += rest
         self._recenter()

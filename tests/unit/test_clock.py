@@ -81,4 +81,13 @@ def test_stamps_that_are_no_numbers_leave_the_clock_as_it_is() -> None:
     clock.add(5.0001, 1e-4, 102.0)
     np.testing.assert_array_equal(clock.on_local_clock(np.array([np.nan])), [np.nan])
     assert clock.applied_s == 5.0
-    assert clock.on_local_clock(np.array([100.5]))[0] == 100.5 + 5.0 + 5e-5
+    assert clock.on_local_clock(np.array([100.01]))[0] == 100.01 + (5.0 + 1e-6)
+
+
+def test_a_loss_is_a_step_of_whole_periods_while_the_offset_is_followed() -> None:
+    clock, grid = known(), 100 + np.arange(1000) / 250
+    clock.on_local_clock(grid[:10])
+    clock.add(5.0002, 1e-4, 102.0)
+    kept = np.delete(grid, np.arange(100, 850))
+    local = np.concatenate([clock.on_local_clock(part) for part in np.split(kept[10:], [10, 90, 91])])
+    np.testing.assert_allclose(np.diff(local), np.diff(kept[10:]), rtol=0, atol=1.01e-6)

@@ -246,3 +246,19 @@ def test_losses_between_two_steps_of_a_devices_clock_are_counted_whole(
     for part in np.split(times[~lost], np.arange(chunk, np.count_nonzero(~lost), chunk)):
         gaps += [g for g in stage.process(Chunk(np.zeros((len(part), 1), np.float32), part)) if isinstance(g, Gap)]
     assert [gap.n_missing for gap in gaps] == wanted
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1000])
+@pytest.mark.parametrize("stamped", ["by a device", "by a device whose clock is measured anew", "at the push"])
+def test_losses_that_follow_each_other_are_counted_whole_and_no_sample_more(stamped: str, chunk: int) -> None:
+    sfreq, n_pushed, n, rng = 125.0, 12, 5000, np.random.default_rng(1)
+    times, numbers = 1e4 + np.arange(n) / sfreq, np.arange(n) // n_pushed
+    if stamped == "at the push":
+        times += np.abs(rng.normal(0, 4e-4, n))[numbers * n_pushed]
+    if stamped.endswith("anew"):
+        times += np.where(numbers > 125, 2e-5, 0.0)
+    kept = ~np.isin(numbers, [125, 130, 136, 137, 145])
+    stage, items = GapGuard(GapConfig(), sfreq), []
+    for part in np.split(times[kept], np.arange(chunk, np.count_nonzero(kept), chunk)):
+        items += stage.process(Chunk(np.zeros((len(part), 1), np.float32), part))
+    assert sum(gap.n_missing for gap in items if isinstance(gap, Gap)) == 5 * n_pushed
