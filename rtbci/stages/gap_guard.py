@@ -14,6 +14,7 @@ from pydantic import Field
 from rtbci.config import Seconds, Strict
 from rtbci.stages.arrivals import Arrivals
 from rtbci.stages.duplicates import DuplicateFilter
+from rtbci.stages.early_stamps import EarlyLoss
 from rtbci.stages.floor_levels import LOSS, Level, risen
 from rtbci.stages.stamp_floor import FloorRose, StampFloor
 from rtbci.types import Chunk, Gap, Samples, Times
@@ -31,11 +32,12 @@ class GapGuard:
     regular or come in many pushes, else within ten pushes; until then nothing is told but a step of 2 s.
 
     At once: a sample that is later than the stream ever was (1.5 times, and 0.6 periods) is suspect, and waits for those
-    after it. If stamps have been regular to the microsecond for a second and go on so after a step of whole periods (of
-    any size, after 4 s), the device stamps them itself: after 0.1 s that is a loss. Otherwise samples were lost if all of
-    the next 0.4 s are as late, with no more jitter than is usual, in six pushes at least. If a sample is on time before
-    that, it was jitter, and what was so late is not suspect again. Nothing waits for longer than 0.6 s, and nothing where
-    pushes are too rare to tell by then.
+    after it. If stamps have been regular to the microsecond for a second and go on so after a step of whole periods (of any
+    size, after 4 s), the device stamps them itself: after 0.1 s that is a loss. Steps before that are told as soon as the
+    stamps have stayed on the same grid for 2.5 s after them, or for 4 s in all (`EarlyStamps`). Otherwise samples were lost
+    if all of the next 0.4 s are as late, with no more jitter than is usual, in six pushes at least. If a sample is on time
+    before that, it was jitter, and what was so late is not suspect again. Nothing waits for longer than 0.6 s, and nothing
+    where pushes are too rare to tell by then.
 
     In the long run: floors of 0.1, 0.4, 1.6 and 6.4 s are compared. If four in a row, and six pushes at least, are above
     all that was usual, that many samples were lost. So a loss is told if it exceeds the jitter; a smaller one as soon as
@@ -164,7 +166,7 @@ class GapGuard:
         while len(chunk):
             if self._rose is not None:
                 rose, self._rose = self._rose, None
-                yield from self._account(chunk, rose.late_s, rose.since)
+                yield from self._account(chunk, rose.late_s, rose.since, early=rose.early)
             n_good, self._rose = floor.follow(chunk.times)
             if n_good:
                 if n_good == len(chunk):
@@ -303,14 +305,19 @@ class GapGuard:
         return 0
 
     def _account(
-        self, chunk: Chunk, late_s: float, since: int | None = None, n_missing: int | None = None
+        self,
+        chunk: Chunk,
+        late_s: float,
+        since: int | None = None,
+        n_missing: int | None = None,
+        early: EarlyLoss | None = None,
     ) -> Iterator[Chunk | Gap]:
         """Samples were lost: before sample `since` of the grid, or just now. late_s: what those after it are late by."""
         if since is not None and self._is_clock(late_s, since):
             yield from self._set_clock_forward(chunk, late_s)
             return
         assert self._last_row is not None
-        n_missing = n_missing or max(1, round(late_s / self._floor.line.step))
+        n_missing = early.n_missing if early else n_missing or max(1, round(late_s / self._floor.line.step))
         start, end = self._last_time, float(chunk.times[0])
         filled = n_missing <= self._max_fill
         yield Gap(start, end, n_missing, "samples lost", filled)
@@ -319,6 +326,9 @@ class GapGuard:
             with np.errstate(invalid="ignore"):  # beside an infinite sample there is nothing to fill in
                 data = self._last_row + ramp[:, None].astype(np.float32) * (chunk.data[:1] - self._last_row)
             yield from self._hand_on(Chunk(data, start + ramp * (end - start), np.zeros(n_missing, np.bool_)))
+        if early is not None:
+            self._floor.skip_early(early)
+            return
         self._floor.skip(n_missing, late_s, since)
         if since is None:
             self._lost.append((start + self._period / 2, end - self._period / 2, self._floor.n, n_missing))
@@ -377,7 +387,10 @@ class GapGuard:
         if self._held is not None:
             self._held = Chunk(self._held.data, put(self._held.times), self._held.valid)
         if self._rose is not None:
-            self._rose = FloorRose(self._rose.late_s * ratio, self._rose.since)
+            early = self._rose.early
+            if early is not None:
+                early = early._replace(period=early.period * ratio, newest=put(early.newest))
+            self._rose = FloorRose(self._rose.late_s * ratio, self._rose.since, early)
         self._lost = deque(((put(a), put(b), n, k) for a, b, n, k in self._lost), maxlen=self._lost.maxlen)
         self._arrivals.reset()
         self._period = period

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rtbci.stages.early_stamps import EarlyLoss, EarlyStamps
 from rtbci.stages.floor_levels import LOSS, Level, RateLine, Unit
 from rtbci.stages.stamp_runs import Counts, StampRuns
 from rtbci.types import Times
@@ -15,10 +16,14 @@ from rtbci.types import Times
 
 @dataclass(frozen=True, slots=True)
 class FloorRose:
-    """A loss that the floor shows: what comes after sample `since` of the grid is late by `late_s`."""
+    """A loss that the floor shows: what comes after sample `since` of the grid is late by `late_s`.
+
+    early: where the first stamps tell it, which a device made, and nothing else is known of the stream yet.
+    """
 
     late_s: float
     since: int
+    early: EarlyLoss | None = None
 
 
 class _OpenUnit(Counts):
@@ -74,10 +79,7 @@ class StampFloor:
 
     def reset(self) -> None:
         self.n = 0  # samples on the grid so far
-        self.line = RateLine(self.period)
-        self.levels = [Level(self._fade**factor) for factor in self.FACTORS]
-        self.swing = 0.0  # s; decaying maximum of what lateness varies by within a unit
-        self.under = 0.0  # s; decaying maximum of how far stamps were below the usual floor
+        self._forget_floor()
         self.jitter_s = self.period  # a cautious value until it has been measured
         self.runs_per_unit = float(self.unit)
         self.shared = 0.0  # share of the samples that bear no time of their own
@@ -88,7 +90,14 @@ class StampFloor:
         self._open = _OpenUnit()
         self._pending: list[Unit] = []  # units above the floor, until it is clear what they mean
         self.runs.reset()
+        self._early = EarlyStamps(self.period, self._n_regular, self._n_device)
         self._set_limits()
+
+    def _forget_floor(self) -> None:
+        self.line = RateLine(self.period)
+        self.levels = [Level(self._fade**factor) for factor in self.FACTORS]
+        self.swing = 0.0  # s; decaying maximum of what lateness varies by within a unit
+        self.under = 0.0  # s; decaying maximum of how far stamps were below the usual floor
 
     def begin(self, stamp: float) -> None:
         """The first stamp."""
@@ -104,7 +113,9 @@ class StampFloor:
     def _set_limits(self) -> None:
         """Lateness from which on a sample is suspect, below and above."""
         center, edge = self.levels[0].center, self.edge_s
-        if self.is_learned or self._n_quiet * self.unit >= self._n_regular:
+        if self._early.has_steps:
+            self.low, self.high = -np.inf, np.inf
+        elif self.is_learned or self._n_quiet * self.unit >= self._n_regular:
             self.low = center - edge - 1.5 * self.under
             self.high = center + edge + 1.5 * (self.levels[0].spread + self.swing)
         else:
@@ -146,7 +157,8 @@ class StampFloor:
         done, is_over, rose = 0, False, None
         while done < len(stamps) and not is_over and rose is None:
             left = stamps[done:]
-            taken, is_over, rose = self._follow_few(left) if len(left) < self.FEW else self._follow_many(left)
+            is_few = len(left) < self.FEW or not self.is_learned
+            taken, is_over, rose = self._follow_few(left) if is_few else self._follow_many(left)
             done += taken
         return done, rose
 
@@ -171,6 +183,8 @@ class StampFloor:
             self.runs.take(few, step, unit)
             unit.n += len(few)
             self.n += len(few)
+            if not self.is_learned:
+                self._early.add(stamps[: len(few)])
         return len(few), is_over, self._close_unit() if unit.n == self.unit else None
 
     def _follow_many(self, stamps: Times) -> tuple[int, bool, FloorRose | None]:
@@ -226,10 +240,16 @@ class StampFloor:
         if not self.is_learned:
             enough = self._n_units >= self.LEAST_UNITS and self._n_runs >= self.LEAST_RUNS
             self.is_learned = enough or self._n_quiet * self.unit >= self._n_device
+            if self._early.has_steps:
+                self.is_learned = False
+            elif self.is_learned:
+                self._early.clear()
             if unit.least < center - self.HUGE_S:
                 self.set_clock(unit.least - center)  # what had waited for the first connection has come
                 unit.least = center
         rose = self._add_unit((unit.place, self.line.at(unit.place) + unit.least, unit.runs))
+        if (early := self._early.loss()) is not None:
+            rose = FloorRose(early.n_missing * self.period, self.n - early.n_since - 1, early)
         self._set_limits()
         return rose
 
@@ -311,7 +331,19 @@ class StampFloor:
         else:
             self._open.move(n_missing, late_s)
         self.line.base += rest
+        self._early.clear()
         self._recenter()
+
+    def skip_early(self, loss: EarlyLoss) -> None:
+        """Samples were lost before anything was known of the stream; now it is known that its device stamps them."""
+        self.n += loss.n_missing
+        self.set_clock(0.0)
+        self._forget_floor()
+        self.line.base, self.line.n0, self.line.step = loss.newest + loss.period, self.n, loss.period
+        self._first = (self.n, self.line.base)
+        self.is_learned, self._n_quiet = True, -(-self._n_device // self.unit)
+        self.runs.regular = max(self.runs.regular, self._n_device)
+        self._set_limits()
 
     def set_clock(self, late_s: float) -> None:
         """The clock of the stamps was set, so that all are late by about `late_s`: learn all but rate and jitter anew."""
@@ -321,6 +353,7 @@ class StampFloor:
         self._first = (self.n, self.line.at(self.n))
         self._open = _OpenUnit()
         self._pending.clear()
+        self._early.clear()
         self.line.clear()
         for level in self.levels:
             level.clear()
@@ -333,6 +366,7 @@ class StampFloor:
         self._first = (self._first[0], put(self._first[1]))
         line.base, line.step, line.nominal = put(line.base), line.step * ratio, period
         self.period = period
+        self._early = EarlyStamps(period, self._n_regular, self._n_device)
         self.runs.set_period(period)
         self.runs.last, self.runs.last_step = put(self.runs.last), self.runs.last_step * ratio
         self._open.move(0, 0.0, ratio)

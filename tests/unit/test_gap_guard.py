@@ -262,3 +262,35 @@ def test_losses_that_follow_each_other_are_counted_whole_and_no_sample_more(stam
     for part in np.split(times[kept], np.arange(chunk, np.count_nonzero(kept), chunk)):
         items += stage.process(Chunk(np.zeros((len(part), 1), np.float32), part))
     assert sum(gap.n_missing for gap in items if isinstance(gap, Gap)) == 5 * n_pushed
+
+
+@pytest.mark.parametrize("ppm", [-120, 0, 60])
+@pytest.mark.parametrize("chunk", [1, 7, 1000])
+@pytest.mark.parametrize(
+    "losses", [((0.2, 0.2),), ((1.0, 0.04), (2.4, 3.0)), tuple((k + 0.5, 0.08) for k in range(12))]
+)
+def test_losses_of_the_first_seconds_are_told_once_it_is_known_that_a_device_stamps_its_samples(
+    losses: tuple[tuple[float, float], ...], chunk: int, ppm: float
+) -> None:
+    sfreq, n = 250.0, 5000
+    at = np.arange(n) / sfreq
+    lost = np.any([(at >= start) & (at < start + length) for start, length in losses], axis=0)
+    kept = np.flatnonzero(~lost)
+    times = 1e4 + at[kept] * (1 + ppm * 1e-6)
+    stage, items = GapGuard(GapConfig(), sfreq), []
+    for part in np.split(np.arange(len(kept)), np.arange(chunk, len(kept), chunk)):
+        items += stage.process(Chunk(kept[part].astype(np.float32)[:, None], times[part]))
+    gaps = [item for item in items if isinstance(item, Gap)]
+    assert sum(gap.n_missing for gap in gaps) == np.count_nonzero(lost)
+    out = Chunk.join([item for item in items if isinstance(item, Chunk)])
+    np.testing.assert_array_equal(out.data[out.valid, 0], kept)
+
+
+@pytest.mark.parametrize("late_s", [0.004, 0.2])
+def test_a_late_push_among_the_first_that_another_clock_rounds_is_no_loss(late_s: float) -> None:
+    # Stamps of whole milliseconds, as of some hosts: every step between two pushes is one of whole periods.
+    sfreq, n_pushed = 250.0, 250
+    times = np.repeat(1e4 + np.arange(20) * 1.0, n_pushed) + np.tile(np.arange(n_pushed) / sfreq, 20)
+    times[2 * n_pushed : 3 * n_pushed] += late_s
+    stage = GapGuard(GapConfig(), sfreq)
+    assert not [i for i in stage.process(Chunk(np.zeros((len(times), 1), np.float32), times)) if isinstance(i, Gap)]
