@@ -293,7 +293,7 @@ class Engine:
         chunk = connection.reader.chunk(raw.rows, raw.stamps)
         stream, arrived = connection.stream, raw.at
         connection.arrivals.append((arrived, len(chunk)))
-        connection.rate.add(len(chunk), float(chunk.times[-1]), arrived)
+        n_left_out = stream.n_left_out
         self._update_staleness(stream, chunk, arrived)
         # Held samples were late for no fault of the stream, and stamps that jump say nothing of their age.
         is_timed = not raw.held
@@ -312,6 +312,8 @@ class Engine:
             elif isinstance(message, Gap) and not message.n_missing and not message.n_extra:
                 self.staleness.begin(message.end)  # the clock was reset
                 is_timed = False
+        if n_new := len(chunk) - (stream.n_left_out - n_left_out):
+            connection.rate.add(n_new, float(chunk.times[-1]), arrived)
 
     def _take_cues(self, stream: StreamSession) -> int:
         """Pass new markers on; how many the session was told since the chunk before."""

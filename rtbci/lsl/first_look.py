@@ -13,7 +13,8 @@ from rtbci.lsl.arrivals import Arrivals
 from rtbci.lsl.stamp_correction import StampCorrection, find_correction
 from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.rates import GROSS, NORMAL, RATE_ADVICE, RateFit, fit_rate, measured_words
-from rtbci.types import Times
+from rtbci.stages.duplicates import DuplicateFilter
+from rtbci.types import Chunk, Times
 
 _SETTLING = 0.1  # a rate by arrivals alone has to be off by more in the first seconds: delays are not steady yet
 _EXACT = 2e-3  # relative error of a rate that is measured
@@ -70,6 +71,7 @@ class FirstLook:
         self._by_arrival = overrides.clock == "arrival"
         self._sfreq = self._told or sfreq  # what is believed unless it is wrong; 0: there is none
         self._arrivals = Arrivals()
+        self._duplicates = DuplicateFilter(self._sfreq, 1 / self._sfreq) if self._sfreq else None
         self._n_values = 0
         self._judge_due = 0.0
         self._evidence = _Evidence(None, None, None, "")
@@ -79,7 +81,17 @@ class FirstLook:
         self.held.append(Held(np.array(values), stamps, at))
         self._n_values += np.size(values)
         usable = stamps[np.isfinite(stamps)]
-        self._arrivals.add(len(stamps), float(usable[-1]) if len(usable) else 0.0, at)
+        n_new = len(stamps) - self._n_again(values, stamps)
+        if n_new:
+            self._arrivals.add(n_new, float(usable[-1]) if len(usable) else 0.0, at)
+
+    def _n_again(self, values: Any, stamps: Times) -> int:
+        """Samples that came before: a radio that sends some of them twice has no other rate for that."""
+        if self._duplicates is None or not np.isfinite(stamps).all():
+            return 0
+        with np.errstate(over="ignore", invalid="ignore"):  # values of any size, which are no EEG
+            again = self._duplicates.find(Chunk(values, stamps))
+        return int(np.count_nonzero(again)) if again is not None else 0
 
     def is_over(self, now: float) -> bool:
         """Whether enough is known, or nothing more can be known in reasonable time."""

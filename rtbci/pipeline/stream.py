@@ -148,6 +148,11 @@ class StreamSession:
         return (self.next_index + n_held) / self.info.sfreq
 
     @property
+    def n_left_out(self) -> int:
+        """Samples that came twice or too late so far, told or not."""
+        return self.tally.extra + (self._guard.n_untold if self._guard is not None else 0)
+
+    @property
     def jitter_s(self) -> float:
         """Mean jitter of the stamps, as estimated by the gap guard."""
         return self._guard.jitter_s if self._guard is not None else 0.0

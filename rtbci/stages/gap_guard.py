@@ -102,6 +102,11 @@ class GapGuard:
         return len(self._held) if self._held is not None else 0
 
     @property
+    def n_untold(self) -> int:
+        """Samples that were left out and are in no gap yet."""
+        return self._n_extra
+
+    @property
     def jitter_s(self) -> float:
         """How far stamps are usually from where they are due, s."""
         return self._floor.jitter_s

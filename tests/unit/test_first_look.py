@@ -272,3 +272,17 @@ def test_a_replay_as_fast_as_possible_keeps_its_stamps_when_it_returns_for_they_
     border.take(np.ones((10, 1), np.float32), ahead, 1000.0)
     np.testing.assert_array_equal(returned_at(0.0), ahead)
     assert returned_at(1.0)[-1] == 1000.0
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3])
+def test_rows_that_a_radio_sends_twice_are_no_other_rate(share: float) -> None:
+    sfreq, n_each, rng = 256.0, 8, np.random.default_rng(0)
+    border = StreamBorder(StreamOverrides())
+    border.open(Description("amp", sfreq, 2), "host", 1.0, is_replay=False)
+    taken: list[RawSamples] = []
+    for k in range(200):
+        stamps = 100 + np.arange(k * n_each, (k + 1) * n_each) / sfreq
+        rows, at = rng.integers(-99, 99, (n_each, 2)).astype(np.int16), float(stamps[-1]) + 0.01
+        for _ in range(1 + (rng.random() < share)):
+            taken += [item for item in border.take(rows, stamps, at) if isinstance(item, RawSamples)]
+    assert sum(map(len, taken)) > 200 * n_each  # nothing is left out here

@@ -74,6 +74,15 @@ def test_every_sample_is_accounted_for() -> None:
     assert session.next_index == 6000 == tally.received + tally.filled + tally.lost
 
 
+def test_samples_that_came_twice_are_known_at_once_though_they_are_told_with_the_next_one() -> None:
+    session, stream = StreamSession(make_pipeline(), INFO), stamped_stream()
+    list(session.samples(stream[:600]))
+    list(session.samples(stream[580:600]))
+    assert (session.n_left_out, session.tally.extra) == (20, 0)
+    list(session.samples(stream[600:610]))
+    assert (session.n_left_out, session.tally.extra) == (20, 20)
+
+
 def test_scores_are_told_before_what_is_decided_on_them_and_both_clocks_agree() -> None:
     heard = list(messages(StreamSession(make_pipeline(), INFO), cut(stamped_stream(), 5)))
     newest = None
