@@ -82,17 +82,18 @@ class DuplicateFilter:
         return found if found.any() else None
 
     def _came_before(self, times: Times, rows: Samples, at: int) -> bool:
-        first = max(1, at - self._n_remembered)
+        first = max(0, at - self._n_remembered)
         past = times[first:at]
         alike = np.flatnonzero(np.abs(past - times[at]) < self._same) + first
         if not len(alike) or np.count_nonzero(np.diff(past) < self._apart) > self.SHARED * len(past) + 1:
             return False
         wanted = rows[at].tobytes()
-        if not any(rows[k].tobytes() == wanted != rows[k - 1].tobytes() for k in alike.tolist()):
+        if not any(rows[k].tobytes() == wanted != rows[k - 1 if k else 1].tobytes() for k in alike.tolist()):
             return False
         number = self._n_gone + at
         if self._judged != number - 1:
-            self._is_habit = self._repeats(times[first - 1 : at], rows[first - 1 : at])
+            before = max(0, first - 1)
+            self._is_habit = self._repeats(times[before:at], rows[before:at])
         self._judged = number
         return not self._is_habit
 

@@ -39,15 +39,21 @@ class EarlyStamps:
     def clear(self) -> None:
         """Begin anew."""
         self._stamps: Times = np.empty(0)
+        self._newest = -np.inf
         self.has_steps = False  # something may have been lost
 
     def add(self, stamps: Times) -> None:
-        """Keep those since stamps left their grid."""
+        """Keep those since stamps left their grid, or since one that came out of order."""
         stamps = np.concatenate([self._stamps, stamps])
         steps = np.diff(stamps)
         whole = np.rint(steps / self.period)
+        newest = np.maximum.accumulate(np.concatenate([[self._newest], stamps]))
+        behind = np.flatnonzero(stamps[len(self._stamps) :] < newest[len(self._stamps) : -1] + self.period / 2)
         off = np.flatnonzero((whole < 1) | (np.abs(steps - whole * self.period) > EXACT_S + _OFF * np.abs(steps)))
         first = int(off[-1]) + 1 if len(off) else 0
+        if len(behind):
+            first = max(first, len(self._stamps) + int(behind[-1]) + 1)
+        self._newest = float(newest[-1])
         self._stamps, self.has_steps = stamps[first:], bool((whole[first:] > 1).any())
 
     def loss(self) -> EarlyLoss | None:

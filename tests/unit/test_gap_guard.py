@@ -294,3 +294,21 @@ def test_a_late_push_among_the_first_that_another_clock_rounds_is_no_loss(late_s
     times[2 * n_pushed : 3 * n_pushed] += late_s
     stage = GapGuard(GapConfig(), sfreq)
     assert not [i for i in stage.process(Chunk(np.zeros((len(times), 1), np.float32), times)) if isinstance(i, Gap)]
+
+
+@pytest.mark.parametrize("chunk", [1, 10, 30])
+def test_the_first_samples_of_a_stream_may_come_twice(chunk: int) -> None:
+    times = np.concatenate([stamps(10), stamps(3000)])
+    data = np.random.default_rng(0).normal(size=(3000, 2)).astype(np.float32)
+    out, gaps = guard(times, chunk, data=np.concatenate([data[:10], data]))
+    assert [(gap.n_missing, gap.n_extra) for gap in gaps] == [(0, 10)]
+    np.testing.assert_array_equal(out.data, data)
+
+
+@pytest.mark.parametrize("n_before", [20, 300])
+@pytest.mark.parametrize("n_each", [1, 8])
+def test_packets_that_come_out_of_order_in_the_first_seconds_are_no_loss(n_before: int, n_each: int) -> None:
+    order = np.arange(3000)
+    order[n_before : n_before + 2 * n_each] = np.roll(order[n_before : n_before + 2 * n_each], n_each)
+    _, gaps = guard(stamps(3000)[order], data=order.astype(np.float32)[:, None])
+    assert [gap.n_missing for gap in gaps] == []
