@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Hashable, Sequence
@@ -17,7 +18,8 @@ class CueLabels:
 
     A marker is the label that it equals; else the one that it equals as a number (`1.0` is `1`) or but for the number of
     blanks; else the one that it equals but for case and blanks. If two labels are equally near, it is neither. A marker of
-    several fields, joined by '/' as in `Stimulus/S  1`, is compared as a whole, then field by field.
+    several fields, joined by '/' as in `Stimulus/S  1`, or the texts of a JSON value as `{"event": "left", "trial": 3}`, is
+    compared as a whole, then field by field.
 
     Parameters
     ----------
@@ -43,9 +45,23 @@ class CueLabels:
         return ""
 
     def _of_fields(self, text: str) -> str:
-        fields = [field.strip() for field in text.split("/")] if "/" in text else []
+        fields = _json_texts(text) or ([field.strip() for field in text.split("/")] if "/" in text else [])
         matching = {label for field in fields if (label := field if field in self.labels else self._near(field))}
         return matching.pop() if len(matching) == 1 else ""
+
+
+def _json_texts(text: str) -> list[str]:
+    """The texts in a JSON object, list or text, or its only number: others count trials, or say when; [] for other markers."""
+    if not text.startswith(("{", "[", '"')):
+        return []
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    values = list(found.values()) if isinstance(found, dict) else found if isinstance(found, list) else [found]
+    numbers = [str(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    texts = [value.strip() for value in values if isinstance(value, str)]
+    return texts or (numbers if len(values) == 1 else [])
 
 
 def is_same(text: str, label: str) -> bool:

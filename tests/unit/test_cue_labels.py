@@ -33,6 +33,16 @@ from rtbci.stages.cue_labels import CueAccount, CueLabels
         (("Go", "go"), "GO", ""),  # which of the two is not known
         (("1", "1.0"), "1.0", "1.0"),
         (("1", "1.0"), "1.00", ""),
+        (("left", "right"), '{"event": "Left", "trial": 3, "block": null}', "left"),
+        (("left", "right"), '["right ", 1]', "right"),
+        (("left", "right"), '"left"', "left"),
+        (("left", "right"), '{"from": "left", "to": "right"}', ""),
+        (("1", "2"), '{"event": "go", "trial": 1}', ""),  # a number beside a text is no cue
+        (("1", "2"), '{"code": 2.0}', "2"),
+        (("1", "2"), "[true]", ""),
+        (("left",), '{"event": "left"', ""),
+        (("left",), "[" * 100_000, ""),
+        (('{"event": "left"}', "left"), '{"event": "left"}', '{"event": "left"}'),
         ((), " blink ", "blink"),
         ((), " ", ""),
     ],
