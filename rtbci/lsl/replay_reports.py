@@ -17,6 +17,7 @@ from rtbci.lsl.signed_lines import Verifier, unsigned
 _MOST_INLETS = 4
 _MOST_REFUSED = 1000
 _FIND_EVERY_S = 0.1
+_SILENT_S = 1.0  # a replay reports four times a second
 _BUFFER_S = 1  # liblsl keeps 100 reports for each of these
 _MOST_LINES = 64  # in one read
 
@@ -39,14 +40,20 @@ class ReplayReports:
         self._inlets: dict[str, pylsl.StreamInlet] = {}
         self._open: set[str] = set()
         self._refused: set[str] = set()
+        self._heard_at: dict[
+            str, float
+        ] = {}  # when each stream that is listened to was found, or last brought a report
+        self._passed: set[str] = set()  # were listened to, and brought none
         self._find_due = 0.0
 
     def read(self) -> list[ReplayPosition]:
         """New reports, in order."""
-        if (now := time.monotonic()) >= self._find_due:
-            self._find_due = now + _FIND_EVERY_S
-            self._find()
+        now = time.monotonic()
         lines = [(uid, line) for uid in list(self._inlets) for line in self._pull(uid)]
+        self._heard_at.update(dict.fromkeys((uid for uid, _ in lines), now))
+        if now >= self._find_due:
+            self._find_due = now + _FIND_EVERY_S
+            self._find(now)
         if self._verifier is None and len(self._inlets) > 1:
             return []  # which of them is the replay's, nobody can tell
         return [position for uid, line in lines if (position := self._position(uid, line)) is not None]
@@ -54,6 +61,7 @@ class ReplayReports:
     def open_again(self) -> None:
         """Forget all connections, and make them anew."""
         self._inlets, self._open, self._refused = {}, set(), set()
+        self._heard_at, self._passed = {}, set()
 
     def close(self) -> None:
         """Disconnect and stop searching."""
@@ -61,16 +69,31 @@ class ReplayReports:
             inlet.close_stream()
         self._inlets, self._resolver = {}, None
 
-    def _find(self) -> None:
-        for info in self._resolver.results() if self._resolver is not None else []:
-            uid = info.uid()
-            if uid in self._inlets or uid in self._refused or len(self._inlets) >= _MOST_INLETS:
-                continue
-            is_text = (
-                info.channel_format() == pylsl.cf_string and info.channel_count() == 1 and not info.nominal_srate()
-            )
-            if is_text and info.source_id() == self._id and info.type() == "rtbci-position":
-                self._inlets[uid] = pylsl.StreamInlet(info, max_buflen=_BUFFER_S, recover=False)
+    def _find(self, now: float) -> None:
+        """Listen to what claims to bring the reports: to those first that were not listened to yet."""
+        found = (
+            [info for info in self._resolver.results() if self._is_candidate(info)]
+            if self._resolver is not None
+            else []
+        )
+        self._passed &= {info.uid() for info in found}
+        for info in sorted(found, key=lambda info: info.uid() in self._passed):
+            if len(self._inlets) < _MOST_INLETS or self._drop_silent(now):
+                self._inlets[info.uid()] = pylsl.StreamInlet(info, max_buflen=_BUFFER_S, recover=False)
+                self._heard_at[info.uid()] = now
+
+    def _is_candidate(self, info: Any) -> bool:
+        is_text = info.channel_format() == pylsl.cf_string and info.channel_count() == 1 and not info.nominal_srate()
+        is_new = info.uid() not in self._inlets and info.uid() not in self._refused
+        return is_new and is_text and info.source_id() == self._id and info.type() == "rtbci-position"
+
+    def _drop_silent(self, now: float) -> bool:
+        """Whether a stream that has brought nothing for a while has made room for another one."""
+        silent = [uid for uid in self._inlets if now - self._heard_at[uid] > _SILENT_S]
+        for uid in silent[:1]:
+            self._drop(uid)
+            self._passed.add(uid)
+        return bool(silent)
 
     def _pull(self, uid: str) -> list[str]:
         inlet = self._inlets[uid]
@@ -101,4 +124,5 @@ class ReplayReports:
 
     def _drop(self, uid: str) -> None:
         self._inlets.pop(uid, None)
+        self._heard_at.pop(uid, None)
         self._open.discard(uid)

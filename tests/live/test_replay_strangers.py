@@ -14,7 +14,8 @@ from cutting import make_pipeline
 from replay_kit import SFREQ, live, played
 
 from rtbci.lsl.replay_key import VARIABLE
-from rtbci.lsl.replay_protocol import ReplayPosition
+from rtbci.lsl.replay_protocol import ReplayAddress, ReplayPosition
+from rtbci.lsl.replay_reports import ReplayReports
 from rtbci.lsl.signed_lines import Signer
 from rtbci.lsl.source import LslSource
 from rtbci.monitor.messages import StaleLine, WarningLine
@@ -170,6 +171,27 @@ def test_a_fake_position_moves_nothing_and_silences_no_alarm(
             playback.players[0].send = lambda packet: None  # type: ignore[method-assign]
             wait_until(lambda: running.engine.state().state == "stale", 10)
         assert not {"pause", "seek"} & set(running.kinds())
+
+
+def test_outlets_that_report_nothing_keep_no_replay_from_being_heard(wait_until: Wait) -> None:
+    """More of them than are listened to at once, and all before the replay's own."""
+    key = b"the key of a replay"
+    address = ReplayAddress.new(f"rtbci-replay-{uuid.uuid4().hex[:16]}", key)
+    silent = [outlet("rtbci-position", address.position_id) for _ in range(6)]
+    reports = ReplayReports(address, key)
+    wait_until(lambda: reports.read() or sum(one.have_consumers() for one in silent) == 4, 20)
+    genuine, signer = outlet("rtbci-position", address.position_id), Signer(key, address.position_purpose)
+    position = ReplayPosition(1, 5.0, 0.0, 82.0, 1.0, True)
+
+    def heard() -> list[ReplayPosition]:
+        signer.push(genuine, position.to_json())
+        time.sleep(0.02)
+        return reports.read()
+
+    wait_until(lambda: heard() == [position], 20)
+    kept_until = time.monotonic() + 3  # longer than a silent one is listened to
+    wait_until(lambda: time.monotonic() > kept_until and heard() == [position], 20)
+    reports.close()
 
 
 def test_a_pause_that_cannot_be_verified_is_told_of_and_ends_in_the_alarm(
