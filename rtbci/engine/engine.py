@@ -374,7 +374,7 @@ class Engine:
         check_rate(self.pipeline.config, info)
         self.pipeline.preprocessor(info)
         if self.recorder is not None:
-            self.source.waits_for = partial(self.recorder.stream.waits, described.name)
+            self.source.waits_for = partial(self.recorder.stream.waits, described)
         if self.spec.start_gate:
             # With the outlets up and the stream known, a recorder can start before the first sample is read.
             self.outlets.begin(session_info(self.pipeline, info))

@@ -9,6 +9,7 @@ from pathlib import Path
 from rtbci.engine.process import EngineProcess
 from rtbci.lsl.discovery import predicate
 from rtbci.lsl.recorder import Recorder
+from rtbci.lsl.replay_protocol import annotations_query
 from rtbci.monitor.messages import ArmingState, EngineState, OpenStartGate, RecordingState
 
 _START_S = 10.0
@@ -75,8 +76,9 @@ class LiveRecording:
 
 
 def predicates(stream: ArmingState, outlets: tuple[str, ...]) -> list[str]:
-    """LSL predicates of what to record: the stream, its annotations if any, and the engine's outlets by source id."""
+    """LSL predicates of what to record: the stream, a replay's annotations, and the engine's outlets by source id."""
     named = ("name", stream.name), ("source_id", stream.source_id), ("type", stream.type)
     own = {key: value for key, value in named if value}
-    notes = predicate({"name": f"{stream.name}-annotations", "type": "Markers"})
-    return [f"({predicate(own)}) or ({notes})", *(predicate({"source_id": outlet}) for outlet in outlets)]
+    notes = annotations_query(stream.name, stream.source_id)
+    signal = f"({predicate(own)}) or ({predicate(notes)})" if notes is not None else predicate(own)
+    return [signal, *(predicate({"source_id": outlet}) for outlet in outlets)]

@@ -26,10 +26,18 @@ _CLOCK_WAIT_S = 6.0  # liblsl measures a host's clock within 5 s
 
 
 class MarkerSource:
-    """Reads the markers of the stream that a query selects; reconnects when it is lost. `query`: as of `parse_query`."""
+    """Reads the markers of the stream that a query selects; reconnects when it is lost.
 
-    def __init__(self, query: dict[str, str]) -> None:
-        self.query = query
+    Parameters
+    ----------
+    query
+        As `parse_query` returns it.
+    expected
+        Whether it is trouble that there is no such stream.
+    """
+
+    def __init__(self, query: dict[str, str], *, expected: bool = True) -> None:
+        self.query, self._expected = query, expected
         self._search = StreamSearch(query)
         self._stream: Any = None  # the newest one that was opened
         self._inlet: Any = None
@@ -91,7 +99,11 @@ class MarkerSource:
             self.trouble = str(error)
             return False
         if stream is None:
-            if self._sought_since is not None and time.monotonic() - self._sought_since > NOT_THERE_S:
+            if (
+                self._expected
+                and self._sought_since is not None
+                and time.monotonic() - self._sought_since > NOT_THERE_S
+            ):
                 self.trouble = self.trouble or (
                     f"no marker stream with {predicate(self.query)} answers; no cue is answered until it does"
                 )

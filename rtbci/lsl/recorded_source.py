@@ -70,7 +70,7 @@ class RecordedSource:
             self._texts = MarkerRecorder(self._recorder, self.query)
         if self._texts is not None:
             self._texts.tend()
-            return self._presence()
+            return [*filter(None, [self._texts.news()]), *self._presence()]
         self._stream.tend()
         return [line for item in self._source.read(timeout_s) for line in self._take(item)] + self._presence()
 
@@ -96,7 +96,7 @@ class RecordedSource:
         return True
 
     def _accept(self, described: Description) -> None:
-        self._source.waits_for = partial(self._stream.waits, described.name)
+        self._source.waits_for = partial(self._stream.waits, described)
 
     def _take(self, item: SourceItem) -> list[str]:
         match item:

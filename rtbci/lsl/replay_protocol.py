@@ -95,6 +95,16 @@ def ack_id(source_id: str) -> str:
     return f"{source_id}-ack-"
 
 
+def annotations_query(name: str, source_id: str) -> dict[str, str] | None:
+    """Selects the marker stream of a replay's annotations, by name and source id of the stream that they belong to.
+
+    None for a stream that is no replay: markers beside it that are named so may be anybody's.
+    """
+    if not SOURCE_ID.fullmatch(source_id):
+        return None
+    return {"name": f"{name}-annotations", "type": "Markers", "source_id": f"{source_id}-annotations"}
+
+
 def check_speed(name: str, speed: float) -> None:
     """Raises StreamMismatch for a speed that no replay has; 0: not paced."""
     if speed and not SPEEDS[0] <= speed <= SPEEDS[1]:

@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from rtbci.lsl.marker_source import MarkerSource
+from rtbci.lsl.marker_source import MAX_PER_S, MarkerSource
+from rtbci.lsl.replay_protocol import annotations_query
 from rtbci.lsl.source import StreamConnected
 from rtbci.recordings.description import Description
 from rtbci.recordings.live_run import ARRIVAL_CHANNELS, ARRIVALS_TYPE
@@ -51,7 +52,7 @@ class StreamRecorder:
         """A stream was opened, for the first time or again."""
         self._found = found
         self.recorder.name_files(found.described.name)
-        self._look_for_annotations(found.described.name)
+        self._look_for_annotations(found.described)
         self._waiting_since = None
 
     def samples(self, rows: Any, stamps: Times, arrived: float | None, n_cues: int = 0) -> str:
@@ -71,9 +72,12 @@ class StreamRecorder:
         Returns
         -------
         str
-            What is to be told, if it begins a stream of its own in mid-run; else "".
+            What is to be told: that it begins a stream of its own in mid-run, or that annotations are not in the file;
+            else "".
         """
         notice = self._follow(rows.shape[1], _FORMATS[rows.dtype])
+        if not notice and self._annotations is not None:
+            notice = self._annotations.news()
         self.n_received += len(rows)
         self.recorder.numbers(self._signal, stamps, rows)
         if not self._with_arrivals:
@@ -83,15 +87,15 @@ class StreamRecorder:
         self.recorder.numbers(self._arrivals, np.array([at]), np.array([row], np.float64))
         return notice
 
-    def waits(self, name: str, is_replay: bool) -> bool:
+    def waits(self, described: Description, is_replay: bool) -> bool:
         """Whether the annotations of a replay are not read yet, so that its first sample must wait: at most 2 s."""
         if not is_replay:
             return False
-        self._look_for_annotations(name)
+        self._look_for_annotations(described)
         self.tend()
         now = time.monotonic()
         self._waiting_since = self._waiting_since or now
-        is_ready = self._annotations is not None and self._annotations.source.connected
+        is_ready = self._annotations is None or self._annotations.source.connected
         return not is_ready and now - self._waiting_since < ANNOTATIONS_WAIT_S
 
     def tend(self) -> None:
@@ -104,11 +108,11 @@ class StreamRecorder:
         if self._annotations is not None:
             self._annotations.close()
 
-    def _look_for_annotations(self, name: str) -> None:
-        query = {"name": f"{name}-annotations", "type": "Markers"}
-        if self._annotations is None or self._annotations.query != query:
+    def _look_for_annotations(self, described: Description) -> None:
+        query = annotations_query(described.name, described.source_id)
+        if query is None or self._annotations is None or self._annotations.query != query:
             self.close()
-            self._annotations = MarkerRecorder(self.recorder, query)
+            self._annotations = MarkerRecorder(self.recorder, query, expected=False) if query is not None else None
 
     def _follow(self, n_channels: int, values: str) -> str:
         """The stream in the file that these samples belong to; a new one where their description is another."""
@@ -139,12 +143,25 @@ class StreamRecorder:
 
 
 class MarkerRecorder:
-    """Records a stream of markers that nobody else reads, as long as it is there; `query`: as of `parse_query`."""
+    """Records a stream of markers that nobody else reads, as long as it is there; query and expected: as of MarkerSource."""
 
-    def __init__(self, recorder: XdfRecorder, query: dict[str, str]) -> None:
+    def __init__(self, recorder: XdfRecorder, query: dict[str, str], *, expected: bool = True) -> None:
         self.query = query
-        self.source = MarkerSource(query)
+        self.source = MarkerSource(query, expected=expected)
         self._markers = RecordedMarkers(recorder)
+        self._reported = ""
+
+    def news(self) -> str:
+        """Why markers are not in the file, once; else ""."""
+        before, self._reported = self._reported, self._trouble()
+        return self._reported if self._reported != before else ""
+
+    def _trouble(self) -> str:
+        if self.source.trouble:
+            return f"markers are not recorded: {self.source.trouble}"
+        if self.source.n_left_out:
+            return f"markers of {self.query.get('name', '')} are not recorded: more than {MAX_PER_S:g} a second, or no time"
+        return ""
 
     def tend(self) -> None:
         """Read what has come. Of several streams that match none is read (`source.trouble`)."""
