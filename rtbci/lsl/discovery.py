@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -263,12 +264,14 @@ class StreamSearch:
     FORGET_S = 1.2  # a stream that is there answers at least twice in this time
     GRACE_S = 1.3  # grace period after a loss: until it is over, an answer may be a late one of the lost stream
     SETTLE_S = 0.7  # liblsl queries in waves: first by multicast, then each known peer
+    MOST_OTHERS = 10_000  # sources that were seen beside the connected one; beyond, every other one counts as seen
 
     def __init__(self, query: dict[str, str], forget_s: float = FORGET_S) -> None:
         self.query = query
         self._resolver: Any = pylsl.ContinuousResolver(pred=predicate(query), forget_after=forget_s)
         self._refused: set[str] = set()
-        self._other_sources: set[tuple[str, str, str]] = set()
+        self._other_sources: set[int] = set()  # their hashes, for a stranger may make up any number of any length
+        self._own_source = ("", "", "")
         self._lost: Any = None
         self._lost_at = 0.0
         self._found_since = 0.0
@@ -293,7 +296,7 @@ class StreamSearch:
             return None  # a restarted stream; its predecessor will be forgotten
         if len(found) > 1:
             raise _ambiguity(found, self.query)
-        if source_of(found[0]) in self._other_sources:
+        if self.is_other_stream(found[0]):
             raise StreamNotFound(
                 f"not the stream that was lost, but another one that matches too: {FoundStream.of(found[0])}"
             )
@@ -309,11 +312,15 @@ class StreamSearch:
 
     def note_other_streams(self, stream: Any) -> None:
         """Remember which other sources match while `stream` is connected."""
-        self._other_sources |= {source_of(s) for s in self.answering()} - {source_of(stream)}
+        self._own_source = source_of(stream)
+        others = {hash(source_of(s)) for s in self.answering()} - {hash(self._own_source)}
+        self._other_sources |= set(islice(others, self.MOST_OTHERS - len(self._other_sources)))
 
     def is_other_stream(self, stream: Any) -> bool:
         """Whether it was seen together with a connected stream."""
-        return source_of(stream) in self._other_sources
+        if len(self._other_sources) >= self.MOST_OTHERS:
+            return source_of(stream) != self._own_source
+        return hash(source_of(stream)) in self._other_sources
 
     def close(self) -> None:
         """Stop searching."""

@@ -109,6 +109,7 @@ class LslSource:
     WAIT_S = 0.005
     UNTRUSTED_PAUSE_S = 60.0
     MUTE_S = 1.0  # a stream that sends nothing for so long is connected, and looked at later
+    MOST_REASONS = 1000  # of refusals; there are as many as a stranger wants
     GATE_S = 0.2  # accepting a stream takes no longer, unless a recorder is waited for
 
     def __init__(
@@ -307,6 +308,8 @@ class LslSource:
         """Each reason is reported once until a stream is connected."""
         if reason in self._reported:
             return []
+        if len(self._reported) >= self.MOST_REASONS:
+            self._reported.clear()
         self._reported.add(reason)
         return [StreamRefused(reason)]
 

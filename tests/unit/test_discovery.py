@@ -158,6 +158,23 @@ def test_what_matched_beside_the_lost_stream_is_no_return_of_it(network: Network
     assert network.chosen() == "a2"
 
 
+def test_of_more_sources_than_are_remembered_none_is_taken_but_the_lost_one(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StreamSearch, "MOST_OTHERS", 100)
+    own = Answer("a")
+    for k in range(10):
+        network.answers = [own, *(Answer(f"{k}-{n}", f"made up {k}-{n}" + "x" * 10_000) for n in range(20))]
+        network.search.note_other_streams(own)
+    assert len(network.search._other_sources) == 100
+    network.search.lose(own)
+    network.answers = [Answer("b", "never seen")]
+    with pytest.raises(StreamNotFound, match="not the stream that was lost"):
+        network.chosen(StreamSearch.SETTLE_S)
+    network.answers = [Answer("a2")]
+    assert network.chosen(StreamSearch.SETTLE_S) == "a2"
+
+
 def test_a_life_that_was_refused_is_not_offered_again_and_its_next_one_is(network: Network) -> None:
     network.answers = [Answer("a")]
     network.search.refuse(network.answers[0])
