@@ -20,6 +20,8 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from rtbci.dashboard.model.state_text import tool_tip
+from rtbci.dashboard.model.stream_choice import choice_text, offered, query_for
 from rtbci.dashboard.settings import Settings
 from rtbci.lsl.discovery import FoundStream, list_streams
 
@@ -68,6 +70,7 @@ class StreamPicker(QDialog):
             heading.setObjectName("heading")
             side.addWidget(heading)
             side.addWidget(box)
+            box.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)  # long names end in …
             button = QPushButton(text)
             button.setAutoDefault(False)
             button.clicked.connect(does)
@@ -95,15 +98,10 @@ class StreamPicker(QDialog):
     def _show_streams(self, found: list[FoundStream]) -> None:
         self._searching = False
         self.streams.clear()
-        for stream in found:
-            if stream.format == "string" or not stream.sfreq:
-                continue
-            item = QListWidgetItem(
-                f"{stream.name}  ·  {stream.type or 'no type'}\n"
-                f"{stream.n_channels} channels, {stream.sfreq:g} Hz, on {stream.hostname}"
-            )
-            query = {"source_id": stream.source_id} if stream.source_id else {"uid": stream.uid}
-            item.setData(_ITEM, {"name": stream.name} | query)
+        for stream in offered(found):
+            item = QListWidgetItem(choice_text(stream))
+            item.setToolTip(tool_tip(choice_text(stream)))
+            item.setData(_ITEM, query_for(stream, found))
             self.streams.addItem(item)
         if self.streams.count() == 1:
             self.streams.setCurrentRow(0)

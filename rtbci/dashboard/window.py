@@ -28,6 +28,7 @@ from rtbci.dashboard.shortcuts import SHORTCUTS
 from rtbci.monitor.describe import describe
 from rtbci.monitor.messages import LogLine
 from rtbci.recordings.channel_names import canonical
+from rtbci.text import one_line
 
 FRAME_MS = 16
 SLOW_EVERY = 6  # frames between two looks at the state
@@ -177,7 +178,7 @@ class Window(QMainWindow):
         died = self.ended()
         self.header.show_fact(Fact(died, True) if died else state_sentence(feed.state, feed.dead_s))
         stream = feed.state.stream
-        where = f"{stream.name} on {stream.hostname}" if stream is not None else ""
+        where = one_line(f"{stream.name} on {stream.hostname}") if stream is not None else ""
         self.header.place = "  ·  ".join(p for p in (where, feed.state.pipeline) if p)
         self._show_alarm(alive=not (died or feed.dead_s))
         self.header.refresh()

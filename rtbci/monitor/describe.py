@@ -29,7 +29,7 @@ from rtbci.monitor.messages import (
     ThresholdLine,
     WarningLine,
 )
-from rtbci.text import tenths_text
+from rtbci.text import one_line, tenths_text
 
 StreamLine: TypeAlias = (
     ConnectedLine | ReconnectedLine | LostLine | RefusedLine | ClockLine | StaleLine | CaughtUpLine | StalledLine
@@ -37,7 +37,11 @@ StreamLine: TypeAlias = (
 
 
 def describe(line: LogLine) -> str:
-    """One line of the engine's log as a sentence; "" for an error, with which the command itself ends."""
+    """One line of the engine's log as a sentence on one line; "" for an error, with which the command itself ends."""
+    return one_line(_sentence(line))
+
+
+def _sentence(line: LogLine) -> str:
     match line:
         case ErrorLine():
             return ""

@@ -42,10 +42,10 @@ def test_the_picker_offers_streams_of_samples_and_pipelines_that_are_there(qtbot
     assert not any("gone" in picker.pipelines.item(k).text() for k in range(picker.pipelines.count()))
     picker.streams.setCurrentRow(0)
     picker.pipelines.setCurrentRow(0)
-    assert picker.query == {"name": "amplifier", "source_id": "acti-1"}
+    assert picker.query == {"name": "amplifier", "type": "EEG"}
     assert picker.pipeline == str(tmp_path / "mine.rtbci")
     picker.streams.setCurrentRow(1)
-    assert picker.query == {"name": "nameless", "uid": "u3"}
+    assert picker.query == {"name": "nameless"}
 
 
 def test_without_a_stream_the_picker_says_what_to_do(qtbot, settings, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from html import escape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import numpy as np
 import pytest
 from gui_kit import Visit, pixels
 from PyQt6.QtCore import QPoint, Qt
+from PyQt6.QtGui import QFontMetrics
 from PyQt6.QtWidgets import QInputDialog, QLabel
 
 from rtbci.dashboard.model.state_text import Fact
+from rtbci.dashboard.panels.header import two_lines
 from rtbci.dashboard.panels.shortcuts_dialog import ShortcutsDialog
 from rtbci.dashboard.shortcuts import SHORTCUTS
 from rtbci.monitor.messages import Annotate, ReviewLine, SetThreshold
@@ -449,3 +452,24 @@ def test_no_text_is_cut_off_or_laid_over_another(visit, channels, size):
     line = window.plots.labels._font().pixelSize()
     assert all(b - a >= line for a, b in pairwise(ys))
     assert ys[0] >= line // 2
+
+
+@pytest.mark.parametrize("size", [(960, 600), (1280, 720), (3840, 2160)])
+def test_alarms_of_any_length_stay_within_two_lines_and_the_tool_tip_has_all_of_them(visit, size):
+    here = visit(size=size)
+    alarm = "; ".join(f"trouble {k}: No space left on device, {k} of 90 events are not in it yet" for k in range(9))
+    here.look(alarm=alarm, stream=here.fake.state.stream.model_copy(update={"name": "amp <b>\n" * 9}))
+    here.play(0.5)
+    header = here.window.header
+    font = header.font()
+    font.setBold(True)
+    metrics = QFontMetrics(font)
+    lines = two_lines(header.headline, metrics, header.width() // 2)
+    assert len(lines) == 2
+    assert header.headline.startswith(lines[0])
+    assert lines[1].endswith("…")
+    assert all(metrics.horizontalAdvance(line) <= header.width() // 2 for line in lines)
+    assert 2 * metrics.height() <= header.height()
+    assert escape(alarm) in header.toolTip()
+    assert "amp &lt;b&gt; amp" in header.toolTip()
+    assert two_lines("Live", metrics, header.width() // 2) == ["Live"]

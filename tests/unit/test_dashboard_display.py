@@ -12,7 +12,8 @@ from rtbci.dashboard.model.history import History
 from rtbci.dashboard.model.state_text import Fact, state_facts, state_sentence
 from rtbci.dashboard.model.timeline import Timeline
 from rtbci.dashboard.model.trend_bins import TrendBins
-from rtbci.monitor.messages import EngineState, StreamState, TrustState
+from rtbci.monitor.describe import describe
+from rtbci.monitor.messages import AnnotationLine, EngineState, LostLine, StreamState, TrustState
 from rtbci.simulation.scalp import ELECTRODES
 from rtbci.stages.montage import DOUBLE_BANANA
 
@@ -180,6 +181,16 @@ def test_what_is_wrong_says_so_in_words():
     assert state_sentence(stale | EngineState(silent_s=0.0)) == ("Behind by 3.3 s, catching up", True)
     assert state_sentence(EngineState(state="running")) == ("Live", False)
     assert state_sentence(EngineState(state="running"), dead_s=4.0).wrong
+
+
+def test_a_stream_of_any_name_is_one_line_without_control_characters():
+    name = "amp\n\x1b[2J12:00:00  ALARM\u202e"
+    stream = StreamState(name=name, hostname=name, channels=8, sfreq=256.0, speed=1.0)
+    state = EngineState(state="lost", query={"name": name}, stream=stream, quality={name: "flat"})
+    texts = [state_sentence(state).text, *(fact.text for fact in state_facts(state).values())]
+    texts += [describe(LostLine(reason=name)), describe(AnnotationLine(label=name, onset=1, duration=0, stamp=1))]
+    assert all(text.isprintable() for text in texts)
+    assert sum("amp \\x1b[2J12:00:00 ALARM\\u202e" in text for text in texts) == 5
 
 
 def test_facts_turn_red_where_they_are_wrong(tmp_path):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from rtbci.engine.staleness import STALE_S
 from rtbci.monitor.messages import EngineState, LatencyMs, RecordingState, SampleCounts, StreamState, TrustState
 from rtbci.recordings.rates import NORMAL
+from rtbci.text import one_line
 
 RATE_TOLERANCE = 0.05
 RING_S = 2.0  # a shorter silence rings no alarm
@@ -27,6 +28,15 @@ def tool_tip(text: str) -> str:
 
 def state_sentence(state: EngineState, dead_s: float = 0.0) -> Fact:
     """The state in one sentence. dead_s: how long the engine has been silent, if longer than it may be."""
+    return _plain(_sentence(state, dead_s))
+
+
+def _plain(fact: Fact) -> Fact:
+    """Names of streams are foreign text, and a line is to stay one."""
+    return Fact(one_line(fact.text), fact.wrong)
+
+
+def _sentence(state: EngineState, dead_s: float) -> Fact:
     if dead_s:
         return Fact(f"The engine has not answered for {dead_s:.0f} s. It has ended or hangs.", True)
     query = ", ".join(f"{key} {value}" for key, value in state.query.items()) or "a stream"
@@ -59,6 +69,10 @@ def is_old(state: EngineState) -> bool:
 
 def state_facts(state: EngineState) -> dict[str, Fact]:
     """The lines of the state panel, in order."""
+    return {name: _plain(fact) for name, fact in _facts(state).items()}
+
+
+def _facts(state: EngineState) -> dict[str, Fact]:
     pipeline = Fact(state.pipeline or "–")
     if state.stream is None:
         return {"Pipeline": pipeline}

@@ -6,17 +6,30 @@ import time
 from datetime import datetime
 
 from PyQt6.QtCore import QRect, QSize, Qt
-from PyQt6.QtGui import QPainter, QPaintEvent
+from PyQt6.QtGui import QFontMetrics, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from rtbci.dashboard.model.state_text import Fact
+from rtbci.dashboard.model.state_text import Fact, tool_tip
 from rtbci.dashboard.theme import Theme
 
 NEWS_S = 20.0  # how long what happened last stays
 
 
+def two_lines(text: str, metrics: QFontMetrics, width: int) -> list[str]:
+    """A text on one line, or on two where it is too long for one; what is too long for two ends in …."""
+    if metrics.horizontalAdvance(text) <= width:
+        return [text]
+    words = text.split(" ")
+    n = max(1, sum(metrics.horizontalAdvance(" ".join(words[: k + 1])) <= width for k in range(len(words))))
+    lines = [" ".join(words[:n]), " ".join(words[n:])]
+    return [metrics.elidedText(line, Qt.TextElideMode.ElideRight, width) for line in lines if line]
+
+
 class Header(QWidget):
-    """Red from end to end, with the reason, when something is wrong; its height never changes."""
+    """Red from end to end, with the reason, when something is wrong; its height never changes.
+
+    Its height is that of two lines; the tool tip has all of the text, however long it is.
+    """
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -48,7 +61,15 @@ class Header(QWidget):
         now = (self.fact, self.place, self.alarm, self.news, self._clock(), self.theme.name)
         if now != self._drawn:
             self._drawn = now
+            self.setToolTip(tool_tip("\n".join(filter(None, (self.headline, self.place, self.news)))))
             self.update()
+
+    @property
+    def headline(self) -> str:
+        """What is wrong, else the state."""
+        if self.fact.wrong and self.alarm:
+            return f"{self.alarm}   ·   {self.fact.text}"
+        return self.alarm or self.fact.text
 
     def _clock(self) -> str:
         return datetime.now().strftime("%H:%M:%S")
@@ -73,16 +94,13 @@ class Header(QWidget):
         painter.setPen(ink)
         painter.drawText(QRect(clock_left, 0, right - clock_left, height), Qt.AlignmentFlag.AlignVCenter, clock)
         left = round(0.9 * em) if alert else round(1.8 * em)
-        headline = self.fact.text if self.fact.wrong or not self.alarm else self.alarm
-        if self.fact.wrong and self.alarm:
-            headline = f"{self.alarm}   ·   {self.fact.text}"
         font = painter.font()
         font.setBold(True)
         painter.setFont(font)
         bold = painter.fontMetrics()
-        headline = bold.elidedText(headline, Qt.TextElideMode.ElideRight, clock_left - left - em)
-        painter.drawText(QRect(left, 0, clock_left - left, height), Qt.AlignmentFlag.AlignVCenter, headline)
-        left += bold.horizontalAdvance(headline) + round(1.5 * em)
+        lines = two_lines(self.headline, bold, clock_left - left - em)
+        painter.drawText(QRect(left, 0, clock_left - left, height), Qt.AlignmentFlag.AlignVCenter, "\n".join(lines))
+        left += max(map(bold.horizontalAdvance, lines)) + round(1.5 * em)
         font.setBold(False)
         painter.setFont(font)
         painter.setPen(faint)
