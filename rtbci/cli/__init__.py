@@ -1,8 +1,13 @@
 """The command line: one file per command."""
 
+import sys
+
 
 def main() -> None:
     """Run a command; a user's mistake is reported in one line, with exit code 2."""
-    from rtbci.cli.app import main as run
+    try:
+        from rtbci.cli.app import main as run
 
-    run()
+        run()
+    except KeyboardInterrupt:  # while the command is still being imported
+        sys.exit(130)

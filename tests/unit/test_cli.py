@@ -5,6 +5,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from commands import mistake, rtbci_command
 from cutting import make_pipeline
 
 import rtbci
+import rtbci.cli
 from rtbci.bundled import PIPELINE, RECORDING
 
 Wait = Callable[..., None]
@@ -82,6 +85,16 @@ def test_nothing_outside_the_dashboard_imports_qt() -> None:
 )
 def test_a_mistake_is_one_clear_line(arguments: list[str], says: str) -> None:
     assert says in mistake(*arguments)
+
+
+def test_ctrl_c_while_a_command_is_still_imported_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Imported(ModuleType):
+        def __getattr__(self, name: str) -> Any:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "rtbci.cli.app", Imported("rtbci.cli.app"))
+    with pytest.raises(SystemExit, match="130"):
+        rtbci.cli.main()
 
 
 def test_a_pipeline_that_does_not_fit_the_recording_is_one_clear_line(pipeline: Path, tmp_path: Path) -> None:
