@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -76,29 +76,42 @@ TOLD = {
 }
 
 
-@pytest.mark.parametrize("kind", TOLD)
-def test_what_is_told_live_holds_for_the_recording_which_gives_the_live_answers_to_the_bit(
-    tmp_path: Path, kind: str
-) -> None:
-    form, per_uv, channels, n_values, options = TOLD[kind]
-    make_pipeline().save(tmp_path / "small.rtbci")
-    command = [sys.executable, "-m", "rtbci.cli.app"]
-    with sending(form, per_uv, channels, n_values) as name:
-        live = [*command, "run", str(tmp_path / "small.rtbci"), "--stream", f"name={name}", "--json", "--seconds", "4"]
-        done = subprocess.run(
-            [*live, "--record", str(tmp_path), *options], capture_output=True, text=True, timeout=120, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        (xdf,) = tmp_path.glob("*.xdf")
+@pytest.fixture(scope="module")
+def tagged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
+    """The recording of a live run of each kind, all at once, and what one `tag` on all of them made of it."""
+    folder = tmp_path_factory.mktemp("told")
+    make_pipeline().save(folder / "small.rtbci")
+    command, live = [sys.executable, "-m", "rtbci.cli.app"], [str(folder / "small.rtbci"), "--json", "--seconds", "4"]
+    with ExitStack() as stack:
+        runs = {}
+        for kind, (form, per_uv, channels, n_values, options) in TOLD.items():
+            name = stack.enter_context(sending(form, per_uv, channels, n_values))
+            (folder / "recordings" / kind).mkdir(parents=True)
+            told = ["--stream", f"name={name}", "--record", str(folder / "recordings" / kind), *options]
+            runs[kind] = subprocess.Popen(
+                [*command, "run", *live, *told], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            )
+        for run in runs.values():
+            _, said = run.communicate(timeout=120)
+            assert run.returncode == 0, said
+    recordings = {kind: next((folder / "recordings" / kind).glob("*.xdf")) for kind in TOLD}
+    for xdf in recordings.values():
         _wait_until_closed(xdf)
     done = subprocess.run(
-        [*command, "tag", str(tmp_path / "small.rtbci"), str(xdf), "--out", str(tmp_path / "tagged")],
+        [*command, "tag", str(folder / "small.rtbci"), str(folder / "recordings"), "--out", str(folder / "tagged")],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    return {kind: (xdf, folder / "tagged" / kind / f"{xdf.stem}_scores.npz") for kind, xdf in recordings.items()}
+
+
+@pytest.mark.parametrize("kind", TOLD)
+def test_what_is_told_live_holds_for_the_recording_which_gives_the_live_answers_to_the_bit(
+    tagged: dict[str, tuple[Path, Path]], kind: str
+) -> None:
+    xdf, scores = tagged[kind]
     streams, _ = pyxdf.load_xdf(xdf, dejitter_timestamps=False)
     (answers,) = [s["time_series"] for s in streams if s["info"]["type"] == ["Probability"]]
-    (scores,) = (tmp_path / "tagged").glob("*_scores.npz")
     assert len(answers) > 50
     np.testing.assert_array_equal(np.load(scores)["probabilities"], answers)
 

@@ -37,7 +37,7 @@ class Sender:
         self.recorder = XdfRecorder(folder, reserve_bytes=0)
         self.recorder.name_files("Amp")
         self.stream = self.recorder.stream(HEADER, signal=True)
-        self.n = 0
+        self.n, self.n_at_once = 0, 5
         self.told: list[tuple[float, str]] = []  # when, and what: troubles, and "" where they were over
         self.recovered: list[str] = []
 
@@ -46,10 +46,10 @@ class Sender:
         return self.recorder._process.pid
 
     def send(self) -> None:
-        numbers = np.arange(self.n, self.n + 5)
+        numbers = np.arange(self.n, self.n + self.n_at_once)
         rows = (numbers[:, None] * [1, 2, 3] % 30000).astype(np.int16)
         self.recorder.numbers(self.stream, numbers / 500.0, rows)
-        self.n += 5
+        self.n += self.n_at_once
         was = self.recorder.trouble
         self.recorder.tend()
         if bool(was) != bool(self.recorder.trouble):
@@ -156,8 +156,10 @@ def test_what_is_too_much_to_keep_is_counted_and_a_new_file_begins_behind_it(
     with recording(tmp_path) as sender:
         sender.sends_more()
         os.kill(sender.pid, signal.SIGSTOP)
-        sender.until(lambda: sender.recorder._n_lost > 100, 60.0)
-        assert "samples are lost so far" in sender.recorder.trouble
+        sender.n_at_once = 50
+        sender.until(lambda: sender.recorder._n_lost > 100)
+        sender.until(lambda: "samples are lost so far" in sender.recorder.trouble)
+        sender.n_at_once = 5
         os.kill(sender.pid, signal.SIGCONT)
         sender.until(lambda: not sender.in_trouble())
         sender.sends_more()
