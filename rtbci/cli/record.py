@@ -42,6 +42,8 @@ def record_streams(
         If a stream is not found or cannot be read, or the folder cannot be recorded to.
     """
     check_recorder(recorder)
+    if any(query in queries[:k] for k, query in enumerate(queries)):
+        raise ConfigError("two --stream are the same; each selects a stream of its own")
     if recorder == OWN:
         _record(queries, out, seconds, json=json, wait_s=wait_s)
     elif len(queries) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from rtbci.cli.journal import Journal
@@ -51,6 +52,9 @@ def run_live(
     query = parse_query(stream)
     config, _ = read_config(Path(pipeline))  # reports a mistake before anything starts
     require_device(device)
+    for option, path in (("--events", events), ("--log", log)):
+        if path is not None:
+            _check_place(option, path)
     if events is not None:
         _check_events(events, log)
     check_recorder(recorder)
@@ -85,9 +89,15 @@ def require_device(device: str) -> None:
         check_device(device)
 
 
+def _check_place(option: str, path: Path) -> None:
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise ConfigError(f"{option}: there is no folder {folder}")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise ConfigError(f"{option} {path}: may not be written, or its disk is read-only")
+
+
 def _check_events(events: Path, log: Path | None) -> None:
-    if not events.absolute().parent.is_dir():
-        raise ConfigError(f"--events: there is no folder {events.absolute().parent}")
     if events.exists() and not events.is_file():
         raise ConfigError(f"--events {events}: is a folder or a device; wanted a file")
     if log is not None and events.resolve() == log.resolve():

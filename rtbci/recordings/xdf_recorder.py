@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -67,14 +68,17 @@ class _Batch:
 
 
 def check_folder(folder: Path, reserve_bytes: int = RESERVE_BYTES) -> None:
-    """Raises RecordingError if a folder does not exist, or has less than `reserve_bytes` free."""
+    """Raises RecordingError for a folder that does not exist, may not be written, or has less than `reserve_bytes` free."""
     if not folder.is_dir():
-        raise RecordingError(f"{folder}: there is no such folder; create it first")
+        is_what = "is no folder; name one" if folder.exists() else "there is no such folder; create it first"
+        raise RecordingError(f"{folder}: {is_what}")
     free = free_bytes(folder)
     if free < reserve_bytes:
         raise RecordingError(
             f"{folder}: has {size_text(free)} free, a recording needs at least {size_text(reserve_bytes)}"
         )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise RecordingError(f"{folder}: may not be written, or its disk is read-only")
 
 
 class XdfRecorder:

@@ -80,11 +80,24 @@ def test_nothing_outside_the_dashboard_imports_qt() -> None:
         (["replay", str(RECORDING), "--gap", "ten"], "--gap wants AT:LEN"),
         (["replay", str(RECORDING), "--drop", "2"], "'--drop'"),
         (["train", "absent.toml", "--out", "x.rtbci"], "absent.toml: no such file"),
+        (["record", "--stream", "Amp", "--stream", "name=Amp", "--out", "."], "two --stream are the same"),
         (["streams", "--wait", "soon"], "unable to parse string as a number"),
     ],
 )
 def test_a_mistake_is_one_clear_line(arguments: list[str], says: str) -> None:
     assert says in mistake(*arguments)
+
+
+@pytest.mark.parametrize("small_disk", ["100m"], indirect=True)
+def test_what_cannot_be_written_at_the_start_is_a_mistake(small_disk: Path) -> None:
+    run = ["run", PIPELINE, "--stream", "name=nobody", "--headless", "--wait", "1"]
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    for option, path in (("--events", small_disk / "e.tsv"), ("--log", small_disk / "log")):
+        assert f"{option} {path}: may not be written, or its disk is read-only" in mistake(*run, option, path)
+        assert f"{option}: there is no folder {small_disk / 'no'}" in mistake(*run, option, small_disk / "no" / "file")
+    for command in ([*run, "--record"], ["record", "--stream", "name=nobody", "--wait", "1", "--out"]):
+        assert f"{small_disk}: may not be written, or its disk is read-only" in mistake(*command, small_disk)
+        assert f"{PIPELINE}: is no folder; name one" in mistake(*command, PIPELINE)
 
 
 def test_ctrl_c_while_a_command_is_still_imported_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
