@@ -10,6 +10,7 @@ from rich.table import Table
 from rtbci.cli.terminal import Terminal
 from rtbci.lsl.discovery import list_streams
 from rtbci.results import Result, Text, print_json
+from rtbci.text import one_line
 
 
 class StreamRow(Result):
@@ -50,7 +51,6 @@ def show_streams(wait_s: float, *, json: bool) -> None:
     table = Table("name", "type", "channels", "rate", "format", "host", "source id")
     for stream in found:
         rate = f"{stream.sfreq:g} Hz" if stream.sfreq else "irregular"
-        table.add_row(
-            stream.name, stream.type, str(stream.n_channels), rate, stream.format, stream.hostname, stream.source_id
-        )
+        texts = stream.name, stream.type, str(stream.n_channels), rate, stream.format, stream.hostname, stream.source_id
+        table.add_row(*map(one_line, texts))  # a stranger may have given it lines of its own
     Terminal().print(table)

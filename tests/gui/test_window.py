@@ -13,7 +13,7 @@ import pytest
 from gui_kit import Visit, pixels
 from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtGui import QFontMetrics
-from PyQt6.QtWidgets import QInputDialog, QLabel
+from PyQt6.QtWidgets import QInputDialog, QLabel, QToolTip
 
 from rtbci.dashboard.model.state_text import Fact
 from rtbci.dashboard.panels.header import two_lines
@@ -473,3 +473,25 @@ def test_alarms_of_any_length_stay_within_two_lines_and_the_tool_tip_has_all_of_
     assert escape(alarm) in header.toolTip()
     assert "amp &lt;b&gt; amp" in header.toolTip()
     assert two_lines("Live", metrics, header.width() // 2) == ["Live"]
+
+
+def test_what_is_wrong_is_bold_and_still_ends_in_the_panel(visit):
+    here = visit()
+    here.look(quality=dict.fromkeys(("C3", "a channel with a name of forty letters, no less"), "flat"))
+    value = here.window.sidebar.state.values["Channels"]
+    assert value.text().endswith("…")
+    assert value.fontMetrics().horizontalAdvance(value.text()) <= value.width()
+    assert value.font().bold()
+
+
+def test_a_name_of_a_channel_is_text_where_the_mouse_shows_it(visit, qtbot, monkeypatch):
+    shown: list[str] = []
+    monkeypatch.setattr(QToolTip, "showText", lambda at, text, *_: shown.append(text))
+    here = visit(channels=8)
+    here.play(0.5)
+    labels = here.window.plots.labels
+    monkeypatch.setattr(labels, "_under", lambda event: "<img src=x>\n\x1b[2J")
+    qtbot.mouseMove(labels, QPoint(5, 5))
+    qtbot.mouseMove(labels, QPoint(9, 9))
+    qtbot.waitUntil(lambda: bool(shown))
+    assert shown[0] == "<qt>&lt;img src=x&gt; \\x1b[2J</qt>"

@@ -48,13 +48,13 @@ class ElidedLabel(QLabel):
         wrong_changed = fact.wrong != self.fact.wrong
         self.fact = fact
         self.setToolTip(tool_tip(fact.text))
-        self._elide()
         if wrong_changed:
             self.setProperty("wrong", "true" if fact.wrong else "false")
             style = self.style()
             assert style is not None
             style.unpolish(self)
             style.polish(self)
+        self._elide()  # what is wrong is bold, and wider
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         self._elide()

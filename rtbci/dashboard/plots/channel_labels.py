@@ -6,8 +6,10 @@ from PyQt6.QtCore import QRect, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from rtbci.dashboard.model.state_text import tool_tip
 from rtbci.dashboard.plots.traces import TracePlot
 from rtbci.dashboard.theme import Theme
+from rtbci.text import one_line
 
 WIDTH = 104
 BUTTERFLY = "butterfly: all channels laid over each other"
@@ -110,7 +112,7 @@ class ChannelLabels(QWidget):
         room = box.width() - (metrics.horizontalAdvance(note) + 5 if note else 0)
         painter.setPen(self._colour(row))
         painter.drawText(
-            box, Qt.AlignmentFlag.AlignVCenter, metrics.elidedText(name, Qt.TextElideMode.ElideRight, room)
+            box, Qt.AlignmentFlag.AlignVCenter, metrics.elidedText(one_line(name), Qt.TextElideMode.ElideRight, room)
         )
         if note:
             painter.setPen(self.theme.colour("bad" if name in self.quality else "dim"))
@@ -130,7 +132,8 @@ class ChannelLabels(QWidget):
         assert event is not None
         if (name := self._under(event)) is not None:
             note = self.quality.get(name, "")
-            QToolTip.showText(event.globalPosition().toPoint(), f"{name}: {note}" if note else name, self)
+            about = one_line(f"{name}: {note}" if note else name)
+            QToolTip.showText(event.globalPosition().toPoint(), tool_tip(about), self)
 
     def _under(self, event: QMouseEvent) -> str | None:
         shown = self._traces.shown
