@@ -57,9 +57,9 @@ class FoundStream:
 
 def list_streams(timeout_s: float = 1.0) -> list[FoundStream]:
     """Every stream that answers within `timeout_s`, sorted by name."""
-    answers = (
-        s for s in pylsl.resolve_streams(timeout_s) if s.uid()
-    )  # a description that liblsl cannot read has no uid
+    resolver = pylsl.ContinuousResolver(forget_after=timeout_s + 5.0)
+    time.sleep(timeout_s)  # not in liblsl, where Ctrl-C would have to wait
+    answers = (s for s in resolver.results() if s.uid())  # a description that liblsl cannot read has no uid
     return sorted(map(FoundStream.of, answers), key=lambda s: (s.name, s.uid))
 
 

@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from rtbci.cli.app import streams
 from rtbci.engine.engine import Engine
 from rtbci.engine.session import EngineSpec
 from rtbci.errors import StreamMismatch, StreamNotFound
-from rtbci.lsl.discovery import find_stream
+from rtbci.lsl.discovery import find_stream, list_streams
 from rtbci.lsl.inlet import xml_of
 from rtbci.lsl.marker_source import MarkerSource
 from rtbci.lsl.source import LslSource, StreamRefused
@@ -232,6 +233,15 @@ def test_the_list_of_streams_obeys_no_name(capsys: pytest.CaptureFixture[str], m
     assert table.replace("\n", "").isprintable()
     assert r"bad\x1b]0;owned\x07\x1b[2J\u202e[/bold][link=x]:skull:" in table
     assert HOSTILE in [stream["name"] for stream in found]
+
+
+def test_ctrl_c_ends_the_list_of_streams_at_once() -> None:
+    here = threading.get_ident()
+    threading.Timer(0.3, lambda: signal.pthread_kill(here, signal.SIGINT)).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        list_streams(30.0)
+    assert time.monotonic() - began < 10
 
 
 def test_run_refuses_a_hostile_stream_in_one_line_and_with_exit_code_2(tmp_path: Path) -> None:
