@@ -25,6 +25,7 @@ from rtbci.cli.tag import TagReport
 from rtbci.cli.train import TrainReport
 from rtbci.monitor.messages import Command, EngineState, KnownLine, StateLine
 from rtbci.results import Provenance, Result
+from rtbci.training.crossval.results import CrossvalReport
 from rtbci.training.electrode_selection.report import SelectionReport
 
 COMMANDS: dict[str, type[Result]] = {
@@ -33,6 +34,7 @@ COMMANDS: dict[str, type[Result]] = {
     "run": EngineState,
     "record": RecordState,
     "train": TrainReport,
+    "crossval": CrossvalReport,
     "select": SelectionReport,
     "tag": TagReport,
     "evaluate": Evaluation,

@@ -324,6 +324,42 @@ def train(
 
 
 @app.command()
+def crossval(
+    config: Annotated[
+        Path,
+        typer.Argument(help="A configuration, like those for train; [crossval] says who is tested and how to choose."),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder for the results. What is finished there is not done again; results of another config are refused."
+        ),
+    ],
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Set a value: crossval.folds=5; repeatable.")] = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Processes, each of one thread and with the data in its memory.")
+    ] = 1,
+    plugin: Plugins = None,
+    json: Json = False,
+) -> None:
+    """Leave one patient out, nested: how well a recipe does on patients that no fit and no choice has seen.
+
+    For each fold, inner folds among the other patients choose the epoch, the threshold and the minimum duration; one refit
+    on all of these patients is then scored on the patient that was left out. The same seed gives the same results to the
+    bit, whatever --jobs is. After Ctrl-C or a crash the same command goes on; only the fold under way is lost.
+
+    In the folder: results.tsv (a row a recording), subjects.tsv (a row a subject), summary.json (totals with intervals),
+    and of each fold its pipeline fold-NAME.rtbci with its own threshold, the scores fold-NAME_scores.npz, and
+    fold-NAME.json (the choice, and all that it was chosen from). docs/crossval.md describes every column.
+
+        rtbci crossval configs/seizure_crossval.toml --set data.root=DATA --out results --jobs 2
+    """
+    from rtbci.cli.crossval import crossval_from_file
+
+    crossval_from_file(config, out, set_ or [], jobs=jobs, json=json)
+
+
+@app.command()
 def select(
     config: Annotated[Path, typer.Argument(help="A configuration whose model is an electrode selector.")],
     out: Annotated[Path, typer.Option(help="Folder for the pipelines, the table and the figure.")],

@@ -144,15 +144,9 @@ def score(recordings: Iterable[Scored], n_classes: int = 1) -> SzcoreScores:
     return SzcoreScores(
         event=event.figures(),
         sample=sample.figures(),
-        detection_delay_s=DelayPercentiles(
-            p50=float(np.median(delays)) if delays else None, p90=float(np.percentile(delays, 90)) if delays else None
-        ),
+        detection_delay_s=percentiles(delays),
         already_alarmed=n_already,
-        scorer=Scorer(
-            name="timescoring",
-            version=version("timescoring"),
-            parameters=vars(scoring.EventScoring.Parameters()) | {"sample_hz": 1},
-        ),
+        scorer=scorer(),
     )
 
 
@@ -254,14 +248,50 @@ class _Pool:
         self.seconds += duration_s
 
     def figures(self) -> Figures:
-        missed = self.true - self.hit
-        return Figures(
-            sensitivity=_ratio(self.hit, self.true),
-            precision=_ratio(self.hit, self.hit + self.false),
-            f1=_ratio(2 * self.hit, 2 * self.hit + self.false + missed) if self.true or self.false else None,
-            false_alarms_per_24h=_ratio(self.false * 86400, self.seconds),
-            counts=Counts(**asdict(self)),
+        return _figures(Counts(**asdict(self)))
+
+
+def pooled(parts: Iterable[Figures]) -> Figures:
+    """The figures of the sum of some counts: of recordings that were scored one by one."""
+    counts = [part.counts for part in parts]
+    return _figures(
+        Counts(
+            true=sum(one.true for one in counts),
+            hit=sum(one.hit for one in counts),
+            false=sum(one.false for one in counts),
+            seconds=sum(one.seconds for one in counts),
         )
+    )
+
+
+def _figures(counts: Counts) -> Figures:
+    true, hit, false = counts.true, counts.hit, counts.false
+    return Figures(
+        sensitivity=_ratio(hit, true),
+        precision=_ratio(hit, hit + false),
+        f1=_ratio(2 * hit, 2 * hit + false + true - hit) if true or false else None,
+        false_alarms_per_24h=_ratio(false * 86400, counts.seconds),
+        counts=counts,
+    )
+
+
+def percentiles(delays: Iterable[float]) -> DelayPercentiles:
+    """Of the delays that there are."""
+    found = list(delays)
+    return DelayPercentiles(
+        p50=float(np.median(found)) if found else None, p90=float(np.percentile(found, 90)) if found else None
+    )
+
+
+def scorer() -> Scorer:
+    """The library that scores, and its parameters."""
+    from timescoring import scoring
+
+    return Scorer(
+        name="timescoring",
+        version=version("timescoring"),
+        parameters=vars(scoring.EventScoring.Parameters()) | {"sample_hz": 1},
+    )
 
 
 def _ratio(part: float, whole: float) -> float | None:

@@ -37,7 +37,7 @@ class Decision:
     def __init__(self, config: DecisionConfig, classes: tuple[str, ...], hop_s: float) -> None:
         self.labels = watched_labels(config, classes)
         self._columns = [classes.index(label) for label in self.labels]
-        self._keep = float(np.exp(-hop_s / config.smoothing_s)) if config.smoothing_s > 0 else 0.0
+        self._keep = share_kept(config.smoothing_s, hop_s)
         self._min_hops = max(1, round(config.min_duration_s / hop_s))
         self._merge_hops = round(config.merge_s / hop_s)
         self.threshold = config.threshold
@@ -82,15 +82,26 @@ class Decision:
         return found
 
     def _smooth(self, k: int, p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        # Hop by hop in order, so that the result does not depend on the chunks, to the bit.
-        keep, gain = self._keep, 1 - self._keep
-        value = float(self.smoothed[k])
-        out = np.empty(len(p))
-        for i, x in enumerate(p.tolist()):
-            value = keep * value + gain * x
-            out[i] = value
-        self.smoothed[k] = value
+        out = exponential_average(p, self._keep, float(self.smoothed[k]))
+        if len(out):
+            self.smoothed[k] = out[-1]
         return out
+
+
+def share_kept(smoothing_s: float, hop_s: float) -> float:
+    """Share of the old value in the average after a hop, for a time constant; 0: no smoothing."""
+    return float(np.exp(-hop_s / smoothing_s)) if smoothing_s > 0 else 0.0
+
+
+def exponential_average(p: npt.NDArray[np.float64], keep: float, value: float = 0.0) -> npt.NDArray[np.float64]:
+    """Running average of probabilities, from `value` on; `keep` is the share of the old value."""
+    # Hop by hop in order, so that the result does not depend on the chunks, to the bit.
+    gain = 1 - keep
+    out = np.empty(len(p))
+    for i, x in enumerate(p.tolist()):
+        value = keep * value + gain * x
+        out[i] = value
+    return out
 
 
 def _only_valid(scores: Chunk) -> Chunk:

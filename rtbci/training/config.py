@@ -13,6 +13,7 @@ from rtbci.errors import ConfigError
 from rtbci.models.config import is_plugin
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.recordings.overrides import StreamOverrides
+from rtbci.training.crossval.config import CrossvalConfig
 
 BACKGROUND, UNKNOWN = "background", "unknown"
 
@@ -41,6 +42,8 @@ class RecordingsConfig(Strict):
     ----------
     files
         Glob patterns below `data.root`.
+    group
+        What they are, for the tables of `rtbci crossval`: "seizures", "quiet background"; empty: the first pattern.
     labels
         Meaning of an annotation, by its text: a class of the pipeline, "background" or "unknown"; others are ignored.
     elsewhere
@@ -65,6 +68,7 @@ class RecordingsConfig(Strict):
     """
 
     files: Annotated[tuple[Name, ...], Field(min_length=1)]
+    group: Annotated[str, Field(max_length=200)] = ""
     labels: dict[Name, Name] = Field(default_factory=dict)
     elsewhere: Literal["background", "unknown"] = "background"
     background_only: bool = False
@@ -305,6 +309,7 @@ class TrainConfig(Strict):
     augment: AugmentConfig = AugmentConfig()
     training: TrainingConfig = TrainingConfig()
     selection: SearchConfig = SearchConfig()
+    crossval: CrossvalConfig = CrossvalConfig()
 
     @model_validator(mode="after")
     def _parts_agree(self) -> TrainConfig:

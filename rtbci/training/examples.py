@@ -123,6 +123,7 @@ def _source(group: RecordingsConfig, recording: Recording, root: Path, pipeline:
         group=name,
         labels=labels,
         warnings=tuple(told) if labels is None else account(name, recording, labels, group.labels.values()),
+        category=group.group or group.files[0],
     )
 
 
@@ -169,6 +170,7 @@ def _member_source(
         subject=subject_of_member(dataset, member),
         labels=labels,
         warnings=account(member.name, member.recording, labels, meanings.values()),
+        category=dataset.name,
     )
 
 
@@ -185,7 +187,8 @@ def _synthetic(config: SyntheticConfig, held_fraction: float) -> list[Source]:
         )
         stretches = tuple(Stretch(e.onset, e.onset + e.duration, config.label) for e in recording.annotations)
         name = recording.info.name
-        sources.append(Source(name, recording, stretches, BACKGROUND, 1, bool(held[i]), "rtbci's generator"))
+        source = Source(name, recording, stretches, BACKGROUND, 1, bool(held[i]), "rtbci's generator")
+        sources.append(replace(source, category="synthetic"))
     return sources
 
 

@@ -13,6 +13,7 @@ import torch
 from rtbci.evaluation.scoring import Scored, detection_responses, score, united
 from rtbci.evaluation.tagging import Tagged, tag
 from rtbci.evaluation.trial_scores import Answers, report
+from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.decision import watched_labels
 from rtbci.stages.network import probabilities
@@ -22,7 +23,7 @@ from rtbci.training.data import Data
 from rtbci.training.examples import Example, Stretch, label_steps
 from rtbci.training.fit import Fit, mean_auroc
 from rtbci.training.source import Source
-from rtbci.types import Event
+from rtbci.types import Event, Flags
 
 
 def held_out_scores(pipeline: Pipeline, data: Data) -> dict[str, Any]:
@@ -45,14 +46,15 @@ def answer_trials(pipeline: Pipeline, data: Data, examples: list[Example]) -> An
 
 @dataclass(frozen=True)
 class RecordingScores:
-    """Result for one recording: its row, probabilities and truth (n, n_classes) where the label is known, and what was
-    scored of each class."""
+    """Result for one recording: its row, probabilities and truth (n, n_classes) where the label is known, what was scored
+    of each class, and which of all hops are known to be background."""
 
     row: dict[str, Any]
     scores: np.ndarray
     truth: np.ndarray
     synthetic: bool
     by_class: dict[str, Scored]
+    background: Flags
 
 
 def scores_of(scored: Sequence[RecordingScores]) -> dict[str, Any]:
@@ -81,16 +83,20 @@ def score_recording(pipeline: Pipeline, source: Source) -> RecordingScores:
     RecordingScores
         Events, detection delays and false alarms, and the scores themselves.
     """
-    result = tag(pipeline, source.recording)
-    y, known = label_steps(result.scores.times, source, pipeline.classes)
-    by_class = scored_classes(pipeline, source, result)
-    quiet = known & (y[:, [name != BACKGROUND for name in pipeline.classes]].max(axis=1) < 0.5)
+    return score_tagged(pipeline.config, source, tag(pipeline, source.recording), pipeline.hop_s)
+
+
+def score_tagged(config: PipelineConfig, source: Source, result: Tagged, hop_s: float) -> RecordingScores:
+    """The same for an answer that is there; hop_s: seconds from one score to the next."""
+    y, known = label_steps(result.scores.times, source, config.classes)
+    by_class = scored_classes(config, source, result)
+    quiet = known & (y[:, [name != BACKGROUND for name in config.classes]].max(axis=1) < 0.5)
     figures = [score([one]) for one in by_class.values()]
     delays = [r.delay_s for one in by_class.values() for r in detection_responses(one)]
     row = {
         "recording": source.name,
         "duration_s": round(source.recording.duration_s, 3),
-        "background_s": round(float(quiet.sum() * pipeline.hop_s), 3),
+        "background_s": round(float(quiet.sum() * hop_s), 3),
         "labelled": [
             [round(start, 3), round(stop, 3), label]
             for label, one in by_class.items()
@@ -104,14 +110,14 @@ def score_recording(pipeline: Pipeline, source: Source) -> RecordingScores:
     }
     kept = known & result.scores.valid
     synthetic = source.recording.format == "synthetic"
-    return RecordingScores(row, result.scores.data[kept], y[kept] > 0.5, synthetic, by_class)
+    return RecordingScores(row, result.scores.data[kept], y[kept] > 0.5, synthetic, by_class, quiet)
 
 
-def scored_classes(pipeline: Pipeline, source: Source, result: Tagged) -> dict[str, Scored]:
+def scored_classes(config: PipelineConfig, source: Source, result: Tagged) -> dict[str, Scored]:
     """What is scored, for each class that becomes events."""
     duration_s = source.recording.duration_s
     by_class = {}
-    for label in watched_labels(pipeline.config.decision, pipeline.classes):
+    for label in watched_labels(config.decision, config.classes):
         pairs = [(e, d.time) for e, d in zip(result.events, result.decisions, strict=True) if e.label == label]
         by_class[label] = Scored(
             truth=tuple(_event(s) for s in source.stretches if s.label == label),

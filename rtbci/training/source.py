@@ -33,6 +33,8 @@ class Source:
         Unit that is never split between fit and test: the recording itself, its subject, or a single trial.
     subject
         Who was recorded; empty where that is not known.
+    category
+        What it is, for tables: `group` of the config; of a dataset its name.
     labels
         What its annotations came to; None where they are not used.
     warnings
@@ -51,3 +53,4 @@ class Source:
     subject: str = ""
     labels: Labelled | None = None
     warnings: tuple[str, ...] = ()
+    category: str = ""

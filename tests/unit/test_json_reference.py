@@ -26,6 +26,8 @@ PROMISED = {
     "evaluate": "event.sensitivity event.precision event.f1 event.false_alarms_per_24h sample.sensitivity sample.precision "
     "sample.f1 sample.false_alarms_per_24h detection_delay_s.p50 detection_delay_s.p90 scorer.name scorer.version "
     "scorer.parameters",
+    "crossval": "event.sensitivity sample.sensitivity detection_delay_s.p50 scorer.name rows[].fold rows[].recording "
+    "rows[].event.sensitivity rows[].event.false_alarms_per_24h rows[].detection_delay_s.p50 chosen_on",
 }
 
 

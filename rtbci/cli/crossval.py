@@ -1,0 +1,151 @@
+"""`rtbci crossval`: a config in; a table by recording and by subject, scores and a pipeline for each fold out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from rtbci.cli.terminal import Terminal
+from rtbci.results import print_json
+from rtbci.training.config import read_train_config
+from rtbci.training.crossval.folder import SUBJECTS, SUMMARY
+from rtbci.training.crossval.results import CrossvalReport, FoldResult, Interval
+from rtbci.training.crossval.run import crossval
+from rtbci.training.crossval.watch import Watch
+from rtbci.training.learning_curve import EpochFigures
+
+LINE_EVERY_S = 60.0  # where there is no terminal
+
+
+def crossval_from_file(config: Path, out: Path, settings: list[str], *, jobs: int, json: bool) -> None:
+    """Cross-validate as a TOML file says, `settings` over it."""
+    console = Terminal(stderr=True)
+    parsed = read_train_config(config, settings)
+    display = Display(console)
+    try:
+        with display.bar:
+            report = crossval(parsed, out, jobs=jobs, watch=display)
+    except KeyboardInterrupt:
+        if display.n_folds:
+            console.print(
+                f"{display.n_finished} of {display.n_folds} folds are finished and kept in {out}; the same command goes on "
+                "from there",
+                soft_wrap=True,
+            )
+        raise
+    if json:
+        return print_json(report, display.warnings)
+    console.print(groups_table(report))
+    for line in summary(report):
+        console.print(line, soft_wrap=True)
+
+
+class Display(Watch):
+    """A bar for each fold under way; a line for each that is finished, and without a terminal one a minute."""
+
+    def __init__(self, console: Terminal) -> None:
+        self.warnings: list[str] = []
+        self.n_folds = self.n_finished = 0
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[figures]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._console = console
+        self._tasks: dict[str, TaskID] = {}
+        self._told_at = time.monotonic()
+
+    def warned(self, line: str) -> None:
+        """Print it, and keep it for `--json`."""
+        self.warnings.append(line)
+        self._print(f"warning: {line}")
+
+    def planned(self, folds: Sequence[str], finished: Sequence[str]) -> None:
+        """What is to be done."""
+        self.n_folds, self.n_finished = len(folds), len(finished)
+        before = f", {len(finished)} of them finished before" if finished else ""
+        self._print(f"{len(folds)} folds{before}")
+
+    def progress(self, fold: str, what: str, done: int, total: int, row: EpochFigures | None) -> None:
+        """Move the bar of a fold."""
+        figures = "" if row is None else f"loss {row.train_loss:.4f}"
+        if row is not None and row.held_out_loss is not None:
+            figures += f" · held out {row.held_out_loss:.4f}"
+        if fold not in self._tasks:
+            self._tasks[fold] = self.bar.add_task("", total=None, figures="")
+        task = self._tasks[fold]
+        self.bar.update(task, description=f"fold {fold}: {what}", completed=done, total=total, figures=figures)
+        if not self._console.is_terminal and time.monotonic() - self._told_at >= LINE_EVERY_S:
+            self._print(f"fold {fold}: {what}, {done} of {total}{f', {figures}' if figures else ''}")
+
+    def finished(self, result: FoldResult, seconds: float) -> None:
+        """Say what came of a fold."""
+        self.n_finished += 1
+        if (task := self._tasks.pop(result.fold, None)) is not None:
+            self.bar.remove_task(task)
+        self._print(f"{self.n_finished} of {self.n_folds}: {fold_line(result)}; {seconds:.0f} s")
+
+    def _print(self, line: str) -> None:
+        self._told_at = time.monotonic()
+        self._console.print(line, soft_wrap=True)
+
+
+def fold_line(result: FoldResult) -> str:
+    """What came of a fold, in one line."""
+    tested = [row for row in result.subjects if row.tested]
+    others = [row for row in result.subjects if not row.tested]
+    aurocs = [row.auroc for row in tested if row.auroc is not None]
+    point = result.operating_point
+    parts = [
+        f"fold {result.fold}: {sum(r.found for r in tested)} of {sum(r.seizures for r in tested)} seizures found",
+        f"AUROC {sum(aurocs) / len(aurocs):.3f}" if aurocs else "no AUROC",
+        f"{sum(sum(r.alarms.values()) for r in tested)} alarms",
+    ]
+    if others:
+        parts.append(f"{sum(sum(r.alarms.values()) for r in others)} in the recordings of {len(others)} other subjects")
+    parts.append(f"epoch {result.epoch}, threshold {point.threshold:g}, at least {point.min_duration_s:g} s")
+    return ", ".join(parts)
+
+
+def groups_table(report: CrossvalReport) -> Table:
+    """The totals by group of recordings; alarms: how many, in how many recordings; above: share of time above the threshold."""
+    table = Table("group", "recordings", "seizures found", "alarms", "seconds", "above")
+    for name, group in report.groups.items():
+        share = f"{100 * group.seconds_above / group.seconds:.1f} %" if group.seconds else "-"
+        found = f"{group.found} of {group.seizures}" if group.seizures else ""
+        alarms = f"{group.alarms} in {group.recordings_with_alarms}" if group.alarms else "0"
+        table.add_row(name, str(group.recordings), found, alarms, f"{group.seconds:.0f}", share)
+    return table
+
+
+def summary(report: CrossvalReport) -> list[str]:
+    """The totals in a few lines."""
+    p50 = report.detection_delay_s.p50
+    delay = "-" if p50 is None else f"{p50:.1f} s"
+    lines = [
+        f"{report.found} of {report.seizures} seizures of {report.subjects} subjects found, {delay} after the onset at the "
+        f"median, {report.alarms} alarms in their recordings",
+        f"mean over subjects: sensitivity {_interval(report.sensitivity)}, AUROC of samples {_interval(report.auroc)}",
+    ]
+    if report.worst is not None:
+        lines.append(
+            f"lowest AUROC: {report.worst.subject}, {report.worst.auroc:.3f}, {report.worst.found} of "
+            f"{report.worst.seizures} seizures found"
+        )
+    folder = Path(report.folder)
+    lines.append(f"by subject: {folder / SUBJECTS}; all figures: {folder / SUMMARY}")
+    return lines
+
+
+def _interval(one: Interval) -> str:
+    if one.mean is None:
+        return "-"
+    return f"{one.mean:.3f} (95 % interval {one.low:.3f} to {one.high:.3f}, {one.subjects} subjects)"

@@ -1,0 +1,70 @@
+"""The section `[crossval]` of a training config: who is tested, and by which rule a fold chooses."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator
+
+from rtbci.config import Name, Strict
+
+_STEPS = tuple(n / 20 for n in range(1, 20))
+
+Threshold = Annotated[float, Field(gt=0, le=1)]
+
+
+class OperatingPointConfig(Strict):
+    """How a fold chooses threshold and minimum duration, from the scores of its inner folds alone.
+
+    The rule: no alarm in the recordings of `no_alarm_in`, or as few as there can be; of the points that have that, most
+    seizures found; then the least median delay; then the fewest alarms elsewhere; then the highest threshold, then the
+    longest duration.
+
+    Attributes
+    ----------
+    thresholds
+        Those to choose from; `release` keeps its distance below, as in the pipeline.
+    min_duration_s
+        Shortest events to choose from; empty: the pipeline's. The smoothing is the pipeline's.
+    no_alarm_in
+        Patterns of groups of recordings (`data.recordings.group`) in which no alarm is wanted.
+    """
+
+    thresholds: Annotated[tuple[Threshold, ...], Field(min_length=1, max_length=1000)] = _STEPS
+    min_duration_s: Annotated[tuple[PositiveFloat, ...], Field(max_length=100)] = ()
+    no_alarm_in: Annotated[tuple[Name, ...], Field(min_length=1)] = ("*",)
+
+
+class CrossvalConfig(Strict):
+    """Nested cross-validation, for `rtbci crossval`.
+
+    Attributes
+    ----------
+    by
+        The unit that is never split.
+    test
+        Patterns of the subjects that are tested. Other subjects, as sources of background, are dealt among the folds as
+        they are, so that their recordings, too, are answered by a fit that never saw them.
+    folds
+        0: each tested subject is a fold; else so many groups of them, dealt by the seed.
+    inner
+        Folds among the training subjects of each fold, on which epoch and operating point are chosen.
+    operating_point
+        How threshold and minimum duration are chosen.
+    seed
+        For the dealing and for the intervals. The seed of the fits is `training.seed`.
+    """
+
+    by: Literal["subject"] = "subject"
+    test: Annotated[tuple[Name, ...], Field(min_length=1)] = ("*",)
+    folds: NonNegativeInt = 0
+    inner: Annotated[int, Field(ge=2, le=100)] = 3
+    operating_point: OperatingPointConfig = OperatingPointConfig()
+    seed: NonNegativeInt = 0
+
+    @field_validator("folds")
+    @classmethod
+    def _more_than_one(cls, folds: int) -> int:
+        if folds == 1:
+            raise ValueError("one fold leaves nothing to train on; wanted 0 (each subject on its own), or 2 or more")
+        return folds

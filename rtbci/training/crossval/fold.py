@@ -1,0 +1,238 @@
+"""One fold: inner fits choose epoch and operating point, one refit sees all training subjects, and the rest is scored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from rtbci import provenance
+from rtbci.errors import ConfigError
+from rtbci.evaluation.tagging import Tagged, tag
+from rtbci.models import from_config
+from rtbci.pipeline.config import PipelineConfig
+from rtbci.pipeline.file import MAX_WEIGHT
+from rtbci.pipeline.pipeline import Pipeline
+from rtbci.training.config import TrainConfig
+from rtbci.training.crossval.operating_point import Answered, OperatingPoint, operating_points, with_point
+from rtbci.training.crossval.plan import Fold
+from rtbci.training.crossval.results import EpochRow, FoldResult, recording_row, subject_row
+from rtbci.training.data import Data, OnProgress, with_mask, with_sizes
+from rtbci.training.examples import label_steps, make_example
+from rtbci.training.fit import Fit, Weights
+from rtbci.training.held_out import RecordingScores, score_tagged, scores_of
+from rtbci.training.learning_curve import EpochFigures
+from rtbci.training.scaling import learn_scaling
+from rtbci.training.source import Source
+from rtbci.training.train import notes_of, pipeline_of
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fold came to: its row of the results, its pipeline, and the scores of what it left out."""
+
+    result: FoldResult
+    pipeline: Pipeline
+    scores: dict[str, npt.NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the inner folds came to: epoch and operating point, and everything that they were chosen from."""
+
+    epoch: int
+    curve: tuple[EpochRow, ...]
+    points: tuple[OperatingPoint, ...]
+
+
+def run_fold(config: TrainConfig, sources: Sequence[Source], fold: Fold, on_progress: OnProgress) -> Fitted:
+    """Choose, refit and test, without the subjects that the fold leaves out until they are tested.
+
+    Parameters
+    ----------
+    config
+        The training run.
+    sources
+        All recordings.
+    fold
+        Whom to leave out.
+    on_progress
+        Called with what is done, how much of it, of how much, and the newest row of a learning curve.
+
+    Raises
+    ------
+    ConfigError
+        If a loss is no longer finite.
+    """
+    training = [source for source in sources if source.subject not in fold.left_out]
+    chosen = choose(config, training, fold.inner, on_progress)
+    data = data_of(config, training, frozenset())
+    fit = data.new_fit()
+    while fit.epoch < chosen.epoch:
+        _run_epoch(fit, data)
+        on_progress("refit", fit.epoch, chosen.epoch, fit.progress.rows[-1])
+    _checked(fit)
+    fitted = pipeline_of(data, fit)
+    pipeline = Pipeline(with_point(fitted.config, chosen.points[0]), fitted.network)
+    return _tested(data, fit, pipeline, fold, chosen, [s for s in sources if s.subject in fold.left_out], on_progress)
+
+
+def choose(
+    config: TrainConfig, training: Sequence[Source], inner: Sequence[frozenset[str]], on_progress: OnProgress
+) -> Chosen:
+    """Epoch and operating point, from the subjects that each inner fold leaves out.
+
+    The inner fits go on together, epoch by epoch, until the mean of their held-out losses has had no new minimum for
+    `training.patience` epochs; the weights of that minimum give the scores that the operating point is chosen on.
+    """
+    folds = []
+    for number, names in enumerate(inner, 1):
+        on_progress(f"reading, inner fold {number} of {len(inner)}", number - 1, len(inner), None)
+        folds.append(data_of(config, training, names))
+    curve, best = _fit_together(config, folds, on_progress)
+    answered: list[Answered] = []
+    for data, weights in zip(folds, best, strict=True):
+        network = from_config(data.pipeline_config.model)
+        network.load_state_dict(weights)
+        pipeline = Pipeline(data.pipeline_config, network)
+        for example in data.held_out:
+            on_progress("scoring inner folds", len(answered), sum(len(d.held_out) for d in folds), None)
+            answered.append(Answered(example.source, tag(pipeline, example.source.recording).scores))
+    on_progress("choosing the operating point", 0, 1, None)
+    points = operating_points(answered, folds[0].pipeline_config, config.crossval.operating_point, pipeline.hop_s)
+    epoch = min(curve, key=lambda row: (row.held_out_loss, row.epoch)).epoch
+    return Chosen(epoch, curve, tuple(points))
+
+
+def data_of(config: TrainConfig, sources: Sequence[Source], held_out: frozenset[str]) -> Data:
+    """Recordings to fit to, and those of some subjects to validate on; the scaling is learned without these."""
+    sources = [replace(source, held_out=source.subject in held_out) for source in sources]
+    sized = with_mask(with_sizes(config.pipeline), config.augment)
+    pipeline_config = learn_scaling(sized, [source for source in sources if not source.held_out])
+    pipeline = Pipeline(pipeline_config, from_config(pipeline_config.model))
+    return Data(config, pipeline_config, [make_example(pipeline, source) for source in sources])
+
+
+def _fit_together(
+    config: TrainConfig, folds: Sequence[Data], on_progress: OnProgress
+) -> tuple[tuple[EpochRow, ...], list[Weights]]:
+    """The mean learning curve of the inner fits, and the weights of each at its minimum."""
+    fits = [data.new_fit() for data in folds]
+    curve: list[EpochRow] = []
+    best: list[Weights] = []
+    least, since = math.inf, 0
+    for epoch in range(config.training.epochs):
+        rows = []
+        for number, (fit, data) in enumerate(zip(fits, folds, strict=True)):
+            rows.append(_run_epoch(fit, data))
+            on_progress("inner folds", epoch * len(fits) + number + 1, config.training.epochs * len(fits), rows[-1])
+        curve.append(_mean(rows))
+        since += 1
+        if curve[-1].held_out_loss < least:
+            least, since = curve[-1].held_out_loss, 0
+            best = [_checked(fit) for fit in fits]
+        if since >= config.training.patience:
+            break
+    return tuple(curve), best
+
+
+def _mean(rows: Sequence[EpochFigures]) -> EpochRow:
+    losses = [row.held_out_loss for row in rows]
+    known = [loss for loss in losses if loss is not None]
+    if not known:
+        raise ConfigError("no inner fold leaves out a recording with a known label, so that no epoch can be chosen")
+    return EpochRow(
+        epoch=rows[0].epoch,
+        train_loss=float(np.mean([row.train_loss for row in rows])),
+        held_out_loss=float(np.mean(known)),
+        held_out_losses=tuple(losses),
+    )
+
+
+def _run_epoch(fit: Fit, data: Data) -> EpochFigures:
+    row = fit.run_epoch(data.training_batches(fit.epoch), data.held_out_batches())
+    if not math.isfinite(row.train_loss + (row.held_out_loss or 0.0)):
+        raise ConfigError(f"the loss is not finite after epoch {row.epoch}; lower training.lr or set clip_norm")
+    return row
+
+
+def _checked(fit: Fit) -> Weights:
+    """A copy of the weights that are kept. Raises ConfigError where they could not be read from a pipeline file again."""
+    weights = {key: value.detach().cpu().clone() for key, value in fit.candidate.state_dict().items()}
+    if not all(bool((value.abs() <= MAX_WEIGHT).all()) for value in weights.values()):
+        raise ConfigError(
+            f"the weights are beyond all bounds after epoch {fit.epoch}; lower training.lr or set clip_norm"
+        )
+    return weights
+
+
+def _tested(
+    data: Data,
+    fit: Fit,
+    pipeline: Pipeline,
+    fold: Fold,
+    chosen: Chosen,
+    left_out: Sequence[Source],
+    on_progress: OnProgress,
+) -> Fitted:
+    """Tag what was left out, and score it; the pipeline gets its notes."""
+    answers: list[tuple[Source, Tagged, RecordingScores]] = []
+    for source in left_out:
+        on_progress("testing", len(answers), len(left_out), None)
+        tagged = tag(pipeline, source.recording)
+        answers.append((source, tagged, score_tagged(pipeline.config, source, tagged, pipeline.hop_s)))
+    rows = [recording_row(fold, pipeline, *answer) for answer in answers]
+    subjects = [
+        subject_row(subject, fold, [a for a in answers if a[0].subject == subject], rows)
+        for subject in (*fold.tested, *fold.others)
+    ]
+    result = FoldResult(
+        fold=fold.name,
+        tested=fold.tested,
+        others=fold.others,
+        inner=tuple(tuple(sorted(names)) for names in fold.inner),
+        epoch=chosen.epoch,
+        curve=chosen.curve,
+        operating_point=chosen.points[0],
+        operating_points=chosen.points,
+        recordings=tuple(rows),
+        subjects=tuple(subjects),
+        made_by=_made_by(),
+    )
+    pipeline.notes = notes_of(data, fit, True, scores_of([one for *_, one in answers]))
+    pipeline.notes["crossval"] = {
+        "fold": fold.name,
+        "left_out": sorted(fold.left_out),
+        "epoch": chosen.epoch,
+        "operating_point": chosen.points[0].plain(),
+        "seed": data.config.crossval.seed,
+    }
+    return Fitted(result, pipeline, _arrays(answers, pipeline.config))
+
+
+def _made_by() -> dict[str, str]:
+    """The program and the machine's arithmetic: folds that differ here may differ in their last bits, or more."""
+    return {"version": f"{provenance.__version__} {provenance.commit()}", "kernels": provenance.kernels()}
+
+
+def _arrays(
+    answers: Sequence[tuple[Source, Tagged, RecordingScores]], config: PipelineConfig
+) -> dict[str, npt.NDArray[np.generic]]:
+    """Scores of all recordings, one after another, with what is known of each hop."""
+    labels = [label_steps(result.scores.times, source, config.classes) for source, result, _ in answers]
+    n_classes = len(config.classes)
+    return {
+        "recordings": np.array([source.name for source, *_ in answers]),
+        "hops": np.array([len(result.scores) for _, result, _ in answers], np.int64),
+        "times": np.concatenate([np.empty(0), *(result.scores.times for _, result, _ in answers)]),
+        "probabilities": np.concatenate(
+            [np.empty((0, n_classes), np.float32), *(result.scores.data for _, result, _ in answers)]
+        ),
+        "valid": np.concatenate([np.empty(0, np.bool_), *(result.scores.valid for _, result, _ in answers)]),
+        "truth": np.concatenate([np.empty((0, n_classes), np.bool_), *(y > 0.5 for y, _ in labels)]),
+        "known": np.concatenate([np.empty(0, np.bool_), *(known for _, known in labels)]),
+        "classes": np.array(config.classes),
+    }

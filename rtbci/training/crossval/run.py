@@ -1,0 +1,180 @@
+"""The folds of a cross-validation, one after another or side by side; each is kept as it is finished."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from rtbci.errors import ConfigError
+from rtbci.models.contract import check_before_training
+from rtbci.models.step import check_device
+from rtbci.models.threads import torch_threads
+from rtbci.text import grouped
+from rtbci.training.config import TrainConfig, ValidationConfig
+from rtbci.training.crossval.fold import run_fold
+from rtbci.training.crossval.folder import RESULTS, SUBJECTS, SUMMARY, Folder, Manifest
+from rtbci.training.crossval.jobs import side_by_side
+from rtbci.training.crossval.plan import Fold, plan
+from rtbci.training.crossval.results import CrossvalReport, FoldResult, summarise
+from rtbci.training.crossval.watch import Watch
+from rtbci.training.data import OnWarning, with_mask, with_sizes
+from rtbci.training.examples import find_sources
+from rtbci.training.source import Source
+
+
+def crossval(config: TrainConfig, out: str | Path, *, jobs: int = 1, watch: Watch | None = None) -> CrossvalReport:
+    """Nested cross-validation by subject; with one seed, the same result to the bit, however many processes there are.
+
+    Parameters
+    ----------
+    config
+        The training run.
+    out
+        Folder for the results. Folds that are finished there are not done again.
+    jobs
+        Processes, each of one thread.
+    watch
+        Told what happens.
+
+    Returns
+    -------
+    CrossvalReport
+        As written to `summary.json`.
+
+    Raises
+    ------
+    ConfigError, RecordingError, DatasetError
+        If config and data do not agree, before the first fold; or if the folder holds other results.
+    """
+    watch = watch or Watch()
+    out = Path(out)
+    if jobs < 1:
+        raise ConfigError(f"--jobs {jobs}: wanted 1 or more")
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"--out {out} is a file; wanted a folder")
+    config, told = prepared(config)
+    check_device(config.training.device)
+    warnings = [*told]
+    for line in told:
+        watch.warned(line)
+
+    def warn(line: str) -> None:
+        warnings.append(line)
+        watch.warned(line)
+
+    with torch_threads(1):
+        sources, folds = sources_and_folds(config, warn)
+        manifest = Manifest.of(config, sources)
+        folder = Folder(out, manifest.digest)
+        folder.claim(manifest)
+        try:
+            return _run(config, sources, folds, folder, jobs, watch, warnings)
+        finally:
+            folder.close()
+
+
+def prepared(config: TrainConfig) -> tuple[TrainConfig, list[str]]:
+    """The config with what a cross-validation settles itself, and a line for what of it is not used.
+
+    Raises ConfigError where the network is none that can be cross-validated here.
+    """
+    sized = with_mask(with_sizes(config.pipeline), config.augment)
+    check_before_training(sized.model)
+    if getattr(sized.model, "window", None) is not None:
+        raise ConfigError(
+            f"crossval is for taggers, and a {config.pipeline.model.kind} takes trials; `rtbci train` with "
+            "data.validation.k_fold cross-validates these"
+        )
+    if config.pipeline.model.kind == "selection":
+        raise ConfigError("crossval is for taggers; `rtbci select` has folds of its own")
+    validation = config.data.validation
+    default = ValidationConfig()
+    unused = [key for key in ("files", "fraction", "folds") if getattr(validation, key) != getattr(default, key)]
+    told = [
+        f"data.validation.{' and '.join(unused)}: not used; every choice is made on folds of [crossval]"
+    ] if unused else []  # fmt: skip
+    by_subject = ValidationConfig(by="subject", synthetic_fraction=0.0)
+    data = config.data.model_copy(update={"validation": by_subject})
+    training = config.training.model_copy(update={"threads": 1})
+    return config.model_copy(update={"data": data, "training": training}), told
+
+
+def sources_and_folds(config: TrainConfig, on_warning: OnWarning) -> tuple[list[Source], list[Fold]]:
+    """All recordings of a prepared config, and who is tested by which fold. Raises ConfigError."""
+    sources = find_sources(config, on_warning)
+    for line in grouped(text for source in sources for text in source.warnings):
+        on_warning(line)
+    return sources, plan(sources, config)
+
+
+def _run(
+    config: TrainConfig,
+    sources: list[Source],
+    folds: list[Fold],
+    folder: Folder,
+    jobs: int,
+    watch: Watch,
+    warnings: list[str],
+) -> CrossvalReport:
+    results = {fold.name: folder.finished(fold.name) for fold in folds}
+    for name, result in results.items():
+        if result is None and folder.is_there(name):
+            warnings.append(f"fold {name}: its files are not as they were written; it is done again")
+            watch.warned(warnings[-1])
+    watch.planned([fold.name for fold in folds], [name for name, result in results.items() if result is not None])
+    report = _written(config, folds, results, folder, warnings)
+    waiting = [fold for fold in folds if results[fold.name] is None]
+    if jobs > 1 and len(waiting) > 1:
+        with closing(side_by_side(config, folder, [fold.name for fold in waiting], jobs, watch)) as done:
+            for name, seconds in done:
+                results[name] = folder.finished(name)
+                report = _written(config, folds, results, folder, warnings)
+                watch.finished(_there(results[name]), seconds)
+        return report
+    for fold in waiting:
+        began = time.monotonic()
+        do_fold(config, sources, fold, folder, watch)
+        results[fold.name] = folder.finished(fold.name)
+        report = _written(config, folds, results, folder, warnings)
+        watch.finished(_there(results[fold.name]), time.monotonic() - began)
+    return report
+
+
+def do_fold(config: TrainConfig, sources: Sequence[Source], fold: Fold, folder: Folder, watch: Watch) -> None:
+    """Run a fold and keep it."""
+    folder.save(run_fold(config, sources, fold, lambda *what: watch.progress(fold.name, *what)))
+
+
+def _there(result: FoldResult | None) -> FoldResult:
+    assert result is not None, "a fold that was just written can be read"
+    return result
+
+
+def _written(
+    config: TrainConfig,
+    folds: Sequence[Fold],
+    results: dict[str, FoldResult | None],
+    folder: Folder,
+    warnings: list[str],
+) -> CrossvalReport:
+    """Write tables and summary of what is finished."""
+    done = [result for fold in folds if (result := results[fold.name]) is not None]
+    told = [*warnings]
+    if len({tuple(sorted(result.made_by.items())) for result in done}) > 1:
+        told.append("the folds were computed by different versions of the program, or on different machines")
+    if not done:
+        told.append("no fold is finished yet")
+    files = [path.name for result in done for path in folder.files(result.fold)]
+    report = summarise(
+        done,
+        pipeline=config.pipeline.name,
+        folder=str(folder.path),
+        planned=len(folds),
+        seeds={"crossval": config.crossval.seed, "training": config.training.seed},
+        digest=folder.digest,
+        files=(RESULTS, SUBJECTS, SUMMARY, *files),
+    )
+    folder.write_tables(done, report, told)
+    return report

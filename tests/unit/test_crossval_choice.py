@@ -1,0 +1,168 @@
+"""The operating point: the stated rule on constructed scores, and decisions that are those of the live path."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from rtbci.config import parse
+from rtbci.evaluation.tagging import tag
+from rtbci.models import build
+from rtbci.pipeline.config import PipelineConfig
+from rtbci.pipeline.pipeline import Pipeline
+from rtbci.simulation.eeg import synthesise
+from rtbci.stages.decision import DecisionConfig
+from rtbci.training.config import CrossvalConfig
+from rtbci.training.crossval.config import OperatingPointConfig
+from rtbci.training.crossval.operating_point import (
+    Answered,
+    OperatingPoint,
+    above_threshold,
+    decide,
+    operating_points,
+    with_point,
+)
+from rtbci.training.source import Source, Stretch
+from rtbci.types import Chunk
+
+HOP_S = 0.5
+CONFIG = parse(
+    PipelineConfig,
+    {
+        "name": "tiny",
+        "sfreq": 64,
+        "classes": ["seizure"],
+        "montage": {"channels": ["C3", "C4"]},
+        "model": {"kind": "conv_lstm", "filters": 2, "kernel": 32, "hop": 32, "units": [2]},
+        "decision": {"smoothing_s": 0, "threshold": 0.5, "release": 0.5, "min_duration_s": 1.0, "merge_s": 1.0},
+    },
+    "test",
+)
+SIXTY_S = synthesise(0, 60)
+
+
+def answered(
+    group: str, *peaks: tuple[float, float, float], seizure: tuple[float, float] | None = None, invalid: float = 0.0
+) -> Answered:
+    """A recording of 60 s; a peak (start, stop, probability) lies on 0.1. The first `invalid` seconds are not valid."""
+    times = np.arange(1, 121) * HOP_S
+    p = np.full((120, 1), 0.1, np.float32)
+    for start, stop, value in peaks:
+        p[(times >= start) & (times < stop)] = value
+    stretches = () if seizure is None else (Stretch(*seizure, "seizure"),)
+    source = Source("x", SIXTY_S, stretches, "background", 1, True, category=group)
+    return Answered(source, Chunk(p, times, times > invalid))
+
+
+def points(*recordings: Answered, **settings: object) -> list[OperatingPoint]:
+    wanted = OperatingPointConfig.model_validate({"no_alarm_in": ["quiet*"], **settings})
+    return operating_points(recordings, CONFIG, wanted, HOP_S)
+
+
+def test_the_most_seizures_are_found_that_can_be_without_an_alarm_where_none_is_wanted():
+    clear = answered("seizures", (24, 40, 0.7), seizure=(20, 40))
+    faint = answered("seizures", (22, 40, 0.5), seizure=(20, 40))
+    quiet = answered("quiet background", (30, 33, 0.55))
+    best, *rest = points(clear, faint, quiet, thresholds=(0.4, 0.6, 0.8))
+    assert best == OperatingPoint(
+        threshold=0.6,
+        release=0.6,
+        min_duration_s=1.0,
+        seizures=2,
+        found=1,
+        median_delay_s=4.5,
+        alarms_where_none_is_wanted=0,
+        alarms_elsewhere=0,
+    )
+    assert [(p.threshold, p.found, p.alarms_where_none_is_wanted) for p in rest] == [(0.8, 0, 0), (0.4, 2, 1)]
+
+
+def test_a_longer_minimum_duration_is_chosen_where_it_keeps_the_quiet_recordings_quiet():
+    clear = answered("seizures", (24, 40, 0.7), seizure=(20, 40))
+    faint = answered("seizures", (22, 40, 0.5), seizure=(20, 40))
+    quiet = answered("quiet background", (30, 33, 0.55))
+    best = points(clear, faint, quiet, thresholds=(0.4, 0.6), min_duration_s=(1.0, 5.0))[0]
+    # Decided at the tenth hop: the seizures cross at 24 and 22 s.
+    assert (best.threshold, best.min_duration_s, best.found, best.median_delay_s) == (0.4, 5.0, 2, 7.5)
+
+
+def test_of_points_that_find_as_many_the_one_with_the_least_delay_is_chosen():
+    rising = answered("seizures", (21, 30, 0.45), (30, 40, 0.9), seizure=(20, 40))
+    best, other = points(rising, answered("quiet"), thresholds=(0.8, 0.4))
+    assert (best.threshold, best.median_delay_s) == (0.4, 1.5)
+    assert (other.threshold, other.median_delay_s) == (0.8, 10.5)
+
+
+def test_then_the_fewest_alarms_elsewhere_and_then_the_highest_threshold():
+    steep = answered("seizures", (20, 40, 0.9), seizure=(20, 40))
+    after = answered("after seizures", (5, 20, 0.35))
+    best, second, third = points(steep, after, answered("quiet"), thresholds=(0.3, 0.5, 0.7))
+    assert [(p.threshold, p.alarms_elsewhere) for p in (best, second, third)] == [(0.7, 0), (0.5, 0), (0.3, 1)]
+
+
+def test_where_no_point_is_without_alarms_the_one_with_the_fewest_is_chosen():
+    noisy = answered("quiet", (2, 10, 0.99), (110, 115, 0.5))
+    twice = answered("quiet", (5, 10, 0.5))
+    seizure = answered("seizures", (20, 40, 0.5), seizure=(20, 40))
+    best = points(noisy, twice, seizure, thresholds=(0.4, 0.9))[0]
+    assert (best.threshold, best.alarms_where_none_is_wanted, best.found) == (0.9, 1, 0)
+
+
+def test_release_keeps_its_distance_below_and_never_falls_below_zero():
+    apart = CONFIG.model_copy(update={"decision": DecisionConfig(threshold=0.6, release=0.4)})
+    wanted = OperatingPointConfig(thresholds=(0.1, 0.9))
+    found = {p.threshold: p.release for p in operating_points([answered("x")], apart, wanted, HOP_S)}
+    assert found == {0.1: 0.0, 0.9: 0.7}
+    equal = CONFIG.model_copy(update={"decision": DecisionConfig(threshold=0.6)})
+    point = operating_points([answered("x")], equal, OperatingPointConfig(thresholds=(0.9,)), HOP_S)[0]
+    assert with_point(equal, point).decision == DecisionConfig(threshold=0.9, release=None, min_duration_s=2.0)
+
+
+def test_a_seizure_where_nothing_is_known_is_neither_found_nor_an_alarm():
+    one = answered("seizures", (20, 30, 0.9))
+    one = replace(one, source=replace(one.source, elsewhere="unknown"))
+    best = points(one, thresholds=(0.5,))[0]
+    assert (best.seizures, best.found, best.alarms_elsewhere) == (0, 0, 0)
+
+
+def test_time_above_the_threshold_counts_valid_hops_of_the_smoothed_probability():
+    one = answered("x", (1, 10, 0.9), (30, 31, 0.5), invalid=5.0)
+    assert np.flatnonzero(above_threshold(one.scores, CONFIG, HOP_S)).tolist() == [*range(10, 19), 59, 60]
+    slow = CONFIG.model_copy(update={"decision": CONFIG.decision.model_copy(update={"smoothing_s": 2.0})})
+    above = above_threshold(one.scores, slow, HOP_S)
+    assert not above[:12].any() and above[12:20].any() and not above[59:].any()
+
+
+@pytest.mark.parametrize("gap", [None, (20.0, 26.0)])
+def test_decisions_on_the_scores_of_a_recording_are_those_of_the_live_path(gap):
+    noise = np.random.default_rng(0).normal(0, 20, (64 * 60, 2)).astype(np.float32)
+    info = replace(SIXTY_S.info, sfreq=64.0, channels=("C3", "C4"), units=("uV", "uV"), channel_types=())
+    recording = replace(SIXTY_S, info=info, n_samples=len(noise), read=lambda a, b: noise[a:b], annotations=())
+    if gap is not None:
+        stamps = np.arange(len(noise)) / 64
+        recording = replace(recording, stamps=stamps + np.where(stamps >= gap[0], gap[1] - gap[0], 0.0))
+    torch.manual_seed(1)
+    network = build("conv_lstm", n_channels=2, filters=2, kernel=32, hop=32, units=[2])
+    with torch.no_grad():
+        network.dense.weight.mul_(20)
+    middle = float(np.median(tag(Pipeline(CONFIG, network), recording).scores.data))
+    decision = CONFIG.decision.model_copy(update={"threshold": middle, "release": middle})
+    pipeline = Pipeline(CONFIG.model_copy(update={"decision": decision}), network)
+    live = tag(pipeline, recording)
+    again = decide(live.scores, pipeline.config, pipeline.hop_s)
+    assert len(live.events) > 3
+    assert again.events == live.events
+    assert [d.time for d in again.decisions] == [d.time for d in live.decisions]
+
+
+def test_the_section_refuses_what_cannot_be_meant():
+    for values, text in (
+        ({"folds": 1}, "wanted 0"),
+        ({"inner": 1}, "greater than or equal to 2"),
+        ({"operating_point": {"thresholds": [0.0]}}, "greater than 0"),
+        ({"operating_point": {"no_alarm_in": []}}, "at least 1 item"),
+        ({"leave": 1}, "unknown key 'leave'"),
+    ):
+        with pytest.raises(Exception, match=text):
+            parse(CrossvalConfig, values, "x")
