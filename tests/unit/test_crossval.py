@@ -20,8 +20,9 @@ from rtbci.errors import ConfigError, RtbciError
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.crossval import fold as one_fold
 from rtbci.training.crossval import run
-from rtbci.training.crossval.results import FoldResult, interval
+from rtbci.training.crossval.results import FoldResult
 from rtbci.training.crossval.run import crossval, prepared, sources_and_folds
+from rtbci.training.crossval.totals import interval
 from rtbci.training.crossval.watch import Watch
 
 TWO = ("crossval.folds=2", "crossval.inner=2")
@@ -350,6 +351,34 @@ def test_a_folder_of_another_config_or_of_other_data_is_refused(data, whole, tmp
     with pytest.raises(ConfigError, match=r"other data \(qb_rest.edf differs\)"):
         crossval(config_of(tmp_path / "other", *TWO), whole)
     assert digests(whole) == before
+
+
+def test_folds_of_another_version_are_kept_and_that_is_told(data, whole, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    out.mkdir()
+    for path in whole.iterdir():
+        (out / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(run, "made_by", lambda: {"version": "9", "kernels": "x"})
+    heard = Heard()
+    crossval(config_of(data, *TWO), out, watch=heard)
+    line = "folds that another version of rtbci made, or another machine, are kept: 01, 02"
+    assert (heard.done, heard.lines[-1]) == ([], line)
+    assert json.loads((out / "summary.json").read_text())["warnings"][-1] == line
+
+
+def test_a_recording_that_changes_during_a_fold_spoils_the_fold_and_not_the_folder(tmp_path, monkeypatch):
+    write_patients(tmp_path / "data")
+    real = run.run_fold
+
+    def and_then_changed(*arguments):
+        fitted = real(*arguments)
+        write_recording(tmp_path / "data" / "qb_rest.edf", 99, None)
+        return fitted
+
+    monkeypatch.setattr(run, "run_fold", and_then_changed)
+    with pytest.raises(ConfigError, match="recordings were changed while fold 01 was fitted; its result is not kept"):
+        crossval(config_of(tmp_path / "data", *TWO, "training.epochs=1"), tmp_path / "out")
+    assert not list((tmp_path / "out").glob("fold-*"))
 
 
 def test_the_same_data_elsewhere_goes_on(whole, tmp_path):

@@ -86,6 +86,15 @@ def test_too_few_subjects_are_refused(root):
     assert mistake(root, "crossval.folds=5") == "crossval.folds is 5, but only 4 subjects are tested"
 
 
+def test_synthetic_recordings_alone_are_refused(root):
+    only = (
+        "data.recordings=[]",
+        "data.synthetic={n_recordings=4, duration_s=12.0}",
+        *("pipeline.montage.channels=['Fp1-F7']",),
+    )
+    assert mistake(root, *only) == "crossval tests recordings of subjects, and the config has synthetic ones alone"
+
+
 def test_a_class_that_a_fit_would_lack_is_refused(root):
     assert mistake(root, "pipeline.classes=['seizure', 'spike']", "pipeline.model.n_classes=2").startswith(
         "no recording has a label of 'spike', so that no fold can be trained; check data.recordings.labels (there are seizure)"

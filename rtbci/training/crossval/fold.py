@@ -19,7 +19,8 @@ from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.operating_point import Answered, OperatingPoint, operating_points, with_point
 from rtbci.training.crossval.plan import Fold
-from rtbci.training.crossval.results import EpochRow, FoldResult, recording_row, subject_row
+from rtbci.training.crossval.results import EpochRow, FoldResult
+from rtbci.training.crossval.totals import recording_row, subject_row
 from rtbci.training.data import Data, OnProgress, with_mask, with_sizes
 from rtbci.training.examples import label_steps, make_example
 from rtbci.training.fit import Fit, Weights
@@ -200,7 +201,7 @@ def _tested(
         operating_points=chosen.points,
         recordings=tuple(rows),
         subjects=tuple(subjects),
-        made_by=_made_by(),
+        made_by=made_by(),
     )
     pipeline.notes = notes_of(data, fit, True, scores_of([one for *_, one in answers]))
     pipeline.notes["crossval"] = {
@@ -213,7 +214,7 @@ def _tested(
     return Fitted(result, pipeline, _arrays(answers, pipeline.config))
 
 
-def _made_by() -> dict[str, str]:
+def made_by() -> dict[str, str]:
     """The program and the machine's arithmetic: folds that differ here may differ in their last bits, or more."""
     return {"version": f"{provenance.__version__} {provenance.commit()}", "kernels": provenance.kernels()}
 

@@ -24,7 +24,8 @@ from rtbci.results import about
 from rtbci.text import json_text
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.fold import Fitted
-from rtbci.training.crossval.results import CrossvalReport, FoldResult, RecordingRow, SubjectRow, groups_of
+from rtbci.training.crossval.results import CrossvalReport, FoldResult, RecordingRow, SubjectRow
+from rtbci.training.crossval.totals import groups_of
 from rtbci.training.source import Source
 
 KIND = "rtbci-crossval"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from rtbci.errors import ConfigError, RtbciError
+from rtbci.errors import ConfigError, RtbciError, error_text
 from rtbci.plugins import named, plugin
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.folder import Folder
@@ -127,8 +127,8 @@ def _work(
             plugin(one)
         sources, folds = sources_and_folds(config, lambda _: None)
         do_fold(config, sources, next(f for f in folds if f.name == fold), Folder(path, digest), Reporting())
-    except RtbciError as error:
-        reports.send(("mistake", str(error)))
+    except (RtbciError, OSError) as error:
+        reports.send(("mistake", error_text(error)))
     except Exception:
         reports.send(("bug", traceback.format_exc()))
     else:

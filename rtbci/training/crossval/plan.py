@@ -98,6 +98,8 @@ def matches(name: str, patterns: Iterable[str]) -> bool:
 
 
 def _tested(settings: CrossvalConfig, subjects: Sequence[str]) -> list[str]:
+    if not subjects:
+        raise ConfigError("crossval tests recordings of subjects, and the config has synthetic ones alone")
     for pattern in settings.test:
         if not any(matches(subject, [pattern]) for subject in subjects):
             raise ConfigError(f"crossval.test: no subject matches {pattern!r}; there are {_shown(sorted(subjects))}")

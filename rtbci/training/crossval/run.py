@@ -13,11 +13,12 @@ from rtbci.models.step import check_device
 from rtbci.models.threads import torch_threads
 from rtbci.text import grouped
 from rtbci.training.config import TrainConfig, ValidationConfig
-from rtbci.training.crossval.fold import run_fold
+from rtbci.training.crossval.fold import made_by, run_fold
 from rtbci.training.crossval.folder import RESULTS, SUBJECTS, SUMMARY, Folder, Manifest
 from rtbci.training.crossval.jobs import side_by_side
 from rtbci.training.crossval.plan import Fold, plan
-from rtbci.training.crossval.results import CrossvalReport, FoldResult, summarise
+from rtbci.training.crossval.results import CrossvalReport, FoldResult
+from rtbci.training.crossval.totals import summarise
 from rtbci.training.crossval.watch import Watch
 from rtbci.training.data import OnWarning, with_mask, with_sizes
 from rtbci.training.examples import find_sources
@@ -119,10 +120,9 @@ def _run(
     warnings: list[str],
 ) -> CrossvalReport:
     results = {fold.name: folder.finished(fold.name) for fold in folds}
-    for name, result in results.items():
-        if result is None and folder.is_there(name):
-            warnings.append(f"fold {name}: its files are not as they were written; it is done again")
-            watch.warned(warnings[-1])
+    for line in _oddities(results, folder):
+        warnings.append(line)
+        watch.warned(line)
     watch.planned([fold.name for fold in folds], [name for name, result in results.items() if result is not None])
     report = _written(config, folds, results, folder, warnings)
     waiting = [fold for fold in folds if results[fold.name] is None]
@@ -142,9 +142,25 @@ def _run(
     return report
 
 
+def _oddities(results: dict[str, FoldResult | None], folder: Folder) -> list[str]:
+    """What is odd about folds that were finished before, a line each."""
+    lines = [
+        f"fold {name}: its files are not as they were written; it is done again"
+        for name, result in results.items()
+        if result is None and folder.is_there(name)
+    ]
+    other = [name for name, result in results.items() if result is not None and result.made_by != made_by()]
+    if other:
+        lines.append(f"folds that another version of rtbci made, or another machine, are kept: {', '.join(other)}")
+    return lines
+
+
 def do_fold(config: TrainConfig, sources: Sequence[Source], fold: Fold, folder: Folder, watch: Watch) -> None:
-    """Run a fold and keep it."""
-    folder.save(run_fold(config, sources, fold, lambda *what: watch.progress(fold.name, *what)))
+    """Run a fold and keep it. Raises ConfigError where a recording was changed since the cross-validation began."""
+    fitted = run_fold(config, sources, fold, lambda *what: watch.progress(fold.name, *what))
+    if Manifest.of(config, sources).digest != folder.digest:
+        raise ConfigError(f"recordings were changed while fold {fold.name} was fitted; its result is not kept")
+    folder.save(fitted)
 
 
 def _there(result: FoldResult | None) -> FoldResult:
@@ -161,11 +177,6 @@ def _written(
 ) -> CrossvalReport:
     """Write tables and summary of what is finished."""
     done = [result for fold in folds if (result := results[fold.name]) is not None]
-    told = [*warnings]
-    if len({tuple(sorted(result.made_by.items())) for result in done}) > 1:
-        told.append("the folds were computed by different versions of the program, or on different machines")
-    if not done:
-        told.append("no fold is finished yet")
     files = [path.name for result in done for path in folder.files(result.fold)]
     report = summarise(
         done,
@@ -176,5 +187,5 @@ def _written(
         digest=folder.digest,
         files=(RESULTS, SUBJECTS, SUMMARY, *files),
     )
-    folder.write_tables(done, report, told)
+    folder.write_tables(done, report, warnings)
     return report

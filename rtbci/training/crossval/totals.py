@@ -1,0 +1,198 @@
+"""From the answers of a fold to rows, and from the rows of all folds to totals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from rtbci.evaluation.scoring import percentiles, pooled, score, scorer
+from rtbci.evaluation.tagging import Tagged
+from rtbci.pipeline.pipeline import Pipeline
+from rtbci.training.crossval.operating_point import above_threshold
+from rtbci.training.crossval.plan import Fold
+from rtbci.training.crossval.results import (
+    ChosenFold,
+    CrossvalReport,
+    FoldResult,
+    GroupTotals,
+    Interval,
+    RecordingRow,
+    SubjectRow,
+    WorstSubject,
+)
+from rtbci.training.fit import mean_auroc
+from rtbci.training.held_out import RecordingScores
+from rtbci.training.source import Source
+
+DRAWS = 10_000  # of the bootstrap
+
+
+def recording_row(
+    fold: Fold, pipeline: Pipeline, source: Source, result: Tagged, scored: RecordingScores
+) -> RecordingRow:
+    """The row of a recording that was left out."""
+    above = above_threshold(result.scores, pipeline.config, pipeline.hop_s)
+    quiet = scored.background & result.scores.valid
+    figures = score(scored.by_class.values(), len(scored.by_class))
+    counts = figures.event.counts
+    seconds = [round(float(np.count_nonzero(hops)) * pipeline.hop_s, 3) for hops in (
+        result.scores.valid, above, quiet, quiet & above)]  # fmt: skip
+    return RecordingRow(
+        fold=fold.name,
+        subject=source.subject,
+        tested=source.subject in fold.tested,
+        recording=source.name,
+        group=source.category,
+        seizures=counts.true,
+        found=counts.hit,
+        delays_s=tuple(scored.row["detection_delay_s"]),
+        alarms=counts.false,
+        seconds=seconds[0],
+        seconds_above=seconds[1],
+        background_s=seconds[2],
+        background_s_above=seconds[3],
+        event=figures.event,
+        sample=figures.sample,
+        detection_delay_s=figures.detection_delay_s,
+        already_alarmed=figures.already_alarmed,
+    )
+
+
+def subject_row(
+    subject: str,
+    fold: Fold,
+    answers: Sequence[tuple[Source, Tagged, RecordingScores]],
+    rows: Sequence[RecordingRow],
+) -> SubjectRow:
+    """The row of a subject, from the answers to its recordings and their rows."""
+    own = [row for row in rows if row.subject == subject]
+    auroc = mean_auroc(
+        np.concatenate([one.scores for *_, one in answers]), np.concatenate([one.truth for *_, one in answers])
+    )
+    alarms: dict[str, int] = {}
+    for row in own:
+        alarms[row.group] = alarms.get(row.group, 0) + row.alarms
+    return SubjectRow(
+        subject=subject,
+        fold=fold.name,
+        tested=subject in fold.tested,
+        recordings=len(own),
+        seizures=sum(row.seizures for row in own),
+        found=sum(row.found for row in own),
+        median_delay_s=_median(own),
+        auroc=None if auroc is None else round(auroc, 4),
+        share_above=_share(sum(row.seconds_above for row in own), sum(row.seconds for row in own)),
+        background_share_above=_share(sum(row.background_s_above for row in own), sum(row.background_s for row in own)),
+        alarms=alarms,
+    )
+
+
+def summarise(
+    folds: Sequence[FoldResult],
+    *,
+    pipeline: str,
+    folder: str,
+    planned: int,
+    seeds: dict[str, int],
+    digest: str,
+    files: Sequence[str],
+) -> CrossvalReport:
+    """The totals of finished folds.
+
+    Parameters
+    ----------
+    folds
+        In order.
+    pipeline, folder
+        Names.
+    planned
+        Number of all folds.
+    seeds
+        Of the config; "crossval" draws the bootstrap.
+    digest
+        Of config and data.
+    files
+        That were written.
+    """
+    rows = [row for fold in folds for row in fold.recordings]
+    subjects = [row for fold in folds for row in fold.subjects if row.tested]
+    tested = [row for row in rows if row.tested]
+    having = [row for row in subjects if row.auroc is not None]
+    worst = min(having, key=lambda row: (row.auroc or 0.0, row.subject), default=None)
+    return CrossvalReport(
+        pipeline=pipeline,
+        folder=folder,
+        complete=len(folds) == planned,
+        folds_finished=len(folds),
+        folds_planned=planned,
+        subjects=len(subjects),
+        seizures=sum(row.seizures for row in tested),
+        found=sum(row.found for row in tested),
+        sensitivity=interval([row.found / row.seizures for row in subjects if row.seizures], seeds["crossval"]),
+        auroc=interval([row.auroc for row in having if row.auroc is not None], seeds["crossval"]),
+        worst=None
+        if worst is None
+        else WorstSubject(subject=worst.subject, auroc=worst.auroc or 0.0, seizures=worst.seizures, found=worst.found),
+        alarms=sum(row.alarms for row in tested),
+        groups={group: _totals([row for row in rows if row.group == group]) for group in groups_of(rows)},
+        folds=tuple(
+            ChosenFold(
+                fold=fold.fold,
+                subjects=(*fold.tested, *fold.others),
+                epoch=fold.epoch,
+                operating_point=fold.operating_point,
+            )
+            for fold in folds
+        ),
+        chosen_on={fold.fold: tuple(sorted(name for part in fold.inner for name in part)) for fold in folds},
+        rows=tuple(rows),
+        seeds=seeds,
+        digest=digest,
+        files=tuple(files),
+        event=pooled(row.event for row in tested),
+        sample=pooled(row.sample for row in tested),
+        detection_delay_s=percentiles(delay for row in tested for delay in row.delays_s if delay is not None),
+        already_alarmed=sum(row.already_alarmed for row in tested),
+        scorer=scorer(),
+    )
+
+
+def interval(values: Sequence[float], seed: int) -> Interval:
+    """Mean of values, one a subject, and the 95 % percentile interval of a bootstrap over subjects."""
+    if not values:
+        return Interval(mean=None, low=None, high=None, subjects=0)
+    array = np.asarray(values)
+    drawn = np.random.default_rng([seed, 23]).integers(len(array), size=(DRAWS, len(array)))
+    low, high = np.percentile(array[drawn].mean(axis=1), [2.5, 97.5])
+    mean, low, high = (round(float(value), 4) for value in (array.mean(), low, high))
+    return Interval(mean=mean, low=low, high=high, subjects=len(array))
+
+
+def groups_of(rows: Iterable[RecordingRow]) -> list[str]:
+    """Their groups, in order of their names."""
+    return sorted({row.group for row in rows})
+
+
+def _totals(rows: Sequence[RecordingRow]) -> GroupTotals:
+    def total(of: Callable[[RecordingRow], float]) -> float:
+        return round(sum(map(of, rows)), 3)
+
+    return GroupTotals(
+        recordings=len(rows),
+        seizures=sum(row.seizures for row in rows),
+        found=sum(row.found for row in rows),
+        alarms=sum(row.alarms for row in rows),
+        recordings_with_alarms=sum(row.alarms > 0 for row in rows),
+        seconds=total(lambda row: row.seconds),
+        seconds_above=total(lambda row: row.seconds_above),
+    )
+
+
+def _median(rows: Iterable[RecordingRow]) -> float | None:
+    delays = [delay for row in rows for delay in row.delays_s if delay is not None]
+    return round(float(np.median(delays)), 3) if delays else None
+
+
+def _share(part: float, whole: float) -> float | None:
+    return round(part / whole, 4) if whole else None
