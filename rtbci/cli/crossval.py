@@ -80,7 +80,7 @@ class Display(Watch):
         if row is not None and row.held_out_loss is not None:
             figures += f" · held out {row.held_out_loss:.4f}"
         if fold not in self._tasks:
-            self._tasks[fold] = self.bar.add_task("", total=None, figures="")
+            self._tasks[fold] = self.bar.add_task("", total=1, figures="")
         task = self._tasks[fold]
         self.bar.update(task, description=f"fold {fold}: {what}", completed=done, total=total, figures=figures)
         if not self._console.is_terminal and time.monotonic() - self._told_at >= LINE_EVERY_S:

@@ -43,7 +43,7 @@ class RecordingsConfig(Strict):
     files
         Glob patterns below `data.root`.
     group
-        What they are, for the tables of `rtbci crossval`: "seizures", "quiet background"; empty: the first pattern.
+        What they are, for the tables of `rtbci crossval`: "seizures", "quiet background"; left out: the first pattern.
     labels
         Meaning of an annotation, by its text: a class of the pipeline, "background" or "unknown"; others are ignored.
     elsewhere
@@ -68,7 +68,7 @@ class RecordingsConfig(Strict):
     """
 
     files: Annotated[tuple[Name, ...], Field(min_length=1)]
-    group: Annotated[str, Field(max_length=200)] = ""
+    group: Name | None = None
     labels: dict[Name, Name] = Field(default_factory=dict)
     elsewhere: Literal["background", "unknown"] = "background"
     background_only: bool = False

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import json
 import multiprocessing
 import os
@@ -15,7 +16,8 @@ import pytest
 import torch
 from crossval_kit import config_of, write_patients, write_recording
 
-from rtbci.cli.crossval import crossval_from_file
+from rtbci.cli.crossval import Display, crossval_from_file
+from rtbci.cli.terminal import Terminal
 from rtbci.errors import ConfigError, RtbciError
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.crossval import fold as one_fold
@@ -489,3 +491,15 @@ def test_ctrl_c_says_what_is_kept(data, tmp_path, capsys, monkeypatch):
         crossval_from_file(data / "crossval.toml", tmp_path / "out", list(TWO), jobs=1, json=True)
     err = capsys.readouterr().err
     assert f"0 of 2 folds are finished and kept in {tmp_path / 'out'}; the same command goes on" in err
+
+
+def test_on_a_terminal_each_fold_under_way_has_a_bar(data, tmp_path):
+    console = Terminal(force_terminal=True, file=io.StringIO(), width=120)
+    display = Display(console)
+    with display.bar:
+        crossval(config_of(data, *TWO, "training.epochs=1"), tmp_path / "out", watch=display)
+        display.bar.refresh()
+        assert not display.bar.tasks
+    shown = console.file.getvalue()
+    assert "fold 02: testing" in shown
+    assert "2 of 2: fold 02: " in shown

@@ -20,7 +20,7 @@ from rtbci.files import atomic_write, locked, make_private_folder
 from rtbci.pipeline.file import check_target
 from rtbci.recordings.content import content_digest
 from rtbci.recordings.spreadsheet import text_cell
-from rtbci.results import about
+from rtbci.results import Result, about
 from rtbci.text import json_text
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.fold import Fitted
@@ -164,20 +164,23 @@ class Folder:
         rows = [row for fold in folds for row in fold.recordings]
         groups = groups_of(rows)
         subjects = [row for fold in folds for row in fold.subjects]
-        atomic_write(self.path / RESULTS, _table([_recording_cells(row) for row in rows]))
-        atomic_write(self.path / SUBJECTS, _table([_subject_cells(row, groups) for row in subjects]))
+        columns = [key for key in RecordingRow.model_fields if key not in EventScores.model_fields]
+        atomic_write(self.path / RESULTS, _table(columns, [_cells(row) for row in rows]))
+        columns = [key for key in SubjectRow.model_fields if key != "alarms"] + [_of_group(group) for group in groups]
+        atomic_write(self.path / SUBJECTS, _table(columns, [_subject_cells(row, groups) for row in subjects]))
         atomic_write(self.path / SUMMARY, json_text(report.plain() | about(warnings).plain(), indent=1))
 
 
-def _recording_cells(row: RecordingRow) -> dict[str, str]:
-    return {key: _cell(value) for key, value in row.plain().items() if key not in EventScores.model_fields}
+def _of_group(group: str) -> str:
+    return f"alarms, {group}"
+
+
+def _cells(row: Result) -> dict[str, str]:
+    return {key: _cell(value) for key, value in row.plain().items()}
 
 
 def _subject_cells(row: SubjectRow, groups: Sequence[str]) -> dict[str, str]:
-    values = {key: value for key, value in row.plain().items() if key != "alarms"}
-    return {key: _cell(value) for key, value in values.items()} | {
-        f"alarms, {group}": _cell(row.alarms.get(group)) for group in groups
-    }
+    return _cells(row) | {_of_group(group): _cell(row.alarms.get(group)) for group in groups}
 
 
 def _cell(value: object) -> str:
@@ -188,9 +191,9 @@ def _cell(value: object) -> str:
     return NOTHING if value is None else text_cell(str(value))
 
 
-def _table(rows: Sequence[Mapping[str, str]]) -> str:
+def _table(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [], delimiter="\t", lineterminator="\n")
+    writer = csv.DictWriter(text, columns, delimiter="\t", lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
