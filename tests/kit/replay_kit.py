@@ -39,7 +39,12 @@ class Live:
         self._wait_until(lambda: self.engine.state().replay, 20)
         before = self.engine.state().replay.move
         self._asked.append(ReplayCommand(line=said))
-        self._wait_until(lambda: self.engine.state().replay.move > before, 10)
+
+        def followed() -> EngineState | None:
+            state = self.engine.state()
+            return state if state.replay.move > before and state.stream.speed == state.replay.speed else None
+
+        self._wait_until(followed, 10)
         return self.engine.state()
 
     def kinds(self) -> list[str]:

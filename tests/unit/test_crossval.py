@@ -495,7 +495,15 @@ def test_ctrl_c_says_what_is_kept(data, tmp_path, capsys, monkeypatch):
 
 def test_on_a_terminal_each_fold_under_way_has_a_bar(data, tmp_path):
     console = Terminal(force_terminal=True, file=io.StringIO(), width=120)
-    display = Display(console)
+
+    class DrawnAtOnce(Display):
+        """A terminal that is slow misses no step."""
+
+        def progress(self, *step):
+            super().progress(*step)
+            self.bar.refresh()
+
+    display = DrawnAtOnce(console)
     with display.bar:
         crossval(config_of(data, *TWO, "training.epochs=1"), tmp_path / "out", watch=display)
         display.bar.refresh()
