@@ -40,9 +40,11 @@ class Live:
         before = self.engine.state().replay.move
         self._asked.append(ReplayCommand(line=said))
 
-        def followed() -> EngineState | None:
+        def followed() -> bool:
+            """The position is known a moment before the engine is told of the move: we are another thread."""
             state = self.engine.state()
-            return state if state.replay.move > before and state.stream.speed == state.replay.speed else None
+            is_told = self.engine.staleness.is_paused == state.replay.paused
+            return state.replay.move > before and state.stream.speed == state.replay.speed and is_told
 
         self._wait_until(followed, 10)
         return self.engine.state()
