@@ -14,8 +14,6 @@ from rtbci.recordings.recording import Recording
 from rtbci.stages.cue_labels import CueAccount
 from rtbci.types import Chunk
 
-_MOST_FILES = 1000  # that one after the other continues
-
 
 class LiveAgain:
     """The live session of a recording, given again what it was given.
@@ -72,6 +70,8 @@ class LiveAgain:
             self._session.tally = Tally()
             self._clock.starts_at(self._session.received_s)
             self.sessions = [self._session]
+            if run_of(self._recording).cues is None:
+                _tell(self._session, self._account, run_of(self._recording).others)
         yield from self._steps(self._recording, run_of(self._recording), run_of(self._recording).steps(), self._account)
         if self._session is not None:
             yield from self._session.close()
@@ -80,14 +80,17 @@ class LiveAgain:
         """The recordings that this one continues, the first first, each with how many samples the next begins after."""
         found: list[tuple[Recording, LiveRun, int]] = []
         path, run = self._recording.path, run_of(self._recording)
-        while run.continues and len(found) < _MOST_FILES:
+        while run.continues and run.first_received:
             path = path.with_name(run.continues)
             try:
                 earlier = open_recording(path)
             except RecordingError as error:
                 self._warn(str(error))
                 return []
-            if earlier.live is None or earlier.live.n_received < run.first_received:
+            holds = earlier.live is not None and (
+                earlier.live.first_received < run.first_received <= earlier.live.n_received
+            )
+            if earlier.live is None or not holds:
                 self._warn(f"{path.name} does not hold what was read before")
                 return []
             found.insert(0, (earlier, earlier.live, run.first_received))

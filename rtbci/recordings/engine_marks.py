@@ -23,6 +23,7 @@ from rtbci.types import Event, Flags, Times
 
 Stream = Mapping[str, Any]
 _NUMBERS = ("stamp", "start", "end", "duration_s", "until")
+_LONGEST_NAME = 255  # bytes, of a file
 _SPEEDS = Number(1e-3, 1e4)
 
 
@@ -92,7 +93,8 @@ def continued_file(streams: Sequence[Stream]) -> str:
     """Name of the file that a file of our own recorder continues without a sample lost; "" where it continues none."""
     names = [mark.get("continues") for s in filter(is_ours, streams) for mark in _marks(s)]
     name = next((name for name in names if isinstance(name, str)), "")
-    return name if name == PurePath(name).name else ""
+    is_name = name == PurePath(name).name and name.isprintable() and len(name.encode()) <= _LONGEST_NAME
+    return name if is_name else ""
 
 
 def is_read_as_cues(stream: Stream) -> bool:

@@ -133,6 +133,7 @@ class XdfRecorder:
         self._batches: deque[_Batch] = deque()
         self._n_batches = self._n_sent = self._batch_bytes = 0
         self._n_lost, self._is_hole, self._is_under_way = 0, False, False
+        self._written_to = ""  # name of the newest file that holds samples
         # What is known of the process and its file.
         self._progress = Progress()
         self._n_opens, self._is_open, self._must_open, self._try_at = 0, False, True, 0.0
@@ -325,7 +326,7 @@ class XdfRecorder:
                     return
                 batch = self._batches[self._n_sent]
                 opens = self._must_open or batch.after_loss
-                continues = self.files[-1].name if self.files and not batch.after_loss else ""
+                continues = "" if batch.after_loss else self._written_to
                 self._must_open = batch.after_loss = False
                 headers = [(stream, self._headers[stream]) for stream in (self._wanted() if opens else self._new)]
                 self._new = []
@@ -389,7 +390,8 @@ class XdfRecorder:
                 batch = self._batches.popleft()
                 self._batch_bytes -= len(batch.chunks)
                 self._n_sent = max(0, self._n_sent - 1)
-                self._is_under_way |= bool(batch.counts)
+                if batch.counts:
+                    self._is_under_way, self._written_to = True, Path(progress.file).name
             if progress.file and (not self.files or progress.file != str(self.files[-1])):
                 self.files.append(Path(progress.file))
                 self._file_began = time.monotonic()

@@ -1,10 +1,11 @@
 """The engine's own recording: `tag` on it gives the live answers to the bit, whatever the stream did."""
 
+import json
 import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from heard import Heard
 import rtbci
 from rtbci.engine.engine import Engine
 from rtbci.engine.session import EngineSpec
+from rtbci.evaluation import live_again
 from rtbci.lsl.border import RawSamples
 from rtbci.lsl.clock import HostClock
 from rtbci.lsl.discovery import read_description
@@ -28,6 +30,7 @@ from rtbci.lsl.source import SourceItem, StreamConnected, StreamLost
 from rtbci.monitor.messages import WarningLine
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.pipeline.stream import StreamSession
+from rtbci.recordings.engine_marks import continued_file
 from rtbci.recordings.event_table import read_events
 from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.xdf import open_xdf
@@ -331,6 +334,36 @@ def test_a_file_that_continues_another_is_answered_as_lived_beside_it(
         text for text in rtbci.tag(lived.pipeline, rtbci.open_recording(paths[1])).warnings if "continues" in text
     ]
     assert warned.startswith(f"it continues {paths[0].name}, and is answered as if nothing had been before")
+
+
+def test_a_file_that_says_to_continue_itself_is_answered_on_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = Script()
+    steady(script)
+    lived = live(script, tmp_path)
+    recording = rtbci.open_recording(recorded(tmp_path))
+    assert recording.live is not None
+    alone = rtbci.tag(lived.pipeline, recording)
+    part = recording.live.parts[0]
+    late = replace(part, arrivals=replace(part.arrivals, received=part.arrivals.received + 5))
+    circle = replace(recording, live=replace(recording.live, parts=(late,), continues=recording.path.name))
+    monkeypatch.setattr(live_again, "open_recording", lambda path: circle)
+    tagged = rtbci.tag(lived.pipeline, circle)
+    assert tagged.warnings[0].endswith(f"{recording.path.name} does not hold what was read before")
+    np.testing.assert_array_equal(tagged.scores.data, alone.scores.data)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [("a.xdf", "a.xdf"), ("nächtlich.xdf", "nächtlich.xdf"), ("../a.xdf", ""), ("/a.xdf", ""), ("a\x1b[2J.xdf", ""),
+     ("a\0.xdf", ""), ("x" * 256, ""), (7, "")],
+)  # fmt: skip
+def test_only_the_plain_name_of_a_file_is_continued(name: object, wanted: str) -> None:
+    mark = json.dumps({"state": "continued", "continues": name})
+    info = {"desc": [{"manufacturer": ["rtbci"]}], "channel_format": ["string"]}
+    stream = {"info": info, "time_stamps": [0.0], "time_series": [[mark]]}
+    assert continued_file([stream]) == wanted
 
 
 def test_what_was_said_of_the_stream_holds_for_each_part_of_its_recording(tmp_path: Path) -> None:

@@ -269,6 +269,23 @@ def test_a_file_that_continues_another_begins_by_saying_so(sender: Sender) -> No
     assert json.loads(mark[0]) == {"state": "continued", "continues": recorder.files[0].name}
 
 
+def test_a_file_in_which_nothing_was_written_is_continued_by_none(sender: Sender) -> None:
+    recorder = sender.recorder
+    recorder.preface = (
+        recorder.stream(made_header("ev", "Markers", [("m", "")], "string", "ev")),
+        {"state": "continued"},
+    )
+    sender.sends_more()
+    os.kill(sender.pid, signal.SIGKILL)
+    recorder._hearing.join()
+    recorder.files.append(recorder.folder / "begun.xdf")  # as by a process that was killed before the first sample
+    sender.until(sender.in_trouble)
+    sender.until(lambda: not sender.in_trouble())
+    assert recorder.close(5.0)
+    (events,) = (s for s in load_streams(recorder.files[-1])[0] if s["info"]["name"] == ["ev"])
+    assert json.loads(events["time_series"][0][0])["continues"] == recorder.files[0].name
+
+
 @pytest.mark.parametrize("what", ["kill -9", "an end without close"])
 def test_a_file_is_ended_when_the_sender_is_gone(what: str, tmp_path: Path, wait_until: Wait) -> None:
     code = (
