@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,11 +108,7 @@ def tag(
     if again is not None:
         sessions = again.sessions
     joined, found = Chunk.join(scores), clock.on_file(found)
-    closed = [d for d in found if d.closed]
-    # An event keeps its onset from its confirmation to its end, and a label has one event at a time. What was confirmed in
-    # the file before has its end only.
-    confirming = {(d.event.label, d.event.onset): d for d in found if not d.closed}
-    decisions = tuple(confirming.get((d.event.label, d.event.onset), d) for d in closed)
+    events, decisions = events_of(found)
     warnings = (
         *(again.warnings if again is not None else ()),
         *(account.news() if config is not None else ()),
@@ -120,8 +116,20 @@ def tag(
         *filter(None, [session.quality.amplitude.words for session in sessions]),
         *_computed_otherwise(recording),
     )
-    scored, events = Chunk(joined.data, clock.times, joined.valid), tuple(d.event for d in closed)
+    scored = Chunk(joined.data, clock.times, joined.valid)
     return Tagged(scored, events, decisions, pipeline.classes, tuple(answers), warnings)
+
+
+def events_of(found: Collection[Detection]) -> tuple[tuple[Event, ...], tuple[Detection, ...]]:
+    """The events that are over, and the decision that confirmed each.
+
+    An event keeps its onset from its confirmation to its end, and a label has one event at a time. What was confirmed in
+    another file has its end only, which is its decision then.
+    """
+    closed = [d for d in found if d.closed]
+    confirming = {(d.event.label, d.event.onset): d for d in found if not d.closed}
+    decisions = tuple(confirming.get((d.event.label, d.event.onset), d) for d in closed)
+    return tuple(d.event for d in closed), decisions
 
 
 def _lost(sessions: list[StreamSession]) -> tuple[str, ...]:

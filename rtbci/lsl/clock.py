@@ -125,23 +125,19 @@ class HostClock:
 
     def on_local_clock(self, stamps: Times) -> Times:
         """Stamps of the host's samples (n_samples,) on the local clock, s."""
-        change = self.offset_s - self.applied_s
-        if len(stamps) and change:
-            newest = float(stamps[-1])
-            if abs(change) > self.STEP_S or not np.isfinite(self._newest):
-                added = np.full(len(stamps), self.offset_s)
-            else:
-                steps = np.nan_to_num(np.diff(stamps, prepend=self._newest))
-                most = self.SLEW * np.cumsum(np.clip(steps, 0.0, self.SLEW_S))
-                added = self.applied_s + np.clip(change, -most, most)
-            self.applied_s = float(added[-1])
-            stamps = stamps + added
-        else:
-            newest = float(stamps[-1]) if len(stamps) else self._newest
-            stamps = stamps + self.applied_s
-        if np.isfinite(newest):
-            self._newest = newest
-        return stamps
+        if not len(stamps):
+            return stamps
+        change, newest = self.offset_s - self.applied_s, self._newest
+        if np.isfinite(stamps[-1]):
+            self._newest = float(stamps[-1])
+        if not change or abs(change) > self.STEP_S or not np.isfinite(newest):
+            self.applied_s = self.offset_s
+            return stamps + self.offset_s
+        steps = np.nan_to_num(np.diff(stamps, prepend=newest))
+        most = self.SLEW * np.cumsum(np.clip(steps, 0.0, self.SLEW_S))
+        offsets: Times = self.applied_s + np.clip(change, -most, most)
+        self.applied_s = float(offsets[-1])
+        return stamps + offsets
 
     def pop_jump_s(self) -> float:
         """How far the offset has jumped since the last call, s."""

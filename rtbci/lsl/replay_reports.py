@@ -40,9 +40,8 @@ class ReplayReports:
         self._inlets: dict[str, pylsl.StreamInlet] = {}
         self._open: set[str] = set()
         self._refused: set[str] = set()
-        self._heard_at: dict[
-            str, float
-        ] = {}  # when each stream that is listened to was found, or last brought a report
+        # When each stream that is listened to was found, or last brought a report.
+        self._heard_at: dict[str, float] = {}
         self._passed: set[str] = set()  # were listened to, and brought none
         self._find_due = 0.0
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtbci.evaluation.scoring import detection_delays, score
-from rtbci.evaluation.tagging import Tagged
+from rtbci.evaluation.tagging import Tagged, events_of
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.results import Result
 from rtbci.stages.decision import Decision, DecisionConfig, exponential_average, share_kept, watched_labels
@@ -137,10 +137,7 @@ def decide(scores: Chunk, config: PipelineConfig, hop_s: float) -> Tagged:
     found: list[Detection] = []
     for part in _unbroken(scores, hop_s):
         found += [*decision.process(part), *decision.flush()]
-    closed = [d for d in found if d.closed]
-    confirming = {(d.event.label, d.event.onset): d for d in found if not d.closed}
-    decisions = tuple(confirming[d.event.label, d.event.onset] for d in closed)
-    return Tagged(scores, tuple(d.event for d in closed), decisions, config.classes)
+    return Tagged(scores, *events_of(found), config.classes)
 
 
 def above_threshold(scores: Chunk, config: PipelineConfig, hop_s: float) -> npt.NDArray[np.bool_]:
