@@ -61,6 +61,7 @@ def _classes() -> dict[str, Callable[..., Network]]:
     from rtbci.models.covariance import CovarianceNet
     from rtbci.models.lstm import StackedLSTM, lstm_tagger
     from rtbci.models.msfbcnn import MSFBCNN
+    from rtbci.models.shared_conv_lstm import SharedConvLSTM
 
     return {
         "stacked_lstm": StackedLSTM,
@@ -69,6 +70,7 @@ def _classes() -> dict[str, Callable[..., Network]]:
         "conv_lstm": ConvLSTM,
         "conv_pool_lstm": ConvPoolLSTM,
         "spatial_conv_lstm": SpatialConvLSTM,
+        "shared_conv_lstm": SharedConvLSTM,
         "lstm_tagger": lstm_tagger,
         "msfbcnn": MSFBCNN,
         "covariance": CovarianceNet,

@@ -27,6 +27,7 @@ from rtbci.models.sizes import (
     MSFBCNNConfig,
     NetworkSizes,
     Option,
+    SharedConvLSTMConfig,
     Size,
     SmallLSTMConfig,
     SpatialConvLSTMConfig,
@@ -93,6 +94,7 @@ _Network: TypeAlias = (
     | Annotated[ConvLSTMConfig, Tag("conv_lstm")]
     | Annotated[ConvPoolLSTMConfig, Tag("conv_pool_lstm")]
     | Annotated[SpatialConvLSTMConfig, Tag("spatial_conv_lstm")]
+    | Annotated[SharedConvLSTMConfig, Tag("shared_conv_lstm")]
     | Annotated[LSTMTaggerConfig, Tag("lstm_tagger")]
     | Annotated[MSFBCNNConfig, Tag("msfbcnn")]
     | Annotated[CovarianceConfig, Tag("covariance")]

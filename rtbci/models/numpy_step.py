@@ -12,7 +12,7 @@ the loop carries 2h, which saves the last halving of each gate, with that factor
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +21,12 @@ from torch import Tensor, nn
 from rtbci.models.conv_lstm import ConvLSTM, SpatialConvLSTM
 from rtbci.models.lstm import LSTMTagger
 from rtbci.models.network import Network
+from rtbci.models.numpy_shared_conv import SharedConv
+from rtbci.models.shared_conv_lstm import SharedConvLSTM
 from rtbci.models.threads import OneThread
 
 F32: TypeAlias = npt.NDArray[np.float32]
-Recurrent: TypeAlias = LSTMTagger | ConvLSTM | SpatialConvLSTM
+Recurrent: TypeAlias = LSTMTagger | ConvLSTM | SpatialConvLSTM | SharedConvLSTM
 S = TypeVar("S")  # a network's state
 
 MAX_STEPS = 64  # of the LSTM: length of the buffers; longer input is split
@@ -34,10 +36,10 @@ MAX_HOP_VALUES = 100_000
 def has_numpy_step(network: Network) -> bool:
     """Whether `NumpyStep` can run it, in buffers of reasonable size: it is no faster on a wide or long hop."""
     # Exactly these classes: a subclass, as a plug-in may be, has its own forward.
-    if type(network) not in (LSTMTagger, ConvLSTM, SpatialConvLSTM) or not network.causal:
+    if type(network) not in get_args(Recurrent) or not network.causal:
         return False
     assert isinstance(network, Recurrent)
-    seen = network.hop if isinstance(network, LSTMTagger) else network.kernel
+    seen = max(network.hop, 0 if isinstance(network, LSTMTagger) else network.kernel)
     return seen * network.n_channels <= MAX_HOP_VALUES
 
 
@@ -59,8 +61,7 @@ class NumpyStep:
         assert isinstance(network, Recurrent)
         assert network.causal
         self.shapes = network.state_shapes()
-        self.conv = _Conv(network) if isinstance(network, ConvLSTM) else None
-        self.neighbours = _Neighbours(network) if isinstance(network, SpatialConvLSTM) else None
+        self.front = _front(network)
         self.stride = network.hop if isinstance(network, LSTMTagger) else 1  # LSTM steps per logit
         max_steps = max(MAX_STEPS // self.stride, 1) * self.stride
         self.max_samples = max_steps // self.stride * network.hop
@@ -79,11 +80,9 @@ class NumpyStep:
         if not len(x):
             return np.empty((0, len(self.bias)), np.float32), state
         new: list[F32] = []
-        if self.conv:
-            x, context = self.conv(x, state[0])  # (time // hop, filters)
-            new.append(context)
-        elif self.neighbours:
-            x = self.neighbours(x)
+        if self.front is not None:
+            x, kept = self.front(x, state[: self.front.n_state])  # (steps, what the first LSTM layer takes)
+            new += kept
         for layer in self.layers:
             at = len(new)
             x, h, c = layer(x, state[at], state[at + 1])  # (steps, units), twice the hidden state
@@ -148,8 +147,26 @@ class _Layer:
             last = multiply(output, squashed, hidden)
 
 
+class _Front(Protocol):
+    """What stands before the LSTM: x (time, channels) and the first `n_state` arrays of the state, and likewise back."""
+
+    n_state: int
+
+    def __call__(self, x: F32, state: tuple[F32, ...]) -> tuple[F32, tuple[F32, ...]]: ...
+
+
+def _front(network: Recurrent) -> _Front | None:
+    if isinstance(network, ConvLSTM):
+        return _Conv(network)
+    if isinstance(network, SpatialConvLSTM):
+        return _Neighbours(network)
+    return SharedConv(network) if isinstance(network, SharedConvLSTM) else None
+
+
 class _Conv:
     """Conv1D (relu) as one matrix product: the samples of a window are contiguous in the buffer."""
+
+    n_state = 1
 
     def __init__(self, network: ConvLSTM) -> None:
         self.n_context, self.hop = network.kernel - network.hop, network.hop
@@ -161,30 +178,32 @@ class _Conv:
         sliding = np.lib.stride_tricks.sliding_window_view(self.buffer.reshape(-1), network.kernel * n_channels)
         self.windows = sliding[:: self.hop * n_channels]  # (MAX_STEPS, kernel * channels)
 
-    def __call__(self, x: F32, context: F32) -> tuple[F32, F32]:
+    def __call__(self, x: F32, state: tuple[F32, ...]) -> tuple[F32, tuple[F32, ...]]:
         end = self.n_context + len(x)
-        self.buffer[: self.n_context] = context[0]
+        self.buffer[: self.n_context] = state[0][0]
         self.buffer[self.n_context : end] = x
         z = _by_row(self.windows[: len(x) // self.hop], self.kernel)
         z += self.bias
         np.maximum(z, 0, out=z)  # (time // hop, filters)
-        return z, self.buffer[None, end - self.n_context : end].copy()
+        return z, (self.buffer[None, end - self.n_context : end].copy(),)
 
 
 class _Neighbours:
     """A convolution (relu) over neighbouring channels, at each step: (steps, channels) -> (steps, width)."""
+
+    n_state = 0
 
     def __init__(self, network: SpatialConvLSTM) -> None:
         self.n_seen = network.kernel
         self.kernel = _array(network.conv.weight.T)
         self.bias = _array(network.conv.bias)
 
-    def __call__(self, x: F32) -> F32:
+    def __call__(self, x: F32, state: tuple[F32, ...]) -> tuple[F32, tuple[F32, ...]]:
         seen = np.ascontiguousarray(np.lib.stride_tricks.sliding_window_view(x, self.n_seen, axis=1))
         z: F32 = np.matmul(seen, self.kernel)  # (steps, channels - kernel + 1, filters), one product a step
         z += self.bias
         np.maximum(z, 0, out=z)
-        return z.reshape(len(x), -1)
+        return z.reshape(len(x), -1), ()
 
 
 def _by_row(x: F32, kernel: F32, out: F32 | None = None) -> F32:

@@ -20,8 +20,8 @@ Scalar: TypeAlias = bool | Annotated[int, Field(ge=-(2**53), le=2**53)] | Finite
 Option: TypeAlias = Scalar | Annotated[tuple[Scalar, ...], Field(max_length=1000)]
 
 BUILT_IN_KINDS = (
-    "stacked_lstm", "channel_lstm", "small_lstm", "conv_lstm", "conv_pool_lstm", "spatial_conv_lstm", "lstm_tagger",
-    "msfbcnn", "covariance", "selection",
+    "stacked_lstm", "channel_lstm", "small_lstm", "conv_lstm", "conv_pool_lstm", "spatial_conv_lstm", "shared_conv_lstm",
+    "lstm_tagger", "msfbcnn", "covariance", "selection",
 )  # fmt: skip
 
 
@@ -148,6 +148,37 @@ class SpatialConvLSTMConfig(NetworkSizes):
     def values(self, n_channels: int) -> int:
         places = max(0, n_channels - self.kernel + 1)
         return n_channels + places * (self.kernel + self.filters) + _lstm_values(self.units, places * self.filters)
+
+
+class SharedConvLSTMConfig(NetworkSizes):
+    """Sizes of SharedConvLSTM; kernel, stride and hop in samples, span and baseline_hops in hops."""
+
+    kind: Literal["shared_conv_lstm"] = "shared_conv_lstm"
+    filters: Size = 16
+    kernel: Samples = 32
+    stride: Samples = 4
+    waves: Size = 32
+    features: Size = 32
+    span: Annotated[int, Field(ge=1, le=1000)] = 4
+    units: Units = (48,)
+    hop: Samples = 32
+    knee: Annotated[float, Field(gt=0, le=1e6)] = 20.0
+    baseline_hops: Samples = 240
+    dropout: Fraction = 0.0
+
+    @model_validator(mode="after")
+    def _no_sample_is_skipped(self) -> SharedConvLSTMConfig:
+        if self.kernel < self.stride:
+            raise ValueError(f"kernel ({self.kernel}) must be at least stride ({self.stride}), or samples go unseen")
+        if self.hop % self.stride:
+            raise ValueError(f"hop ({self.hop}) must be a multiple of stride ({self.stride})")
+        return self
+
+    def values(self, n_channels: int) -> int:
+        frames = self.hop // self.stride
+        one = self.kernel + self.hop + frames * (self.kernel + 2 * self.filters) + self.features
+        one += (self.span + 1) * (self.filters + self.waves)
+        return n_channels * one + _lstm_values(self.units, 3 * self.features)
 
 
 class LSTMTaggerConfig(NetworkSizes):

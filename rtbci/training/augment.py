@@ -1,4 +1,4 @@
-"""Augmentation at each visit to a recording: gains, missing channels, left and right, sign."""
+"""Augmentation at each visit to a recording: gains, spectrum, missing channels, left and right, sign."""
 
 from __future__ import annotations
 
@@ -12,16 +12,22 @@ from rtbci.errors import ConfigError
 from rtbci.training.config import AugmentConfig
 from rtbci.types import Samples
 
+N_OCTAVES = 7
+
 
 @dataclass(frozen=True)
 class Augmentation:
-    """x (n, n_channels) becomes x[:, order] * gain."""
+    """x (n, n_channels) becomes x[:, order] * gain, and its spectrum is multiplied by `octaves`, where there are any."""
 
     order: npt.NDArray[np.intp]  # (n_channels,)
     gain: Samples  # (n_channels,)
+    octaves: npt.NDArray[np.float64] | None = (
+        None  # logarithm of the gain at the Nyquist frequency, its half, its quarter, …
+    )
 
     def __call__(self, x: Samples) -> Samples:
-        return x[:, self.order] * self.gain
+        varied = x[:, self.order] * self.gain
+        return varied if self.octaves is None else equalised(varied, self.octaves)
 
 
 class Augment:
@@ -54,7 +60,28 @@ class Augment:
             order = self._mirrored
         if config.invert and rng.random() < 0.5:
             gain = -gain
-        return Augmentation(order, gain.astype(np.float32))
+        octaves = rng.normal(0, config.spectrum_sd, N_OCTAVES) if config.spectrum_sd else None
+        return Augmentation(order, gain.astype(np.float32), octaves)
+
+
+def equalised(x: Samples, octaves: npt.NDArray[np.float64]) -> Samples:
+    """Multiply the spectrum by a gain that is interpolated between octaves, and keep the phases.
+
+    Parameters
+    ----------
+    x
+        (n, n_channels), taken as periodic.
+    octaves
+        Logarithm of the gain at the Nyquist frequency, at its half, its quarter, …; below the last it is the last.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 (n, n_channels).
+    """
+    octave = -np.log2(np.maximum(2 * np.fft.rfftfreq(len(x)), 2.0 ** -len(octaves)))  # below the Nyquist frequency
+    gain = np.exp(np.interp(octave, np.arange(len(octaves)), octaves))
+    return np.fft.irfft(np.fft.rfft(x, axis=0) * gain[:, None], len(x), axis=0).astype(np.float32)
 
 
 def mirrored(channels: tuple[str, ...]) -> npt.NDArray[np.intp]:

@@ -14,6 +14,7 @@ from rtbci.models.config import is_plugin
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.recordings.overrides import StreamOverrides
 from rtbci.training.crossval.config import CrossvalConfig
+from rtbci.training.sampling import SamplingConfig
 
 BACKGROUND, UNKNOWN = "background", "unknown"
 
@@ -207,6 +208,7 @@ class AugmentConfig(Strict):
 
     gain_sd: NonNegativeFloat = 0.0  # of the logarithm, the same for all channels
     channel_gain_sd: NonNegativeFloat = 0.0  # of the logarithm, for each channel
+    spectrum_sd: NonNegativeFloat = 0.0  # of the logarithm, at each octave, the same for all channels
     channel_dropout: Fraction = 0.0
     mirror: bool = False  # swap left and right, in half of the visits
     invert: bool = False  # the sign of all channels, in half of the visits
@@ -307,6 +309,7 @@ class TrainConfig(Strict):
     data: DataConfig
     trials: TrialsConfig = TrialsConfig()
     augment: AugmentConfig = AugmentConfig()
+    sampling: SamplingConfig | None = None
     training: TrainingConfig = TrainingConfig()
     selection: SearchConfig = SearchConfig()
     crossval: CrossvalConfig = CrossvalConfig()
@@ -322,6 +325,8 @@ class TrainConfig(Strict):
         known = not is_plugin(self.pipeline.model)  # of a plug-in it is known when it is built
         if self.data.validation.k_fold and known and getattr(self.pipeline.model, "window", None) is None:
             raise ValueError("data.validation.k_fold is for networks of trials; name the recordings in `folds`")
+        if self.sampling is not None and getattr(self.pipeline.model, "window", None) is not None:
+            raise ValueError(f"sampling is for taggers, and a {self.pipeline.model.kind} takes trials; leave it out")
         if self.data.synthetic is not None:
             _require_labels([self.data.synthetic.label], classes, "data.synthetic.label")
         if self.pipeline.mask is not None and not self.augment.channel_dropout:

@@ -22,6 +22,7 @@ from rtbci.training.augment import Augment
 from rtbci.training.batches import Batch, StatefulBatches, TrialBatches
 from rtbci.training.checks import label_warnings, require_both_sides
 from rtbci.training.config import AugmentConfig, TrainConfig
+from rtbci.training.drawn import DrawnBatches
 from rtbci.training.examples import Example, find_sources, make_example, require_labels
 from rtbci.training.fit import Fit
 from rtbci.training.learning_curve import EpochFigures
@@ -182,6 +183,8 @@ class Data:
                 augment=augment,
             )
         step_s = getattr(pipeline.model, "hop", 1) / pipeline.sfreq
+        if self.config.sampling is not None and rng is not None:
+            return DrawnBatches(examples, self.config.sampling, config.rows, step_s, rng, augment)
         visit_steps = None if config.visit_s is None else max(1, round(config.visit_s / step_s))
         steps = max(1, round(config.bptt_s / step_s))
         return StatefulBatches(examples, config.rows, steps, rng=rng, augment=augment, visit_steps=visit_steps)

@@ -31,7 +31,7 @@ from rtbci.training.config import (
 from rtbci.training.labels import Stretch as Stretch
 from rtbci.training.labels import account, labelled, require_meaning, stretches_of
 from rtbci.training.source import Source
-from rtbci.training.splits import matching, split
+from rtbci.training.splits import matching, require_groups, split
 from rtbci.training.subjects import group_of_member, left_out_lines, subject_of_member, with_subjects
 from rtbci.types import Chunk, Flags, Gap, Samples, Times
 
@@ -85,6 +85,9 @@ def find_sources(config: TrainConfig, on_warning: Callable[[str], None] = lambda
     sources = split(sources, data, config.training.seed, on_warning)
     if data.synthetic is not None:
         sources += _synthetic(data.synthetic, data.validation.synthetic_fraction)
+    if config.sampling is not None:
+        require_groups(sources, config.sampling.shares, "sampling.shares")
+        require_groups(sources, config.sampling.lead_in_from, "sampling.lead_in_from")
     if all(source.held_out for source in sources):
         raise ConfigError("data.validation holds out every recording; leave some to train on")
     return sources

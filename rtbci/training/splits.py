@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -80,3 +80,16 @@ def matching(patterns: tuple[str, ...], names: list[str], where: str) -> set[str
         if not fnmatch.filter(names, pattern):
             raise ConfigError(f"{where}: no recording matches {pattern!r}")
     return {name for pattern in patterns for name in fnmatch.filter(names, pattern)}
+
+
+def matches(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a name matches any of some patterns; upper and lower case differ."""
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def require_groups(sources: Sequence[Source], patterns: Iterable[str], where: str) -> None:
+    """Raise ConfigError for a pattern that matches no recording's group."""
+    groups = sorted({source.category for source in sources})
+    for pattern in patterns:
+        if not any(matches(group, (pattern,)) for group in groups):
+            raise ConfigError(f"{where}: no group of recordings matches {pattern!r}; there are {', '.join(groups)}")

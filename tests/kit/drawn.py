@@ -179,7 +179,7 @@ def assert_law(got: Heard, wanted: Heard) -> None:
 CUTS = ("singles", "whole", "tag", "fixed", "ragged")
 KINDS = (
     *("conv_lstm", "lstm_tagger", "spatial_conv_lstm", "stacked_lstm", "channel_lstm", "small_lstm", "conv_pool_lstm"),
-    *("msfbcnn", "covariance", "selection", "bidirectional", "same"),
+    *("shared_conv_lstm", "msfbcnn", "covariance", "selection", "bidirectional", "same"),
 )
 
 
@@ -266,6 +266,10 @@ def _sizes(random: Random, kind: str, n_channels: int, is_wide: bool) -> dict[st
         "conv_lstm": {"hop": hop, "kernel": hop + pick((0, 1, 7, 24)), "filters": filters, "units": units},
         "lstm_tagger": {"hop": hop, "units": units * pick((1, 2))},
         "spatial_conv_lstm": {"kernel": random.randint(1, min(n_channels, 4)), "filters": filters, "units": units},
+        "shared_conv_lstm": {
+            "hop": 2 * hop, "stride": pick((1, 2)), "kernel": pick((2, 9)), "filters": filters, "waves": filters,
+            "features": filters, "span": pick((1, 3)), "baseline_hops": pick((1, 7)), "units": units,
+        },
         "stacked_lstm": {"units": units, "window": window},
         "channel_lstm": {"units": units, "channel_units": pick((1, 2)), "window": window},
         "small_lstm": {"window": window},

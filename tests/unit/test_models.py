@@ -36,6 +36,11 @@ CAUSAL_TAGGERS = [
     ("conv_lstm", {"n_channels": 3, "filters": 5, "kernel": 9, "units": (6, 4), "hop": 4, "n_classes": 2}),
     ("conv_lstm", {"n_channels": 3, "filters": 5, "kernel": 4, "units": (6,), "hop": 4}),
     ("spatial_conv_lstm", {"n_channels": 6, "filters": 2, "kernel": 3, "units": (5,)}),
+    ("shared_conv_lstm", {"n_channels": 4, "units": (5,), "baseline_hops": 5}),
+    (
+        "shared_conv_lstm",
+        {"n_channels": 4, "kernel": 8, "stride": 2, "hop": 6, "span": 3, "units": (5,), "n_classes": 2},
+    ),
     ("lstm_tagger", {"n_channels": 3, "units": (7, 5, 6)}),
     ("lstm_tagger", {"n_channels": 3, "units": (7,), "hop": 3, "n_classes": 4}),
     ("selection", {"n_channels": 9, "n_select": 3, "network": {"kind": "conv_lstm", "hop": 2}}),

@@ -14,6 +14,11 @@ NETWORKS = [
     ("conv_lstm", {"n_channels": 4, "filters": 6, "units": (8,), "kernel": 9, "hop": 4}),
     ("conv_lstm", {"n_channels": 4, "filters": 6, "units": (8,), "kernel": 4, "hop": 4}),
     ("spatial_conv_lstm", {"n_channels": 6, "filters": 3, "kernel": 3, "units": (8, 5)}),
+    (
+        "shared_conv_lstm",
+        {"n_channels": 5, "filters": 5, "waves": 3, "features": 6, "units": (8, 5), "baseline_hops": 9},
+    ),
+    ("shared_conv_lstm", {"n_channels": 3, "kernel": 9, "stride": 3, "hop": 6, "span": 1, "units": (4,)}),
 ]
 
 
@@ -123,6 +128,7 @@ def test_two_streams_through_one_step_do_not_mix(network):
         ("lstm_tagger", {}, NumpyStep),
         ("conv_lstm", {}, NumpyStep),
         ("spatial_conv_lstm", {}, NumpyStep),
+        ("shared_conv_lstm", {}, NumpyStep),
         ("conv_lstm", {"kernel": 20_000, "filters": 1}, HopByHop),
         ("conv_lstm", {"padding": "same"}, TorchStep),
         ("lstm_tagger", {"bidirectional": True}, TorchStep),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,7 @@ from rtbci.training.config import BACKGROUND, UNKNOWN, TrainConfig
 from rtbci.training.crossval.config import CrossvalConfig
 from rtbci.training.duplicates import copies_of
 from rtbci.training.source import Source
+from rtbci.training.splits import matches as matches
 
 Names = frozenset[str]  # of subjects
 
@@ -90,11 +90,6 @@ def plan(sources: Sequence[Source], config: TrainConfig) -> list[Fold]:
     _require_a_choice(folds, sources, settings)
     _require_classes(folds, sources, config.pipeline.classes)
     return folds
-
-
-def matches(name: str, patterns: Iterable[str]) -> bool:
-    """Whether a name matches any of some patterns; upper and lower case differ."""
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _tested(settings: CrossvalConfig, subjects: Sequence[str]) -> list[str]:

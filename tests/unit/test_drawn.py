@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+
+from rtbci.errors import ConfigError
+from rtbci.simulation.eeg import synthesise
+from rtbci.training.drawn import DrawnBatches
+from rtbci.training.examples import Example
+from rtbci.training.sampling import SamplingConfig
+from rtbci.training.source import Source
+from rtbci.training.splits import require_groups
+
+STEP_S, HOP = 0.5, 2
+PLAIN = {"duration_s": 4.0, "sequences": 40, "lead_in": 0.0, "from_the_start": 1.0, "crossfade_s": 0.0}
+
+
+def example(name, group, subject, value, truth):
+    """A recording of one value, with a label at each step of 0.5 s."""
+    source = Source(name, synthesise(0, 10.0), (), "background", 1, False, subject=subject, category=group)
+    y = np.array(truth, np.float32)[:, None]
+    x = np.full((len(y) * HOP, 1), value, np.float32)
+    return Example(source, x, np.arange(len(x)) / 4, y, np.ones(len(y), np.bool_), HOP)
+
+
+SEIZURE = example("sz", "seizures", "anna", 1, [0] * 4 + [1] * 6)
+BEFORE = example("quiet", "quiet", "bert", 2, [0] * 20)
+AFTER = example("post", "after", "anna", 3, [0] * 20)
+
+
+def drawn(examples, seed=0, rows=8, **changes):
+    config = SamplingConfig(**{**PLAIN, **changes})
+    batches = DrawnBatches(examples, config, rows, STEP_S, np.random.default_rng(seed))
+    parts = [(b.x.numpy()[..., 0], b.y.numpy()[..., 0], b.known.numpy(), b.fresh.numpy()) for b in batches]
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def test_groups_are_drawn_by_their_shares_and_each_sequence_is_fresh():
+    x, _, known, fresh = drawn([SEIZURE, BEFORE, AFTER], sequences=4000, shares={"sei*": 3, "quiet": 1})
+    assert len(x) == 4000 and fresh.all() and known[x[:, 0] == 2].all()
+    assert set(x[:, 0]) == {1, 2}  # of "after" nothing
+    assert np.mean(x[:, 0] == 1) == pytest.approx(0.75, abs=0.03)
+
+
+def test_a_recording_belongs_to_the_first_pattern_that_matches():
+    x, *_ = drawn([SEIZURE, BEFORE], sequences=4000, shares={"quiet": 1, "*": 1})
+    assert np.mean(x[:, 0] == 1) == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize(("exponent", "share"), [(0.0, 1 / 2), (0.5, 2 / 3), (1.0, 4 / 5)])
+def test_a_subject_with_many_recordings_weighs_by_the_exponent(exponent, share):
+    many = [example(f"s{i}", "seizures", "anna", 1, [1] * 8) for i in range(4)]
+    one = example("t", "seizures", "carl", 5, [1] * 8)
+    x, *_ = drawn([*many, one], sequences=4000, shares={"*": 1}, subject_exponent=exponent)
+    assert np.mean(x[:, 0] == 1) == pytest.approx(share, abs=0.03)
+
+
+def test_one_that_begins_at_the_start_holds_the_onset_wherever_it_is():
+    long = example("sz", "seizures", "anna", 1, [0] * 100 + [1] * 100)
+    _, y, *_ = drawn([long], sequences=500, shares={"*": 1})
+    onsets = y.argmax(axis=1)
+    assert y.any(axis=1).all() and set(onsets) == set(range(5))  # up to half of the sequence before it
+
+
+def test_where_a_recording_ends_early_the_rest_is_unknown():
+    short = example("sz", "seizures", "anna", 1, [1, 1, 1])
+    x, y, known, _ = drawn([short], shares={"*": 1})
+    assert (known == ([True] * 3 + [False] * 5)).all()
+    assert (x == [1] * 6 + [0] * 10).all() and (y == [1] * 3 + [0] * 5).all()
+
+
+def test_background_of_the_same_subject_or_of_a_named_group_stands_before_the_onset():
+    x, y, known, _ = drawn(
+        [SEIZURE, BEFORE, AFTER],
+        sequences=2000,
+        shares={"seizures": 1},
+        lead_in=1.0,
+        lead_in_from=["quiet"],
+        lead_in_s=(1, 2),
+    )
+    assert known.all() and set(x[:, 0]) == {2, 3}
+    assert np.mean(x[:, 0] == 3) == pytest.approx(0.5, abs=0.05)
+    assert set((x != 1).sum(axis=1) // HOP) == {2, 3, 4}  # 1 to 2 s
+    assert (y[x[:, ::HOP] != 1] == 0).all() and y.any(axis=1).all()
+
+
+def test_two_recordings_are_cross_faded_at_equal_power():
+    x, *_ = drawn(
+        [SEIZURE, BEFORE],
+        shares={"seizures": 1},
+        lead_in=1.0,
+        lead_in_from=["quiet"],
+        lead_in_s=(1, 1),
+        crossfade_s=1.0,
+    )
+    share = np.array([0, 1 / 3, 2 / 3, 1])
+    expected = [2, 2, 2, 2, *(np.sqrt(share) * 1 + np.sqrt(1 - share) * 2), *[1] * 8]
+    np.testing.assert_allclose(x, np.tile(expected, (40, 1)), rtol=1e-6)
+
+
+def test_a_seed_decides_everything():
+    settings = {"shares": {"*": 1}, "lead_in": 0.5, "from_the_start": 0.5}
+    first, again = (drawn([SEIZURE, BEFORE, AFTER], seed=3, **settings) for _ in range(2))
+    other = drawn([SEIZURE, BEFORE, AFTER], seed=4, **settings)
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_a_pattern_without_a_group_is_refused_and_the_groups_are_named():
+    with pytest.raises(
+        ConfigError, match=r"sampling\.shares: no group of recordings matches 'seisures'; there are quiet, seizures"
+    ):
+        require_groups([SEIZURE.source, BEFORE.source], ["seisures"], "sampling.shares")
+    with pytest.raises(ConfigError, match="matches no recording with a known label"):
+        drawn([BEFORE], shares={"seizures": 1})
