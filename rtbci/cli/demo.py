@@ -16,21 +16,41 @@ from rtbci.cli.run import require_device
 from rtbci.cli.watch import Watch
 from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
-from rtbci.evaluation.scoring import Scored, detection_delays, is_seizure, overlaps
+from rtbci.evaluation.scoring import Response, Scored, detection_delays, detection_responses, is_seizure, overlaps
 from rtbci.lsl.replay_key import VARIABLE
 from rtbci.monitor.messages import EngineState, EventLine, LatencyMs, LogLine, OnsetLine
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
 from rtbci.replay.replay import Replay, run_replay
 from rtbci.results import Result, Text
+from rtbci.text import tenths_text
 from rtbci.types import Event
 
+_NONE = "none is annotated in the part that was played"
 QUIET_S = 2.0  # without a new sample after the end of the replay, nothing more is in flight
+
+
+class SeizureFound(Result):
+    """An annotated seizure and the answer to it, in seconds of the recording; null where there was none."""
+
+    onset_s: float
+    """As annotated by an expert."""
+    offset_s: float
+    """As annotated."""
+    detected_onset_s: float | None
+    """When the probability crossed the threshold."""
+    detected_offset_s: float | None
+    """When it fell below the release; the end of the recording where it had not."""
+    decided_s: float | None
+    """When it was decided, after the shortest duration of an event: the moment of the alarm."""
+    delay_s: float | None
+    """From the annotated onset to the decision."""
 
 
 class DemoSummary(Result):
     """What was annotated in the part that was played, what was detected, and whether every sample arrived."""
 
+    seizures: tuple[SeizureFound, ...]
     seizures_annotated: int
     """By an expert."""
     seizures_detected: int
@@ -125,8 +145,9 @@ def summary(recording: Recording, seconds: float | None, state: EngineState, log
         if isinstance(e, EventLine)
     ]
     found = tuple(event for event, _ in pairs)
-    scored = Scored(truth, found, tuple(when for _, when in pairs), played_s)
+    scored = Scored(truth, found, tuple(when for _, when in pairs), recording.duration_s)
     return DemoSummary(
+        seizures=tuple(map(_answer, detection_responses(scored))),
         seizures_annotated=len(truth),
         seizures_detected=sum(any(overlaps(e, seizure) for e in found) for seizure in truth),
         detection_delay_s=tuple(round(d, 3) for d in detection_delays(scored)),
@@ -142,17 +163,40 @@ def summary(recording: Recording, seconds: float | None, state: EngineState, log
     )
 
 
+def _answer(response: Response) -> SeizureFound:
+    found, delay_s = response.found, response.delay_s
+    return SeizureFound(
+        onset_s=round(response.onset, 3),
+        offset_s=round(response.stop, 3),
+        detected_onset_s=None if found is None else round(found.onset, 3),
+        detected_offset_s=None if found is None else round(found.onset + found.duration, 3),
+        decided_s=None if delay_s is None else round(response.onset + delay_s, 3),
+        delay_s=None if delay_s is None else round(delay_s, 3),
+    )
+
+
+def _truth_and_answer(one: SeizureFound) -> list[tuple[str, str]]:
+    """Rows of the table: what was annotated, and what was answered."""
+    rows = [("annotated", f"{tenths_text(one.onset_s)} to {tenths_text(one.offset_s)}, by an expert")]
+    if one.detected_onset_s is None or one.detected_offset_s is None:
+        return [*rows, ("detected", "no")]
+    rows.append(("detected", f"{tenths_text(one.detected_onset_s)} to {tenths_text(one.detected_offset_s)}"))
+    if one.decided_s is None or one.delay_s is None:
+        return [*rows, ("decided", "long before the annotated onset")]
+    side = "before" if one.delay_s < 0 else "after"
+    return [*rows, ("decided", f"{tenths_text(one.decided_s)}, {abs(one.delay_s):.1f} s {side} the annotated onset")]
+
+
 def print_summary(result: DemoSummary, console: Console) -> None:
-    """Print the summary as a table."""
-    delays = ", ".join(f"{d:.1f} s" for d in result.detection_delay_s) or "–"
+    """Print the summary as a table: truth beside answer first."""
     p50, p99, most = (
         "–" if ms is None else f"{ms:.2f} ms"
         for ms in (result.latency_ms.p50, result.latency_ms.p99, result.latency_ms.max)
     )
     table = Table.grid(padding=(0, 3))
     for name, value in (
-        ("seizures", f"{result.seizures_detected} of {result.seizures_annotated} annotated were detected"),
-        ("detection delay", delays),
+        ("seizures", f"{result.seizures_detected} of {result.seizures_annotated} found" if result.seizures else _NONE),
+        *(row for one in result.seizures for row in _truth_and_answer(one)),
         ("false alarms", str(result.false_alarms)),
         (
             "samples",

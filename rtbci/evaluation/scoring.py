@@ -153,11 +153,13 @@ def score(recordings: Iterable[Scored], n_classes: int = 1) -> SzcoreScores:
 @dataclass(frozen=True, slots=True)
 class Response:
     """To one annotated event: the delay of its detection in seconds, None where it has none; else whether an alarm was on
-    already."""
+    already; and the detected event, None where nothing was detected."""
 
     onset: float
+    stop: float
     delay_s: float | None
     already_alarmed: bool = False
+    found: Event | None = None
 
 
 def detection_responses(recording: Scored) -> list[Response]:
@@ -172,9 +174,11 @@ def detection_responses(recording: Scored) -> list[Response]:
     responses = []
     for start, stop in united(recording.truth, recording.duration_s):
         seizure = Event(start, stop - start, "")
-        decided = [when for event, when in pairs if overlaps(event, seizure)]
-        in_time = [when for when in decided if when >= start - EARLY_S]
-        responses.append(Response(start, min(in_time) - start if in_time else None, bool(decided) and not in_time))
+        over = sorted(((when, event) for event, when in pairs if overlaps(event, seizure)), key=lambda one: one[0])
+        in_time = [(when, event) for when, event in over if when >= start - EARLY_S]
+        delay_s = in_time[0][0] - start if in_time else None
+        found = next((event for _, event in (*in_time, *over)), None)
+        responses.append(Response(start, stop, delay_s, bool(over) and not in_time, found))
     return responses
 
 
