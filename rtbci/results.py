@@ -19,8 +19,12 @@ from rtbci.text import json_text
 
 
 def _utf8(value: object) -> object:
+    return as_utf8(value) if isinstance(value, str) else value
+
+
+def as_utf8(text: str) -> str:
     """Broken surrogates, of file names and of foreign streams, have no UTF-8: they become visible escapes."""
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 Text = Annotated[str, BeforeValidator(_utf8)]

@@ -1,8 +1,9 @@
 """Rebuild what `rtbci demo` runs: the bundled recording, and the pipeline trained on other patients.
 
-    python tools/build_demo.py DATA_ROOT [--recording-only]
+    python tools/build_demo.py DATA_ROOT [--crossval FOLDER] [--recording-only]
 
-DATA_ROOT holds chbmit/, iiic/, icu_background/ and eegmmidb/ (see rtbci/data/ATTRIBUTION.md). Takes a few minutes.
+FOLDER holds a complete `rtbci crossval` of the same recipe: it settles epoch and threshold, and its table by patient is
+shipped in the pipeline. DATA_ROOT holds chbmit/, and what the config names (see rtbci/data/ATTRIBUTION.md).
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ def main() -> None:
     """Recording, then pipeline."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data_root", type=Path)
+    parser.add_argument("--crossval", type=Path, metavar="FOLDER", help="judged the recipe, and settles the final fit")
     parser.add_argument("--recording-only", action="store_true", help="leave the pipeline as it is")
     options = parser.parse_args()
     build_recording(options.data_root, OUT / "chb01_03_demo.edf")
@@ -60,7 +62,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:  # for the learning curves, which are not shipped
         built = Path(folder) / "seizure_demo.rtbci"
         settings = [f"data.root={str(options.data_root.resolve())!r}"]
-        train_from_file(HOME / "configs" / "seizure_demo.toml", built, settings, resume=False, json=False)
+        config = HOME / "configs" / "seizure_demo.toml"
+        train_from_file(config, built, settings, resume=False, json=False, crossval=options.crossval)
         (OUT / built.name).write_bytes(built.read_bytes())
 
 

@@ -311,6 +311,13 @@ def train(
     config: Annotated[Path, typer.Argument(help="A configuration, like those in configs/.")],
     out: Annotated[Path, typer.Option(help="The pipeline file to write.")],
     set_: Annotated[list[str] | None, typer.Option("--set", help="Set a value: training.seed=7; repeatable.")] = None,
+    crossval: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a complete `rtbci crossval` of the same recipe: the final fit on all recordings, for as many "
+            "epochs as its folds chose, with a threshold by its rule on their scores, and with its table by patient."
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the checkpoint of an interrupted run.")
     ] = False,
@@ -320,7 +327,7 @@ def train(
     """Train a pipeline from recordings and their annotations."""
     from rtbci.cli.train import train_from_file
 
-    train_from_file(config, out, set_ or [], resume=resume, json=json)
+    train_from_file(config, out, set_ or [], resume=resume, json=json, crossval=crossval)
 
 
 @app.command()

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
+from rtbci.cli.patients import groups_table, with_interval
 from rtbci.cli.terminal import Terminal
 from rtbci.results import print_json
 from rtbci.training.config import read_train_config
 from rtbci.training.crossval.folder import SUBJECTS, SUMMARY
-from rtbci.training.crossval.results import CrossvalReport, FoldResult, Interval
+from rtbci.training.crossval.results import CrossvalReport, FoldResult
 from rtbci.training.crossval.run import crossval
 from rtbci.training.crossval.watch import Watch
 from rtbci.training.learning_curve import EpochFigures
@@ -39,7 +39,7 @@ def crossval_from_file(config: Path, out: Path, settings: list[str], *, jobs: in
         raise
     if json:
         return print_json(report, display.warnings)
-    console.print(groups_table(report))
+    console.print(groups_table(report.groups))
     for line in summary(report):
         console.print(line, soft_wrap=True)
 
@@ -115,17 +115,6 @@ def fold_line(result: FoldResult) -> str:
     return ", ".join(parts)
 
 
-def groups_table(report: CrossvalReport) -> Table:
-    """The totals by group of recordings; alarms: how many, in how many recordings; above: share of time above the threshold."""
-    table = Table("group", "recordings", "seizures found", "alarms", "seconds", "above")
-    for name, group in report.groups.items():
-        share = f"{100 * group.seconds_above / group.seconds:.1f} %" if group.seconds else "-"
-        found = f"{group.found} of {group.seizures}" if group.seizures else ""
-        alarms = f"{group.alarms} in {group.recordings_with_alarms}" if group.alarms else "0"
-        table.add_row(name, str(group.recordings), found, alarms, f"{group.seconds:.0f}", share)
-    return table
-
-
 def summary(report: CrossvalReport) -> list[str]:
     """The totals in a few lines."""
     p50 = report.detection_delay_s.p50
@@ -133,7 +122,8 @@ def summary(report: CrossvalReport) -> list[str]:
     lines = [
         f"{report.found} of {report.seizures} seizures of {report.subjects} subjects found, {delay} after the onset at the "
         f"median, {report.alarms} alarms in their recordings",
-        f"mean over subjects: sensitivity {_interval(report.sensitivity)}, AUROC of samples {_interval(report.auroc)}",
+        f"mean over subjects: sensitivity {with_interval(report.sensitivity)}, AUROC of samples "
+        f"{with_interval(report.auroc)}",
     ]
     if report.worst is not None:
         lines.append(
@@ -143,9 +133,3 @@ def summary(report: CrossvalReport) -> list[str]:
     folder = Path(report.folder)
     lines.append(f"by subject: {folder / SUBJECTS}; all figures: {folder / SUMMARY}")
     return lines
-
-
-def _interval(one: Interval) -> str:
-    if one.mean is None:
-        return "-"
-    return f"{one.mean:.3f} (95 % interval {one.low:.3f} to {one.high:.3f}, {one.subjects} subjects)"

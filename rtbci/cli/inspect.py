@@ -9,11 +9,13 @@ from typing import Annotated, Any
 from rich.table import Table
 from rich.text import Text as RichText
 
+from rtbci.cli.patients import print_patients
 from rtbci.cli.terminal import Terminal
 from rtbci.pipeline.pipeline import Pipeline, check_rate
 from rtbci.recordings.channel_names import canonical
 from rtbci.recordings.overrides import StreamOverrides
 from rtbci.results import FREE, Json, Result, Text, Texts, print_json
+from rtbci.training.crossval.notes import CrossvalNotes, read_notes
 from rtbci.types import StreamInfo
 
 
@@ -50,6 +52,8 @@ class PipelineFacts(Result):
     """As configured."""
     gaps: Json
     """As configured."""
+    crossval: CrossvalNotes | None
+    """null where its notes hold none that can be read."""
     notes: Annotated[Json, FREE]
     """How and on what it was trained; any JSON."""
 
@@ -88,12 +92,15 @@ def inspect_file(
     facts = pipeline_facts(path, sfreq) if path.suffix == ".rtbci" else recording_facts(path, stream, told)
     if json:
         return print_json(facts, facts.warnings if isinstance(facts, RecordingFacts) else ())
-    shown = facts.plain()
+    console, shown = Terminal(), facts.plain()
+    shown.pop("crossval", None)
     notes = shown.pop("notes", {})
     table = Table.grid(padding=(0, 3))
     for name, value in (shown | _readable(notes)).items():
         table.add_row(RichText(name.replace("_", " "), "bold"), _text(value))
-    Terminal().print(table)
+    console.print(table)
+    if isinstance(facts, PipelineFacts) and facts.crossval is not None:
+        print_patients(facts.crossval, console)
 
 
 def _readable(notes: dict[str, Any]) -> dict[str, Any]:
@@ -162,6 +169,7 @@ def pipeline_facts(path: Path, sfreq: float | None) -> PipelineFacts:
         scaling=config.scaling.model_dump(mode="json"),
         decision=config.decision.model_dump(mode="json"),
         gaps=config.gaps.model_dump(mode="json"),
+        crossval=read_notes(pipeline.notes),
         notes=pipeline.notes,
     )
 

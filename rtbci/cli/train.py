@@ -17,6 +17,8 @@ from rtbci.results import Json, Result, Text, print_json
 from rtbci.training import distributed
 from rtbci.training.checkpoint import checkpoint_path
 from rtbci.training.config import read_train_config
+from rtbci.training.crossval.final import train_final
+from rtbci.training.crossval.notes import read_notes
 from rtbci.training.learning_curve import EpochFigures
 from rtbci.training.train import train
 
@@ -40,12 +42,16 @@ class TrainReport(Result):
     """By kind of what was held out, `cross_validated` those of every fold; `selection` of an electrode selection."""
     selection: Json | None = None
     """Of an electrode selection: what the search came to."""
+    crossval: Json | None = None
+    """Of a final fit: how the recipe did in the folds, as `inspect PIPELINE` has it."""
     search: Json | None = None
     """Of an electrode selection: as configured."""
 
 
-def train_from_file(config: Path, out: Path, settings: list[str], *, resume: bool, json: bool) -> None:
-    """Train as a TOML file says, `settings` over it."""
+def train_from_file(
+    config: Path, out: Path, settings: list[str], *, resume: bool, json: bool, crossval: Path | None = None
+) -> None:
+    """Train as a TOML file says, `settings` over it; with `crossval`, the final fit of what that folder judged."""
     console = Terminal(stderr=True)
     parsed = read_train_config(config, settings)
     check_device(parsed.training.device)
@@ -54,7 +60,7 @@ def train_from_file(config: Path, out: Path, settings: list[str], *, resume: boo
         console.print(
             f"{path} of an unfinished run is kept as {free(path).name}; `--resume` goes on from one", soft_wrap=True
         )
-    with _bar(console, quiet=json or not distributed.leads()) as bar:
+    with _bar(console, quiet=json or not distributed.leads() or not console.is_terminal) as bar:
         task = bar.add_task("reading", total=None, figures="")
 
         def show(what: str, done: int, total: int, row: EpochFigures | None) -> None:
@@ -64,7 +70,10 @@ def train_from_file(config: Path, out: Path, settings: list[str], *, resume: boo
             if distributed.leads():
                 console.print(f"warning: {line}", soft_wrap=True)
 
-        pipeline = train(parsed, out, show, resume=resume, on_warning=warned)
+        if crossval is None:
+            pipeline = train(parsed, out, show, resume=resume, on_warning=warned)
+        else:
+            pipeline = train_final(parsed, crossval, out, show, resume=resume, on_warning=warned)
     if not distributed.leads():
         return
     if json:
@@ -91,6 +100,14 @@ def summary(pipeline: Pipeline, out: Path) -> list[str]:
         if "trials" in part:
             parts.append((what, part["trials"]))
             lines.append(f"{what}: {trial_scores.summary_line(part['trials'])}")
+    if (crossval := read_notes(pipeline.notes)) is not None:
+        total, point = crossval.total, crossval.operating_point
+        return [
+            *lines,
+            f"threshold {point.threshold:g}, at least {point.min_duration_s:g} s: chosen on the scores of the folds",
+            f"the recipe, cross-validated by patient: {total.found} of {total.seizures} seizures of {total.patients} patients "
+            f"found; `rtbci inspect {out}` prints the table",
+        ]
     if not parts:
         lines.append("nothing was held out: how well it does on other recordings is not known")
     return lines

@@ -45,7 +45,7 @@ def require_both_sides(data: Data) -> None:
         )
 
 
-def label_warnings(data: Data) -> list[str]:
+def label_warnings(data: Data, *, is_judged: bool = False) -> list[str]:
     """What a person should know before the first epoch: recordings that teach nothing, one-sided validation."""
     told = []
     unused = [e.source.name for e in (*data.training, *data.held_out) if not _is_used(data, e)]
@@ -57,7 +57,7 @@ def label_warnings(data: Data) -> list[str]:
         told += [f"what is not {name!r} is in synthetic recordings only" for name in _one_sided(data, real, holds=True)]
     validation = data.config.data.validation
     if not data.held_out:
-        if not validation.folds and not validation.k_fold:
+        if not validation.folds and not validation.k_fold and not is_judged:
             told.append(
                 "nothing is held out: the fit runs to its last epoch, and how well it does on other recordings is not "
                 "measured; hold recordings out with data.validation.fraction or data.validation.files"

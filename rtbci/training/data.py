@@ -78,6 +78,8 @@ class Data:
         config: TrainConfig,
         on_progress: OnProgress = lambda *_: None,
         on_warning: OnWarning = lambda _: None,
+        *,
+        is_judged: bool = False,
     ) -> Data:
         """Find, read and preprocess the recordings.
 
@@ -89,6 +91,8 @@ class Data:
             Called with what is done, how much of it, of how much, and None.
         on_warning
             Called with what a person should know of the recordings and their labels, a line each.
+        is_judged
+            Whether it is known by folds how well the recipe does, so that nothing has to be held out.
 
         Returns
         -------
@@ -123,7 +127,7 @@ class Data:
             on_progress("reading recordings", i, len(sources), None)
             examples.append(make_example(pipeline, source))
         data = cls(config, pipeline_config, examples)
-        for line in label_warnings(data):
+        for line in label_warnings(data, is_judged=is_judged):
             warn(line)
         data.warnings = warnings
         return data

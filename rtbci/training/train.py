@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from rtbci.models.step import check_device
 from rtbci.models.threads import torch_threads
 from rtbci.pipeline.file import check_target
 from rtbci.pipeline.pipeline import Pipeline
+from rtbci.stages.decision import DecisionConfig
 from rtbci.training import cross_validation, distributed
 from rtbci.training.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint, set_aside
 from rtbci.training.config import TrainConfig
@@ -24,6 +25,31 @@ from rtbci.training.held_out import held_out_scores, masked_scores
 from rtbci.training.learning_curve import save_curves
 
 
+@dataclass(frozen=True)
+class Settled:
+    """What a cross-validation settles of the final fit of its recipe (rtbci/training/crossval/final.py).
+
+    Attributes
+    ----------
+    epochs
+        How many it runs, of the schedule of `training.epochs`.
+    decision
+        Of the pipeline.
+    notes
+        For the pipeline file, as `crossval`; plain JSON.
+    masked
+        What masked channels cost, as `masked_scores` has it; empty: not measured.
+    warnings
+        What is odd, told before; for the notes.
+    """
+
+    epochs: int
+    decision: DecisionConfig
+    notes: dict[str, Any]
+    masked: list[dict[str, Any]]
+    warnings: tuple[str, ...]
+
+
 def train(
     config: TrainConfig,
     out: str | Path,
@@ -31,6 +57,7 @@ def train(
     *,
     resume: bool = False,
     on_warning: OnWarning = lambda _: None,
+    settled: Settled | None = None,
 ) -> Pipeline:
     """Train a pipeline and save it, its learning curves beside it. With one seed, the same result on the same CPU.
 
@@ -52,6 +79,8 @@ def train(
     on_warning
         Called before the fit with what a person should know of the recordings and their labels, a line each; they are
         in the notes of the pipeline, too.
+    settled
+        What folds have settled, for `train_final`; nothing may be held out then.
 
     Returns
     -------
@@ -66,9 +95,7 @@ def train(
         If `out` exists and is not a pipeline file.
     """
     out = Path(out)
-    if not out.absolute().parent.is_dir():
-        raise ConfigError(f"{out}: its folder does not exist; make it first")
-    check_target(out)
+    check_out(out)
     check_device(config.training.device)
     on_progress = progress or (lambda *_: None)
     if config.pipeline.model.kind == "selection":
@@ -78,27 +105,55 @@ def train(
         pipeline.save(out)
         return pipeline
     with torch_threads(config.training.threads), distributed.joined(config.training.device):
-        return _train(config, out, on_progress, on_warning, resume=resume)
+        return _train(config, out, on_progress, on_warning, settled, resume=resume)
 
 
-def _train(config: TrainConfig, out: Path, on_progress: OnProgress, on_warning: OnWarning, *, resume: bool) -> Pipeline:
+def check_out(out: Path) -> None:
+    """Raise ConfigError or PipelineFileError where a pipeline file cannot be written, or would replace something else."""
+    if not out.absolute().parent.is_dir():
+        raise ConfigError(f"{out}: its folder does not exist; make it first")
+    check_target(out)
+
+
+def _train(
+    config: TrainConfig,
+    out: Path,
+    on_progress: OnProgress,
+    on_warning: OnWarning,
+    settled: Settled | None,
+    *,
+    resume: bool,
+) -> Pipeline:
     """Its frame holds the network to train, which must be freed before the process group ends."""
-    data = Data.load(config, on_progress, on_warning)
+    data = Data.load(config, on_progress, on_warning, is_judged=settled is not None)
+    epochs = config.training.epochs if settled is None else settled.epochs
     cross_validate = cross_validation.plan(data, fitted)
     fit, checkpoint = data.new_fit(), checkpoint_path(out)
     if resume and checkpoint.exists():
         load_checkpoint(checkpoint, fit, config)
+        if fit.epoch > epochs:
+            raise ConfigError(
+                f"{checkpoint}: is of {fit.epoch} epochs, wanted at most {epochs}; train without --resume"
+            )
     elif distributed.leads():
         set_aside(out)
-    finished = _run_to_its_end_or_ctrl_c(fit, data, on_progress, checkpoint)
+    finished = _run_to_its_end_or_ctrl_c(fit, data, epochs, on_progress, checkpoint)
     pipeline = pipeline_of(data, fit)
+    if settled is not None:
+        decided = pipeline.config.model_copy(update={"decision": settled.decision})
+        pipeline = Pipeline(decided, pipeline.network)
     on_progress("scoring held-out recordings", 0, 1, None)
     scores = held_out_scores(pipeline, data)
     if data.pipeline_config.mask is not None and data.held_out:
         scores["masked"] = masked_scores(pipeline, data, fit)
     if finished and cross_validate is not None:
         scores["cross_validated"] = cross_validate(on_progress)
+    if settled is not None:
+        data.warnings = [*settled.warnings, *data.warnings]
+        scores |= {"masked": settled.masked} if settled.masked else {}
     pipeline.notes = notes_of(data, fit, finished, scores)
+    if settled is not None and finished:  # a fit that was stopped is not the one that the folds judged
+        pipeline.notes["crossval"] = settled.notes
     if distributed.leads():
         pipeline.save(out)
         save_curves(fit.progress.rows, out)
@@ -108,7 +163,7 @@ def _train(config: TrainConfig, out: Path, on_progress: OnProgress, on_warning: 
     return pipeline
 
 
-def _run_to_its_end_or_ctrl_c(fit: Fit, data: Data, on_progress: OnProgress, checkpoint: Path) -> bool:
+def _run_to_its_end_or_ctrl_c(fit: Fit, data: Data, epochs: int, on_progress: OnProgress, checkpoint: Path) -> bool:
     """Whether it ended by itself; saves a checkpoint after each epoch."""
 
     def keep() -> None:
@@ -116,7 +171,7 @@ def _run_to_its_end_or_ctrl_c(fit: Fit, data: Data, on_progress: OnProgress, che
             save_checkpoint(checkpoint, fit, data.config)
 
     try:
-        run(fit, data, on_progress, after_epoch=keep)
+        run(fit, data, epochs, on_progress, after_epoch=keep)
     except KeyboardInterrupt:
         if not fit.epoch:
             raise
@@ -127,19 +182,20 @@ def _run_to_its_end_or_ctrl_c(fit: Fit, data: Data, on_progress: OnProgress, che
 def fitted(data: Data, on_progress: OnProgress) -> Pipeline:
     """A fresh pipeline fitted to its end, for a fold of the cross-validation."""
     fit = data.new_fit()
-    run(fit, data, on_progress)
+    run(fit, data, data.config.training.epochs, on_progress)
     return pipeline_of(data, fit)
 
 
-def run(fit: Fit, data: Data, on_progress: OnProgress, after_epoch: Callable[[], None] = lambda: None) -> None:
-    """Run epochs until the fit is done. Raises ConfigError where the loss is not finite."""
-    total = fit.config.epochs
-    while not fit.done:
+def run(
+    fit: Fit, data: Data, epochs: int, on_progress: OnProgress, after_epoch: Callable[[], None] = lambda: None
+) -> None:
+    """Run at most so many epochs, until the fit is done. Raises ConfigError where the loss is not finite."""
+    while fit.epoch < epochs and not fit.done:
         row = fit.run_epoch(data.training_batches(fit.epoch), data.held_out_batches())
         if not math.isfinite(row.train_loss + (row.held_out_loss or 0.0)):
             raise ConfigError(f"the loss is not finite after epoch {row.epoch}; lower training.lr or set clip_norm")
         after_epoch()
-        on_progress("training", fit.epoch, total, row)
+        on_progress("training", fit.epoch, epochs, row)
 
 
 def pipeline_of(data: Data, fit: Fit) -> Pipeline:

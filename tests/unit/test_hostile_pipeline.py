@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +256,68 @@ def test_inspect_tells_notes_of_any_shape(
     for as_json in (False, True):
         inspect_file(path, None, json=as_json)
     assert "small" in capsys.readouterr().out
+
+
+SHARE = {"mean": 0.9, "low": 0.8, "high": 1.0, "subjects": 1}
+ROW = {
+    "subject": "chb01", "seizures": 3, "found": 2, "median_delay_s": 4.5, "auroc": 0.9, "share_above": 0.1,
+    "alarms": {"seizures": 1},
+}  # fmt: skip
+CROSSVAL: dict[str, Any] = {
+    "rows": [ROW],
+    "rows_left_out": 0,
+    "total": ROW | {"patients": 1, "sensitivity": SHARE, "auroc": SHARE},
+    "groups": {
+        "seizures": {
+            "recordings": 3, "seizures": 3, "found": 2, "alarms": 1, "recordings_with_alarms": 1, "seconds": 90.0,
+            "seconds_above": 9.0,
+        }
+    },
+    "epoch": 3,
+    "epochs_of_folds": [3],
+    "operating_point": {
+        "threshold": 0.5, "release": 0.4, "min_duration_s": 2.0, "seizures": 3, "found": 2, "median_delay_s": 4.5,
+        "alarms_where_none_is_wanted": 0, "alarms_elsewhere": 1,
+    },
+    "rule": {"thresholds": [0.5], "min_duration_s": [], "no_alarm_in": ["quiet"]},
+    "not_in_final_fit": ["chb02"],
+    "not_in_folds": [],
+    "seeds": {"crossval": 0, "training": 0},
+    "digest": "0",
+    "made_by": ["1.0"],
+}  # fmt: skip
+NO_TABLES: list[Any] = [
+    *(None, 1, "x", [], {}, {"rows": 1}, {"rows": [None], "total": []}),
+    *(CROSSVAL | {key: value} for key in CROSSVAL for value in (None, "x" * 81, [[]], {"x": {}})),
+    CROSSVAL | {"rows": [ROW | {"auroc": 10**400}]},
+    CROSSVAL | {"rows": [ROW] * 201},
+    CROSSVAL | {"rows": [ROW | {"alarms": {str(n): n for n in range(21)}}]},
+    CROSSVAL | {"rows": [ROW | {"subject": "x" * 81}]},
+]
+TABLES: list[Any] = [
+    CROSSVAL,
+    CROSSVAL | {"rows": [ROW | {"subject": "[red]\x1b[2J\n\u202e", "auroc": 1e308, "found": -(10**4000)}]},
+    CROSSVAL | {"rows": [ROW | {"alarms": {f"{n}[/b]": n for n in range(20)}}] * 200},
+    CROSSVAL | {"rows": [], "groups": {}, "total": CROSSVAL["total"] | {"alarms": {f"{n}[/b]": n for n in range(20)}}},
+    CROSSVAL | {"later": reduce(lambda inner, _: [inner], range(200), [])},
+    CROSSVAL | {"total": CROSSVAL["total"] | {"auroc": SHARE | {"low": None}, "median_delay_s": None}},
+]
+
+
+def test_a_table_by_patient_of_any_shape_is_shown_or_not(
+    tmp_path: Path, members: dict[str, bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rtbci.cli.inspect import inspect_file
+
+    for value in (*NO_TABLES, *TABLES):
+        about = json.loads(members["pipeline.json"]) | {"notes": {"crossval": value}}
+        path = zipped(tmp_path / "x.rtbci", members | {"pipeline.json": json.dumps(about).encode()})
+        inspect_file(path, None, json=False)
+        out = capsys.readouterr().out
+        assert ("no rate a day" in out) == (value in TABLES)
+        assert "\x1b" not in out and "\u202e" not in out
+        inspect_file(path, None, json=True)
+        assert (json.loads(capsys.readouterr().out)["crossval"] is not None) == (value in TABLES)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typing import IO, Any
 import numpy as np
 from pydantic import ValidationError
 
+from rtbci.config import parse
 from rtbci.errors import ConfigError
 from rtbci.evaluation.scoring import EventScores
 from rtbci.files import atomic_write, locked, make_private_folder
@@ -21,12 +22,13 @@ from rtbci.pipeline.file import check_target
 from rtbci.recordings.content import content_digest
 from rtbci.recordings.spreadsheet import text_cell
 from rtbci.results import Result, about
-from rtbci.text import json_text
+from rtbci.text import json_text, listing
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.fold import Fitted
 from rtbci.training.crossval.results import CrossvalReport, FoldResult, RecordingRow, SubjectRow
 from rtbci.training.crossval.totals import groups_of
 from rtbci.training.source import Source
+from rtbci.types import Chunk
 
 KIND = "rtbci-crossval"
 MANIFEST, RESULTS, SUBJECTS, SUMMARY = "crossval.json", "results.tsv", "subjects.tsv", "summary.json"
@@ -52,6 +54,10 @@ class Manifest:
         """Of all of it."""
         return hashlib.sha256(json.dumps([self.config, self.recordings], sort_keys=True).encode()).hexdigest()
 
+    def train_config(self, where: str) -> TrainConfig:
+        """The config, with the defaults of this version for keys that it is too old to have. Raises ConfigError."""
+        return parse(TrainConfig, dict(self.config), where)
+
     def plain(self) -> dict[str, Any]:
         """Plain JSON."""
         return {"kind": KIND, "digest": self.digest, "config": self.config, "recordings": self.recordings}
@@ -60,7 +66,7 @@ class Manifest:
         """The first thing in which another one, as JSON, differs."""
         pairs = zip((self.config, self.recordings), (other.get("config"), other.get("recordings")), strict=True)
         for what, (mine, theirs) in zip(("config", "data"), pairs, strict=True):
-            here, there = _flat(mine), _flat(theirs)
+            here, there = flat(mine), flat(theirs)
             for key in sorted({*here, *there}):
                 if here.get(key) != there.get(key):
                     return (
@@ -156,6 +162,14 @@ class Folder:
         """A fold's pipeline, and the scores of what it left out."""
         return self.path / f"fold-{name}.rtbci", self.path / f"fold-{name}_scores.npz"
 
+    def scores(self, name: str) -> dict[str, Chunk]:
+        """The scores of what a fold left out, by recording."""
+        with np.load(self.files(name)[1]) as kept:
+            parts = [kept[key] for key in ("probabilities", "times", "valid")]
+            ends = np.cumsum(kept["hops"])[:-1]
+            chunks = map(Chunk, *(np.split(part, ends) for part in parts))
+            return dict(zip(map(str, kept["recordings"]), chunks, strict=True))
+
     def _fold(self, name: str) -> Path:
         return self.path / f"fold-{name}.json"
 
@@ -169,6 +183,60 @@ class Folder:
         columns = [key for key in SubjectRow.model_fields if key != "alarms"] + [_of_group(group) for group in groups]
         atomic_write(self.path / SUBJECTS, _table(columns, [_subject_cells(row, groups) for row in subjects]))
         atomic_write(self.path / SUMMARY, json_text(report.plain() | about(warnings).plain(), indent=1))
+
+
+def read_finished(path: Path) -> tuple[Manifest, list[FoldResult]]:
+    """A complete cross-validation; nothing is written.
+
+    Parameters
+    ----------
+    path
+        Its folder.
+
+    Returns
+    -------
+    Manifest, list of FoldResult
+        Its folds in the order of its summary.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, it is damaged, or folds are missing.
+    """
+    if not (path / MANIFEST).is_file():
+        raise ConfigError(f"{path}: holds no cross-validation; `rtbci crossval CONFIG --out {path}` makes one")
+    found = _read_json(path / MANIFEST)
+    config, recordings = found.get("config"), found.get("recordings")
+    if found.get("kind") != KIND or not isinstance(config, dict) or not isinstance(recordings, dict):
+        raise ConfigError(f"{path / MANIFEST}: is not that of a cross-validation, or damaged")
+    manifest = Manifest(config, recordings)
+    if manifest.digest != found.get("digest"):
+        raise ConfigError(f"{path / MANIFEST}: is not as it was written")
+    folder = Folder(path, manifest.digest)
+    names = [file.stem.removeprefix("fold-") for file in path.glob("fold-*.json")]
+    results = {name: folder.finished(name) for name in _in_order(names, _read_json(path / SUMMARY).get("folds"))}
+    done = [result for result in results.values() if result is not None]
+    _require_all(path, done, [name for name, result in results.items() if result is None])
+    return manifest, done
+
+
+def _in_order(names: Sequence[str], listed: object) -> list[str]:
+    """The order counts: the bootstrap of the intervals draws by it."""
+    order = [one.get("fold") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return sorted(names, key=lambda name: (order.index(name) if name in order else len(order), name))
+
+
+def _require_all(path: Path, done: Sequence[FoldResult], damaged: Sequence[str]) -> None:
+    go_on = "the same `rtbci crossval` goes on from there"
+    if not done:
+        raise ConfigError(f"{path}: no fold is finished; {go_on}")
+    answered = {subject for fold in done for subject in (*fold.tested, *fold.others)}
+    missing = sorted({subject for part in done[0].inner for subject in part} - answered)
+    if missing:
+        why = "".join(f"; fold {name} is not as it was written" for name in damaged[:3])
+        raise ConfigError(
+            f"{path}: folds are missing: none that is finished has answered {listing(missing)}{why}; {go_on}"
+        )
 
 
 def _of_group(group: str) -> str:
@@ -217,8 +285,8 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _flat(value: Any, before: str = "") -> dict[str, Any]:
+def flat(value: Any, before: str = "") -> dict[str, Any]:
     """Values by their dotted keys."""
     if isinstance(value, dict) and value:
-        return {k: v for key, one in value.items() for k, v in _flat(one, f"{before}.{key}" if before else key).items()}
+        return {k: v for key, one in value.items() for k, v in flat(one, f"{before}.{key}" if before else key).items()}
     return {before: value}

@@ -11,10 +11,10 @@ import numpy.typing as npt
 from rtbci.evaluation.scoring import detection_delays, score
 from rtbci.evaluation.tagging import Tagged, events_of
 from rtbci.pipeline.config import PipelineConfig
-from rtbci.results import Result
 from rtbci.stages.decision import Decision, DecisionConfig, exponential_average, share_kept, watched_labels
 from rtbci.training.crossval.config import OperatingPointConfig
 from rtbci.training.crossval.plan import matches
+from rtbci.training.crossval.results import OperatingPoint as OperatingPoint
 from rtbci.training.held_out import scored_classes
 from rtbci.training.source import Source
 from rtbci.types import Chunk, Detection
@@ -26,41 +26,6 @@ class Answered:
 
     source: Source
     scores: Chunk
-
-
-class OperatingPoint(Result):
-    """A threshold and a minimum duration, and what they come to on the inner folds."""
-
-    threshold: float
-    """Probability at which an event begins."""
-    release: float | None
-    """Probability at which it ends; null: the threshold."""
-    min_duration_s: float
-    """Shortest event."""
-    seizures: int
-    """Annotated events in the recordings that the inner folds leave out."""
-    found: int
-    """Of these."""
-    median_delay_s: float | None
-    """From the annotated onset to the decision; null where none was found in time."""
-    alarms_where_none_is_wanted: int
-    """In recordings of the groups of `crossval.operating_point.no_alarm_in`."""
-    alarms_elsewhere: int
-    """In the others."""
-
-    def decision(self, base: DecisionConfig) -> DecisionConfig:
-        """A pipeline's decision with this point."""
-        update = {"threshold": self.threshold, "release": self.release, "min_duration_s": self.min_duration_s}
-        return base.model_copy(update=update)
-
-    @property
-    def rank(self) -> tuple[float, ...]:
-        """The rule of `OperatingPointConfig`: the lowest is chosen."""
-        delay = np.inf if self.median_delay_s is None else self.median_delay_s
-        return (
-            self.alarms_where_none_is_wanted, -self.found, delay, self.alarms_elsewhere, -self.threshold,
-            -self.min_duration_s,
-        )  # fmt: skip
 
 
 def operating_points(

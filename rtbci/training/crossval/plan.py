@@ -10,7 +10,7 @@ import numpy as np
 
 from rtbci.datasets.subjects import same_person
 from rtbci.errors import ConfigError
-from rtbci.text import file_name
+from rtbci.text import file_name, listing
 from rtbci.training.config import BACKGROUND, UNKNOWN, TrainConfig
 from rtbci.training.crossval.config import CrossvalConfig
 from rtbci.training.duplicates import copies_of
@@ -97,11 +97,11 @@ def _tested(settings: CrossvalConfig, subjects: Sequence[str]) -> list[str]:
         raise ConfigError("crossval tests recordings of subjects, and the config has synthetic ones alone")
     for pattern in settings.test:
         if not any(matches(subject, [pattern]) for subject in subjects):
-            raise ConfigError(f"crossval.test: no subject matches {pattern!r}; there are {_shown(sorted(subjects))}")
+            raise ConfigError(f"crossval.test: no subject matches {pattern!r}; there are {listing(sorted(subjects))}")
     tested = sorted(subject for subject in subjects if matches(subject, settings.test))
     if len(tested) < 2:
         raise ConfigError(
-            f"crossval.test: {len(tested)} subjects ({_shown(tested) or 'none'}); leaving one out wants at least two"
+            f"crossval.test: {len(tested)} subjects ({listing(tested) or 'none'}); leaving one out wants at least two"
         )
     if settings.folds > len(tested):
         raise ConfigError(f"crossval.folds is {settings.folds}, but only {len(tested)} subjects are tested")
@@ -163,13 +163,13 @@ def _require_a_choice(folds: Sequence[Fold], sources: Sequence[Source], settings
     where = "crossval.operating_point.no_alarm_in"
     for pattern in patterns:
         if not any(matches(category, [pattern]) for category in categories):
-            raise ConfigError(f"{where}: no group matches {pattern!r}; there are {_shown(categories)}")
+            raise ConfigError(f"{where}: no group matches {pattern!r}; there are {listing(categories)}")
     wanted = {source.subject for source in real if matches(source.category, patterns)}
     for fold in folds:
         if not wanted - fold.left_out:
             raise ConfigError(
                 f"{where}: all recordings of these groups are of subjects that fold {fold.name} leaves out "
-                f"({_shown(sorted(wanted))}), so that its threshold cannot be chosen without them; name another group beside"
+                f"({listing(sorted(wanted))}), so that its threshold cannot be chosen without them; name another group beside"
             )
 
 
@@ -182,17 +182,12 @@ def _require_classes(folds: Sequence[Fold], sources: Sequence[Source], classes: 
             labels = sorted({s.label for source in sources for s in source.stretches} - {UNKNOWN, BACKGROUND})
             raise ConfigError(
                 f"no recording has a label of {label!r}, so that no fold can be trained; check data.recordings.labels"
-                + (f" (there are {_shown(labels)})" if labels else "")
+                + (f" (there are {listing(labels)})" if labels else "")
             )
         for fold in folds:
             for number, part in enumerate(fold.inner, 1):
                 if not having - fold.left_out - part:
                     raise ConfigError(
                         f"fold {fold.name}, inner fold {number}, would train on no recording of {label!r}: only "
-                        f"{_shown(sorted(having))} have it; lower crossval.inner, or test fewer subjects at once"
+                        f"{listing(sorted(having))} have it; lower crossval.inner, or test fewer subjects at once"
                     )
-
-
-def _shown(names: Sequence[str], most: int = 12) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -2,9 +2,47 @@
 
 from __future__ import annotations
 
+import math
+
 from rtbci.evaluation.scoring import EventScores, SzcoreScores
 from rtbci.results import Result, Text, Texts
-from rtbci.training.crossval.operating_point import OperatingPoint
+from rtbci.stages.decision import DecisionConfig
+
+
+class OperatingPoint(Result):
+    """A threshold and a minimum duration, and what they come to on what the inner folds leave out; those of a final fit, on
+    what the folds leave out."""
+
+    threshold: float
+    """Probability at which an event begins."""
+    release: float | None
+    """Probability at which it ends; null: the threshold."""
+    min_duration_s: float
+    """Shortest event."""
+    seizures: int
+    """Annotated events in these recordings."""
+    found: int
+    """Of these."""
+    median_delay_s: float | None
+    """From the annotated onset to the decision; null where none was found in time."""
+    alarms_where_none_is_wanted: int
+    """In recordings of the groups of `crossval.operating_point.no_alarm_in`."""
+    alarms_elsewhere: int
+    """In the others."""
+
+    def decision(self, base: DecisionConfig) -> DecisionConfig:
+        """A pipeline's decision with this point."""
+        update = {"threshold": self.threshold, "release": self.release, "min_duration_s": self.min_duration_s}
+        return base.model_copy(update=update)
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """The rule of `OperatingPointConfig`: the lowest is chosen."""
+        delay = math.inf if self.median_delay_s is None else self.median_delay_s
+        return (
+            self.alarms_where_none_is_wanted, -self.found, delay, self.alarms_elsewhere, -self.threshold,
+            -self.min_duration_s,
+        )  # fmt: skip
 
 
 class RecordingRow(EventScores):

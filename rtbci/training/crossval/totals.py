@@ -9,7 +9,18 @@ import numpy as np
 from rtbci.evaluation.scoring import percentiles, pooled, score, scorer
 from rtbci.evaluation.tagging import Tagged
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.training.crossval.operating_point import above_threshold
+from rtbci.training.crossval.config import CrossvalConfig, OperatingPointConfig
+from rtbci.training.crossval.notes import (
+    MOST_GROUPS,
+    MOST_NAMES,
+    MOST_PATIENTS,
+    CrossvalNotes,
+    PatientRow,
+    PatientTotal,
+    Rule,
+    short,
+)
+from rtbci.training.crossval.operating_point import OperatingPoint, above_threshold
 from rtbci.training.crossval.plan import Fold
 from rtbci.training.crossval.results import (
     ChosenFold,
@@ -155,6 +166,89 @@ def summarise(
         detection_delay_s=percentiles(delay for row in tested for delay in row.delays_s if delay is not None),
         already_alarmed=sum(row.already_alarmed for row in tested),
         scorer=scorer(),
+    )
+
+
+def notes_of_folds(
+    folds: Sequence[FoldResult],
+    settings: CrossvalConfig,
+    *,
+    seeds: dict[str, int],
+    digest: str,
+    epoch: int,
+    point: OperatingPoint,
+    not_in_final_fit: Iterable[str],
+    not_in_folds: Iterable[str],
+) -> CrossvalNotes:
+    """What a pipeline file keeps of a complete cross-validation.
+
+    Parameters
+    ----------
+    folds
+        All, in order.
+    settings
+        Its section `[crossval]`.
+    seeds, digest
+        Of the cross-validation.
+    epoch, point
+        Of the final fit.
+    not_in_final_fit, not_in_folds
+        Subjects.
+    """
+    report = summarise(folds, pipeline="", folder="", planned=len(folds), seeds=seeds, digest=digest, files=())
+    tested = [row for fold in folds for row in fold.subjects if row.tested]
+    own = [row for row in report.rows if row.tested]
+    kept = list(report.groups)[:MOST_GROUPS]
+    rows = [
+        PatientRow(
+            subject=short(row.subject),
+            seizures=row.seizures,
+            found=row.found,
+            median_delay_s=row.median_delay_s,
+            auroc=row.auroc,
+            share_above=row.share_above,
+            alarms={short(group): row.alarms[group] for group in kept if group in row.alarms},
+        )
+        for row in tested[:MOST_PATIENTS]
+    ]
+    total = PatientTotal(
+        patients=report.subjects,
+        seizures=report.seizures,
+        found=report.found,
+        median_delay_s=None if report.detection_delay_s.p50 is None else round(report.detection_delay_s.p50, 3),
+        sensitivity=report.sensitivity,
+        auroc=report.auroc,
+        share_above=_share(sum(row.seconds_above for row in own), sum(row.seconds for row in own)),
+        alarms={
+            short(group): sum(row.alarms for row in own if row.group == group)
+            for group in kept
+            if any(row.group == group for row in own)
+        },
+    )
+    return CrossvalNotes(
+        rows=tuple(rows),
+        rows_left_out=len(tested) - len(rows),
+        total=total,
+        groups={short(group): report.groups[group] for group in kept},
+        epoch=epoch,
+        epochs_of_folds=tuple(fold.epoch for fold in folds[:MOST_NAMES]),
+        operating_point=point,
+        rule=_rule(settings.operating_point),
+        not_in_final_fit=_names(not_in_final_fit),
+        not_in_folds=_names(not_in_folds),
+        seeds=seeds,
+        digest=digest,
+        made_by=_names({fold.made_by.get("version", "unknown") for fold in folds}),
+    )
+
+
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(map(short, sorted(names)[:MOST_NAMES]))
+
+
+def _rule(wanted: OperatingPointConfig) -> Rule:
+    return Rule(
+        thresholds=wanted.thresholds, min_duration_s=wanted.min_duration_s, no_alarm_in=_names(wanted.no_alarm_in)
     )
 
 
