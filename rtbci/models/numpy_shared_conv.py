@@ -19,12 +19,12 @@ class SharedConv:
     def __init__(self, network: SharedConvLSTM) -> None:
         n_channels, n_features = network.n_channels, network.n_features
         self.hop, self.per_knee = network.hop, np.float32(1 / network.knee)
-        self.longest = np.float32(network.baseline_hops)
+        self.one, self.longest = np.float32(1), np.float32(network.baseline_hops)
         self.bank, self.bank_bias = _product(network.bank)
         self.waves, self.waves_bias = _product(network.waves)
-        self.over_hops, self.features_bias = _product(network.over_hops)
-        self.against = _array(network.against.weight.T)
-        self.features_bias = self.features_bias + _array(network.against.bias)
+        over_hops, self.features_bias = _product(network.over_hops)
+        self.over_hops = np.concatenate([over_hops, _array(network.against_own.weight.T)])
+        self.against_montage = _array(network.against_montage.weight.T)
 
         n_filters, frames = self.bank.shape[1], network.hop // network.stride
         n_context = network.kernel - network.stride
@@ -35,7 +35,7 @@ class SharedConv:
         self.rows = self.gathered.reshape(-1, network.kernel)
         self.filtered = np.empty((n_channels * frames, n_filters), np.float32)
         self.squares = np.empty((n_channels, frames, n_filters), np.float32)
-        self.seen = np.empty((n_channels, network.span, n_features), np.float32)
+        self.seen = np.empty((n_channels, network.span + 1, n_features), np.float32)  # the hops, and the running mean
         self.ones = np.ones(network.hop, np.float32)
         self.per_frame = np.full(frames, 1 / frames, np.float32)
         self.n_filters, self.n_context = n_filters, n_context
@@ -43,22 +43,23 @@ class SharedConv:
     def __call__(self, x: F32, state: tuple[F32, ...]) -> tuple[F32, tuple[F32, ...]]:
         context, before, mean, n_hops = (array[0] for array in state)
         self.signal[:, : self.n_context] = context.T
-        self.seen[:, :-1] = before.transpose(0, 2, 1)
+        self.seen[:, :-2] = before.transpose(0, 2, 1)
+        self.seen[:, -1] = mean
         pooled = np.empty((len(x) // self.hop, 3 * len(self.features_bias)), np.float32)
         for row, start in zip(pooled, range(0, len(x), self.hop), strict=True):
-            mean, n_hops = self._hop(x[start : start + self.hop], mean, n_hops, row)
-        kept = (self.signal[:, : self.n_context].T, self.seen[:, :-1].transpose(0, 2, 1), mean, n_hops)
+            n_hops = self._hop(x[start : start + self.hop], n_hops, row)
+        kept = (self.signal[:, : self.n_context].T, self.seen[:, :-2].transpose(0, 2, 1), self.seen[:, -1], n_hops)
         return pooled, tuple(np.array(array, np.float32)[None] for array in kept)
 
-    def _hop(self, x: F32, mean: F32, n_hops: F32, out: F32) -> tuple[F32, F32]:
-        """One hop: into `signal` and `seen`, which are moved on by a hop; the running mean and its count are returned."""
+    def _hop(self, x: F32, n_hops: F32, out: F32) -> F32:
+        """One hop: into `signal` and `seen`, which are moved on; the hops in which each channel was present are returned."""
         compressed = np.arcsinh(x * self.per_knee)
         present: npt.NDArray[np.bool_] = np.dot(self.ones, np.abs(compressed)) > 0
         self.signal[:, self.n_context :] = compressed.T
         np.copyto(self.gathered, self.windows)
         z = np.dot(self.rows, self.bank, out=self.filtered)
         z += self.bank_bias
-        newest = self.seen[:, -1]
+        newest, mean = self.seen[:, -2], self.seen[:, -1]
         np.square(z.reshape(self.squares.shape), out=self.squares)
         power = np.matmul(self.per_frame, self.squares)  # (channels, filters)
         power += np.float32(FLOOR)
@@ -68,17 +69,18 @@ class SharedConv:
         waves += self.waves_bias
         np.maximum(waves, 0, out=newest[:, self.n_filters :])
 
+        n_hops = n_hops + present
+        rate = present / np.minimum(np.maximum(n_hops, self.one), self.longest)
+        mean += rate[:, None] * (newest - mean)
         share: F32 = present * np.float32(1 / max(1, int(np.count_nonzero(present))))
-        n_hops = n_hops + np.float32(1)
-        mean = mean + (np.dot(share, newest) - mean) / np.minimum(n_hops, self.longest)
         features = np.dot(self.seen.reshape(len(newest), -1), self.over_hops)
-        features += np.dot(mean, self.against) + self.features_bias
+        features += np.dot(np.dot(share, mean), self.against_montage) + self.features_bias
         np.maximum(features, 0, out=features)
         features *= present[:, None]
         _pool(features, share, out)
         self.signal[:, : self.n_context] = self.signal[:, self.hop :].copy()
-        self.seen[:, :-1] = self.seen[:, 1:].copy()
-        return mean, n_hops
+        self.seen[:, :-2] = self.seen[:, 1:-1].copy()
+        return n_hops
 
 
 def _pool(features: F32, share: F32, out: F32) -> None:

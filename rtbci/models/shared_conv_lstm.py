@@ -23,8 +23,8 @@ class SharedConvLSTM(Network):
 
     Each channel is compressed, asinh(x / knee), and filtered by a learned bank. From the bank come the log power of each
     filter over the hop, and `waves` convolutions of its rectified output. A convolution over the last `span` hops, against
-    the running mean of these features over montage and time, gives what is pooled. A channel of zeros, as one that is
-    masked, has no part in any of it.
+    the running mean of these features in the same channel and in the montage, gives what is pooled. A channel of zeros, as
+    one that is masked, has no part in any of it.
 
     Parameters
     ----------
@@ -79,7 +79,8 @@ class SharedConvLSTM(Network):
         self.bank = nn.Conv1d(1, filters, kernel, stride=stride)
         self.waves = nn.Conv1d(filters, waves, frames, stride=frames)
         self.over_hops = nn.Conv1d(self.n_features, features, span)
-        self.against = nn.Linear(self.n_features, features)
+        self.against_own = nn.Linear(self.n_features, features, bias=False)
+        self.against_montage = nn.Linear(self.n_features, features, bias=False)
         self.lstm = LSTMStack(3 * features, units, dropout)
         self.dense = nn.Linear(units[-1], n_classes)
         with torch.no_grad():
@@ -91,8 +92,8 @@ class SharedConvLSTM(Network):
         return [
             (self.kernel - self.stride, self.n_channels),
             (self.n_channels, self.n_features, self.span - 1),
-            (self.n_features,),
-            (1,),  # hops of the running mean
+            (self.n_channels, self.n_features),
+            (self.n_channels,),  # hops of each running mean
             *self.lstm.state_shapes(),
         ]
 
@@ -104,7 +105,7 @@ class SharedConvLSTM(Network):
         compressed = torch.cat([context, compressed], 1)
         features = self._features(compressed)  # (batch, channels, n_features, hops)
         seen = torch.cat([before, features], 3)
-        running, mean, n_hops = self._running_mean(features, present, mean, n_hops)
+        running, mean, n_hops = self._running_means(features, present, mean, n_hops)
         pooled = self._pooled(seen, running, present)  # (batch, hops, 3 features)
         z, new = self.lstm(dropout(pooled, self.dropout, self.training), tuple(lstm) or None)
         kept = (compressed[:, compressed.shape[1] - context.shape[1] :], seen[..., seen.shape[3] - before.shape[3] :])
@@ -119,27 +120,26 @@ class SharedConvLSTM(Network):
         both = dropout(both, FEATURE_DROPOUT * self.dropout, self.training)
         return both.reshape(n, n_channels, self.n_features, -1)
 
-    def _running_mean(
+    def _running_means(
         self, features: Tensor, present: Tensor, mean: Tensor, n_hops: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Over montage and time, up to each hop: (batch, hops, n_features), and its state."""
-        weights = present / present.sum(2, keepdim=True).clamp(min=1)  # (batch, hops, channels)
-        montage = torch.einsum("bcfh,bhc->bhf", features, weights)
-        running = []
-        for now in montage.unbind(1):
-            n_hops = n_hops + 1
-            mean = mean + (now - mean) / n_hops.clamp(max=self.baseline_hops)
-            running.append(mean)
-        return torch.stack(running, 1) if running else montage, mean, n_hops
+        """Of each channel, up to each hop in which it is present: (batch, hops, channels, n_features), and their state."""
+        means = []
+        for now, here in zip(features.unbind(3), present.unbind(1), strict=True):
+            n_hops = n_hops + here
+            mean = mean + (here / n_hops.clamp(1, self.baseline_hops))[..., None] * (now - mean)
+            means.append(mean)
+        return torch.stack(means, 1) if means else mean[:, None][:, :0], mean, n_hops
 
     def _pooled(self, seen: Tensor, running: Tensor, present: Tensor) -> Tensor:
         """Mean, maximum and standard deviation over the channels that are present: (batch, hops, 3 features)."""
+        share = (present / present.sum(2, keepdim=True).clamp(min=1))[..., None]  # (batch, hops, channels, 1)
         z = self.over_hops(seen.flatten(0, 1))  # (batch · channels, features, hops)
         z = z.reshape(*seen.shape[:2], *z.shape[1:]).permute(0, 3, 1, 2)
-        z = (z + self.against(running)[:, :, None]).relu() * present[..., None]  # (batch, hops, channels, features)
-        n_present = present.sum(2)[..., None].clamp(min=1)
-        mean = z.sum(2) / n_present
-        spread = (z.square().sum(2) / n_present - mean.square()).clamp(min=0)
+        montage = (running * share).sum(2, keepdim=True)  # (batch, hops, 1, n_features)
+        z = (z + self.against_own(running) + self.against_montage(montage)).relu() * present[..., None]
+        mean = (z * share).sum(2)
+        spread = ((z.square() * share).sum(2) - mean.square()).clamp(min=0)
         return torch.cat([mean, z.amax(2), (spread + FLOOR).sqrt()], 2)
 
 

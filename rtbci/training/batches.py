@@ -17,7 +17,10 @@ from rtbci.training.examples import Example
 
 @dataclass(frozen=True)
 class Batch:
-    """x (rows, time, n_channels), y (rows, steps, n_classes), known (rows, steps), fresh (rows,): where the state is zeroed."""
+    """x (rows, time, n_channels), y (rows, steps, n_classes), known (rows, steps), fresh (rows,): where the state is zeroed.
+
+    `known` is bool, or float32: how much each step counts in the loss.
+    """
 
     x: Tensor
     y: Tensor

@@ -66,7 +66,17 @@ class DrawnBatches:
         for first in range(0, self._config.sequences, self._rows):
             drawn = [self._sequence() for _ in range(min(self._rows, self._config.sequences - first))]
             x, y, known = (np.stack(parts) for parts in zip(*drawn, strict=True))
-            yield Batch(*map(torch.from_numpy, (x, y, known, np.ones(len(x), np.bool_))))
+            weights = known * self._weights(y)
+            yield Batch(*map(torch.from_numpy, (x, y, weights, np.ones(len(x), np.bool_))))
+
+    def _weights(self, y: Samples) -> Samples:
+        """How much each step counts, by its distance from an onset: (rows, steps)."""
+        holds = y.any(axis=2)
+        n = round(self._config.onset_s / self._step_s)
+        weights = np.ones(holds.shape, np.float32)
+        for row, onset in zip(*np.nonzero(np.diff(holds, axis=1, prepend=False) & holds), strict=True):
+            weights[row, onset : onset + n] = self._config.onset_weight
+        return weights
 
     def _sequence(self) -> Rows:
         rng = self._rng

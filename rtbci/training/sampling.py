@@ -38,6 +38,9 @@ class SamplingConfig(Strict):
     from_the_start
         Share of the sequences that begin where the recording's labels do, or shortly before a class holds for the first
         time; the others begin anywhere.
+    onset_s, onset_weight
+        How much the first seconds of a class, in a recording or a sequence, count in the loss: the evidence is yet to come,
+        and a network that is made to know by then guesses.
     """
 
     shares: Annotated[dict[Name, PositiveFloat], Field(min_length=1)]
@@ -49,3 +52,5 @@ class SamplingConfig(Strict):
     lead_in_s: tuple[PositiveFloat, PositiveFloat] = (2.0, 7.5)
     crossfade_s: Annotated[float, Field(ge=0, le=60)] = 1.0
     from_the_start: Annotated[float, Field(ge=0, le=1)] = 0.6
+    onset_s: Annotated[float, Field(ge=0, le=60)] = 3.0
+    onset_weight: Annotated[float, Field(ge=0, le=1)] = 1.0

@@ -109,6 +109,25 @@ def test_where_no_point_is_without_alarms_the_one_with_the_fewest_is_chosen():
     assert (best.threshold, best.alarms_where_none_is_wanted, best.found) == (0.9, 1, 0)
 
 
+def test_with_enough_an_odd_quiet_recording_does_not_cost_the_seizures():
+    clear = [answered("seizures", (24, 40, 0.7), seizure=(20, 40)) for _ in range(2)]
+    faint = [answered("seizures", (22, 40, 0.5), seizure=(20, 40)) for _ in range(2)]
+    odd = answered("quiet", (30, 50, 0.95))
+    after = answered("after seizures", (5, 20, 0.55))
+    of_all = points(*clear, *faint, odd, after, thresholds=(0.3, 0.4, 0.5, 0.6, 0.96))
+    assert (of_all[0].threshold, of_all[0].found) == (0.96, 0)
+    for enough, threshold, found in ((1.0, 0.5, 4), (0.75, 0.5, 4), (0.5, 0.6, 2)):
+        best = points(*clear, *faint, odd, after, thresholds=(0.3, 0.4, 0.5, 0.6, 0.96), enough=enough)[0]
+        assert (best.threshold, best.found, best.alarms_where_none_is_wanted) == (threshold, found, 1)
+
+
+def test_where_enough_is_out_of_reach_the_nearest_to_it_is_chosen():
+    unseen = answered("seizures", seizure=(20, 40))
+    clear = answered("seizures", (24, 40, 0.7), seizure=(20, 40))
+    best = points(unseen, clear, answered("quiet"), thresholds=(0.4, 0.6, 0.8), enough=0.95)[0]
+    assert (best.threshold, best.found) == (0.6, 1)
+
+
 def test_release_keeps_its_distance_below_and_never_falls_below_zero():
     apart = CONFIG.model_copy(update={"decision": DecisionConfig(threshold=0.6, release=0.4)})
     wanted = OperatingPointConfig(thresholds=(0.1, 0.9))

@@ -96,6 +96,15 @@ def test_two_recordings_are_cross_faded_at_equal_power():
     np.testing.assert_allclose(x, np.tile(expected, (40, 1)), rtol=1e-6)
 
 
+def test_the_first_seconds_of_a_class_count_as_little_as_they_are_told_to():
+    _, y, known, _ = drawn([SEIZURE], shares={"*": 1}, onset_s=1.0, onset_weight=0.25)
+    for labels, weights in zip(y, known, strict=True):
+        onset = int(labels.argmax())
+        expected = np.where(np.arange(8) < onset + 6, 1.0, 0.0)  # six steps of seizure, and the recording ends
+        expected[onset : onset + 2] = 0.25
+        np.testing.assert_array_equal(weights, expected)
+
+
 def test_a_seed_decides_everything():
     settings = {"shares": {"*": 1}, "lead_in": 0.5, "from_the_start": 0.5}
     first, again = (drawn([SEIZURE, BEFORE, AFTER], seed=3, **settings) for _ in range(2))

@@ -50,12 +50,17 @@ def test_silence_in_every_channel_is_answered(network):
 def test_the_running_mean_is_the_mean_of_all_hops_until_its_time_constant():
     torch.manual_seed(0)
     network = rtbci.models.build("shared_conv_lstm", n_channels=2, baseline_hops=3, **SIZES).eval()
-    features = torch.arange(5.0).expand(1, 2, 10, 5)  # (batch, channels, n_features, hops)
-    running, mean, n_hops = network._running_mean(features, torch.ones(1, 5, 2), torch.zeros(1, 10), torch.zeros(1, 1))
-    expected = [0, 0.5, 1, 1 + 2 / 3, 1 + 2 / 3 + (4 - 1 - 2 / 3) / 3]
-    torch.testing.assert_close(running[0, :, 0], torch.tensor(expected))
-    torch.testing.assert_close(mean[0], torch.full((10,), expected[-1]))
-    assert n_hops.item() == 5
+    features = torch.arange(6.0).expand(1, 2, 10, 6)  # (batch, channels, n_features, hops)
+    present = torch.ones(1, 6, 2)
+    present[:, 1, 1] = 0  # the second channel is missed for a hop, and its mean does without it
+    running, mean, n_hops = network._running_means(features, present, torch.zeros(1, 2, 10), torch.zeros(1, 2))
+    first = [0, 0.5, 1, 1 + 2 / 3, 1 + 2 / 3 + 7 / 9]
+    torch.testing.assert_close(running[0, :5, 0, 0], torch.tensor(first))
+    torch.testing.assert_close(
+        running[0, :, 1, 3], torch.tensor([0, 0, 1, 1 + 2 / 3, 1 + 2 / 3 + 7 / 9, (2 * first[4] + 5) / 3])
+    )
+    torch.testing.assert_close(mean, running[:, -1])
+    assert n_hops.tolist() == [[6, 5]]
 
 
 def test_the_bank_begins_as_sines_of_norm_one_from_the_lowest_to_the_highest_frequency():

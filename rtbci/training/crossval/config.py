@@ -18,7 +18,9 @@ class OperatingPointConfig(Strict):
 
     The rule: no alarm in the recordings of `no_alarm_in`, or as few as there can be; of the points that have that, most
     seizures found; then the least median delay; then the fewest alarms elsewhere; then the highest threshold, then the
-    longest duration.
+    longest duration. One odd recording can so cost many seizures. With `enough`, the rule is: so many of the seizures
+    found, or as near to it as there can be; of the points that have that, the fewest alarms in `no_alarm_in`, then the
+    fewest elsewhere, then the least median delay, the highest threshold, the longest duration.
 
     Attributes
     ----------
@@ -28,11 +30,14 @@ class OperatingPointConfig(Strict):
         Shortest events to choose from; empty: the pipeline's. The smoothing is the pipeline's.
     no_alarm_in
         Patterns of groups of recordings (`data.recordings.group`) in which no alarm is wanted.
+    enough
+        Share of the seizures that must be found, where that comes first.
     """
 
     thresholds: Annotated[tuple[Threshold, ...], Field(min_length=1, max_length=1000)] = _STEPS
     min_duration_s: Annotated[tuple[PositiveFloat, ...], Field(max_length=100)] = ()
     no_alarm_in: Annotated[tuple[Name, ...], Field(min_length=1)] = ("*",)
+    enough: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
 class CrossvalConfig(Strict):

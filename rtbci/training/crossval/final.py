@@ -27,7 +27,7 @@ from rtbci.training.examples import find_sources
 from rtbci.training.source import Source
 from rtbci.training.train import Settled, check_out, train
 
-SECTIONS = ("pipeline", "augment", "training")
+SECTIONS = ("pipeline", "augment", "sampling", "training")
 # What cannot matter to a final fit, which ends at an epoch that is settled before.
 WHATEVER = ("pipeline.name", "training.threads", "training.device", "training.patience")
 

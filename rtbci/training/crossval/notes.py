@@ -73,6 +73,8 @@ class Rule(Kept):
     """To choose from; empty: that of the config."""
     no_alarm_in: Names
     """Patterns of groups in which no alarm is wanted."""
+    enough: float | None = None
+    """Share of the seizures that must be found, where that comes first."""
 
 
 class CrossvalNotes(Kept):

@@ -35,14 +35,14 @@ class OperatingPoint(Result):
         update = {"threshold": self.threshold, "release": self.release, "min_duration_s": self.min_duration_s}
         return base.model_copy(update=update)
 
-    @property
-    def rank(self) -> tuple[float, ...]:
-        """The rule of `OperatingPointConfig`: the lowest is chosen."""
+    def rank(self, enough: float | None) -> tuple[float, ...]:
+        """The rule of `OperatingPointConfig`: the lowest is chosen. `enough` is its share of the seizures."""
         delay = math.inf if self.median_delay_s is None else self.median_delay_s
-        return (
-            self.alarms_where_none_is_wanted, -self.found, delay, self.alarms_elsewhere, -self.threshold,
-            -self.min_duration_s,
-        )  # fmt: skip
+        strictest = (-self.threshold, -self.min_duration_s)
+        if enough is None:
+            return (self.alarms_where_none_is_wanted, -self.found, delay, self.alarms_elsewhere, *strictest)
+        short = max(0, math.ceil(enough * self.seizures - 1e-9) - self.found)
+        return (short, self.alarms_where_none_is_wanted, self.alarms_elsewhere, delay, *strictest)
 
 
 class RecordingRow(EventScores):

@@ -248,7 +248,10 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
 
 def _rule(wanted: OperatingPointConfig) -> Rule:
     return Rule(
-        thresholds=wanted.thresholds, min_duration_s=wanted.min_duration_s, no_alarm_in=_names(wanted.no_alarm_in)
+        thresholds=wanted.thresholds,
+        min_duration_s=wanted.min_duration_s,
+        no_alarm_in=_names(wanted.no_alarm_in),
+        enough=wanted.enough,
     )
 
 
