@@ -19,7 +19,7 @@ class SharedConv:
     def __init__(self, network: SharedConvLSTM) -> None:
         n_channels, n_features = network.n_channels, network.n_features
         self.hop, self.per_knee = network.hop, np.float32(1 / network.knee)
-        self.one, self.longest = np.float32(1), np.float32(network.baseline_hops)
+        self.longest = np.float32(network.baseline_hops)
         self.bank, self.bank_bias = _product(network.bank)
         self.waves, self.waves_bias = _product(network.waves)
         over_hops, self.features_bias = _product(network.over_hops)
@@ -36,7 +36,7 @@ class SharedConv:
         self.filtered = np.empty((n_channels * frames, n_filters), np.float32)
         self.squares = np.empty((n_channels, frames, n_filters), np.float32)
         self.seen = np.empty((n_channels, network.span + 1, n_features), np.float32)  # the hops, and the running mean
-        self.ones = np.ones(network.hop, np.float32)
+        self.share = np.full(n_channels, 1 / n_channels, np.float32)
         self.per_frame = np.full(frames, 1 / frames, np.float32)
         self.n_filters, self.n_context = n_filters, n_context
 
@@ -52,9 +52,8 @@ class SharedConv:
         return pooled, tuple(np.array(array, np.float32)[None] for array in kept)
 
     def _hop(self, x: F32, n_hops: F32, out: F32) -> F32:
-        """One hop: into `signal` and `seen`, which are moved on; the hops in which each channel was present are returned."""
+        """One hop: into `signal` and `seen`, which are moved on by it; the hops of the running mean are returned."""
         compressed = np.arcsinh(x * self.per_knee)
-        present: npt.NDArray[np.bool_] = np.dot(self.ones, np.abs(compressed)) > 0
         self.signal[:, self.n_context :] = compressed.T
         np.copyto(self.gathered, self.windows)
         z = np.dot(self.rows, self.bank, out=self.filtered)
@@ -69,15 +68,12 @@ class SharedConv:
         waves += self.waves_bias
         np.maximum(waves, 0, out=newest[:, self.n_filters :])
 
-        n_hops = n_hops + present
-        rate = present / np.minimum(np.maximum(n_hops, self.one), self.longest)
-        mean += rate[:, None] * (newest - mean)
-        share: F32 = present * np.float32(1 / max(1, int(np.count_nonzero(present))))
+        n_hops = n_hops + np.float32(1)
+        mean += (newest - mean) / np.minimum(n_hops, self.longest)
         features = np.dot(self.seen.reshape(len(newest), -1), self.over_hops)
-        features += np.dot(np.dot(share, mean), self.against_montage) + self.features_bias
+        features += np.dot(np.dot(self.share, mean), self.against_montage) + self.features_bias
         np.maximum(features, 0, out=features)
-        features *= present[:, None]
-        _pool(features, share, out)
+        _pool(features, self.share, out)
         self.signal[:, : self.n_context] = self.signal[:, self.hop :].copy()
         self.seen[:, :-2] = self.seen[:, 1:-1].copy()
         return n_hops
@@ -87,10 +83,9 @@ def _pool(features: F32, share: F32, out: F32) -> None:
     """Mean, maximum and standard deviation over channels, side by side."""
     n = features.shape[1]
     mean = np.dot(share, features, out=out[:n])
-    np.max(features, axis=0, out=out[n : 2 * n])
-    spread = np.dot(share, np.square(features))
-    spread -= np.square(mean)
-    np.maximum(spread, 0, out=spread)
+    np.maximum.reduce(features, axis=0, out=out[n : 2 * n])
+    features -= mean
+    spread = np.dot(share, np.square(features, out=features))
     np.sqrt(spread + np.float32(FLOOR), out=out[2 * n :])
 
 

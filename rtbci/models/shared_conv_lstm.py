@@ -23,8 +23,7 @@ class SharedConvLSTM(Network):
 
     Each channel is compressed, asinh(x / knee), and filtered by a learned bank. From the bank come the log power of each
     filter over the hop, and `waves` convolutions of its rectified output. A convolution over the last `span` hops, against
-    the running mean of these features in the same channel and in the montage, gives what is pooled. A channel of zeros, as
-    one that is masked, has no part in any of it.
+    the running mean of these features in the same channel and in the montage, gives what is pooled.
 
     Parameters
     ----------
@@ -93,20 +92,17 @@ class SharedConvLSTM(Network):
             (self.kernel - self.stride, self.n_channels),
             (self.n_channels, self.n_features, self.span - 1),
             (self.n_channels, self.n_features),
-            (self.n_channels,),  # hops of each running mean
+            (1,),  # hops of the running mean
             *self.lstm.state_shapes(),
         ]
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         context, before, mean, n_hops, *lstm = state or self.initial_state(len(x), x.device)
-        compressed = torch.asinh(x / self.knee)
-        by_hop = compressed.reshape(len(x), x.shape[1] // self.hop, self.hop, self.n_channels)
-        present = (by_hop.abs().sum(2) > 0).to(x.dtype)  # (batch, hops, channels)
-        compressed = torch.cat([context, compressed], 1)
+        compressed = torch.cat([context, torch.asinh(x / self.knee)], 1)
         features = self._features(compressed)  # (batch, channels, n_features, hops)
+        running, mean, n_hops = self._running_mean(features, mean, n_hops)
         seen = torch.cat([before, features], 3)
-        running, mean, n_hops = self._running_means(features, present, mean, n_hops)
-        pooled = self._pooled(seen, running, present)  # (batch, hops, 3 features)
+        pooled = self._pooled(seen, running)  # (batch, hops, 3 features)
         z, new = self.lstm(dropout(pooled, self.dropout, self.training), tuple(lstm) or None)
         kept = (compressed[:, compressed.shape[1] - context.shape[1] :], seen[..., seen.shape[3] - before.shape[3] :])
         return self.dense(z), (*kept, mean, n_hops, *new)  # (batch, time // hop, n_classes)
@@ -120,27 +116,22 @@ class SharedConvLSTM(Network):
         both = dropout(both, FEATURE_DROPOUT * self.dropout, self.training)
         return both.reshape(n, n_channels, self.n_features, -1)
 
-    def _running_means(
-        self, features: Tensor, present: Tensor, mean: Tensor, n_hops: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Of each channel, up to each hop in which it is present: (batch, hops, channels, n_features), and their state."""
+    def _running_mean(self, features: Tensor, mean: Tensor, n_hops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of each channel, up to each hop: (batch, hops, channels, n_features), and its state."""
         means = []
-        for now, here in zip(features.unbind(3), present.unbind(1), strict=True):
-            n_hops = n_hops + here
-            mean = mean + (here / n_hops.clamp(1, self.baseline_hops))[..., None] * (now - mean)
+        for now in features.unbind(3):
+            n_hops = n_hops + 1
+            mean = mean + (now - mean) / n_hops.clamp(max=self.baseline_hops)[..., None]
             means.append(mean)
         return torch.stack(means, 1) if means else mean[:, None][:, :0], mean, n_hops
 
-    def _pooled(self, seen: Tensor, running: Tensor, present: Tensor) -> Tensor:
-        """Mean, maximum and standard deviation over the channels that are present: (batch, hops, 3 features)."""
-        share = (present / present.sum(2, keepdim=True).clamp(min=1))[..., None]  # (batch, hops, channels, 1)
+    def _pooled(self, seen: Tensor, running: Tensor) -> Tensor:
+        """Mean, maximum and standard deviation over the channels: (batch, hops, 3 features)."""
         z = self.over_hops(seen.flatten(0, 1))  # (batch · channels, features, hops)
-        z = z.reshape(*seen.shape[:2], *z.shape[1:]).permute(0, 3, 1, 2)
-        montage = (running * share).sum(2, keepdim=True)  # (batch, hops, 1, n_features)
-        z = (z + self.against_own(running) + self.against_montage(montage)).relu() * present[..., None]
-        mean = (z * share).sum(2)
-        spread = ((z.square() * share).sum(2) - mean.square()).clamp(min=0)
-        return torch.cat([mean, z.amax(2), (spread + FLOOR).sqrt()], 2)
+        z = z.reshape(*seen.shape[:2], *z.shape[1:]).permute(0, 3, 1, 2)  # (batch, hops, channels, features)
+        z = (z + self.against_own(running) + self.against_montage(running.mean(2, keepdim=True))).relu()
+        spread = (z.var(2, unbiased=False) + FLOOR).sqrt()
+        return torch.cat([z.mean(2), z.amax(2), spread], 2)
 
 
 def gabor_bank(n: int, kernel: int) -> npt.NDArray[np.float32]:
