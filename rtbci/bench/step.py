@@ -22,6 +22,9 @@ TAGGERS: dict[str, dict[str, Any]] = {
     "conv_lstm": {"kind": "conv_lstm", "n_channels": 16},
 }
 SAMPLES = (1, 8, 64)
+OF_A_HOP: dict[str, dict[str, Any]] = {
+    "shared_conv_lstm, the bundled tagger's": {"kind": "shared_conv_lstm", "n_channels": 18}
+}
 STACK = (256, 128, 64)
 
 
@@ -61,6 +64,10 @@ def bench_step(window_s: float = 96.0, sfreq: float = 128.0, n_calls: int = 200,
             for samples in SAMPLES:
                 calls = {backend: _answer(step, samples, sizes["n_channels"]) for backend, step in steps.items()}
                 rows += _rows(name, samples, medians_us(calls, n_calls))
+        for name, sizes in OF_A_HOP.items():
+            network = build(**sizes)
+            calls = {back: _answer(step, network.hop, network.n_channels) for back, step in backends(network).items()}
+            rows += _rows(name, network.hop, medians_us(calls, n_calls))
         n_samples = round(window_s * sfreq)
         rows += _stacked(n_samples, n_calls, n_windows)
     finally:
