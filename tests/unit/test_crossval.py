@@ -193,6 +193,22 @@ def test_the_epoch_is_that_of_the_lowest_mean_loss_and_the_refit_runs_as_long(da
     assert fitted.pipeline.notes["training"]["epochs_run"] == 2
 
 
+def test_the_last_epoch_is_taken_where_that_is_asked_for_whatever_the_losses_are(data, monkeypatch):
+    config, _ = prepared(config_of(data, "training.epochs=3", "training.patience=1", "crossval.epoch='last'"))
+    sources, folds = sources_and_folds(config, lambda _: None)
+    real = one_fold._run_epoch
+
+    def rising(fit, of):
+        row = real(fit, of)
+        object.__setattr__(row, "held_out_loss", float(row.epoch))
+        return row
+
+    monkeypatch.setattr(one_fold, "_run_epoch", rising)
+    fitted = one_fold.run_fold(config, sources, folds[0], lambda *_: None)
+    assert [row.held_out_loss for row in fitted.result.curve] == [1.0, 2.0, 3.0]
+    assert fitted.result.epoch == fitted.pipeline.notes["training"]["epochs_run"] == 3
+
+
 # Tables and files
 
 

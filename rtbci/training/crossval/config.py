@@ -54,6 +54,9 @@ class CrossvalConfig(Strict):
         0: each tested subject is a fold; else so many groups of them, dealt by the seed.
     inner
         Folds among the training subjects of each fold, on which epoch and operating point are chosen.
+    epoch
+        Which is kept: the one of the lowest held-out loss, or the last of the schedule. A network can grow too sure of itself
+        about new patients, and its loss with it, while it still learns to tell seizures from the rest.
     operating_point
         How threshold and minimum duration are chosen.
     seed
@@ -64,6 +67,7 @@ class CrossvalConfig(Strict):
     test: Annotated[tuple[Name, ...], Field(min_length=1)] = ("*",)
     folds: NonNegativeInt = 0
     inner: Annotated[int, Field(ge=2, le=100)] = 3
+    epoch: Literal["lowest loss", "last"] = "lowest loss"
     operating_point: OperatingPointConfig = OperatingPointConfig()
     seed: NonNegativeInt = 0
 

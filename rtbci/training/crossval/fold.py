@@ -87,7 +87,8 @@ def choose(
     """Epoch and operating point, from the subjects that each inner fold leaves out.
 
     The inner fits go on together, epoch by epoch, until the mean of their held-out losses has had no new minimum for
-    `training.patience` epochs; the weights of that minimum give the scores that the operating point is chosen on.
+    `training.patience` epochs; the weights of that minimum give the scores that the operating point is chosen on. With
+    `crossval.epoch = "last"` they go on to the end of the schedule, and its weights are taken.
     """
     folds = []
     for number, names in enumerate(inner, 1):
@@ -104,7 +105,8 @@ def choose(
             answered.append(Answered(example.source, tag(pipeline, example.source.recording).scores))
     on_progress("choosing the operating point", 0, 1, None)
     points = operating_points(answered, folds[0].pipeline_config, config.crossval.operating_point, pipeline.hop_s)
-    epoch = min(curve, key=lambda row: (row.held_out_loss, row.epoch)).epoch
+    last = config.crossval.epoch == "last"
+    epoch = curve[-1].epoch if last else min(curve, key=lambda row: (row.held_out_loss, row.epoch)).epoch
     return Chosen(epoch, curve, tuple(points))
 
 
@@ -132,7 +134,7 @@ def _fit_together(
             on_progress("inner folds", epoch * len(fits) + number + 1, config.training.epochs * len(fits), rows[-1])
         curve.append(_mean(rows))
         since += 1
-        if curve[-1].held_out_loss < least:
+        if curve[-1].held_out_loss < least or config.crossval.epoch == "last":
             least, since = curve[-1].held_out_loss, 0
             best = [_checked(fit) for fit in fits]
         if since >= config.training.patience:
