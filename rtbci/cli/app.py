@@ -342,6 +342,9 @@ def crossval(
             help="Folder for the results. What is finished there is not done again; results of another config are refused."
         ),
     ],
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="Boosted trees on band powers and line length, in the same folds.")
+    ] = False,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Set a value: crossval.folds=5; repeatable.")] = None,
     jobs: Annotated[
         int, typer.Option(min=1, help="Processes, each of one thread and with the data in its memory.")
@@ -363,7 +366,8 @@ def crossval(
     """
     from rtbci.cli.crossval import crossval_from_file
 
-    crossval_from_file(config, out, set_ or [], jobs=jobs, json=json)
+    settings = [*(set_ or []), *(["crossval.baseline=true"] if baseline else [])]
+    crossval_from_file(config, out, settings, jobs=jobs, json=json)
 
 
 @app.command()

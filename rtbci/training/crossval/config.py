@@ -59,6 +59,8 @@ class CrossvalConfig(Strict):
         about new patients, and its loss with it, while it still learns to tell seizures from the rest.
     operating_point
         How threshold and minimum duration are chosen.
+    baseline
+        Whether boosted trees on band powers and line length answer, in place of the network.
     seed
         For the dealing and for the intervals. The seed of the fits is `training.seed`.
     """
@@ -69,6 +71,7 @@ class CrossvalConfig(Strict):
     inner: Annotated[int, Field(ge=2, le=100)] = 3
     epoch: Literal["lowest loss", "last"] = "lowest loss"
     operating_point: OperatingPointConfig = OperatingPointConfig()
+    baseline: bool = False
     seed: NonNegativeInt = 0
 
     @field_validator("folds")

@@ -103,6 +103,10 @@ def train_final(
 
 def require_same_recipe(config: TrainConfig, judged: Judged) -> None:
     """Raise ConfigError where pipeline, augmentation or fit are not those that were judged; it names the keys."""
+    if judged.config.crossval.baseline:
+        raise ConfigError(
+            f"{judged.path}: judged the baseline of boosted trees, which is no pipeline; name that of the network"
+        )
     here, there = (flat(one.model_dump(mode="json", include=set(SECTIONS))) for one in (config, judged.config))
     keys = sorted(key for key in {*here, *there} if here.get(key) != there.get(key) and key not in WHATEVER)
     if keys:
@@ -185,7 +189,7 @@ def choose(judged: Judged, unchanged: Mapping[str, Source]) -> OperatingPoint:
             f"no threshold can be chosen: of the groups {listing(wanted.no_alarm_in)}, in which {judged.path} wants no alarm, "
             "the final fit has no recording that a fold had as it is"
         )
-    hop_s = Pipeline.load(judged.folder.files(judged.folds[0].fold)[0]).hop_s
+    hop_s = Pipeline.load(judged.folder.pipeline_file(judged.folds[0].fold)).hop_s
     chosen = operating_points(answered, pipeline, wanted, hop_s)[0]
     if not chosen.seizures:
         raise ConfigError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.file import MAX_WEIGHT
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.config import TrainConfig
+from rtbci.training.crossval import trees
 from rtbci.training.crossval.operating_point import Answered, OperatingPoint, operating_points, with_point
 from rtbci.training.crossval.plan import Fold
 from rtbci.training.crossval.results import EpochRow, FoldResult
@@ -30,13 +32,15 @@ from rtbci.training.scaling import learn_scaling
 from rtbci.training.source import Source
 from rtbci.training.train import notes_of, pipeline_of
 
+Answer: TypeAlias = tuple[Source, Tagged, RecordingScores]
+
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a fold came to: its row of the results, its pipeline, and the scores of what it left out."""
+    """What a fold came to: its row of the results, its pipeline, and the scores of what it left out. Trees are no pipeline."""
 
     result: FoldResult
-    pipeline: Pipeline
+    pipeline: Pipeline | None
     scores: dict[str, npt.NDArray[np.generic]]
 
 
@@ -69,6 +73,9 @@ def run_fold(config: TrainConfig, sources: Sequence[Source], fold: Fold, on_prog
         If a loss is no longer finite.
     """
     training = [source for source in sources if source.subject not in fold.left_out]
+    left_out = [source for source in sources if source.subject in fold.left_out]
+    if config.crossval.baseline:
+        return _of_trees(config, training, left_out, fold, on_progress)
     chosen = choose(config, training, fold.inner, on_progress)
     data = data_of(config, training, frozenset())
     fit = data.new_fit()
@@ -78,7 +85,28 @@ def run_fold(config: TrainConfig, sources: Sequence[Source], fold: Fold, on_prog
     _checked(fit)
     fitted = pipeline_of(data, fit)
     pipeline = Pipeline(with_point(fitted.config, chosen.points[0]), fitted.network)
-    return _tested(data, fit, pipeline, fold, chosen, [s for s in sources if s.subject in fold.left_out], on_progress)
+    answers = _answers(pipeline, left_out, on_progress)
+    pipeline.notes = notes_of(data, fit, True, scores_of([one for *_, one in answers]))
+    pipeline.notes["crossval"] = {
+        "fold": fold.name,
+        "left_out": sorted(fold.left_out),
+        "epoch": chosen.epoch,
+        "operating_point": chosen.points[0].plain(),
+        "seed": data.config.crossval.seed,
+    }
+    result = _result(fold, chosen, pipeline.config, pipeline.hop_s, answers)
+    return Fitted(result, pipeline, _arrays(answers, pipeline.config))
+
+
+def _of_trees(
+    config: TrainConfig, training: Sequence[Source], left_out: Sequence[Source], fold: Fold, on_progress: OnProgress
+) -> Fitted:
+    """The same of the baseline."""
+    points, decided, tagged = trees.choose_and_answer(config, training, fold.inner, left_out, on_progress)
+    hop_s = trees.bare_pipeline(config).hop_s
+    answers = [(source, result, score_tagged(decided, source, result, hop_s)) for source, result in tagged]
+    chosen = Chosen(trees.N_TREES, (), tuple(points))
+    return Fitted(_result(fold, chosen, decided, hop_s, answers), None, _arrays(answers, decided))
 
 
 def choose(
@@ -172,27 +200,23 @@ def _checked(fit: Fit) -> Weights:
     return weights
 
 
-def _tested(
-    data: Data,
-    fit: Fit,
-    pipeline: Pipeline,
-    fold: Fold,
-    chosen: Chosen,
-    left_out: Sequence[Source],
-    on_progress: OnProgress,
-) -> Fitted:
-    """Tag what was left out, and score it; the pipeline gets its notes."""
-    answers: list[tuple[Source, Tagged, RecordingScores]] = []
+def _answers(pipeline: Pipeline, left_out: Sequence[Source], on_progress: OnProgress) -> list[Answer]:
+    """Tag what was left out, and score it."""
+    answers: list[Answer] = []
     for source in left_out:
         on_progress("testing", len(answers), len(left_out), None)
         tagged = tag(pipeline, source.recording)
         answers.append((source, tagged, score_tagged(pipeline.config, source, tagged, pipeline.hop_s)))
-    rows = [recording_row(fold, pipeline, *answer) for answer in answers]
+    return answers
+
+
+def _result(fold: Fold, chosen: Chosen, config: PipelineConfig, hop_s: float, answers: Sequence[Answer]) -> FoldResult:
+    rows = [recording_row(fold, config, hop_s, *answer) for answer in answers]
     subjects = [
         subject_row(subject, fold, [a for a in answers if a[0].subject == subject], rows)
         for subject in (*fold.tested, *fold.others)
     ]
-    result = FoldResult(
+    return FoldResult(
         fold=fold.name,
         tested=fold.tested,
         others=fold.others,
@@ -205,15 +229,6 @@ def _tested(
         subjects=tuple(subjects),
         made_by=made_by(),
     )
-    pipeline.notes = notes_of(data, fit, True, scores_of([one for *_, one in answers]))
-    pipeline.notes["crossval"] = {
-        "fold": fold.name,
-        "left_out": sorted(fold.left_out),
-        "epoch": chosen.epoch,
-        "operating_point": chosen.points[0].plain(),
-        "seed": data.config.crossval.seed,
-    }
-    return Fitted(result, pipeline, _arrays(answers, pipeline.config))
 
 
 def made_by() -> dict[str, str]:
@@ -221,9 +236,7 @@ def made_by() -> dict[str, str]:
     return {"version": f"{provenance.__version__} {provenance.commit()}", "kernels": provenance.kernels()}
 
 
-def _arrays(
-    answers: Sequence[tuple[Source, Tagged, RecordingScores]], config: PipelineConfig
-) -> dict[str, npt.NDArray[np.generic]]:
+def _arrays(answers: Sequence[Answer], config: PipelineConfig) -> dict[str, npt.NDArray[np.generic]]:
     """Scores of all recordings, one after another, with what is known of each hop."""
     labels = [label_steps(result.scores.times, source, config.classes) for source, result, _ in answers]
     n_classes = len(config.classes)

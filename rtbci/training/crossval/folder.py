@@ -150,21 +150,30 @@ class Folder:
     def save(self, fitted: Fitted) -> None:
         """Write a fold: what says that it is finished comes last."""
         name = fitted.result.fold
-        pipeline, scores = self.files(name)
+        pipeline, scores = self.pipeline_file(name), self.scores_file(name)
         check_target(pipeline)
-        fitted.pipeline.save(pipeline)
+        if fitted.pipeline is not None:
+            fitted.pipeline.save(pipeline)
         atomic_write(scores, lambda file: np.savez(file, **fitted.scores))  # type: ignore[arg-type]
-        files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (pipeline, scores)}
+        files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in self.files(name)}
         content = {"digest": self.digest, "files": files, "result": fitted.result.plain()}
         atomic_write(self._fold(name), json_text(content, indent=1))
 
-    def files(self, name: str) -> tuple[Path, Path]:
-        """A fold's pipeline, and the scores of what it left out."""
-        return self.path / f"fold-{name}.rtbci", self.path / f"fold-{name}_scores.npz"
+    def pipeline_file(self, name: str) -> Path:
+        """Of a fold; boosted trees have none."""
+        return self.path / f"fold-{name}.rtbci"
+
+    def scores_file(self, name: str) -> Path:
+        """Of what a fold left out."""
+        return self.path / f"fold-{name}_scores.npz"
+
+    def files(self, name: str) -> list[Path]:
+        """Those of a fold that are there: its pipeline, where it is one, and the scores of what it left out."""
+        return [path for path in (self.pipeline_file(name), self.scores_file(name)) if path.exists()]
 
     def scores(self, name: str) -> dict[str, Chunk]:
         """The scores of what a fold left out, by recording."""
-        with np.load(self.files(name)[1]) as kept:
+        with np.load(self.scores_file(name)) as kept:
             parts = [kept[key] for key in ("probabilities", "times", "valid")]
             ends = np.cumsum(kept["hops"])[:-1]
             chunks = map(Chunk, *(np.split(part, ends) for part in parts))

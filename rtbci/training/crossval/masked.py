@@ -49,7 +49,7 @@ def masked_out_of_fold(
     rows: list[list[float | None]] = []
     for number, fold in enumerate(folds):
         on_progress("masking channels, fold by fold", number, len(folds), None)
-        pipeline = Pipeline.load(folder.files(fold.fold)[0])
+        pipeline = Pipeline.load(folder.pipeline_file(fold.fold))
         if pipeline.config.mask is None:
             return []
         left_out = [unchanged[row.recording] for row in fold.recordings if row.recording in unchanged]

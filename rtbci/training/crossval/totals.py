@@ -8,7 +8,7 @@ import numpy as np
 
 from rtbci.evaluation.scoring import percentiles, pooled, score, scorer
 from rtbci.evaluation.tagging import Tagged
-from rtbci.pipeline.pipeline import Pipeline
+from rtbci.pipeline.config import PipelineConfig
 from rtbci.training.crossval.config import CrossvalConfig, OperatingPointConfig
 from rtbci.training.crossval.notes import (
     MOST_GROUPS,
@@ -40,14 +40,14 @@ DRAWS = 10_000  # of the bootstrap
 
 
 def recording_row(
-    fold: Fold, pipeline: Pipeline, source: Source, result: Tagged, scored: RecordingScores
+    fold: Fold, config: PipelineConfig, hop_s: float, source: Source, result: Tagged, scored: RecordingScores
 ) -> RecordingRow:
     """The row of a recording that was left out."""
-    above = above_threshold(result.scores, pipeline.config, pipeline.hop_s)
+    above = above_threshold(result.scores, config, hop_s)
     quiet = scored.background & result.scores.valid
     figures = score(scored.by_class.values(), len(scored.by_class))
     counts = figures.event.counts
-    seconds = [round(float(np.count_nonzero(hops)) * pipeline.hop_s, 3) for hops in (
+    seconds = [round(float(np.count_nonzero(hops)) * hop_s, 3) for hops in (
         result.scores.valid, above, quiet, quiet & above)]  # fmt: skip
     return RecordingRow(
         fold=fold.name,
