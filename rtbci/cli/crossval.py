@@ -111,7 +111,8 @@ def fold_line(result: FoldResult) -> str:
     ]
     if others:
         parts.append(f"{sum(sum(r.alarms.values()) for r in others)} in the recordings of {len(others)} other subjects")
-    parts.append(f"epoch {result.epoch}, threshold {point.threshold:g}, at least {point.min_duration_s:g} s")
+    fitted = f"epoch {result.epoch}" if result.curve else f"{result.epoch} trees"
+    parts.append(f"{fitted}, threshold {point.threshold:g}, at least {point.min_duration_s:g} s")
     return ", ".join(parts)
 
 

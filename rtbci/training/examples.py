@@ -197,10 +197,10 @@ def _synthetic(config: SyntheticConfig, held_fraction: float) -> list[Source]:
 
 def preprocess(pipeline: Pipeline, recording: Recording) -> Chunk:
     """A whole recording through the stages before the network, as live: (n_samples, n_inputs)."""
-    return Chunk.join(_parts(pipeline, recording))
+    return Chunk.join(parts_of(pipeline, recording))
 
 
-def _parts(pipeline: Pipeline, recording: Recording) -> list[Chunk]:
+def parts_of(pipeline: Pipeline, recording: Recording) -> list[Chunk]:
     """The same in uninterrupted parts: gaps are filled, or reset every stage, as live."""
     stages = pipeline.preprocessor(recording.info)
     guard = GapGuard(pipeline.config.gaps, recording.info.sfreq) if recording.stamps is not None else None
@@ -224,7 +224,7 @@ def make_example(pipeline: Pipeline, source: Source) -> Example:
     """Preprocess and label a recording; for an epoch network each sample is a step."""
     hop = 1 if pipeline.network.window is not None else pipeline.hop
     # As live, a step that is incomplete where the samples end is not answered.
-    signal = Chunk.join([part[: len(part) // hop * hop] for part in _parts(pipeline, source.recording)])
+    signal = Chunk.join([part[: len(part) // hop * hop] for part in parts_of(pipeline, source.recording)])
     y, known = label_steps(signal.times[hop - 1 :: hop], source, pipeline.classes)
     return Example(source, signal.data, signal.times, y, known & signal.valid.reshape(-1, hop).all(axis=1), hop)
 

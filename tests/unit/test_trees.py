@@ -1,8 +1,23 @@
+"""The baseline of boosted trees: features of known signals, and answers at the hops that a network would answer."""
+
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+from crossval_kit import config_of, write_patients
+from cutting import INFO, eeg, make_pipeline
+from cutting import SFREQ as STREAM_HZ
 
+from rtbci.errors import ConfigError
+from rtbci.evaluation.tagging import tag
+from rtbci.recordings.recording import Recording
+from rtbci.recordings.stamps import Segments
 from rtbci.simulation.eeg import synthesise
-from rtbci.training.crossval.trees import BANDS_HZ, Described, Forest, features_of
+from rtbci.stages.gap_guard import GapConfig
+from rtbci.stages.scaling import NoScaling
+from rtbci.training.crossval.run import crossval
+from rtbci.training.crossval.trees import BANDS_HZ, Described, Forest, describe, features_of
 from rtbci.training.source import Source
 
 SFREQ, HOP = 128.0, 32
@@ -61,3 +76,53 @@ def test_hops_whose_label_is_not_known_teach_nothing():
     wrong.known[:] = False
     new = described("carl", 300, 0.0)
     np.testing.assert_array_equal(Forest([right, wrong], 0).answer(new).data, Forest([right], 0).answer(new).data)
+
+
+def recording_of(n: int, *gaps: tuple[int, float]) -> Recording:
+    """A stream in which, from each sample on, so many more seconds have passed."""
+    data, firsts, onsets = eeg(n).data, [0], [0.0]
+    for first, missing_s in gaps:
+        onsets.append(onsets[-1] + (first - firsts[-1]) / STREAM_HZ + missing_s)
+        firsts.append(first)
+    stamps = Segments(tuple(firsts), tuple(onsets), n, STREAM_HZ)
+    return Recording(Path("a.edf"), "EDF", INFO, n, lambda a, b: data[a:b], stamps=stamps)
+
+
+@pytest.mark.parametrize("warmup_s", [0.0, 2.0])
+@pytest.mark.parametrize("gaps", [(), ((1001, 20 / STREAM_HZ), (3003, 100.0))])
+def test_trees_answer_the_hops_that_a_network_answers_and_trust_the_same_ones(gaps, warmup_s):
+    pipeline = make_pipeline(scaling=NoScaling(), gaps=GapConfig(warmup_s=warmup_s))
+    recording = recording_of(6000, *gaps)
+    live = tag(pipeline, recording).scores
+    got = describe(pipeline, Source("a", recording, (), "background", 1, False))
+    np.testing.assert_array_equal(got.times, live.times)
+    np.testing.assert_array_equal(got.valid, live.valid)
+    np.testing.assert_array_equal(got.known, live.valid)
+    assert got.valid.any() and got.valid.all() == (not gaps and not warmup_s)
+
+
+def test_windows_do_not_reach_over_a_gap():
+    pipeline = make_pipeline(scaling=NoScaling())
+    recording = recording_of(6000, (3003, 100.0))
+    late = describe(pipeline, Source("a", recording, (), "background", 1, False))
+    data = recording.read(3003, 6000)
+    alone = replace(recording, stamps=None, n_samples=len(data), read=lambda a, b: data[a:b])
+    want = describe(pipeline, Source("b", alone, (), "background", 1, False)).features
+    np.testing.assert_array_equal(late.features[-len(want) :], want)
+
+
+def test_a_recording_without_a_whole_hop_has_an_empty_answer():
+    right = described("anna", 900, 0.0)
+    none = replace(right, times=right.times[:0], valid=right.valid[:0], features=right.features[:0])
+    assert Forest([right], 0).answer(none).data.shape == (0, 1)
+
+
+def test_labels_of_one_kind_alone_are_refused_in_one_line(tmp_path):
+    write_patients(tmp_path)
+    config = config_of(tmp_path, "crossval.baseline=true", "crossval.operating_point.no_alarm_in=['*']")
+    group = config.data.recordings[0].model_copy(update={"elsewhere": "unknown"})
+    data = config.data.model_copy(update={"recordings": (group,)})
+    with pytest.raises(
+        ConfigError, match="^'seizure' holds at every known hop of the recordings of a fit, and boosted"
+    ):
+        crossval(config.model_copy(update={"data": data}), tmp_path / "out")

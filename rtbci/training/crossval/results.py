@@ -128,7 +128,7 @@ class FoldResult(Result):
     inner: tuple[Texts, ...]
     """Subjects that each inner fold left out as well."""
     epoch: int
-    """Chosen."""
+    """Chosen; of the baseline, the number of its trees."""
     curve: tuple[EpochRow, ...]
     operating_point: OperatingPoint
     operating_points: tuple[OperatingPoint, ...]
@@ -192,7 +192,7 @@ class ChosenFold(Result):
     subjects: Texts
     """Whom it left out."""
     epoch: int
-    """Chosen on the inner folds."""
+    """Chosen on the inner folds; of the baseline, the number of its trees."""
     operating_point: OperatingPoint
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from rtbci.errors import ConfigError
 from rtbci.evaluation.tagging import Tagged
 from rtbci.models import from_config
 from rtbci.pipeline.config import PipelineConfig
@@ -18,7 +19,7 @@ from rtbci.stages.scaling import NoScaling
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.operating_point import Answered, OperatingPoint, decide, operating_points, with_point
 from rtbci.training.data import OnProgress, with_sizes
-from rtbci.training.examples import label_steps, preprocess
+from rtbci.training.examples import label_steps, parts_of
 from rtbci.training.source import Source
 from rtbci.types import Chunk, Flags, Samples
 
@@ -83,7 +84,10 @@ class Forest:
 
     def answer(self, one: Described) -> Chunk:
         """Probabilities (n_hops, n_classes)."""
-        columns = [booster.predict_proba(one.features)[:, 1] for booster in self._boosters]
+        if not len(one.times):
+            return Chunk.empty(len(self._boosters))
+        with threadpool_limits(1):
+            columns = [booster.predict_proba(one.features)[:, 1] for booster in self._boosters]
         return Chunk(np.stack(columns, 1).astype(np.float32), one.times, one.valid)
 
 
@@ -94,15 +98,21 @@ def bare_pipeline(config: TrainConfig) -> Pipeline:
 
 
 def describe(pipeline: Pipeline, source: Source) -> Described:
-    """Features and labels of a recording, at each hop of a pipeline."""
-    signal = preprocess(pipeline, source.recording)
-    signal = signal[: len(signal) // pipeline.hop * pipeline.hop]
-    times = signal.times[pipeline.hop - 1 :: pipeline.hop]
-    valid: Flags = np.all(signal.valid.reshape(-1, pipeline.hop), axis=1)
-    y, known = label_steps(times, source, pipeline.classes)
-    return Described(
-        source, times, valid, features_of(signal.data, pipeline.hop, pipeline.config.sfreq), y, known & valid
-    )
+    """Features and labels of a recording, at each hop of a pipeline: those that its network would answer.
+
+    After a gap that was not filled all begins anew, and the hops of `gaps.warmup_s` are not valid, as of a network.
+    """
+    hop, cold = pipeline.hop, round(pipeline.config.gaps.warmup_s / pipeline.hop_s)
+    features, times, valid = [], [], []
+    for part in parts_of(pipeline, source.recording):
+        part = part[: len(part) // hop * hop]
+        features.append(features_of(part.data, hop, pipeline.sfreq))
+        times.append(part.times[hop - 1 :: hop])
+        valid.append(np.all(part.valid.reshape(-1, hop), axis=1))
+        valid[-1][:cold] = False
+    stamps, flags = np.concatenate(times), np.concatenate(valid)
+    y, known = label_steps(stamps, source, pipeline.classes)
+    return Described(source, stamps, flags, np.concatenate(features), y, known & flags)
 
 
 def features_of(x: Samples, hop: int, sfreq: float) -> Samples:
@@ -165,6 +175,11 @@ def choose_and_answer(
         Recordings to answer.
     on_progress
         Told what is done.
+
+    Raises
+    ------
+    ConfigError
+        If a class holds at every known hop of a fit, or at none.
     """
     pipeline, seed = bare_pipeline(config), config.training.seed
     described: list[Described] = []
@@ -174,11 +189,23 @@ def choose_and_answer(
     answered: list[Answered] = []
     for number, names in enumerate(inner):
         on_progress("growing trees", number, len(inner) + 1, None)
-        forest = Forest([one for one in described if one.source.subject not in names], seed)
+        forest = _grown([one for one in described if one.source.subject not in names], pipeline.classes, seed)
         answered += [Answered(one.source, forest.answer(one)) for one in described if one.source.subject in names]
     points = operating_points(answered, pipeline.config, config.crossval.operating_point, pipeline.hop_s)
     chosen = with_point(pipeline.config, points[0])
     on_progress("growing trees", len(inner), len(inner) + 1, None)
-    forest = Forest(described, seed)
+    forest = _grown(described, pipeline.classes, seed)
     scores = [(source, forest.answer(describe(pipeline, source))) for source in left_out]
     return points, chosen, [(source, decide(chunk, chosen, pipeline.hop_s)) for source, chunk in scores]
+
+
+def _grown(described: Sequence[Described], classes: Sequence[str], seed: int) -> Forest:
+    """Trees of some recordings. Raises ConfigError where there is nothing to tell a class from, or no class to tell."""
+    for column, name in enumerate(classes):
+        kinds = {bool(kind) for one in described for kind in np.unique(one.y[one.known, column] > 0.5)}
+        if len(kinds) < 2:
+            raise ConfigError(
+                f"{name!r} holds at {'every' if True in kinds else 'no'} known hop of the recordings of a fit, and boosted trees "
+                "want both kinds; check data.recordings.labels and elsewhere, or add recordings with background_only = true"
+            )
+    return Forest(described, seed)
