@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import edfio
 import numpy as np
 import pytest
 from crossval_kit import config_of, write_patients
@@ -11,13 +12,17 @@ from cutting import SFREQ as STREAM_HZ
 
 from rtbci.errors import ConfigError
 from rtbci.evaluation.tagging import tag
+from rtbci.models import from_config
+from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.stamps import Segments
 from rtbci.simulation.eeg import synthesise
 from rtbci.stages.gap_guard import GapConfig
 from rtbci.stages.scaling import NoScaling
-from rtbci.training.crossval.run import crossval
-from rtbci.training.crossval.trees import BANDS_HZ, Described, Forest, describe, features_of
+from rtbci.training.crossval.fold import data_of
+from rtbci.training.crossval.run import crossval, prepared
+from rtbci.training.crossval.trees import BANDS_HZ, Described, Forest, bare_pipeline, describe, features_of
+from rtbci.training.examples import find_sources
 from rtbci.training.source import Source
 
 SFREQ, HOP = 128.0, 32
@@ -109,6 +114,23 @@ def test_windows_do_not_reach_over_a_gap():
     alone = replace(recording, stamps=None, n_samples=len(data), read=lambda a, b: data[a:b])
     want = describe(pipeline, Source("b", alone, (), "background", 1, False)).features
     np.testing.assert_array_equal(late.features[-len(want) :], want)
+
+
+def test_where_the_network_has_too_many_bad_channels_to_answer_the_trees_have_none_either(tmp_path):
+    write_patients(tmp_path)
+    noise = np.random.default_rng(0).normal(0, 10, (40 * 64, 2))
+    noise[20 * 64 :] = 0
+    signals = [
+        edfio.EdfSignal(x, 64, label=name, physical_dimension="uV", physical_range=(-500, 500))
+        for x, name in zip(noise.T, ("C3", "C4"), strict=True)
+    ]
+    edfio.Edf(signals).write(tmp_path / "qa_rest.edf")
+    config, _ = prepared(config_of(tmp_path, "augment.channel_dropout=0.4"))
+    source = next(one for one in find_sources(config) if one.name == "qa_rest.edf")
+    sized = data_of(config, find_sources(config), frozenset()).pipeline_config
+    live = tag(Pipeline(sized, from_config(sized.model)), source.recording).scores
+    assert live.valid[:100].all() and not live.valid[-50:].any()
+    np.testing.assert_array_equal(describe(bare_pipeline(config), source).valid, live.valid)
 
 
 def test_a_recording_without_a_whole_hop_has_an_empty_answer():

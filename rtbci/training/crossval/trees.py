@@ -18,7 +18,7 @@ from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.scaling import NoScaling
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.operating_point import Answered, OperatingPoint, decide, operating_points, with_point
-from rtbci.training.data import OnProgress, with_sizes
+from rtbci.training.data import OnProgress, with_mask, with_sizes
 from rtbci.training.examples import label_steps, parts_of
 from rtbci.training.source import Source
 from rtbci.types import Chunk, Flags, Samples
@@ -92,8 +92,8 @@ class Forest:
 
 
 def bare_pipeline(config: TrainConfig) -> Pipeline:
-    """The config's montage and filters, in µV; its network is not used."""
-    sized = with_sizes(config.pipeline).model_copy(update={"scaling": NoScaling()})
+    """The config's montage, filters and mask of bad channels, in µV; its network is not used."""
+    sized = with_mask(with_sizes(config.pipeline), config.augment).model_copy(update={"scaling": NoScaling()})
     return Pipeline(sized, from_config(sized.model))
 
 
