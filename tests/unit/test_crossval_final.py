@@ -69,7 +69,7 @@ def scripted_fold(config, sources, fold, on_progress) -> Fitted:
         if source.subject in fold.left_out:
             tagged = decide(scripted_scores(source), pipeline.config, HOP_S)
             answers.append((source, tagged, score_tagged(pipeline.config, source, tagged, HOP_S)))
-    rows = [recording_row(fold, pipeline, *answer) for answer in answers]
+    rows = [recording_row(fold, pipeline.config, pipeline.hop_s, *answer) for answer in answers]
     subjects = [
         subject_row(subject, fold, [a for a in answers if a[0].subject == subject], rows)
         for subject in (*fold.tested, *fold.others)
