@@ -1,4 +1,4 @@
-"""Rebuilds rtbci/dashboard/model/electrode_positions.py: the 10-10 positions of mne's montage, seen from above, nose up."""
+"""Rebuilds rtbci/recordings/electrode_positions.py: the 10-10 positions of mne's montage, seen from above, nose up."""
 
 import re
 from pathlib import Path
@@ -40,5 +40,5 @@ def _is_10_10(name: str) -> bool:
 if __name__ == "__main__":
     rows = [f'"{name}": {place}' for name, place in positions().items()]
     lines = ["    " + ", ".join(rows[k : k + 4]) + "," for k in range(0, len(rows), 4)]
-    target = Path(__file__).parents[1] / "rtbci/dashboard/model/electrode_positions.py"
+    target = Path(__file__).parents[1] / "rtbci/recordings/electrode_positions.py"
     target.write_text(HEAD + "\n".join(lines) + "\n}\n")

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from pylsl import local_clock
 
-from rtbci.dashboard.model.electrode_positions import POSITIONS
 from rtbci.monitor.layout import Layout, write_layout
 from rtbci.monitor.messages import (
     EngineState,
@@ -20,6 +19,7 @@ from rtbci.monitor.messages import (
     StreamState,
 )
 from rtbci.monitor.shared_memory import MonitorWriter
+from rtbci.recordings.electrode_positions import POSITIONS
 from rtbci.simulation.scalp import ELECTRODES
 from rtbci.stages.montage import DOUBLE_BANANA
 from rtbci.types import Chunk, Samples, Times

@@ -9,10 +9,10 @@ from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PyQt6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from rtbci.dashboard.model.electrode_positions import POSITIONS
 from rtbci.dashboard.theme import Theme
 from rtbci.monitor.layout import Layout
 from rtbci.recordings.channel_names import derivation
+from rtbci.recordings.electrode_positions import POSITIONS
 
 TEXT_IN_DOT = 0.95
 SMALLEST_TEXT = 7.5  # pixels; smaller names are shown in the tool tip only
