@@ -20,9 +20,10 @@ from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.bad_channels import MaskConfig
 from rtbci.stages.decision import DecisionConfig
 from rtbci.training.crossval import run
+from rtbci.training.crossval.claimed import Manifest
 from rtbci.training.crossval.final import median_epoch, train_final
 from rtbci.training.crossval.fold import Fitted, data_of
-from rtbci.training.crossval.folder import Manifest, read_finished
+from rtbci.training.crossval.folder import read_finished
 from rtbci.training.crossval.notes import LONGEST_NAME, MOST_GROUPS, MOST_PATIENTS, CrossvalNotes, read_notes, short
 from rtbci.training.crossval.operating_point import OperatingPoint, decide, with_point
 from rtbci.training.crossval.results import FoldResult

@@ -14,8 +14,9 @@ from rtbci.models.threads import torch_threads
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.text import listing
 from rtbci.training.config import TrainConfig
+from rtbci.training.crossval.claimed import Manifest, flat
 from rtbci.training.crossval.config import CrossvalConfig
-from rtbci.training.crossval.folder import Folder, Manifest, flat, read_finished
+from rtbci.training.crossval.folder import Folder, read_finished
 from rtbci.training.crossval.masked import masked_out_of_fold
 from rtbci.training.crossval.operating_point import Answered, OperatingPoint, operating_points
 from rtbci.training.crossval.plan import matches

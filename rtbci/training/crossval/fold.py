@@ -21,7 +21,7 @@ from rtbci.training.config import TrainConfig
 from rtbci.training.crossval import trees
 from rtbci.training.crossval.operating_point import Answered, OperatingPoint, operating_points, with_point
 from rtbci.training.crossval.plan import Fold
-from rtbci.training.crossval.results import EpochRow, FoldResult
+from rtbci.training.crossval.results import EpochRow, FoldResult, RecordingRow, SubjectRow
 from rtbci.training.crossval.totals import recording_row, subject_row
 from rtbci.training.data import Data, OnProgress, with_mask, with_sizes
 from rtbci.training.examples import label_steps, make_example
@@ -78,14 +78,10 @@ def run_fold(config: TrainConfig, sources: Sequence[Source], fold: Fold, on_prog
         return _of_trees(config, training, left_out, fold, on_progress)
     chosen = choose(config, training, fold.inner, on_progress)
     data = data_of(config, training, frozenset())
-    fit = data.new_fit()
-    while fit.epoch < chosen.epoch:
-        _run_epoch(fit, data)
-        on_progress("refit", fit.epoch, chosen.epoch, fit.progress.rows[-1])
-    _checked(fit)
+    fit = fitted_for(chosen.epoch, data, "refit", on_progress)
     fitted = pipeline_of(data, fit)
     pipeline = Pipeline(with_point(fitted.config, chosen.points[0]), fitted.network)
-    answers = _answers(pipeline, left_out, on_progress)
+    answers = answered_by(pipeline, left_out, on_progress)
     pipeline.notes = notes_of(data, fit, True, scores_of([one for *_, one in answers]))
     pipeline.notes["crossval"] = {
         "fold": fold.name,
@@ -136,6 +132,16 @@ def choose(
     last = config.crossval.epoch == "last"
     epoch = curve[-1].epoch if last else min(curve, key=lambda row: (row.held_out_loss, row.epoch)).epoch
     return Chosen(epoch, curve, tuple(points))
+
+
+def fitted_for(epochs: int, data: Data, what: str, on_progress: OnProgress) -> Fit:
+    """A fit from the config's seed after so many epochs. Raises ConfigError where it went beyond all bounds."""
+    fit = data.new_fit()
+    while fit.epoch < epochs:
+        _run_epoch(fit, data)
+        on_progress(what, fit.epoch, epochs, fit.progress.rows[-1])
+    _checked(fit)
+    return fit
 
 
 def data_of(config: TrainConfig, sources: Sequence[Source], held_out: frozenset[str]) -> Data:
@@ -200,8 +206,8 @@ def _checked(fit: Fit) -> Weights:
     return weights
 
 
-def _answers(pipeline: Pipeline, left_out: Sequence[Source], on_progress: OnProgress) -> list[Answer]:
-    """Tag what was left out, and score it."""
+def answered_by(pipeline: Pipeline, left_out: Sequence[Source], on_progress: OnProgress) -> list[Answer]:
+    """Tag recordings by the live path, and score them."""
     answers: list[Answer] = []
     for source in left_out:
         on_progress("testing", len(answers), len(left_out), None)
@@ -211,11 +217,7 @@ def _answers(pipeline: Pipeline, left_out: Sequence[Source], on_progress: OnProg
 
 
 def _result(fold: Fold, chosen: Chosen, config: PipelineConfig, hop_s: float, answers: Sequence[Answer]) -> FoldResult:
-    rows = [recording_row(fold, config, hop_s, *answer) for answer in answers]
-    subjects = [
-        subject_row(subject, fold, [a for a in answers if a[0].subject == subject], rows)
-        for subject in (*fold.tested, *fold.others)
-    ]
+    rows, subjects = rows_of(fold, config, hop_s, answers)
     return FoldResult(
         fold=fold.name,
         tested=fold.tested,
@@ -225,10 +227,20 @@ def _result(fold: Fold, chosen: Chosen, config: PipelineConfig, hop_s: float, an
         curve=chosen.curve,
         operating_point=chosen.points[0],
         operating_points=chosen.points,
-        recordings=tuple(rows),
-        subjects=tuple(subjects),
+        recordings=rows,
+        subjects=subjects,
         made_by=made_by(),
     )
+
+
+def rows_of(
+    fold: Fold, config: PipelineConfig, hop_s: float, answers: Sequence[Answer]
+) -> tuple[tuple[RecordingRow, ...], tuple[SubjectRow, ...]]:
+    """A row for each recording that a fold left out, and for each subject."""
+    rows = tuple(recording_row(fold, config, hop_s, *answer) for answer in answers)
+    subjects = (*fold.tested, *fold.others)
+    own = {subject: [answer for answer in answers if answer[0].subject == subject] for subject in subjects}
+    return rows, tuple(subject_row(subject, fold, own[subject], rows) for subject in subjects)
 
 
 def made_by() -> dict[str, str]:

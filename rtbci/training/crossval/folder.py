@@ -2,139 +2,41 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 from pydantic import ValidationError
 
-from rtbci.config import parse
 from rtbci.errors import ConfigError
 from rtbci.evaluation.scoring import EventScores
-from rtbci.files import atomic_write, locked, make_private_folder
+from rtbci.files import atomic_write
 from rtbci.pipeline.file import check_target
-from rtbci.recordings.content import content_digest
-from rtbci.recordings.spreadsheet import text_cell
-from rtbci.results import Result, about
+from rtbci.results import about
 from rtbci.text import json_text, listing
-from rtbci.training.config import TrainConfig
+from rtbci.training.crossval.claimed import ClaimedFolder, Manifest, read_json
 from rtbci.training.crossval.fold import Fitted
 from rtbci.training.crossval.results import CrossvalReport, FoldResult, RecordingRow, SubjectRow
+from rtbci.training.crossval.tables import cell, cells, of_group, table
 from rtbci.training.crossval.totals import groups_of
-from rtbci.training.source import Source
 from rtbci.types import Chunk
 
-KIND = "rtbci-crossval"
-MANIFEST, RESULTS, SUBJECTS, SUMMARY = "crossval.json", "results.tsv", "subjects.tsv", "summary.json"
-NOTHING = "n/a"  # in a cell, as in BIDS
+RESULTS, SUBJECTS, SUMMARY = "results.tsv", "subjects.tsv", "summary.json"
 
 
-@dataclass(frozen=True)
-class Manifest:
-    """What results depend on: the config, and a digest of each recording with its labels."""
+class Folder(ClaimedFolder):
+    """Where a cross-validation writes."""
 
-    config: Mapping[str, Any]
-    recordings: Mapping[str, str]
-
-    @classmethod
-    def of(cls, config: TrainConfig, sources: Sequence[Source]) -> Manifest:
-        """Reads every recording to its end; where they lie does not count."""
-        values = config.model_dump(mode="json")
-        values["data"].pop("root")
-        return cls(values, {source.name: _digest_of(source) for source in sources})
-
-    @property
-    def digest(self) -> str:
-        """Of all of it."""
-        return hashlib.sha256(json.dumps([self.config, self.recordings], sort_keys=True).encode()).hexdigest()
-
-    def train_config(self, where: str) -> TrainConfig:
-        """The config, with the defaults of this version for keys that it is too old to have. Raises ConfigError."""
-        return parse(TrainConfig, dict(self.config), where)
-
-    def plain(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return {"kind": KIND, "digest": self.digest, "config": self.config, "recordings": self.recordings}
-
-    def difference(self, other: Mapping[str, Any]) -> str:
-        """The first thing in which another one, as JSON, differs."""
-        pairs = zip((self.config, self.recordings), (other.get("config"), other.get("recordings")), strict=True)
-        for what, (mine, theirs) in zip(("config", "data"), pairs, strict=True):
-            here, there = flat(mine), flat(theirs)
-            for key in sorted({*here, *there}):
-                if here.get(key) != there.get(key):
-                    return (
-                        f"{key} is {there.get(key)} there, {here.get(key)} here"
-                        if what == "config"
-                        else f"{key} differs"
-                    )
-        return "it is damaged"
-
-
-class Folder:
-    """Where a cross-validation writes.
-
-    Parameters
-    ----------
-    path
-        The folder.
-    digest
-        Of the config and the data of this run.
-    """
-
-    def __init__(self, path: Path, digest: str) -> None:
-        self.path = path
-        self.digest = digest
-        self._lock: IO[bytes] | None = None
-
-    def claim(self, manifest: Manifest) -> None:
-        """Make the folder this run's own, until it is closed; it is made where it is not there.
-
-        Raises
-        ------
-        ConfigError
-            If it holds results of another config or other data, files of something else, or another run is at work.
-        """
-        if self.path.exists() and not self.path.is_dir():
-            raise ConfigError(f"--out {self.path} is a file; wanted a folder")
-        make_private_folder(self.path)
-        file = self.path / MANIFEST
-        if not file.exists():
-            foreign = [name for name in (RESULTS, SUBJECTS, SUMMARY) if (self.path / name).exists()]
-            foreign += sorted(path.name for path in self.path.glob("fold-*"))
-            if foreign:
-                raise ConfigError(
-                    f"{self.path / foreign[0]}: was not written by this cross-validation, and is not replaced; name another "
-                    "folder with --out"
-                )
-            atomic_write(file, json_text(manifest.plain(), indent=1))
-        self._lock = file.open("rb")
-        if not locked(self._lock):
-            self.close()
-            raise ConfigError(f"{self.path}: another cross-validation is writing to it")
-        found = _read_json(file)
-        if found.get("kind") != KIND or found.get("digest") != self.digest:
-            self.close()
-            raise ConfigError(
-                f"{self.path}: holds results of another config or other data ({manifest.difference(found)}); name "
-                "another folder with --out"
-            )
-
-    def close(self) -> None:
-        """Let another run claim it."""
-        if self._lock is not None:
-            self._lock.close()
+    KIND = "rtbci-crossval"
+    WHAT = "cross-validation"
+    MANIFEST = "crossval.json"
+    TABLES = (RESULTS, SUBJECTS, SUMMARY)
 
     def finished(self, name: str) -> FoldResult | None:
         """The result of a fold whose files are all there, as they were written; None where it is to be done."""
         try:
-            content = _read_json(self._fold(name))
+            content = read_json(self._fold(name))
             result = FoldResult.model_validate(content.get("result"))
             same = content.get("digest") == self.digest and content.get("files") == {
                 path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in self.files(name)
@@ -188,9 +90,9 @@ class Folder:
         groups = groups_of(rows)
         subjects = [row for fold in folds for row in fold.subjects]
         columns = [key for key in RecordingRow.model_fields if key not in EventScores.model_fields]
-        atomic_write(self.path / RESULTS, _table(columns, [_cells(row) for row in rows]))
-        columns = [key for key in SubjectRow.model_fields if key != "alarms"] + [_of_group(group) for group in groups]
-        atomic_write(self.path / SUBJECTS, _table(columns, [_subject_cells(row, groups) for row in subjects]))
+        atomic_write(self.path / RESULTS, table(columns, [cells(row) for row in rows]))
+        columns = [key for key in SubjectRow.model_fields if key != "alarms"] + [of_group(group) for group in groups]
+        atomic_write(self.path / SUBJECTS, table(columns, [_subject_cells(row, groups) for row in subjects]))
         atomic_write(self.path / SUMMARY, json_text(report.plain() | about(warnings).plain(), indent=1))
 
 
@@ -212,18 +114,18 @@ def read_finished(path: Path) -> tuple[Manifest, list[FoldResult]]:
     ConfigError
         If there is none, it is damaged, or folds are missing.
     """
-    if not (path / MANIFEST).is_file():
+    if not (path / Folder.MANIFEST).is_file():
         raise ConfigError(f"{path}: holds no cross-validation; `rtbci crossval CONFIG --out {path}` makes one")
-    found = _read_json(path / MANIFEST)
+    found = read_json(path / Folder.MANIFEST)
     config, recordings = found.get("config"), found.get("recordings")
-    if found.get("kind") != KIND or not isinstance(config, dict) or not isinstance(recordings, dict):
-        raise ConfigError(f"{path / MANIFEST}: is not that of a cross-validation, or damaged")
+    if found.get("kind") != Folder.KIND or not isinstance(config, dict) or not isinstance(recordings, dict):
+        raise ConfigError(f"{path / Folder.MANIFEST}: is not that of a cross-validation, or damaged")
     manifest = Manifest(config, recordings)
     if manifest.digest != found.get("digest"):
-        raise ConfigError(f"{path / MANIFEST}: is not as it was written")
+        raise ConfigError(f"{path / Folder.MANIFEST}: is not as it was written")
     folder = Folder(path, manifest.digest)
     names = [file.stem.removeprefix("fold-") for file in path.glob("fold-*.json")]
-    results = {name: folder.finished(name) for name in _in_order(names, _read_json(path / SUMMARY).get("folds"))}
+    results = {name: folder.finished(name) for name in _in_order(names, read_json(path / SUMMARY).get("folds"))}
     done = [result for result in results.values() if result is not None]
     _require_all(path, done, [name for name, result in results.items() if result is None])
     return manifest, done
@@ -248,54 +150,5 @@ def _require_all(path: Path, done: Sequence[FoldResult], damaged: Sequence[str])
         )
 
 
-def _of_group(group: str) -> str:
-    return f"alarms, {group}"
-
-
-def _cells(row: Result) -> dict[str, str]:
-    return {key: _cell(value) for key, value in row.plain().items()}
-
-
 def _subject_cells(row: SubjectRow, groups: Sequence[str]) -> dict[str, str]:
-    return _cells(row) | {_of_group(group): _cell(row.alarms.get(group)) for group in groups}
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, list):
-        return ",".join(map(_cell, value)) or NOTHING
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return NOTHING if value is None else text_cell(str(value))
-
-
-def _table(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, delimiter="\t", lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def _digest_of(source: Source) -> str:
-    """Of a recording's samples, and of all that the config makes of it."""
-    facts = (
-        content_digest(source.recording), source.recording.info.channels, source.recording.info.units,
-        source.stretches, source.elsewhere, source.repeats, source.subject, source.category,
-    )  # fmt: skip
-    return hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """An object; empty where the file is none."""
-    try:
-        content = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def flat(value: Any, before: str = "") -> dict[str, Any]:
-    """Values by their dotted keys."""
-    if isinstance(value, dict) and value:
-        return {k: v for key, one in value.items() for k, v in flat(one, f"{before}.{key}" if before else key).items()}
-    return {before: value}
+    return cells(row) | {of_group(group): cell(row.alarms.get(group)) for group in groups}

@@ -8,20 +8,19 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 
 import torch
 
 from rtbci.errors import ConfigError, RtbciError, error_text
 from rtbci.plugins import named, plugin
-from rtbci.training.config import TrainConfig
-from rtbci.training.crossval.folder import Folder
 from rtbci.training.crossval.watch import Watch
 from rtbci.training.learning_curve import EpochFigures
+
+Work = Callable[[str, Watch], None]  # does the fold of a name, and keeps it; it is pickled
 
 
 @dataclass(frozen=True)
@@ -32,17 +31,13 @@ class _Job:
     began: float
 
 
-def side_by_side(
-    config: TrainConfig, folder: Folder, folds: Sequence[str], jobs: int, watch: Watch
-) -> Generator[tuple[str, float], None, None]:
+def side_by_side(work: Work, folds: Sequence[str], jobs: int, watch: Watch) -> Generator[tuple[str, float], None, None]:
     """Run folds in as many processes as there are jobs.
 
     Parameters
     ----------
-    config
-        Prepared.
-    folder
-        Where each is kept.
+    work
+        Called in a process with the name of a fold, and what to tell the progress to.
     folds
         Names of those to do.
     jobs
@@ -64,7 +59,7 @@ def side_by_side(
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
-                running.append(_start(config, folder, waiting.pop(0)))
+                running.append(_start(work, waiting.pop(0)))
             ready = wait([job.reports for job in running])
             for job in [job for job in running if job.reports in ready]:
                 if _take(job, watch):
@@ -78,12 +73,10 @@ def side_by_side(
             job.process.join()
 
 
-def _start(config: TrainConfig, folder: Folder, fold: str) -> _Job:
+def _start(work: Work, fold: str) -> _Job:
     context = multiprocessing.get_context("spawn")
     reports, ours = context.Pipe(duplex=False)
-    process = context.Process(
-        target=_work, args=(config, folder.path, folder.digest, fold, named(), ours), name=f"fold {fold}", daemon=True
-    )
+    process = context.Process(target=_work, args=(work, fold, named(), ours), name=f"fold {fold}", daemon=True)
     process.start()
     ours.close()
     return _Job(fold, process, reports, time.monotonic())
@@ -108,12 +101,8 @@ def _take(job: _Job, watch: Watch) -> bool:
     return bool(what == "finished")
 
 
-def _work(
-    config: TrainConfig, path: Path, digest: str, fold: str, plugins: tuple[str, ...], reports: Connection
-) -> None:
+def _work(work: Work, fold: str, plugins: tuple[str, ...], reports: Connection) -> None:
     """The process of one fold."""
-    from rtbci.training.crossval.run import do_fold, sources_and_folds
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its children
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     torch.set_num_threads(1)
@@ -125,8 +114,7 @@ def _work(
     try:
         for one in plugins:
             plugin(one)
-        sources, folds = sources_and_folds(config, lambda _: None)
-        do_fold(config, sources, next(f for f in folds if f.name == fold), Folder(path, digest), Reporting())
+        work(fold, Reporting())
     except (RtbciError, OSError) as error:
         reports.send(("mistake", error_text(error)))
     except Exception:

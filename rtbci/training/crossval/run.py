@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from rtbci.errors import ConfigError
@@ -13,8 +14,9 @@ from rtbci.models.step import check_device
 from rtbci.models.threads import torch_threads
 from rtbci.text import grouped
 from rtbci.training.config import TrainConfig, ValidationConfig
+from rtbci.training.crossval.claimed import Manifest
 from rtbci.training.crossval.fold import made_by, run_fold
-from rtbci.training.crossval.folder import RESULTS, SUBJECTS, SUMMARY, Folder, Manifest
+from rtbci.training.crossval.folder import RESULTS, SUBJECTS, SUMMARY, Folder
 from rtbci.training.crossval.jobs import side_by_side
 from rtbci.training.crossval.plan import Fold, plan
 from rtbci.training.crossval.results import CrossvalReport, FoldResult
@@ -127,7 +129,8 @@ def _run(
     report = _written(config, folds, results, folder, warnings)
     waiting = [fold for fold in folds if results[fold.name] is None]
     if jobs > 1 and len(waiting) > 1:
-        with closing(side_by_side(config, folder, [fold.name for fold in waiting], jobs, watch)) as done:
+        work = partial(_do_named, config, folder.path, folder.digest)
+        with closing(side_by_side(work, [fold.name for fold in waiting], jobs, watch)) as done:
             for name, seconds in done:
                 results[name] = folder.finished(name)
                 report = _written(config, folds, results, folder, warnings)
@@ -153,6 +156,12 @@ def _oddities(results: dict[str, FoldResult | None], folder: Folder) -> list[str
     if other:
         lines.append(f"folds that another version of rtbci made, or another machine, are kept: {', '.join(other)}")
     return lines
+
+
+def _do_named(config: TrainConfig, path: Path, digest: str, name: str, watch: Watch) -> None:
+    """A fold in a process of its own."""
+    sources, folds = sources_and_folds(config, lambda _: None)
+    do_fold(config, sources, next(fold for fold in folds if fold.name == name), Folder(path, digest), watch)
 
 
 def do_fold(config: TrainConfig, sources: Sequence[Source], fold: Fold, folder: Folder, watch: Watch) -> None:

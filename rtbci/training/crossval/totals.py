@@ -91,7 +91,7 @@ def subject_row(
         recordings=len(own),
         seizures=sum(row.seizures for row in own),
         found=sum(row.found for row in own),
-        median_delay_s=_median(own),
+        median_delay_s=median_delay(own),
         auroc=None if auroc is None else round(auroc, 4),
         share_above=_share(sum(row.seconds_above for row in own), sum(row.seconds for row in own)),
         background_share_above=_share(sum(row.background_s_above for row in own), sum(row.background_s for row in own)),
@@ -129,8 +129,6 @@ def summarise(
     rows = [row for fold in folds for row in fold.recordings]
     subjects = [row for fold in folds for row in fold.subjects if row.tested]
     tested = [row for row in rows if row.tested]
-    having = [row for row in subjects if row.auroc is not None]
-    worst = min(having, key=lambda row: (row.auroc or 0.0, row.subject), default=None)
     return CrossvalReport(
         pipeline=pipeline,
         folder=folder,
@@ -141,12 +139,10 @@ def summarise(
         seizures=sum(row.seizures for row in tested),
         found=sum(row.found for row in tested),
         sensitivity=interval([row.found / row.seizures for row in subjects if row.seizures], seeds["crossval"]),
-        auroc=interval([row.auroc for row in having if row.auroc is not None], seeds["crossval"]),
-        worst=None
-        if worst is None
-        else WorstSubject(subject=worst.subject, auroc=worst.auroc or 0.0, seizures=worst.seizures, found=worst.found),
+        auroc=interval([row.auroc for row in subjects if row.auroc is not None], seeds["crossval"]),
+        worst=worst_of(subjects),
         alarms=sum(row.alarms for row in tested),
-        groups={group: _totals([row for row in rows if row.group == group]) for group in groups_of(rows)},
+        groups={group: totals_of([row for row in rows if row.group == group]) for group in groups_of(rows)},
         folds=tuple(
             ChosenFold(
                 fold=fold.fold,
@@ -167,6 +163,16 @@ def summarise(
         already_alarmed=sum(row.already_alarmed for row in tested),
         scorer=scorer(),
     )
+
+
+def worst_of(subjects: Iterable[SubjectRow]) -> WorstSubject | None:
+    """The subject with the lowest AUROC; None where none has one."""
+    having = [
+        WorstSubject(subject=row.subject, auroc=row.auroc, seizures=row.seizures, found=row.found)
+        for row in subjects
+        if row.auroc is not None
+    ]
+    return min(having, key=lambda one: (one.auroc, one.subject), default=None)
 
 
 def notes_of_folds(
@@ -271,7 +277,9 @@ def groups_of(rows: Iterable[RecordingRow]) -> list[str]:
     return sorted({row.group for row in rows})
 
 
-def _totals(rows: Sequence[RecordingRow]) -> GroupTotals:
+def totals_of(rows: Sequence[RecordingRow]) -> GroupTotals:
+    """Of a group of recordings."""
+
     def total(of: Callable[[RecordingRow], float]) -> float:
         return round(sum(map(of, rows)), 3)
 
@@ -286,7 +294,8 @@ def _totals(rows: Sequence[RecordingRow]) -> GroupTotals:
     )
 
 
-def _median(rows: Iterable[RecordingRow]) -> float | None:
+def median_delay(rows: Iterable[RecordingRow]) -> float | None:
+    """Of all events that were found in time; None where none was."""
     delays = [delay for row in rows for delay in row.delays_s if delay is not None]
     return round(float(np.median(delays)), 3) if delays else None
 
