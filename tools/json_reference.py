@@ -26,6 +26,7 @@ from rtbci.cli.train import TrainReport
 from rtbci.monitor.messages import Command, EngineState, KnownLine, StateLine
 from rtbci.results import Provenance, Result
 from rtbci.training.crossval.results import CrossvalReport
+from rtbci.training.electrode_selection.by_patient.results import ElectrodesReport
 from rtbci.training.electrode_selection.report import SelectionReport
 
 COMMANDS: dict[str, type[Result]] = {
@@ -36,6 +37,7 @@ COMMANDS: dict[str, type[Result]] = {
     "train": TrainReport,
     "crossval": CrossvalReport,
     "select": SelectionReport,
+    "select --by-patient": ElectrodesReport,
     "tag": TagReport,
     "evaluate": Evaluation,
     "inspect PIPELINE": PipelineFacts,

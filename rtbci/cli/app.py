@@ -372,20 +372,42 @@ def crossval(
 
 @app.command()
 def select(
-    config: Annotated[Path, typer.Argument(help="A configuration whose model is an electrode selector.")],
+    config: Annotated[
+        Path, typer.Argument(help="A configuration; without --by-patient, its model is an electrode selector.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the pipelines, the table and the figure.")],
     k: Annotated[str, typer.Option("--k", help="How many electrodes: numbers with commas.")] = "1,2,4,8",
+    by_patient: Annotated[
+        bool, typer.Option("--by-patient", help="For taggers: leave each patient out, by [crossval] and [electrodes].")
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="With --by-patient: folds at once, each in a process of one thread.")
+    ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Set a value: training.seed=7; repeatable.")] = None,
     plugin: Plugins = None,
     json: Json = False,
 ) -> None:
-    """Learn which few electrodes suffice; baselines: all, mutual information, elimination, random sets."""
-    from rtbci.cli.select import select_from_file
+    """Learn which few electrodes suffice; baselines: all, mutual information, elimination, random sets.
+
+    With --by-patient, a tagger is searched, fitted and scored on patients that nothing of it has seen, beside the fixed sets of
+    the config; what is finished in the folder is not done again. docs/electrodes.md describes it:
+
+        rtbci select configs/seizure_electrodes.toml --by-patient --k 2,4,8 --set data.root=DATA --out results --jobs 2
+    """
     from rtbci.errors import ConfigError
 
     if not all(part.strip().isdigit() for part in k.split(",")):
         raise ConfigError(f"--k wants numbers with commas, as 1,2,4,8, got {k!r}")
-    select_from_file(config, [int(part) for part in k.split(",")], out, set_ or [], json)
+    ks = [int(part) for part in k.split(",")]
+    if by_patient:
+        from rtbci.cli.select_by_patient import select_by_patient_from_file
+
+        return select_by_patient_from_file(config, ks, out, set_ or [], jobs=1 if jobs is None else jobs, json=json)
+    if jobs is not None:
+        raise ConfigError("--jobs is for --by-patient; training.threads says how many threads a selection has")
+    from rtbci.cli.select import select_from_file
+
+    select_from_file(config, ks, out, set_ or [], json)
 
 
 @app.command()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -26,17 +27,8 @@ def crossval_from_file(config: Path, out: Path, settings: list[str], *, jobs: in
     console = Terminal(stderr=True)
     parsed = read_train_config(config, settings)
     display = Display(console)
-    try:
-        with display.bar:
-            report = crossval(parsed, out, jobs=jobs, watch=display)
-    except KeyboardInterrupt:
-        if display.n_folds:
-            console.print(
-                f"{display.n_finished} of {display.n_folds} folds are finished and kept in {out}; the same command goes on "
-                "from there",
-                soft_wrap=True,
-            )
-        raise
+    with display.until_interrupted(out):
+        report = crossval(parsed, out, jobs=jobs, watch=display)
     if json:
         return print_json(report, display.warnings)
     console.print(groups_table(report.groups))
@@ -63,6 +55,20 @@ class Display(Watch):
         self._tasks: dict[str, TaskID] = {}
         self._told_at = time.monotonic()
 
+    @contextmanager
+    def until_interrupted(self, out: Path) -> Iterator[None]:
+        """Show the bars; after Ctrl-C, say what is kept."""
+        try:
+            with self.bar:
+                yield
+        except KeyboardInterrupt:
+            if self.n_folds:
+                self._print(
+                    f"{self.n_finished} of {self.n_folds} folds are finished and kept in {out}; the same command goes on "
+                    "from there"
+                )
+            raise
+
     def warned(self, line: str) -> None:
         """Print it, and keep it for `--json`."""
         self.warnings.append(line)
@@ -88,10 +94,13 @@ class Display(Watch):
 
     def finished(self, result: FoldResult, seconds: float) -> None:
         """Say what came of a fold."""
+        self._done(result.fold, fold_line(result), seconds)
+
+    def _done(self, fold: str, line: str, seconds: float) -> None:
         self.n_finished += 1
-        if (task := self._tasks.pop(result.fold, None)) is not None:
+        if (task := self._tasks.pop(fold, None)) is not None:
             self.bar.remove_task(task)
-        self._print(f"{self.n_finished} of {self.n_folds}: {fold_line(result)}; {seconds:.0f} s")
+        self._print(f"{self.n_finished} of {self.n_folds}: {line}; {seconds:.0f} s")
 
     def _print(self, line: str) -> None:
         self._told_at = time.monotonic()

@@ -136,11 +136,11 @@ class SelectionNet(Network):
         return logits, state or ()
 
 
-def temperature_at(epoch: int, n_epochs: int, start: float = 10.0, end: float = 0.1) -> float:
+def temperature_at(epoch: float, n_epochs: int, start: float = 10.0, end: float = 0.1) -> float:
     """Exponential schedule of the temperature, constant in the last quarter of the epochs."""
     return float(start * (end / start) ** min(1.0, epoch / (0.75 * n_epochs)))
 
 
-def tau_at(epoch: int, n_epochs: int, start: float = 3.0, end: float = 1.1) -> float:
+def tau_at(epoch: float, n_epochs: int, start: float = 3.0, end: float = 1.1) -> float:
     """Threshold of the duplicate penalty, on the same schedule."""
     return temperature_at(epoch, n_epochs, start, end)

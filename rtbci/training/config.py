@@ -14,6 +14,7 @@ from rtbci.models.config import is_plugin
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.recordings.overrides import StreamOverrides
 from rtbci.training.crossval.config import CrossvalConfig
+from rtbci.training.electrode_selection.by_patient.config import ElectrodesConfig
 from rtbci.training.sampling import SamplingConfig
 
 BACKGROUND, UNKNOWN = "background", "unknown"
@@ -299,7 +300,7 @@ class SearchConfig(Strict):
     temperature: tuple[PositiveFloat, PositiveFloat] = (10.0, 0.1)
     tau: tuple[PositiveFloat, PositiveFloat] = (3.0, 1.1)
     converged_entropy: Annotated[float, Field(ge=0, le=1)] = 0.05
-    random_sets: PositiveInt = 5
+    random_sets: NonNegativeInt = 5
 
 
 class TrainConfig(Strict):
@@ -313,6 +314,7 @@ class TrainConfig(Strict):
     training: TrainingConfig = TrainingConfig()
     selection: SearchConfig = SearchConfig()
     crossval: CrossvalConfig = CrossvalConfig()
+    electrodes: ElectrodesConfig = ElectrodesConfig()
 
     @model_validator(mode="after")
     def _parts_agree(self) -> TrainConfig:
@@ -329,6 +331,8 @@ class TrainConfig(Strict):
             raise ValueError(f"sampling is for taggers, and a {self.pipeline.model.kind} takes trials; leave it out")
         if self.data.synthetic is not None:
             _require_labels([self.data.synthetic.label], classes, "data.synthetic.label")
+        for one in self.electrodes.sets:
+            _require_derivations(one.derivations, self.pipeline.montage.channels, f"electrodes.sets, {one.name!r}")
         if self.pipeline.mask is not None and not self.augment.channel_dropout:
             raise ValueError(
                 "pipeline.mask: the network must have learned to do without a channel; set augment.channel_dropout"
@@ -355,6 +359,12 @@ def _require_labels(labels: list[str], classes: tuple[str, ...], where: str) -> 
     for label in labels:
         if label not in known:
             raise ValueError(f"{where}: {label!r} is not among {', '.join(known)}{nearest(label, known)}")
+
+
+def _require_derivations(names: tuple[str, ...], known: tuple[str, ...], where: str) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{where}: {name!r} is not in the montage{nearest(name, known)}")
 
 
 def read_train_config(path: str | Path, settings: list[str] | None = None) -> TrainConfig:

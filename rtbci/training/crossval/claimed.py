@@ -30,6 +30,7 @@ class Manifest:
         """Reads every recording to its end; where they lie does not count."""
         values = config.model_dump(mode="json")
         values["data"].pop("root")
+        values.pop("electrodes")  # of `rtbci select` alone
         return cls(values, {source.name: _digest_of(source) for source in sources})
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from rtbci.evaluation.scoring import EventScores, SzcoreScores
 from rtbci.results import Result, Text, Texts
@@ -163,6 +164,16 @@ class WorstSubject(Result):
     """Annotated events."""
     found: int
     """Of these."""
+
+    @classmethod
+    def of(cls, rows: Iterable[SubjectRow]) -> WorstSubject | None:
+        """None where no subject has an AUROC."""
+        having = [
+            cls(subject=row.subject, auroc=row.auroc, seizures=row.seizures, found=row.found)
+            for row in rows
+            if row.auroc is not None
+        ]
+        return min(having, key=lambda one: (one.auroc, one.subject), default=None)
 
 
 class GroupTotals(Result):

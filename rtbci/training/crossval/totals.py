@@ -140,7 +140,7 @@ def summarise(
         found=sum(row.found for row in tested),
         sensitivity=interval([row.found / row.seizures for row in subjects if row.seizures], seeds["crossval"]),
         auroc=interval([row.auroc for row in subjects if row.auroc is not None], seeds["crossval"]),
-        worst=worst_of(subjects),
+        worst=WorstSubject.of(subjects),
         alarms=sum(row.alarms for row in tested),
         groups={group: totals_of([row for row in rows if row.group == group]) for group in groups_of(rows)},
         folds=tuple(
@@ -163,16 +163,6 @@ def summarise(
         already_alarmed=sum(row.already_alarmed for row in tested),
         scorer=scorer(),
     )
-
-
-def worst_of(subjects: Iterable[SubjectRow]) -> WorstSubject | None:
-    """The subject with the lowest AUROC; None where none has one."""
-    having = [
-        WorstSubject(subject=row.subject, auroc=row.auroc, seizures=row.seizures, found=row.found)
-        for row in subjects
-        if row.auroc is not None
-    ]
-    return min(having, key=lambda one: (one.auroc, one.subject), default=None)
 
 
 def notes_of_folds(

@@ -186,6 +186,13 @@ class Comparison:
 
 def without_selector(config: TrainConfig) -> TrainConfig:
     """The config with the network alone, on all electrodes. Raises ConfigError as `Comparison.load` does."""
+    if config.augment.is_on:
+        raise ConfigError("augment: a selection is made on recordings as they are; remove [augment]")
+    return with_network_alone(config)
+
+
+def with_network_alone(config: TrainConfig) -> TrainConfig:
+    """The config without a selector. Raises ConfigError where the electrodes are chosen, or the scaling depends on them."""
     pipeline = config.pipeline
     if pipeline.selection is not None:
         raise ConfigError("pipeline.selection names the electrodes already; leave it out to have them selected")
@@ -194,8 +201,6 @@ def without_selector(config: TrainConfig) -> TrainConfig:
             "pipeline.scaling 'running' takes its amplitude from all channels, so that it would change with the "
             "electrodes; for a selection use kind = 'constant' or 'none'"
         )
-    if config.augment.is_on:
-        raise ConfigError("augment: a selection is made on recordings as they are; remove [augment]")
     if isinstance(pipeline.model, models.SelectorConfig):
         pipeline = pipeline.model_copy(update={"model": pipeline.model.network})
     return config.model_copy(update={"pipeline": pipeline})
@@ -246,7 +251,8 @@ def scores_with(comparison: Comparison, k: int, on_progress: OnProgress) -> tupl
         _score(comparison, RANDOM, k, partial(_at_random, len(comparison.channels), k, seed), on_progress)
         for seed in range(comparison.config.selection.random_sets)
     ]
-    scores.append(replace(drawn[0], accuracies=tuple(one.accuracy for one in drawn), electrodes=()))
+    if drawn:
+        scores.append(replace(drawn[0], accuracies=tuple(one.accuracy for one in drawn), electrodes=()))
     return scores, found
 
 
