@@ -132,7 +132,8 @@ def limit_of(label: str) -> tuple[Literal["onset", "end"], str] | None:
 def meaning_of(label: str, meanings: Mapping[str, str]) -> str | None:
     """What a label means by a map from labels: by its own text first, then by the terms above it.
 
-    `sz_foc` in the map thus covers `sz_foc_ia` and `FIA`, and `seizure` covers every seizure.
+    `sz_foc` in the map thus covers `sz_foc_ia` and `FIA`, and `seizure` covers every seizure. `blink` covers `blink3`, and
+    `T1` covers neither `T0` nor `T`.
 
     Parameters
     ----------
@@ -148,9 +149,10 @@ def meaning_of(label: str, meanings: Mapping[str, str]) -> str | None:
     """
     if label in meanings:
         return meanings[label]
-    plain = {" ".join(_words(key)): meaning for key, meaning in list(meanings.items())[::-1]}
-    if (own := " ".join(_words(label))) in plain and own:
-        return plain[own]
+    plain = {" ".join(_parts(key)): meaning for key, meaning in list(meanings.items())[::-1]}
+    for own in (" ".join(_parts(label)), " ".join(_words(label))):
+        if own and own in plain:
+            return plain[own]
     by_term = {term: meaning for key, meaning in list(meanings.items())[::-1] if (term := term_of(key))}
     return next((by_term[term] for term in _upwards(term_of(label)) if term in by_term), None)
 
@@ -161,9 +163,14 @@ def _upwards(term: str) -> Iterator[str]:
         term = term.rpartition("_")[0]
 
 
+def _parts(label: str) -> list[str]:
+    """Lower case, with numbers."""
+    return [word for word in re.split(r"[\W_]+", label.casefold()) if word]
+
+
 def _words(label: str) -> list[str]:
-    """Lower case; `seizure1` is `seizure`."""
-    return [re.sub(r"(?<=[^\W\d])\d+$", "", word) for word in re.split(r"[\W_]+", label.casefold()) if word]
+    """The same without a number at a word's end: `seizure1` is `seizure`."""
+    return [re.sub(r"(?<=[^\W\d])\d+$", "", word) for word in _parts(label)]
 
 
 def _term(words: list[str], doubted: bool = False) -> str:

@@ -67,3 +67,14 @@ def test_a_term_covers_those_below_it_and_the_nearest_counts() -> None:
     assert [meaning_of(label, meanings) for label in labels] == [
         *("focal", "focal", "other", "other", "other", "left", None, None)
     ]
+
+
+def test_a_number_is_part_of_a_name_where_the_map_has_one_and_else_it_counts() -> None:
+    cues = {"T1": "left", "T2": "right"}
+    assert [meaning_of(label, cues) for label in ("T0", "T1", "t2", "T 1", "T3", "T", "T11")] == [
+        *(None, "left", "right", None, None, None, None)
+    ]
+    assert [
+        meaning_of(label, {"blink": "eye", "Move2": "hand"}) for label in ("Blink3", "blink", "move2", "move1")
+    ] == [*("eye", "eye", "hand", None)]
+    assert meaning_of("Seizure12", {"seizure1": "sz"}) == "sz"
