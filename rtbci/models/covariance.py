@@ -13,7 +13,6 @@ from torch.nn.functional import conv1d, dropout
 
 from rtbci.models.network import Network, State
 
-SHRINKAGE = 0.05  # of a covariance towards a multiple of the identity
 FLOOR = 1e-2  # of the mean variance, added before whitening
 
 
@@ -43,7 +42,7 @@ class Whitening(nn.Module):
 
 
 class CovarianceNet(Network):
-    """Means over parts of the epoch and the log-covariance of the faster part, both whitened; one linear layer.
+    """Means over parts of the epoch, if any, and the log-covariance of the faster part, both whitened; one linear layer.
 
     The covariance is mapped by its matrix logarithm at the mean of training, to the tangent space. Whitening by
     running averages is decorrelated batch normalisation.
@@ -55,11 +54,17 @@ class CovarianceNet(Network):
     window
         Samples of an epoch.
     means
-        Samples of each part, in order; the last one ends with the epoch.
+        Samples of each part, in order; the last one ends with the epoch. Empty: the covariance alone, where the
+        filters before the network leave no slow potentials.
     band
         Edges of the pass band of the fast part, cycles per sample.
     taps
-        Of the band-pass filter.
+        Of the band-pass filter; 1: no filter, for an input that is in the band already.
+    shrinkage
+        Of a covariance towards a multiple of the identity.
+    standardise
+        Whether each feature is divided by its standard deviation. In the tangent space lengths have a meaning, and
+        logistic regression there (Barachant) does without.
     dropout
         Before the linear layer, in training.
 
@@ -75,26 +80,29 @@ class CovarianceNet(Network):
         means: Sequence[int],
         band: tuple[float, float],
         taps: int,
+        shrinkage: float = 0.05,
+        standardise: bool = True,
         dropout: float = 0.0,
     ) -> None:
         super().__init__(n_channels, n_classes)
         self.window = window
         self.means = tuple(means)
-        self.dropout = dropout
+        self.shrinkage, self.dropout = shrinkage, dropout
         self.register_buffer("fir", torch.tensor(band_pass(taps, band), dtype=torch.float32)[None, None])
         self.fir: Tensor
         self.slow_whitening, self.fast_whitening = Whitening(n_channels), Whitening(n_channels)
-        n_features = len(self.means) * n_channels + n_channels * (n_channels + 1) // 2
-        self.norm = nn.BatchNorm1d(n_features, affine=False, momentum=None)
-        # Both kinds of features have equal weight, whatever their number.
-        n_slow, n_fast = len(self.means) * n_channels, n_channels * (n_channels + 1) // 2
-        shares = torch.cat([torch.full((n,), (n_features / 2 / n) ** 0.5) for n in (n_slow, n_fast)])
+        kinds = [n for n in (len(self.means) * n_channels, n_channels * (n_channels + 1) // 2) if n]
+        n_features = sum(kinds)
+        self.norm = nn.BatchNorm1d(n_features, affine=False, momentum=None) if standardise else nn.Identity()
+        # All kinds of features have equal weight, whatever their number.
+        shares = torch.cat([torch.full((n,), (n_features / len(kinds) / n) ** 0.5) for n in kinds])
         self.register_buffer("shares", shares)
         self.shares: Tensor
         self.dense = nn.Linear(n_features, n_classes)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        z = self.shares * self.norm(torch.cat([self.slow(x), self.fast(x)], 1))  # (batch, features)
+        parts = [self.slow(x), self.fast(x)] if self.means else [self.fast(x)]
+        z = self.shares * self.norm(torch.cat(parts, 1))  # (batch, features)
         return self.dense(dropout(z, self.dropout, self.training)), ()  # (batch, n_classes)
 
     def slow(self, x: Tensor) -> Tensor:
@@ -113,7 +121,7 @@ class CovarianceNet(Network):
         z = z.reshape(len(x), n, -1).double()
         covariance = z @ z.transpose(1, 2) / z.shape[2]
         power = covariance.diagonal(dim1=1, dim2=2).mean(1).clamp_min(1e-12)
-        covariance = covariance + SHRINKAGE * power[:, None, None] * torch.eye(n, device=x.device)
+        covariance = covariance + self.shrinkage * power[:, None, None] * torch.eye(n, device=x.device)
         if self.training:
             self.fast_whitening.learn(covariance.detach())
         whitener = self.fast_whitening.matrix.double()
@@ -125,7 +133,12 @@ class CovarianceNet(Network):
 
 
 def band_pass(taps: int, band: tuple[float, float]) -> npt.NDArray[np.float64]:
-    """A windowed band-pass FIR (cycles per sample), corrected to block a constant exactly, which few taps would not."""
+    """A windowed band-pass FIR (cycles per sample), corrected to block a constant exactly, which few taps would not.
+
+    A single tap passes all.
+    """
+    if taps == 1:
+        return np.ones(1)
     fir = firwin(taps, [2 * edge for edge in band], pass_zero=False)
     window = get_window("hamming", taps, fftbins=False)
     mended: npt.NDArray[np.float64] = fir - window * fir.sum() / window.sum()

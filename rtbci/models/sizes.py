@@ -219,15 +219,17 @@ class MSFBCNNConfig(NetworkSizes):
 
 
 class CovarianceConfig(NetworkSizes):
-    """Sizes of CovarianceNet; means and taps in samples, band in cycles per sample."""
+    """Sizes of CovarianceNet; means (empty: none) and taps (1: no filter) in samples, band in cycles per sample."""
 
     kind: Literal["covariance"] = "covariance"
     n_channels: Annotated[int, Field(ge=1, le=512)] | None = None  # the linear layer grows with their square
     n_classes: Size = 2
     window: Samples = 50
-    means: Annotated[tuple[Samples, ...], Field(min_length=1, max_length=64)] = (35, 10, 5)
+    means: Annotated[tuple[Samples, ...], Field(max_length=64)] = (35, 10, 5)
     band: tuple[Annotated[float, Field(gt=0, lt=0.5)], Annotated[float, Field(gt=0, lt=0.5)]] = (0.14, 0.4)
-    taps: Annotated[int, Field(ge=3, le=4095)] = 13
+    taps: Annotated[int, Field(ge=1, le=4095)] = 13
+    shrinkage: Annotated[float, Field(ge=0, le=1)] = 0.05
+    standardise: bool = True
     dropout: Fraction = 0.0
 
     @model_validator(mode="after")
@@ -236,6 +238,8 @@ class CovarianceConfig(NetworkSizes):
             raise ValueError(
                 f"means (together {sum(self.means)}) and taps ({self.taps}) must fit window ({self.window})"
             )
+        if self.taps == 2:
+            raise ValueError("taps must be 1, for no filter, or at least 3: two pass nothing")
         if self.band[0] >= self.band[1]:
             raise ValueError(f"band must rise, got {self.band}")
         return self

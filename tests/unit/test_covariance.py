@@ -33,6 +33,27 @@ def test_the_means_lie_side_by_side_and_end_with_the_window():
     assert network.slow(x).tolist() == [[15.0, 16.0, 21.0, 22.0]]
 
 
+def test_without_means_the_covariance_alone_is_read_out_and_a_slow_potential_is_not_seen():
+    torch.manual_seed(0)
+    network = build("covariance", n_channels=3, window=60, means=(), taps=9)
+    x = torch.randn(8, 60, 3)
+    network(x)
+    network.eval()
+    assert network.dense.in_features == 6
+    assert network.shares.tolist() == [1.0] * 6
+    slow = torch.linspace(0, 1, 60)[None, :, None]
+    torch.testing.assert_close(network(x + slow)[0], network(x)[0], atol=1e-4, rtol=0)
+
+
+def test_with_one_tap_nothing_is_filtered_and_unstandardised_features_are_the_logarithm_itself():
+    network = build("covariance", n_channels=2, window=40, means=(), taps=1, shrinkage=0.0, standardise=False).eval()
+    x = torch.randn(5, 40, 2, generator=torch.Generator().manual_seed(0))
+    logarithm = log_matrix((x.mT @ x / 40).double())
+    wanted = torch.stack([logarithm[:, 0, 0], 2**0.5 * logarithm[:, 0, 1], logarithm[:, 1, 1]], 1).float()
+    torch.testing.assert_close(network.fast(x), wanted)
+    torch.testing.assert_close(network(x)[0], network.dense(wanted))
+
+
 def test_the_fast_part_does_not_see_an_offset_and_grows_with_the_power_of_its_band():
     network = build("covariance", n_channels=2, window=200, taps=21).eval()
     t = torch.arange(200.0)
@@ -53,7 +74,9 @@ def test_nothing_is_learned_in_evaluation_and_a_trial_is_answered_alike_alone_an
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
 
-@pytest.mark.parametrize("sizes", [{"means": (40, 11)}, {"taps": 50}, {"band": (0.4, 0.2)}, {"band": (0.1, 0.5)}])
+@pytest.mark.parametrize(
+    "sizes", [{"means": (40, 11)}, {"taps": 50}, {"taps": 2}, {"band": (0.4, 0.2)}, {"band": (0.1, 0.5)}]
+)
 def test_sizes_that_do_not_fit_are_refused(sizes):
     with pytest.raises(ConfigError, match=r"means|taps|band"):
         build("covariance", n_channels=2, **sizes)
