@@ -1,0 +1,54 @@
+"""Answers of several methods to the same trials: each with its interval, kappa and chance, two of them by McNemar's test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import binom, binomtest
+from sklearn.metrics import cohen_kappa_score
+
+LEVEL = 0.05
+
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Paired:
+    """McNemar's exact test: trials that only one of two methods answered rightly, and the two-sided p of that.
+
+    References ---------- Q. McNemar, Psychometrika 12, 1947; exact by the binomial distribution.
+    """
+
+    only_first: int
+    only_second: int
+
+    @classmethod
+    def of(cls, first: Flags, second: Flags) -> Paired:
+        return cls(int((first & ~second).sum()), int((second & ~first).sum()))
+
+    @property
+    def p(self) -> float:
+        differing = self.only_first + self.only_second
+        return float(binomtest(self.only_first, differing, 0.5).pvalue) if differing else 1.0
+
+
+def interval(right: Flags) -> tuple[float, float]:
+    """95 % interval of the share of True by Clopper and Pearson (Biometrika 26, 1934), for independent trials."""
+    edges = binomtest(int(right.sum()), len(right)).proportion_ci(1 - LEVEL, "exact")
+    return float(edges.low), float(edges.high)
+
+
+def kappa(truth: Ints, predicted: Ints) -> float | None:
+    """Cohen's; None where there is one class only."""
+    return float(cohen_kappa_score(truth, predicted)) if len(set(truth.tolist())) > 1 else None
+
+
+def least_above_chance(chance: float, n: int) -> int:
+    """Right answers of n from which on guessing with this chance is refused at p < 0.05, one-sided.
+
+    References ---------- E. Combrisson, K. Jerbi, J. Neuroscience Methods 250, 2015.
+    """
+    return int(binom.isf(LEVEL, n, chance)) + 1
