@@ -22,9 +22,7 @@ TAGGERS: dict[str, dict[str, Any]] = {
     "conv_lstm": {"kind": "conv_lstm", "n_channels": 16},
 }
 SAMPLES = (1, 8, 64)
-OF_A_HOP: dict[str, dict[str, Any]] = {
-    "shared_conv_lstm, the bundled tagger's": {"kind": "shared_conv_lstm", "n_channels": 18}
-}
+OF_A_HOP: dict[str, dict[str, Any]] = {"shared_conv_lstm": {"kind": "shared_conv_lstm", "n_channels": 18}}
 STACK = (256, 128, 64)
 
 
