@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -94,7 +94,7 @@ def explain(error: Exception, model: type[BaseModel]) -> str:
     first = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"unknown key {place!r}{nearest(str(first['loc'][-1]), sorted(_keys(model)))}"
+        return f"unknown key {place!r}{_nearest_key(model, first['loc'])}"
     message = first["msg"].removeprefix("Value error, ")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "missing":
@@ -103,12 +103,29 @@ def explain(error: Exception, model: type[BaseModel]) -> str:
     return f"{place + ': ' if place else ''}{message[0].lower()}{message[1:]}{got}{more}"
 
 
-@cache
-def _keys(model: type[BaseModel]) -> set[str]:
-    """Every key of a model and of the models nested in it."""
+def _nearest_key(model: type[BaseModel], place: Sequence[str | int]) -> str:
+    """A hint at a key of the same section that is near to an unknown one, else at one of any other section."""
     schema = model.model_json_schema()
-    parts = [schema, *schema.get("$defs", {}).values()]
-    return {key for part in parts for key in part.get("properties", {})}
+    definitions: dict[str, Any] = schema.get("$defs", {})
+    parts = [schema]
+    for name in place[:-1]:
+        inner = [part["properties"][name] for part in parts if name in part.get("properties", {})]
+        parts = _resolved(inner, definitions) if inner else parts  # an index, or the kind of a union, is no key
+    word = str(place[-1])
+    here = {key for part in parts for key in part.get("properties", {})}
+    anywhere = {key for part in (schema, *definitions.values()) for key in part.get("properties", {})}
+    return nearest(word, sorted(here)) or nearest(word, sorted(anywhere - {word}))
+
+
+def _resolved(parts: Sequence[dict[str, Any]], definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    """Schemas of objects, with references, unions and lists replaced by what they hold."""
+    found: list[dict[str, Any]] = []
+    for part in parts:
+        inner = [*part.get("anyOf", []), *part.get("oneOf", []), *part.get("allOf", [])]
+        inner += [definitions[part["$ref"].rpartition("/")[2]]] if "$ref" in part else []
+        inner += [part["items"]] if isinstance(part.get("items"), dict) else []
+        found += _resolved(inner, definitions) if inner else [part]
+    return found
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:

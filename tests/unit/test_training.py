@@ -404,7 +404,9 @@ def test_the_command_trains_from_a_file_and_says_what_came_of_it(folder, tmp_pat
 @pytest.mark.parametrize(
     ("setting", "line"),
     [
-        ("training.epoch=3", "unknown key 'training.epoch'; did you mean 'epochs'?"),
+        ("training.epoch=3", "unknown key 'training.epoch'; did you mean 'epochs'?"),  # "epoch" is one of crossval
+        ("crossval.operating_point.enoug=1", "unknown key 'crossval.operating_point.enoug'; did you mean 'enough'?"),
+        ("pipeline.model.hopp=3", "unknown key .*hopp'; did you mean 'hop'?"),
         ("training.lr=-1", "training.lr: "),
         (
             "data.recordings=[{files=['*.edf'], labels={burst='seizur'}}]",
