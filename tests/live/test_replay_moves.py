@@ -233,5 +233,5 @@ def test_a_consumer_that_acknowledges_nothing_sees_a_stream_that_stands_still_an
     assert np.flatnonzero(gaps > 0.05).tolist() == [n - 1]
     assert gaps[n - 1] > 1.0
     np.testing.assert_allclose(np.delete(gaps, n - 1), 1 / SFREQ / 8, rtol=0, atol=1e-9)
-    assert n == pytest.approx(there * SFREQ, abs=9)
+    assert n == pytest.approx(there * SFREQ, abs=0.05 * 8 * SFREQ)  # the sender may wake late on a busy machine
     np.testing.assert_array_equal(np.array(data, np.float32), rtbci.open_recording(RECORDING).read(0, len(data)))
