@@ -13,7 +13,7 @@ from rtbci.stages.buffers import Framer
 from rtbci.stages.filters import FilterConfig
 from rtbci.stages.gap_guard import GapConfig, GapGuard
 from rtbci.stages.montage import ChannelPicker, Montage, MontageConfig
-from rtbci.stages.scaling import RunningScaling
+from rtbci.stages.scaling import NoScaling, RunningScaling
 from rtbci.types import Chunk, Gap, Stage
 
 SEEDS = range(30)
@@ -41,6 +41,7 @@ PIPELINES = {
     "conv_lstm_every_sample": lambda: make_pipeline(sizes={"hop": 1, "kernel": 8}),
     "lstm_tagger": lambda: make_pipeline("lstm_tagger"),
     "spatial_conv_lstm": lambda: make_pipeline("spatial_conv_lstm"),
+    "shared_conv_lstm": lambda: make_pipeline("shared_conv_lstm", scaling=NoScaling()),
     "sliding_window": lambda: make_pipeline(
         "stacked_lstm", sizes={"units": (8,), "window": 128, "n_classes": 1}, window_hop=16
     ),
