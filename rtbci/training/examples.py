@@ -88,9 +88,16 @@ def find_sources(config: TrainConfig, on_warning: Callable[[str], None] = lambda
     if config.sampling is not None:
         require_groups(sources, config.sampling.shares, "sampling.shares")
         require_groups(sources, config.sampling.lead_in_from, "sampling.lead_in_from")
+        if unused := _not_used_in_sampling(config):
+            on_warning(f"{' and '.join(unused)}: not used, for [sampling] says what is drawn, and how often")
     if all(source.held_out for source in sources):
         raise ConfigError("data.validation holds out every recording; leave some to train on")
     return sources
+
+
+def _not_used_in_sampling(config: TrainConfig) -> list[str]:
+    unused = ["data.recordings.repeats"] if any(group.repeats > 1 for group in config.data.recordings) else []
+    return unused if config.training.visit_s is None else [*unused, "training.visit_s"]
 
 
 def _group(data: DataConfig, group: RecordingsConfig, pipeline: PipelineConfig, where: str) -> list[Source]:

@@ -10,7 +10,7 @@ from rtbci.config import Name, Strict
 
 
 class SamplingConfig(Strict):
-    """How the sequences of an epoch are drawn, for taggers.
+    """How the sequences of an epoch are drawn, for taggers; `data.recordings.repeats` and `training.visit_s` say nothing then.
 
     Each sequence begins with a fresh state. A group is drawn by its share, then a subject, then one of its recordings; so a
     patient with many seizures, or a long seizure, does not outweigh the others. Where recordings begin at the onset, a part

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+from electrodes_kit import config_of, write_patients
 
 from rtbci.errors import ConfigError
 from rtbci.simulation.eeg import synthesise
 from rtbci.training.drawn import DrawnBatches
-from rtbci.training.examples import Example
+from rtbci.training.electrode_selection.comparison import without_selector
+from rtbci.training.examples import Example, find_sources
 from rtbci.training.sampling import SamplingConfig
 from rtbci.training.source import Source
 from rtbci.training.splits import require_groups
@@ -120,3 +122,39 @@ def test_a_pattern_without_a_group_is_refused_and_the_groups_are_named():
         require_groups([SEIZURE.source, BEFORE.source], ["seisures"], "sampling.shares")
     with pytest.raises(ConfigError, match="matches no recording with a known label"):
         drawn([BEFORE], shares={"seizures": 1})
+
+
+def test_what_says_nothing_beside_drawn_sequences_is_told(tmp_path):
+    write_patients(tmp_path)
+    told: list[str] = []
+    find_sources(config_of(tmp_path), told.append)
+    assert not any("not used" in line for line in told)
+    find_sources(config_of(tmp_path, "training.visit_s=20.0"), told.append)
+    assert told[-1] == "training.visit_s: not used, for [sampling] says what is drawn, and how often"
+
+
+@pytest.mark.parametrize(
+    ("setting", "line"),
+    [
+        (
+            "sampling.shares={nobody=1}",
+            r"sampling\.shares: no group of recordings matches 'nobody'; there are quiet, seizures",
+        ),
+        ("sampling.lead_in_from=['x']", r"sampling\.lead_in_from: no group of recordings matches 'x'"),
+    ],
+)
+def test_a_group_that_is_not_there_is_one_line_before_anything_is_read(tmp_path, setting, line):
+    write_patients(tmp_path)
+    with pytest.raises(ConfigError, match=line):
+        find_sources(config_of(tmp_path, setting))
+
+
+def test_where_sequences_cannot_be_drawn_sampling_is_refused(tmp_path):
+    write_patients(tmp_path)
+    with pytest.raises(ConfigError, match="sampling is for taggers, and a msfbcnn takes trials"):
+        config_of(
+            tmp_path, "pipeline.model={kind='msfbcnn', n_classes=1, window=64, pool=20, pool_hop=10, kernels=[9]}"
+        )
+    plain = config_of(tmp_path, "augment.gain_sd=0.0")
+    with pytest.raises(ConfigError, match="remove .sampling., or select --by-patient"):
+        without_selector(plain)

@@ -188,6 +188,8 @@ def without_selector(config: TrainConfig) -> TrainConfig:
     """The config with the network alone, on all electrodes. Raises ConfigError as `Comparison.load` does."""
     if config.augment.is_on:
         raise ConfigError("augment: a selection is made on recordings as they are; remove [augment]")
+    if config.sampling is not None:
+        raise ConfigError("sampling: a selection takes recordings in turn; remove [sampling], or select --by-patient")
     return with_network_alone(config)
 
 
