@@ -15,9 +15,9 @@ from torch import Tensor
 from rtbci import plugins
 from rtbci.config import MAX_ANSWER_VALUES, MAX_WEIGHTS, MAX_WINDOW_VALUES
 from rtbci.errors import PluginError
+from rtbci.models.arrays import F32
 from rtbci.models.config import ModelConfig
 from rtbci.models.network import Network, State
-from rtbci.models.numpy_step import F32
 from rtbci.models.plugin_config import plugin_of
 from rtbci.models.plugin_network import build_plugin, file_of, held_values, sketch
 from rtbci.models.threads import OneThread, torch_threads

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
-from torch import Tensor, nn
+from torch import nn
 
+from rtbci.models.arrays import F32, array
 from rtbci.models.shared_conv_lstm import FLOOR, SharedConvLSTM
-
-F32 = npt.NDArray[np.float32]
 
 
 class SharedConv:
@@ -23,8 +21,8 @@ class SharedConv:
         self.bank, self.bank_bias = _product(network.bank)
         self.waves, self.waves_bias = _product(network.waves)
         over_hops, self.features_bias = _product(network.over_hops)
-        self.over_hops = np.concatenate([over_hops, _array(network.against_own.weight.T)])
-        self.against_montage = _array(network.against_montage.weight.T)
+        self.over_hops = np.concatenate([over_hops, array(network.against_own.weight.T)])
+        self.against_montage = array(network.against_montage.weight.T)
 
         n_filters, frames = self.bank.shape[1], network.hop // network.stride
         n_context = network.kernel - network.stride
@@ -92,9 +90,5 @@ def _pool(features: F32, share: F32, out: F32) -> None:
 def _product(conv: nn.Conv1d) -> tuple[F32, F32]:
     """A convolution's weights as a matrix for windows (samples, channels) in one row, and its bias."""
     assert conv.bias is not None
-    weight = _array(conv.weight.permute(2, 1, 0))  # (kernel, in, out)
-    return weight.reshape(-1, weight.shape[2]), _array(conv.bias)
-
-
-def _array(tensor: Tensor) -> F32:
-    return np.ascontiguousarray(tensor.detach().cpu().float().numpy())
+    weight = array(conv.weight.permute(2, 1, 0))  # (kernel, in, out)
+    return weight.reshape(-1, weight.shape[2]), array(conv.bias)

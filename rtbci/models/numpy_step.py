@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias, TypeVar, get_args
 
 import numpy as np
-import numpy.typing as npt
-from torch import Tensor, nn
+from torch import nn
 
+from rtbci.models.arrays import F32, array
 from rtbci.models.conv_lstm import ConvLSTM, SpatialConvLSTM
 from rtbci.models.lstm import LSTMTagger
 from rtbci.models.network import Network
@@ -25,7 +25,6 @@ from rtbci.models.numpy_shared_conv import SharedConv
 from rtbci.models.shared_conv_lstm import SharedConvLSTM
 from rtbci.models.threads import OneThread
 
-F32: TypeAlias = npt.NDArray[np.float32]
 Recurrent: TypeAlias = LSTMTagger | ConvLSTM | SpatialConvLSTM | SharedConvLSTM
 S = TypeVar("S")  # a network's state
 
@@ -66,8 +65,8 @@ class NumpyStep:
         max_steps = max(MAX_STEPS // self.stride, 1) * self.stride
         self.max_samples = max_steps // self.stride * network.hop
         self.layers = [_Layer(layer, max_steps, doubled=i > 0) for i, layer in enumerate(_lstms(network))]
-        self.dense = _array(network.dense.weight.T) * np.float32(0.5)  # of 2h
-        self.bias = _array(network.dense.bias)
+        self.dense = array(network.dense.weight.T) * np.float32(0.5)  # of 2h
+        self.bias = array(network.dense.bias)
 
     def initial_state(self) -> tuple[F32, ...]:
         return tuple(np.zeros((1, *shape), np.float32) for shape in self.shapes)
@@ -100,7 +99,7 @@ class _Layer:
         order = np.r_[0 : 2 * n, 3 * n : 4 * n, 2 * n : 3 * n]  # i, f, g, o -> i, f, o, g
         half = np.repeat(np.array([0.5, 0.5, 0.5, 1.0], np.float32), n)
         input_scale = np.float32(0.5 if doubled else 1.0)
-        kernel, recurrent, *biases = (_array(weight)[order] for weight in layer.all_weights[0])
+        kernel, recurrent, *biases = (array(weight)[order] for weight in layer.all_weights[0])
         self.kernel = np.ascontiguousarray(kernel.T * half * input_scale)  # (in, 4 units)
         self.recurrent = np.ascontiguousarray(recurrent.T * half * np.float32(0.5))
         self.bias = sum(biases) * half
@@ -171,9 +170,9 @@ class _Conv:
     def __init__(self, network: ConvLSTM) -> None:
         self.n_context, self.hop = network.kernel - network.hop, network.hop
         n_channels = network.n_channels
-        self.kernel = _array(network.conv.weight.permute(2, 1, 0)).reshape(network.kernel * n_channels, -1)
+        self.kernel = array(network.conv.weight.permute(2, 1, 0)).reshape(network.kernel * n_channels, -1)
         assert network.conv.bias is not None
-        self.bias = _array(network.conv.bias)
+        self.bias = array(network.conv.bias)
         self.buffer = np.empty((self.n_context + MAX_STEPS * self.hop, n_channels), np.float32)
         sliding = np.lib.stride_tricks.sliding_window_view(self.buffer.reshape(-1), network.kernel * n_channels)
         self.windows = sliding[:: self.hop * n_channels]  # (MAX_STEPS, kernel * channels)
@@ -195,8 +194,8 @@ class _Neighbours:
 
     def __init__(self, network: SpatialConvLSTM) -> None:
         self.n_seen = network.kernel
-        self.kernel = _array(network.conv.weight.T)
-        self.bias = _array(network.conv.bias)
+        self.kernel = array(network.conv.weight.T)
+        self.bias = array(network.conv.bias)
 
     def __call__(self, x: F32, state: tuple[F32, ...]) -> tuple[F32, tuple[F32, ...]]:
         seen = np.ascontiguousarray(np.lib.stride_tricks.sliding_window_view(x, self.n_seen, axis=1))
@@ -214,7 +213,3 @@ def _by_row(x: F32, kernel: F32, out: F32 | None = None) -> F32:
 
 def _lstms(network: Recurrent) -> list[nn.LSTM]:
     return [layer for layer in network.lstm.layers if isinstance(layer, nn.LSTM)]
-
-
-def _array(tensor: Tensor) -> F32:
-    return np.ascontiguousarray(tensor.detach().cpu().float().numpy())

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from rtbci.errors import ConfigError
+from rtbci.models.arrays import F32
 from rtbci.models.network import Network
-from rtbci.models.numpy_step import F32, NumpyStep, has_numpy_step, in_chunks
+from rtbci.models.numpy_step import NumpyStep, has_numpy_step, in_chunks
 from rtbci.models.threads import OneThread
 
 StepState: TypeAlias = tuple[Any, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -154,10 +154,7 @@ class Fit:
         network = network.to(self.device).eval()
         total, weight = 0.0, 0.0
         scores, truth = [], []
-        state: State | None = None
-        for batch in batches:
-            batch = batch.to(self.device)
-            logits, state = step(network, batch, state)
+        for batch, logits in answers(network, (batch.to(self.device) for batch in batches)):
             loss, n = self.loss(logits, batch.y, batch.known)
             total, weight = total + float(loss), weight + float(n)
             scores.append(logits[batch.known].cpu().numpy())
@@ -172,6 +169,14 @@ class Fit:
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self._mixed)
+
+
+def answers(network: nn.Module, batches: Iterable[Batch]) -> Iterator[tuple[Batch, Tensor]]:
+    """Each batch with the logits of a network, whose state goes on from batch to batch."""
+    state: State | None = None
+    for batch in batches:
+        logits, state = step(network, batch, state)
+        yield batch, logits
 
 
 def step(network: nn.Module, batch: Batch, state: State | None, n_parts: int = 1) -> tuple[Tensor, State]:

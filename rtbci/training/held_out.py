@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.decision import watched_labels
 from rtbci.stages.network import probabilities
 from rtbci.training.batches import Batch
-from rtbci.training.config import BACKGROUND, UNKNOWN
+from rtbci.training.config import BACKGROUND, UNKNOWN, TrainingConfig
 from rtbci.training.data import Data
 from rtbci.training.examples import Example, Stretch, label_steps
 from rtbci.training.fit import Fit, mean_auroc
@@ -171,14 +171,48 @@ def _summary(scored: list[RecordingScores]) -> dict[str, Any]:
 
 def masked_scores(pipeline: Pipeline, data: Data, fit: Fit) -> list[dict[str, Any]]:
     """AUROC on held-out recordings with 0, 1, … randomly drawn channels masked, up to the mask's maximum."""
+    aurocs = by_masked_channels(
+        pipeline,
+        data.config.training,
+        data.held_out_batches,
+        lambda batches: fit.validate(pipeline.network, batches)[1],
+    )
+    return masked_rows(aurocs)
+
+
+def by_masked_channels(
+    pipeline: Pipeline,
+    training: TrainingConfig,
+    batches: Callable[[], Iterable[Batch]],
+    auroc: Callable[[Iterable[Batch]], float | None],
+) -> list[float | None]:
+    """AUROC with 0, 1, … channels masked, up to the mask's maximum; drawn anew for each number and each row.
+
+    Parameters
+    ----------
+    pipeline
+        With a mask.
+    training
+        Its seed draws the channels; rows of a batch.
+    batches
+        Those of one pass, whole.
+    auroc
+        Of a network's answers to batches.
+    """
     assert pipeline.config.mask is not None
-    rng = np.random.default_rng([data.config.training.seed, 11])
-    rows = []
+    rng = np.random.default_rng([training.seed, 11])
+    found = []
     for n in range(pipeline.config.mask.most + 1):
-        lost = [rng.permutation(pipeline.n_inputs)[:n] for _ in range(data.config.training.rows)]
-        _, auroc = fit.validate(pipeline.network, (without_channels(batch, lost) for batch in data.held_out_batches()))
-        rows.append({"masked": n, "held_out_auroc": None if auroc is None else round(auroc, 4)})
-    return rows
+        lost = [rng.permutation(pipeline.n_inputs)[:n] for _ in range(training.rows)]
+        found.append(auroc(without_channels(batch, lost) for batch in batches()))
+    return found
+
+
+def masked_rows(aurocs: Iterable[float | None]) -> list[dict[str, Any]]:
+    """By the number of masked channels, for the notes of a pipeline."""
+    return [
+        {"masked": n, "held_out_auroc": None if auroc is None else round(auroc, 4)} for n, auroc in enumerate(aurocs)
+    ]
 
 
 def without_channels(batch: Batch, lost: list[npt.NDArray[np.intp]]) -> Batch:

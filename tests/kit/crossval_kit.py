@@ -1,5 +1,6 @@
 """Patients with seizures that are a rhythm, and subjects without, in recordings of two channels; a tagger that learns fast."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import edfio
@@ -51,19 +52,28 @@ class_weights = "none"
 PATIENTS, QUIET = ("pa", "pb", "pc", "pd"), ("qa", "qb", "qc")
 
 
-def write_recording(path: Path, seed: int, burst: tuple[float, float] | None, seconds: int = 40) -> None:
-    """Noise at 64 Hz; a burst (onset, duration) is a rhythm of 6 Hz."""
+def write_recording(
+    path: Path,
+    seed: int,
+    burst: tuple[float, float] | None,
+    seconds: int = 40,
+    channels: Sequence[str] = ("C3", "C4"),
+    seizing: Sequence[str] = ("C3", "C4"),
+) -> None:
+    """Noise at 64 Hz; a burst (onset, duration) is a rhythm of 6 Hz in the channels that seize."""
     rng = np.random.default_rng(seed)
-    x = rng.normal(0, 10, (seconds * 64, 2))
+    x = rng.normal(0, 10, (seconds * 64, len(channels)))
     t = np.arange(len(x)) / 64
     notes = []
     if burst is not None:
         onset, duration = burst
-        x[(t >= onset) & (t < onset + duration)] += 40 * np.sin(2 * np.pi * 6 * t[: round(duration * 64), None])
+        during = (t >= onset) & (t < onset + duration)
+        for name in seizing:
+            x[during, channels.index(name)] += 40 * np.sin(2 * np.pi * 6 * t[: round(duration * 64)])
         notes.append(edfio.EdfAnnotation(onset, duration, "burst"))
     signals = [
         edfio.EdfSignal(c, 64, label=name, physical_dimension="uV", physical_range=(-500, 500))
-        for c, name in zip(x.T, ("C3", "C4"), strict=True)
+        for c, name in zip(x.T, channels, strict=True)
     ]
     edfio.Edf(signals, annotations=notes or None).write(path)
 

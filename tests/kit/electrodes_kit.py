@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import edfio
-import numpy as np
+from crossval_kit import write_recording
 
 from rtbci.training.config import TrainConfig, read_train_config
 
@@ -86,32 +85,13 @@ background_only = true
 """
 
 
-def write_recording(path: Path, seed: int, burst: tuple[float, float] | None, seconds: int = 30) -> None:
-    """Noise at 64 Hz; a burst (onset, duration) is a rhythm of 6 Hz in the channels that seize."""
-    rng = np.random.default_rng(seed)
-    x = rng.normal(0, 10, (seconds * 64, len(CHANNELS)))
-    t = np.arange(len(x)) / 64
-    notes = []
-    if burst is not None:
-        onset, duration = burst
-        during = (t >= onset) & (t < onset + duration)
-        for name in SEIZING:
-            x[during, CHANNELS.index(name)] += 40 * np.sin(2 * np.pi * 6 * t[during])
-        notes.append(edfio.EdfAnnotation(onset, duration, "burst"))
-    signals = [
-        edfio.EdfSignal(c, 64, label=name, physical_dimension="uV", physical_range=(-500, 500))
-        for c, name in zip(x.T, CHANNELS, strict=True)
-    ]
-    edfio.Edf(signals, annotations=notes or None).write(path)
-
-
 def write_patients(root: Path) -> None:
     """Four patients with a seizure each, two subjects at rest, and a config."""
     root.mkdir(exist_ok=True)
     for seed, name in enumerate(("pa", "pb", "pc", "pd")):
-        write_recording(root / f"{name}_sz.edf", seed, (6.0 + 3 * seed, 10.0))
+        write_recording(root / f"{name}_sz.edf", seed, (6.0 + 3 * seed, 10.0), 30, CHANNELS, SEIZING)
     for seed, name in enumerate(("qa", "qb", "qc", "qd")):
-        write_recording(root / f"{name}_rest.edf", 20 + seed, None, 20)
+        write_recording(root / f"{name}_rest.edf", 20 + seed, None, 20, CHANNELS)
     (root / "few.toml").write_text(CONFIG)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from electrodes_kit import CHANNELS, SEIZING, config_of, write_patients, write_recording
+from crossval_kit import write_recording
+from electrodes_kit import CHANNELS, SEIZING, config_of, write_patients
 from sklearn.metrics import roc_auc_score
 
 from rtbci.cli.select_by_patient import select_by_patient_from_file
@@ -363,7 +364,7 @@ def test_a_recording_that_changes_before_a_fold_is_told(tmp_path: Path, monkeypa
     real = run_module.ElectrodesFold
 
     def and_changed(*arguments):
-        write_recording(tmp_path / "data" / "qb_rest.edf", 99, None, 20)
+        write_recording(tmp_path / "data" / "qb_rest.edf", 99, None, 20, CHANNELS)
         return real(*arguments)
 
     monkeypatch.setattr(run_module, "ElectrodesFold", and_changed)

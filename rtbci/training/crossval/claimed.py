@@ -97,8 +97,7 @@ class ClaimedFolder:
         ConfigError
             If it holds results of another config or other data, files of something else, or another run is at work.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise ConfigError(f"--out {self.path} is a file; wanted a folder")
+        require_folder(self.path)
         make_private_folder(self.path)
         file = self.path / self.MANIFEST
         if not file.exists():
@@ -126,6 +125,12 @@ class ClaimedFolder:
         """Let another run claim it."""
         if self._lock is not None:
             self._lock.close()
+
+
+def require_folder(path: Path) -> None:
+    """Raise ConfigError where a folder for results is a file."""
+    if path.exists() and not path.is_dir():
+        raise ConfigError(f"--out {path} is a file; wanted a folder")
 
 
 def _digest_of(source: Source) -> str:

@@ -19,13 +19,13 @@ from rtbci.training.crossval.config import CrossvalConfig
 from rtbci.training.crossval.folder import Folder, read_finished
 from rtbci.training.crossval.masked import masked_out_of_fold
 from rtbci.training.crossval.operating_point import Answered, OperatingPoint, operating_points
-from rtbci.training.crossval.plan import matches
 from rtbci.training.crossval.results import FoldResult
 from rtbci.training.crossval.run import prepared
 from rtbci.training.crossval.totals import notes_of_folds
 from rtbci.training.data import OnProgress, OnWarning
 from rtbci.training.examples import find_sources
 from rtbci.training.source import Source
+from rtbci.training.splits import matches
 from rtbci.training.train import Settled, check_out, train
 
 SECTIONS = ("pipeline", "augment", "sampling", "training")

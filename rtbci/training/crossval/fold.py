@@ -98,11 +98,11 @@ def _of_trees(
     config: TrainConfig, training: Sequence[Source], left_out: Sequence[Source], fold: Fold, on_progress: OnProgress
 ) -> Fitted:
     """The same of the baseline."""
-    points, decided, tagged = trees.choose_and_answer(config, training, fold.inner, left_out, on_progress)
-    hop_s = trees.bare_pipeline(config).hop_s
-    answers = [(source, result, score_tagged(decided, source, result, hop_s)) for source, result in tagged]
+    bare = trees.bare_pipeline(config)
+    points, decided, tagged = trees.choose_and_answer(bare, config, training, fold.inner, left_out, on_progress)
+    answers = [(source, result, score_tagged(decided, source, result, bare.hop_s)) for source, result in tagged]
     chosen = Chosen(trees.N_TREES, (), tuple(points))
-    return Fitted(_result(fold, chosen, decided, hop_s, answers), None, _arrays(answers, decided))
+    return Fitted(_result(fold, chosen, decided, bare.hop_s, answers), None, _arrays(answers, decided))
 
 
 def choose(

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from rtbci.models.network import Network, State
+from rtbci.models.network import Network
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.batches import Batch, StatefulBatches
-from rtbci.training.config import TrainConfig
+from rtbci.training.config import TrainConfig, TrainingConfig
 from rtbci.training.crossval.folder import Folder
 from rtbci.training.crossval.results import FoldResult
 from rtbci.training.data import OnProgress
 from rtbci.training.examples import make_example
-from rtbci.training.fit import mean_auroc, step
-from rtbci.training.held_out import without_channels
+from rtbci.training.fit import answers, mean_auroc
+from rtbci.training.held_out import by_masked_channels, masked_rows
 from rtbci.training.source import Source
 
 
@@ -53,33 +53,27 @@ def masked_out_of_fold(
         if pipeline.config.mask is None:
             return []
         left_out = [unchanged[row.recording] for row in fold.recordings if row.recording in unchanged]
-        rows.append(_masked(config, pipeline, left_out, pipeline.config.mask.most))
+        rows.append(_masked(config.training, pipeline, left_out))
     by_count = [[auroc for auroc in column if auroc is not None] for column in zip(*rows, strict=True)]
-    means = [round(float(np.mean(found)), 4) if found else None for found in by_count]
-    return [{"masked": n, "held_out_auroc": mean} for n, mean in enumerate(means)]
+    return masked_rows(float(np.mean(found)) if found else None for found in by_count)
 
 
-def _masked(config: TrainConfig, pipeline: Pipeline, left_out: Sequence[Source], most: int) -> list[float | None]:
+def _masked(training: TrainingConfig, pipeline: Pipeline, left_out: Sequence[Source]) -> list[float | None]:
     """AUROC of one pipeline by the number of masked channels."""
-    training = config.training
     examples = [make_example(pipeline, source) for source in left_out]
     steps = max(1, round(training.bptt_s / pipeline.hop_s))
-    rng = np.random.default_rng([training.seed, 11])
-    found = []
-    for n in range(most + 1):
-        lost = [rng.permutation(pipeline.n_inputs)[:n] for _ in range(training.rows)]
-        batches = StatefulBatches(examples, training.rows, steps)
-        found.append(_auroc(pipeline.network, (without_channels(batch, lost) for batch in batches)))
-    return found
+    return by_masked_channels(
+        pipeline,
+        training,
+        lambda: StatefulBatches(examples, training.rows, steps),
+        lambda batches: _auroc(pipeline.network, batches),
+    )
 
 
 @torch.no_grad()
 def _auroc(network: Network, batches: Iterable[Batch]) -> float | None:
     """None where no label is known, or only one kind."""
-    scores, truth = [], []
-    state: State | None = None
-    for batch in batches:
-        logits, state = step(network, batch, state)
-        scores.append(logits[batch.known].numpy())
-        truth.append(batch.y[batch.known].numpy() > 0.5)
-    return mean_auroc(np.concatenate(scores), np.concatenate(truth)) if scores else None
+    known = [
+        (logits[batch.known].numpy(), batch.y[batch.known].numpy() > 0.5) for batch, logits in answers(network, batches)
+    ]
+    return mean_auroc(*map(np.concatenate, zip(*known, strict=True))) if known else None

@@ -13,10 +13,10 @@ from rtbci.evaluation.tagging import Tagged, events_of
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.stages.decision import Decision, DecisionConfig, exponential_average, share_kept, watched_labels
 from rtbci.training.crossval.config import OperatingPointConfig
-from rtbci.training.crossval.plan import matches
 from rtbci.training.crossval.results import OperatingPoint as OperatingPoint
 from rtbci.training.held_out import scored_classes
 from rtbci.training.source import Source
+from rtbci.training.splits import matches
 from rtbci.types import Chunk, Detection
 
 

@@ -15,7 +15,7 @@ from rtbci.training.config import BACKGROUND, UNKNOWN, TrainConfig
 from rtbci.training.crossval.config import CrossvalConfig
 from rtbci.training.duplicates import copies_of
 from rtbci.training.source import Source
-from rtbci.training.splits import matches as matches
+from rtbci.training.splits import matches
 
 Names = frozenset[str]  # of subjects
 

@@ -14,7 +14,7 @@ from rtbci.models.step import check_device
 from rtbci.models.threads import torch_threads
 from rtbci.text import grouped
 from rtbci.training.config import TrainConfig, ValidationConfig
-from rtbci.training.crossval.claimed import Manifest
+from rtbci.training.crossval.claimed import Manifest, require_folder
 from rtbci.training.crossval.fold import made_by, run_fold
 from rtbci.training.crossval.folder import RESULTS, SUBJECTS, SUMMARY, Folder
 from rtbci.training.crossval.jobs import side_by_side
@@ -53,22 +53,12 @@ def crossval(config: TrainConfig, out: str | Path, *, jobs: int = 1, watch: Watc
     """
     watch = watch or Watch()
     out = Path(out)
-    if jobs < 1:
-        raise ConfigError(f"--jobs {jobs}: wanted 1 or more")
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"--out {out} is a file; wanted a folder")
+    check_request(out, jobs)
     config, told = prepared(config)
     check_device(config.training.device)
-    warnings = [*told]
-    for line in told:
-        watch.warned(line)
-
-    def warn(line: str) -> None:
-        warnings.append(line)
-        watch.warned(line)
-
+    warnings = Warnings(watch, told)
     with torch_threads(1):
-        sources, folds = sources_and_folds(config, warn)
+        sources, folds = sources_and_folds(config, warnings.append)
         manifest = Manifest.of(config, sources)
         folder = Folder(out, manifest.digest)
         folder.claim(manifest)
@@ -76,6 +66,27 @@ def crossval(config: TrainConfig, out: str | Path, *, jobs: int = 1, watch: Watc
             return _run(config, sources, folds, folder, jobs, watch, warnings)
         finally:
             folder.close()
+
+
+def check_request(out: Path, jobs: int) -> None:
+    """Raise ConfigError for a number of processes or a place of results that is none."""
+    if jobs < 1:
+        raise ConfigError(f"--jobs {jobs}: wanted 1 or more")
+    require_folder(out)
+
+
+class Warnings(list[str]):
+    """Lines for the summary; the watch is told each as it is added."""
+
+    def __init__(self, watch: Watch, told: Sequence[str] = ()) -> None:
+        super().__init__()
+        self._watch = watch
+        for line in told:
+            self.append(line)
+
+    def append(self, line: str) -> None:
+        super().append(line)
+        self._watch.warned(line)
 
 
 def prepared(config: TrainConfig) -> tuple[TrainConfig, list[str]]:
@@ -124,7 +135,6 @@ def _run(
     results = {fold.name: folder.finished(fold.name) for fold in folds}
     for line in _oddities(results, folder):
         warnings.append(line)
-        watch.warned(line)
     watch.planned([fold.name for fold in folds], [name for name, result in results.items() if result is not None])
     report = _written(config, folds, results, folder, warnings)
     waiting = [fold for fold in folds if results[fold.name] is None]

@@ -157,6 +157,7 @@ def _of_channels(windows: Samples, sfreq: float) -> npt.NDArray[np.float64]:
 
 
 def choose_and_answer(
+    pipeline: Pipeline,
     config: TrainConfig,
     training: Sequence[Source],
     inner: Sequence[frozenset[str]],
@@ -167,6 +168,8 @@ def choose_and_answer(
 
     Parameters
     ----------
+    pipeline
+        As `bare_pipeline` makes it.
     config
         The training run.
     training, inner
@@ -181,7 +184,7 @@ def choose_and_answer(
     ConfigError
         If a class holds at every known hop of a fit, or at none.
     """
-    pipeline, seed = bare_pipeline(config), config.training.seed
+    seed = config.training.seed
     described: list[Described] = []
     for source in training:
         on_progress("describing recordings", len(described), len(training), None)

@@ -14,8 +14,8 @@ from rtbci.models.threads import torch_threads
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.jobs import side_by_side
 from rtbci.training.crossval.plan import Fold
+from rtbci.training.crossval.run import Warnings, check_request, sources_and_folds
 from rtbci.training.crossval.run import prepared as tagger_prepared
-from rtbci.training.crossval.run import sources_and_folds
 from rtbci.training.crossval.watch import Watch
 from rtbci.training.electrode_selection.by_patient.fold import ElectrodesFold
 from rtbci.training.electrode_selection.by_patient.folder import ElectrodesFolder, manifest_of
@@ -58,23 +58,13 @@ def select_by_patient(
     """
     watch = watch or ElectrodesWatch()
     out = Path(out)
-    if jobs < 1:
-        raise ConfigError(f"--jobs {jobs}: wanted 1 or more")
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"--out {out} is a file; wanted a folder")
+    check_request(out, jobs)
     config, told = prepared(config)
     check_device(config.training.device)
     wanted, left_out = wanted_sets(config, ks)
-    warnings: list[str] = []
-
-    def warn(line: str) -> None:
-        warnings.append(line)
-        watch.warned(line)
-
-    for line in (*told, *left_out):
-        warn(line)
+    warnings = Warnings(watch, (*told, *left_out))
     with torch_threads(1):
-        sources, folds = sources_and_folds(config, warn)
+        sources, folds = sources_and_folds(config, warnings.append)
         manifest = manifest_of(config, sources)
         folder = ElectrodesFolder(out, manifest.digest)
         folder.claim(manifest)
