@@ -14,7 +14,7 @@ import numpy as np
 from rtbci.recordings.recording import Recording
 from rtbci.simulation.patient import MUSCLES, Patient, draw_patient
 from rtbci.simulation.scalp import ELECTRODES, Array
-from rtbci.simulation.scenario import artefacts, mimics, seizure, sleep
+from rtbci.simulation.scenario import arousals, artefacts, mimics, seizure, sleep
 from rtbci.simulation.waveforms import Tension, Wave
 from rtbci.types import Event, Samples, StreamInfo
 
@@ -39,6 +39,7 @@ def synthesise(
     *,
     n_seizures: int = 1,
     mimics: Mimics = "some",
+    with_arousals: bool = False,
     name: str = "",
 ) -> Recording:
     """A synthetic recording of the 19 electrodes of the 10-20 system against one reference, in µV.
@@ -57,6 +58,8 @@ def synthesise(
         Number of seizures.
     mimics
         How many patterns resemble seizures: "none", "some" or "many".
+    with_arousals
+        Whether two patients of three stir in their sleep, up to four times a minute. All else is as without.
     name
         Name of the stream.
 
@@ -75,6 +78,9 @@ def synthesise(
     rng = np.random.default_rng([seed, 0])
     patient = draw_patient(rng)
     script = write_script(rng, patient, duration_s, n_seizures, mimics)
+    if with_arousals:
+        waves, tensions = arousals(np.random.default_rng([seed, 2]), patient, duration_s)
+        script = Script((*script.waves, *waves), (*script.tensions, *tensions), script.seizures)
     name = name or f"synthetic-{seed}"
     return Recording(
         path=Path(name),

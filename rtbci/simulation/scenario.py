@@ -169,6 +169,42 @@ def sleep(rng: np.random.Generator, patient: Patient, duration_s: float) -> list
     return waves
 
 
+def arousals(rng: np.random.Generator, patient: Patient, duration_s: float) -> tuple[list[Wave], list[Tension]]:
+    """Draw arousals from sleep: a widespread rhythm of 3.5 to 8 Hz, often a slow wave before it and alpha after it, movement
+    and muscle activity; it neither grows nor spreads as a seizure does."""
+    waves: list[Wave] = []
+    tensions: list[Tension] = []
+    per_minute = rng.uniform(0.5, 4) if rng.random() < 0.7 else 0.0
+    for time in _times(rng, per_minute, duration_s):
+        length_s, hz = rng.uniform(4, 18), rng.uniform(3.5, 8)
+        uv = patient.amplitude_uv * np.exp(rng.uniform(np.log(0.8), np.log(5)))
+        place = at(rng.choice(["Fz", "Cz", "Pz"])) + rng.normal(0, 0.3, 3)
+        if rng.random() < 0.6:
+            uv_before = patient.amplitude_uv * rng.uniform(-6, 6)
+            waves.append(Bump(time, uv_before, rng.uniform(0.15, 0.5), field(place, rng.uniform(0.8, 1.6))))
+        waves.append(Rhythm(
+            time + rng.uniform(0, 1), length_s, (hz, hz * rng.uniform(0.85, 1.3)), (uv, uv * rng.uniform(0.6, 1.3)),
+            field(place, rng.uniform(0.8, 2.2), rng.normal(0, 0.4, 3)),
+            lag=rng.uniform(0, 0.05, _N), harmonics=rng.uniform(0, 0.6), wobble=_wobble(rng, 1.5),
+            rise_s=rng.uniform(0.5, 3),
+        ))  # fmt: skip
+        if rng.random() < 0.5:
+            alpha_hz = rng.uniform(7, 11)
+            gain = field(at("O1" if rng.random() < 0.5 else "Pz", "O2"), rng.uniform(0.6, 1.4))
+            waves.append(Rhythm(
+                time + length_s * rng.uniform(0.3, 0.9), rng.uniform(3, 12), (alpha_hz, alpha_hz), (uv / 2, uv / 2),
+                gain, wobble=_wobble(rng, 1.5), rise_s=1.5,
+            ))  # fmt: skip
+        for _ in range(rng.poisson(2.0)):
+            shape = rng.normal(0, 1, _N) * (rng.random(_N) < rng.uniform(0.2, 1))
+            moved_uv = patient.amplitude_uv * rng.uniform(1, 6)
+            waves.append(Bump(time + rng.uniform(0, length_s), moved_uv, rng.uniform(0.1, 0.6), shape))
+        for _ in range(1 + rng.poisson(1.0)):
+            strength = rng.uniform(0, 1, len(MUSCLES))
+            tensions.append(Tension(time + rng.uniform(0, 6), rng.uniform(0.5, 5), rng.uniform(5, 60), strength))
+    return waves, tensions
+
+
 def _times(rng: np.random.Generator, per_minute: float, duration_s: float) -> list[float]:
     return [float(t) for t in rng.uniform(0, duration_s, rng.poisson(per_minute * duration_s / 60))]
 

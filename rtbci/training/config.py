@@ -135,12 +135,21 @@ class DatasetConfig(Strict):
 
 
 class SyntheticConfig(Strict):
-    """Synthetic recordings with seizures; one in `1 / seizure_fraction` has a seizure."""
+    """Synthetic recordings with seizures; one in `1 / seizure_fraction` has a seizure.
+
+    Attributes
+    ----------
+    mimics
+        How many patterns resemble seizures: periodic discharges, rhythmic delta, loose electrodes, spikes.
+    arousals
+        Whether two patients of three stir in their sleep, with rhythms, movement and muscle activity.
+    """
 
     n_recordings: PositiveInt
     duration_s: Annotated[float, Field(ge=10)] = 60.0
     seizure_fraction: Annotated[float, Field(ge=0, le=1)] = 0.5
     mimics: Literal["none", "some", "many"] = "some"
+    arousals: bool = False
     seed: NonNegativeInt = 0
     label: Name = "seizure"
 

@@ -192,8 +192,9 @@ def _synthetic(config: SyntheticConfig, held_fraction: float) -> list[Source]:
     held[np.linspace(0, n - 1, n_held).round().astype(int)] = True
     sources = []
     for i in range(n):
+        seed, n_seizures = config.seed * 100_000 + i, int(with_seizure[i])
         recording = synthesise(
-            config.seed * 100_000 + i, config.duration_s, n_seizures=int(with_seizure[i]), mimics=config.mimics
+            seed, config.duration_s, n_seizures=n_seizures, mimics=config.mimics, with_arousals=config.arousals
         )
         stretches = tuple(Stretch(e.onset, e.onset + e.duration, config.label) for e in recording.annotations)
         name = recording.info.name

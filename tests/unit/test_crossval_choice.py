@@ -128,6 +128,25 @@ def test_where_enough_is_out_of_reach_the_nearest_to_it_is_chosen():
     assert (best.threshold, best.found) == (0.6, 1)
 
 
+def test_where_a_miss_weighs_so_many_alarms_the_least_sum_is_chosen():
+    clear = [answered("seizures", (24, 40, 0.7), seizure=(20, 40)) for _ in range(2)]
+    faint = [answered("seizures", (22, 40, 0.5), seizure=(20, 40)) for _ in range(2)]
+    after = [answered("after seizures", (5, 20, 0.55)) for _ in range(5)]
+    odd = answered("quiet", (30, 50, 0.35))
+    for miss_weighs, threshold, found in ((2, 0.6, 2), (3, 0.5, 4)):  # two seizures missed, or five alarms
+        best = points(*clear, *faint, *after, odd, thresholds=(0.3, 0.4, 0.5, 0.6), miss_weighs=miss_weighs)[0]
+        assert (best.threshold, best.found, best.alarms_where_none_is_wanted) == (threshold, found, 0)
+    # An alarm where none is wanted weighs as much as a miss: two of them as two seizures, and the faint ones go.
+    loud = [answered("quiet", (30, 50, 0.55)) for _ in range(2)]
+    best = points(*clear, *faint, after[0], *loud, thresholds=(0.5, 0.6), miss_weighs=3)[0]
+    assert (best.threshold, best.found) == (0.6, 2)
+
+
+def test_two_rules_at_once_are_refused():
+    with pytest.raises(ValueError, match="wanted one of them, or neither"):
+        OperatingPointConfig(enough=0.9, miss_weighs=3)
+
+
 def test_release_keeps_its_distance_below_and_never_falls_below_zero():
     apart = CONFIG.model_copy(update={"decision": DecisionConfig(threshold=0.6, release=0.4)})
     wanted = OperatingPointConfig(thresholds=(0.1, 0.9))

@@ -58,6 +58,17 @@ def test_a_seizure_adds_rhythm_between_1_and_15_hz():
     assert np.mean(louder) > 0.8
 
 
+def test_arousals_add_rhythm_movement_and_muscle_to_what_is_there_without_them():
+    loud = 0
+    for seed in range(12):
+        without, stirred = (synthesise(seed, 60, with_arousals=on) for on in (False, True))
+        assert stirred.annotations == without.annotations
+        added = stirred.read(0, stirred.n_samples) - without.read(0, without.n_samples)
+        loud += added.std() > 5
+        assert np.array_equal(stirred.read(3000, 3500), stirred.read(0, 15360)[3000:3500])
+    assert 5 <= loud <= 11  # two patients of three
+
+
 def test_no_seam_shows_between_the_blocks():
     x = synthesise(8, 80, n_seizures=0, mimics="none").read(0, 80 * 256)
     steps = np.abs(np.diff(x, axis=0)).mean(axis=1)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator, model_validator
 
 from rtbci.config import Name, Strict
 
@@ -20,7 +20,9 @@ class OperatingPointConfig(Strict):
     seizures found; then the least median delay; then the fewest alarms elsewhere; then the highest threshold, then the
     longest duration. One odd recording can so cost many seizures. With `enough`, the rule is: so many of the seizures
     found, or as near to it as there can be; of the points that have that, the fewest alarms in `no_alarm_in`, then the
-    fewest elsewhere, then the least median delay, the highest threshold, the longest duration.
+    fewest elsewhere, then the least median delay, the highest threshold, the longest duration. With `miss_weighs`, the
+    rule is a balance: a missed seizure, or an alarm in `no_alarm_in`, weighs as much as so many alarms elsewhere, and the
+    point of the least sum is chosen; then the least median delay, the highest threshold, the longest duration.
 
     Attributes
     ----------
@@ -32,12 +34,21 @@ class OperatingPointConfig(Strict):
         Patterns of groups of recordings (`data.recordings.group`) in which no alarm is wanted.
     enough
         Share of the seizures that must be found, where that comes first.
+    miss_weighs
+        Number of alarms that a missed seizure weighs as much as, where the two are balanced.
     """
 
     thresholds: Annotated[tuple[Threshold, ...], Field(min_length=1, max_length=1000)] = _STEPS
     min_duration_s: Annotated[tuple[PositiveFloat, ...], Field(max_length=100)] = ()
     no_alarm_in: Annotated[tuple[Name, ...], Field(min_length=1)] = ("*",)
     enough: Annotated[float, Field(gt=0, le=1)] | None = None
+    miss_weighs: PositiveFloat | None = None
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        if self.enough is not None and self.miss_weighs is not None:
+            raise ValueError("enough and miss_weighs are two rules; wanted one of them, or neither")
+        return self
 
 
 class CrossvalConfig(Strict):

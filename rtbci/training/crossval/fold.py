@@ -24,7 +24,7 @@ from rtbci.training.crossval.plan import Fold
 from rtbci.training.crossval.results import EpochRow, FoldResult, RecordingRow, SubjectRow
 from rtbci.training.crossval.totals import recording_row, subject_row
 from rtbci.training.data import Data, OnProgress, with_mask, with_sizes
-from rtbci.training.examples import label_steps, make_example
+from rtbci.training.examples import Example, label_steps, make_example
 from rtbci.training.fit import Fit, Weights
 from rtbci.training.held_out import RecordingScores, score_tagged, scores_of
 from rtbci.training.learning_curve import EpochFigures
@@ -76,8 +76,9 @@ def run_fold(config: TrainConfig, sources: Sequence[Source], fold: Fold, on_prog
     left_out = [source for source in sources if source.subject in fold.left_out]
     if config.crossval.baseline:
         return _of_trees(config, training, left_out, fold, on_progress)
-    chosen = choose(config, training, fold.inner, on_progress)
-    data = data_of(config, training, frozenset())
+    examples = Examples()
+    chosen = choose(config, training, fold.inner, on_progress, examples)
+    data = data_of(config, training, frozenset(), examples)
     fit = fitted_for(chosen.epoch, data, "refit", on_progress)
     fitted = pipeline_of(data, fit)
     pipeline = Pipeline(with_point(fitted.config, chosen.points[0]), fitted.network)
@@ -94,6 +95,21 @@ def run_fold(config: TrainConfig, sources: Sequence[Source], fold: Fold, on_prog
     return Fitted(result, pipeline, _arrays(answers, pipeline.config))
 
 
+class Examples:
+    """Recordings as a pipeline preprocesses them; fits whose pipelines do it alike share them."""
+
+    def __init__(self) -> None:
+        self._config: PipelineConfig | None = None
+        self._made: dict[str, Example] = {}
+
+    def of(self, pipeline: Pipeline, source: Source) -> Example:
+        if pipeline.config != self._config:
+            self._config, self._made = pipeline.config, {}
+        if source.name not in self._made:
+            self._made[source.name] = make_example(pipeline, source)
+        return replace(self._made[source.name], source=source)
+
+
 def _of_trees(
     config: TrainConfig, training: Sequence[Source], left_out: Sequence[Source], fold: Fold, on_progress: OnProgress
 ) -> Fitted:
@@ -106,7 +122,11 @@ def _of_trees(
 
 
 def choose(
-    config: TrainConfig, training: Sequence[Source], inner: Sequence[frozenset[str]], on_progress: OnProgress
+    config: TrainConfig,
+    training: Sequence[Source],
+    inner: Sequence[frozenset[str]],
+    on_progress: OnProgress,
+    examples: Examples,
 ) -> Chosen:
     """Epoch and operating point, from the subjects that each inner fold leaves out.
 
@@ -117,7 +137,7 @@ def choose(
     folds = []
     for number, names in enumerate(inner, 1):
         on_progress(f"reading, inner fold {number} of {len(inner)}", number - 1, len(inner), None)
-        folds.append(data_of(config, training, names))
+        folds.append(data_of(config, training, names, examples))
     curve, best = _fit_together(config, folds, on_progress)
     answered: list[Answered] = []
     for data, weights in zip(folds, best, strict=True):
@@ -144,13 +164,16 @@ def fitted_for(epochs: int, data: Data, what: str, on_progress: OnProgress) -> F
     return fit
 
 
-def data_of(config: TrainConfig, sources: Sequence[Source], held_out: frozenset[str]) -> Data:
+def data_of(
+    config: TrainConfig, sources: Sequence[Source], held_out: frozenset[str], examples: Examples | None = None
+) -> Data:
     """Recordings to fit to, and those of some subjects to validate on; the scaling is learned without these."""
     sources = [replace(source, held_out=source.subject in held_out) for source in sources]
     sized = with_mask(with_sizes(config.pipeline), config.augment)
     pipeline_config = learn_scaling(sized, [source for source in sources if not source.held_out])
     pipeline = Pipeline(pipeline_config, from_config(pipeline_config.model))
-    return Data(config, pipeline_config, [make_example(pipeline, source) for source in sources])
+    examples = examples or Examples()
+    return Data(config, pipeline_config, [examples.of(pipeline, source) for source in sources])
 
 
 def _fit_together(

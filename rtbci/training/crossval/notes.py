@@ -75,6 +75,8 @@ class Rule(Kept):
     """Patterns of groups in which no alarm is wanted."""
     enough: float | None = None
     """Share of the seizures that must be found, where that comes first."""
+    miss_weighs: float | None = None
+    """Number of alarms that a missed seizure weighs as much as, where the two are balanced."""
 
 
 class CrossvalNotes(Kept):

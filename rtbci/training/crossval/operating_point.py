@@ -50,7 +50,7 @@ def operating_points(
         Ordered by the rule; the first is chosen.
     """
     points = [_point(answered, config, decision, wanted, hop_s) for decision in _grid(config.decision, wanted)]
-    return sorted(points, key=lambda point: point.rank(wanted.enough))
+    return sorted(points, key=lambda point: point.rank(wanted))
 
 
 def _grid(base: DecisionConfig, wanted: OperatingPointConfig) -> Iterator[DecisionConfig]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from rtbci.evaluation.scoring import EventScores, SzcoreScores
 from rtbci.results import Result, Text, Texts
 from rtbci.stages.decision import DecisionConfig
+from rtbci.training.crossval.config import OperatingPointConfig
 
 
 class OperatingPoint(Result):
@@ -36,13 +37,16 @@ class OperatingPoint(Result):
         update = {"threshold": self.threshold, "release": self.release, "min_duration_s": self.min_duration_s}
         return base.model_copy(update=update)
 
-    def rank(self, enough: float | None) -> tuple[float, ...]:
-        """The rule of `OperatingPointConfig`: the lowest is chosen. `enough` is its share of the seizures."""
+    def rank(self, wanted: OperatingPointConfig) -> tuple[float, ...]:
+        """The rule of `OperatingPointConfig`: the lowest is chosen."""
         delay = math.inf if self.median_delay_s is None else self.median_delay_s
         strictest = (-self.threshold, -self.min_duration_s)
-        if enough is None:
+        if wanted.miss_weighs is not None:
+            grave = self.seizures - self.found + self.alarms_where_none_is_wanted
+            return (wanted.miss_weighs * grave + self.alarms_elsewhere, delay, *strictest)
+        if wanted.enough is None:
             return (self.alarms_where_none_is_wanted, -self.found, delay, self.alarms_elsewhere, *strictest)
-        short = max(0, math.ceil(enough * self.seizures - 1e-9) - self.found)
+        short = max(0, math.ceil(wanted.enough * self.seizures - 1e-9) - self.found)
         return (short, self.alarms_where_none_is_wanted, self.alarms_elsewhere, delay, *strictest)
 
 

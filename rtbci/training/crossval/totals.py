@@ -248,6 +248,7 @@ def _rule(wanted: OperatingPointConfig) -> Rule:
         min_duration_s=wanted.min_duration_s,
         no_alarm_in=_names(wanted.no_alarm_in),
         enough=wanted.enough,
+        miss_weighs=wanted.miss_weighs,
     )
 
 
