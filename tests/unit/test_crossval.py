@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -159,6 +160,25 @@ def test_inner_scores_are_those_of_the_fit_that_did_not_see_the_subject(data, mo
     monkeypatch.setattr(one_fold, "tag", tag)
     one_fold.run_fold(config, sources, folds[0], lambda *_: None)
     assert sorted(checked) == sorted(subject_of.values())
+
+
+@pytest.mark.parametrize("scaling", ["none", "running"])
+def test_fits_share_the_recordings_where_they_are_preprocessed_alike(data, monkeypatch, scaling):
+    config, _ = prepared(config_of(data, "training.epochs=1", f"pipeline.scaling={{kind='{scaling}'}}"))
+    sources, folds = sources_and_folds(config, lambda _: None)
+    made, configs = Counter(), set()
+    real = one_fold.make_example
+
+    def counted(pipeline, source):
+        made[source.name] += 1
+        configs.add(pipeline.config.model_dump_json())
+        return real(pipeline, source)
+
+    monkeypatch.setattr(one_fold, "make_example", counted)
+    one_fold.run_fold(config, sources, folds[0], lambda *_: None)
+    training = {source.name for source in sources if source.subject not in folds[0].left_out}
+    assert made == dict.fromkeys(training, len(configs))
+    assert len(configs) == 1 if scaling == "none" else len(configs) > 1
 
 
 # The choice of the epoch
