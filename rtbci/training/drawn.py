@@ -104,12 +104,12 @@ class DrawnBatches:
     def _start(self, example: Example, follows: bool, room: int) -> int:
         """The first step to use of a recording that fills `room` steps."""
         rng = self._rng
+        known = np.flatnonzero(example.known)
         holds = np.flatnonzero(example.known & example.y.any(1))
-        first = int(holds[0]) if len(holds) else int(np.flatnonzero(example.known)[0])
-        if follows or rng.random() < self._config.from_the_start:
+        first = int(holds[0]) if len(holds) else int(known[0])
+        if len(holds) and (follows or rng.random() < self._config.from_the_start):
             early = min(room // 2, round(BEFORE_ONSET_S / self._step_s)) if follows else room // 2
             return max(0, first - int(rng.integers(0, early + 1)))
-        known = np.flatnonzero(example.known)
         last = max(0, min(int(known[-1]) + 1, example.n_steps) - room)
         return int(rng.integers(min(first, last), last + 1))
 

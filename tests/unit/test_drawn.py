@@ -62,6 +62,13 @@ def test_one_that_begins_at_the_start_holds_the_onset_wherever_it_is():
     assert y.any(axis=1).all() and set(onsets) == set(range(5))  # up to half of the sequence before it
 
 
+def test_background_begins_anywhere_though_sequences_with_a_class_begin_before_it():
+    rising = Example(BEFORE.source, np.arange(40, dtype=np.float32)[:, None], *(
+        getattr(BEFORE, name) for name in ("times", "y", "known", "hop")))  # fmt: skip
+    x, *_ = drawn([rising], sequences=500, shares={"*": 1})
+    assert set(x[:, 0]) == set(range(0, 25, HOP))  # 20 steps, of which a sequence has 8
+
+
 def test_where_a_recording_ends_early_the_rest_is_unknown():
     short = example("sz", "seizures", "anna", 1, [1, 1, 1])
     x, y, known, _ = drawn([short], shares={"*": 1})
