@@ -15,6 +15,7 @@ from rtbci.bench.soak import SoakReport
 from rtbci.bench.step import StepReport
 from rtbci.bench.tagging import TaggingReport
 from rtbci.bench.train import TrainSpeed
+from rtbci.cli.adapt import AdaptReport
 from rtbci.cli.demo import DemoSummary
 from rtbci.cli.doctor import DoctorReport
 from rtbci.cli.evaluate import Evaluation
@@ -36,6 +37,7 @@ COMMANDS: dict[str, type[Result]] = {
     "record": RecordState,
     "train": TrainReport,
     "crossval": CrossvalReport,
+    "adapt": AdaptReport,
     "select": SelectionReport,
     "select --by-patient": ElectrodesReport,
     "tag": TagReport,

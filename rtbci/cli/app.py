@@ -450,6 +450,60 @@ def tag(
 
 
 @app.command()
+def adapt(
+    pipeline: PipelineFile,
+    recordings: Annotated[
+        list[Path], typer.Argument(help="Labelled recordings of the new patient, or of today, in the order of time.")
+    ],
+    out: Annotated[Path, typer.Option(help="The pipeline file to write; the original stays as it is.")],
+    level: Annotated[
+        Literal["calibration", "last-layer", "all-layers"],
+        typer.Option(help="What may change: scale and shift of the answers, the last layer's weights, or all weights."),
+    ] = "calibration",
+    background: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="A recording without an event; repeatable.")
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ANNOTATION[=CLASS]",
+            help="What an annotation means: a class, background or unknown; by default as for `evaluate`; repeatable.",
+        ),
+    ] = None,
+    start: Annotated[
+        float | None,
+        typer.Option(
+            help="For networks of trials: from an annotation to the first sample of its trial, in seconds; by default as "
+            "the pipeline answers at cues."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the fit of all layers.")] = 0,
+    stream: StreamOption = None,
+    channels: Channels = None,
+    unit: Unit = "",
+    gain: Gain = None,
+    sfreq: Sfreq = None,
+    reference: Reference = "",
+    clock: ClockOption = "lsl",
+    plugin: Plugins = None,
+    json: Json = False,
+) -> None:
+    """Adapt a pipeline to minutes of a new patient, or to a calibration run of today.
+
+    Of each kind of label the earlier two thirds adapt, and the last third is kept back. A pipeline that is worse there than
+    the original is not written (exit code 2). The original is never changed.
+    """
+    from rtbci.bundled import bundled
+    from rtbci.cli.adapt import adapt_from_files
+    from rtbci.cli.overrides import told_by
+
+    adapt_from_files(
+        bundled(pipeline), recordings, out, background=background or [], labels=label or [], level=level, start_s=start,
+        seed=seed, stream=stream, told=told_by(channels, unit, gain, sfreq, reference, clock), json=json,
+    )  # fmt: skip
+
+
+@app.command()
 def evaluate(
     pipeline: PipelineFile,
     recordings: Annotated[list[Path], typer.Argument(help="Recordings with annotated seizures, or folders of them.")],

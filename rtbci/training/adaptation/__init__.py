@@ -1,0 +1,1 @@
+"""A trained pipeline adapted to a new patient, or to today's session."""
