@@ -113,6 +113,12 @@ def _readable(notes: dict[str, Any]) -> dict[str, Any]:
     if sources:
         shown["trained_on"] = [f"{n} recordings: {source}" for source, n in sources.items()]
     shown |= {key: notes[key] for key in ("synthetic", "commit") if notes.get(key)}
+    if adapted := [_table(one) for one in _list(notes.get("adapted"))]:
+        shown["adapted"] = [
+            f"{one.get('level')}: to {len(_list(one.get('recordings')))} recordings, loss on what was kept back "
+            f"{_table(one.get('before')).get('loss')} before and {_table(one.get('after')).get('loss')} now"
+            for one in adapted
+        ]
     scores = _table(notes.get("scores"))
     crossed = _table(scores.get("cross_validated"))
     for name, part in {**scores, **crossed}.items():

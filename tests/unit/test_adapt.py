@@ -215,6 +215,8 @@ def test_the_command_writes_a_pipeline_that_says_what_it_was_adapted_to(root, pi
     notes = Pipeline.load(tmp_path / "new.rtbci").notes
     assert notes["adapted"][0]["after"] == report["after"]
     assert [row["recording"] for row in notes["trained_on"]] == ["elsewhere.edf", *report["recordings"]]
+    shown = rtbci_command("inspect", tmp_path / "new.rtbci").stdout
+    assert "last-layer: to 3 recordings" in shown and f"{report['after']['loss']} now" in " ".join(shown.split())
 
 
 def test_mistakes_are_one_line_and_nothing_is_written(root, pipeline, tmp_path):
