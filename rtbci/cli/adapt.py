@@ -17,7 +17,7 @@ from rtbci.recordings.recording import Recording
 from rtbci.results import Texts, print_json
 from rtbci.text import grouped
 from rtbci.training.adaptation.adapt import Adaptation, KeptBack, Level, adapt
-from rtbci.training.labels import account, stretches_of, wants_points
+from rtbci.training.labels import stretches_of, wants_points
 from rtbci.training.source import Source
 from rtbci.training.train import check_out
 
@@ -96,7 +96,7 @@ def _sources(
     sources, left_out = [], []
     for recording in opened:
         found = labels_of(recording, label_map.meanings.get, points=wants_points(pipeline.config))
-        warnings += account(recording.path.name, recording, found, classes)
+        warnings += [f"{recording.path.name}: {text}" for text in found.warnings]
         if not recording.is_annotated or not (found.events or found.background):
             left_out.append(recording.path.name)
             continue
