@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from typer.core import TyperGroup
 
+from rtbci.cli.benches import bench
+from rtbci.cli.commands import Commands
+from rtbci.cli.options import (
+    Channels,
+    ClockOption,
+    Device,
+    Gain,
+    Headless,
+    Json,
+    PipelineFile,
+    Plugins,
+    Recorder,
+    Reference,
+    Sfreq,
+    ShareAnnotations,
+    StreamOption,
+    Unit,
+)
 from rtbci.errors import EngineFailed, RtbciError
 from rtbci.text import one_line
-
-
-class Commands(TyperGroup):
-    """Commands whose options refuse NaN and infinity, as in `--seconds nan`."""
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        command = super().get_command(ctx, cmd_name)
-        for parameter in getattr(command, "params", ()):
-            parameter.callback = parameter.callback or _finite
-        return command
-
-
-def _finite(_ctx: Any, parameter: Any, value: Any) -> Any:
-    for one in value if isinstance(value, list | tuple) else (value,):
-        if isinstance(one, float) and not math.isfinite(one):
-            raise typer.BadParameter(f"{one} is not a finite number", param=parameter)
-    return value
-
 
 app = typer.Typer(
     cls=Commands,
@@ -40,79 +38,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-StreamOption = Annotated[
-    str | None,
-    typer.Option(
-        "--stream", metavar="NAME|NUMBER", help="Which stream of an XDF file; the only EEG stream by default."
-    ),
-]
-Channels = Annotated[
-    str | None,
-    typer.Option(
-        "--channels",
-        metavar="NAMES|MAP|FILE",
-        help="What the channels are: names in order (Fp1,F3,-), a map by name or number (A1=Fp1,'*_2=*'), or a file with a "
-        "name or a pair on each line.",
-    ),
-]
-Unit = Annotated[
-    str,
-    typer.Option(
-        help="Unit of the values, whatever the stream says: V, mV, uV, nV, or '0.1 uV' (default: the stream's)."
-    ),
-]
-Gain = Annotated[
-    float | None,
-    typer.Option(
-        metavar="FACTOR", help="By what values are multiplied to be in that unit, or in µV where there is none."
-    ),
-]
-Sfreq = Annotated[
-    float | None, typer.Option(metavar="HZ", help="Sampling rate, where the stream says none or a wrong one.")
-]
-Reference = Annotated[
-    str,
-    typer.Option(metavar="ELECTRODE", help="What the others are recorded against and is no channel: zero everywhere."),
-]
-ClockOption = Annotated[
-    Literal["lsl", "arrival"],
-    typer.Option("--clock", help="arrival: stamp samples as they arrive, where the stream's own stamps are of no use."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, or auto (the faster of both, measured).")]
-Recorder = Annotated[
-    str,
-    typer.Option(metavar="own|labrecorder", help="What records: rtbci what it reads itself, or LabRecorder beside it."),
-]
-Headless = Annotated[bool, typer.Option("--headless", help="Show a terminal view instead of the dashboard.")]
-
-
-def _register(named: list[str] | None) -> list[str] | None:
-    from rtbci.plugins import plugin
-
-    for one in named or ():
-        plugin(one)
-    return named
-
-
-Plugins = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--plugin",
-        metavar="MODULE:NAME",
-        callback=_register,
-        help="A network or dataset reader of your own that files may name: module:Name or path/to/file.py:Name; repeatable.",
-    ),
-]
-ShareAnnotations = Annotated[
-    bool,
-    typer.Option(
-        "--share-annotations",
-        help="Send the texts of annotations onto the network too; where LSL stays on this machine, they are sent anyway.",
-    ),
-]
-PipelineFile = Annotated[str, typer.Argument(help="A pipeline file NAME.rtbci; 'demo' is the bundled one.")]
 
 
 @app.command()
@@ -618,82 +543,7 @@ def record(
     record_streams(queries, out, seconds, json=json, wait_s=wait or None, recorder=recorder)
 
 
-bench = typer.Typer(
-    cls=Commands, help="Measure speed on this machine, beside alternatives measured in turn.", no_args_is_help=True
-)
 app.add_typer(bench, name="bench")
-
-
-@bench.command("latency")
-def bench_latency(
-    seconds: Annotated[float, typer.Option(min=2, help="Length of each of the two measurements.")] = 20.0,
-    channels: Annotated[int, typer.Option(min=1)] = 32,
-    sfreq: Annotated[float, typer.Option(min=1)] = 256.0,
-    chunk: Annotated[int, typer.Option(min=1, help="Samples a chunk.")] = 8,
-    json: Json = False,
-) -> None:
-    """LSL transport alone, and stamp to published probability (filters and a 2 x 64 LSTM), in turn."""
-    from rtbci.bench.latency import latency_report
-
-    latency_report(seconds, channels, sfreq, chunk, json=json)
-
-
-@bench.command("tag")
-def bench_tag(
-    hours: Annotated[float, typer.Option(min=0.01, help="Length of the synthetic recording.")] = 24.0,
-    pipeline: PipelineFile = "demo",
-    plugin: Plugins = None,
-    json: Json = False,
-) -> None:
-    """Tag a long 23-channel 256 Hz recording: times real time on one core, and memory."""
-    from rtbci.bench.tagging import tagging_report
-    from rtbci.bundled import bundled
-
-    tagging_report(hours, bundled(pipeline), json=json)
-
-
-@bench.command("step")
-def bench_step(json: Json = False) -> None:
-    """Microseconds to answer a few new samples, by each back end, and to recompute the whole window."""
-    from rtbci.bench.step import step_report
-
-    step_report(json=json)
-
-
-@bench.command("train")
-def bench_train(json: Json = False) -> None:
-    """Trials per second in training, and of the same networks in Keras (extra `bench`), in turn."""
-    from rtbci.bench.train import train_report
-
-    train_report(json=json)
-
-
-@bench.command("gui")
-def bench_gui(
-    channels: Annotated[int, typer.Option(min=1)] = 128,
-    sfreq: Annotated[float, typer.Option(min=1)] = 1000.0,
-    page_s: Annotated[float, typer.Option(min=1, help="Seconds on the screen.")] = 10.0,
-    seconds: Annotated[float, typer.Option(min=1, help="Length of the measurement.")] = 10.0,
-    width: Annotated[int, typer.Option(min=640)] = 1280,
-    height: Annotated[int, typer.Option(min=480)] = 720,
-    json: Json = False,
-) -> None:
-    """Milliseconds per frame of the whole window, and of plain pyqtgraph (setData), in turn."""
-    from rtbci.bench.dashboard import gui_report
-
-    gui_report(channels=channels, sfreq=sfreq, page_s=page_s, seconds=seconds, width=width, height=height, json=json)
-
-
-@bench.command("soak")
-def bench_soak(
-    hours: Annotated[float, typer.Option(min=0.05, help="Hours of stream.")] = 24.0,
-    seed: Annotated[int, typer.Option(help="Seed of the faults.")] = 0,
-    json: Json = False,
-) -> None:
-    """Hours of stream over LSL with faults: counts of samples, memory, latency, events, drift. Exit code 1 if a check fails."""
-    from rtbci.bench.soak import soak_report
-
-    raise typer.Exit(soak_report(hours, seed, json=json))
 
 
 def main() -> None:

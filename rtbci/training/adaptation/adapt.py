@@ -223,7 +223,8 @@ def adapt(
         after=after,
         seed=seed,
     )
-    adapted.notes["adapted"] = [*adapted.notes.get("adapted", ()), report.plain()]
+    earlier = adapted.notes.get("adapted")
+    adapted.notes["adapted"] = [*(earlier if isinstance(earlier, list) else ()), report.plain()]
     return adapted, report
 
 
