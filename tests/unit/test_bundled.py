@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 from real_data import find_data
 
+from rtbci.config import read_toml
 from rtbci.evaluation.tagging import tag
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.open import open_recording
 from rtbci.stages.montage import DOUBLE_BANANA
 
+CONFIGS = Path(__file__).parents[2] / "configs"
 DATA = Path(str(files("rtbci"))) / "data"
 RECORDING, PIPELINE = DATA / "chb01_03_demo.edf", DATA / "seizure_demo.rtbci"
 
@@ -33,21 +35,44 @@ def test_the_bundled_recording_has_the_samples_of_the_two_clips():
 
 def test_the_attribution_names_licences_and_sources():
     text = (DATA / "ATTRIBUTION.md").read_text("utf-8")
-    for word in ("ODC-By 1.0", "Shoeb", "Goldberger", "Jing", "Schalk", "MIT licence", "no medical device"):
+    for word in (
+        "ODC-By 1.0",
+        "Shoeb",
+        "Goldberger",
+        "Jing",
+        "Schalk",
+        "Zyma",
+        "VE-CAM-S",
+        "MIT licence",
+        "no medical device",
+    ):
         assert word in text
 
 
-def test_the_bundled_pipeline_says_on_what_it_was_trained_and_how_it_scored():
+def test_the_bundled_pipeline_says_on_what_it_was_trained_and_how_its_recipe_did_on_each_patient():
     pipeline = Pipeline.load(PIPELINE)
     assert pipeline.classes == ("seizure",)
     assert pipeline.channels == DOUBLE_BANANA
     names = [row["recording"] for row in pipeline.notes["trained_on"]]
-    assert len(names) == 22
-    assert not any("chb" in name for name in names)
+    assert len(names) == 329
+    assert not any("chb01" in name or "chb21" in name for name in names)
     assert all(row["licence"] for row in pipeline.notes["trained_on"])
-    cross_validated = pipeline.notes["scores"]["cross_validated"]
-    assert sorted(row["recording"] for row in cross_validated["recordings"]) == sorted(names)
-    assert cross_validated["real"]["detected"] == cross_validated["real"]["labelled"] == 2
+    judged = pipeline.notes["crossval"]
+    assert [row["subject"] for row in judged["rows"]] == [
+        f"chb{n:02}" for n in (1, 3, 4, 6, 8, *range(10, 14), 15, 16, 18, 19, 22)
+    ]
+    assert sum(row["seizures"] for row in judged["rows"]) == 140
+    assert judged["not_in_final_fit"] == ["chb01"]
+
+
+def test_the_bundled_pipeline_is_of_the_recipe_that_is_cross_validated():
+    final, folds = (read_toml(CONFIGS / f"seizure_{name}.toml") for name in ("demo", "crossval"))
+    del final["pipeline"]["name"], folds["pipeline"]["name"]
+    assert all(final[section] == folds[section] for section in ("pipeline", "augment", "sampling", "training"))
+    kept = [{**group, "files": len(group["files"])} for group in final["data"]["recordings"][2:]]
+    assert kept == [{**group, "files": len(group["files"])} for group in folds["data"]["recordings"][2:]]
+    assert final["data"]["synthetic"] == folds["data"]["synthetic"]
+    assert "crossval" not in final
 
 
 def test_the_bundled_files_are_small():
