@@ -366,7 +366,8 @@ def test_the_file_keeps_the_table_by_patient_and_how_its_fit_was_settled(data, f
     assert total["alarms"] == {"after seizures": 0, "seizures": 0}
     assert notes["groups"] == summary["groups"]
     assert notes["rule"] == {
-        "thresholds": [0.2, 0.4, 0.6, 0.8], "min_duration_s": [1.0, 2.0], "no_alarm_in": ["quiet"], "enough": None
+        "thresholds": [0.2, 0.4, 0.6, 0.8], "min_duration_s": [1.0, 2.0], "no_alarm_in": ["quiet"], "enough": None,
+        "miss_weighs": None,
     }  # fmt: skip
     assert (notes["epoch"], notes["epochs_of_folds"]) == (2, [4, 2, 1, 2])
     assert (notes["seeds"], notes["digest"]) == (summary["seeds"], summary["digest"])
