@@ -384,7 +384,7 @@ def adapt(
     level: Annotated[
         Literal["calibration", "last-layer", "all-layers"],
         typer.Option(help="What may change: scale and shift of the answers, the last layer's weights, or all weights."),
-    ] = "calibration",
+    ] = "all-layers",
     background: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="A recording without an event; repeatable.")
     ] = None,
