@@ -16,17 +16,15 @@ from pathlib import Path
 import numpy as np
 
 from rtbci.errors import ConfigError
-from rtbci.evaluation.tagging import tag
 from rtbci.models.threads import torch_threads
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.adaptation.adapt import Level, Worse, adapt
 from rtbci.training.config import read_train_config
-from rtbci.training.crossval.fold import Answer
+from rtbci.training.crossval.fold import answered_by
 from rtbci.training.crossval.plan import Fold
 from rtbci.training.crossval.results import RecordingRow, SubjectRow
 from rtbci.training.crossval.run import prepared, sources_and_folds
 from rtbci.training.crossval.totals import recording_row, subject_row
-from rtbci.training.held_out import score_tagged
 from rtbci.training.source import Source
 
 LEVELS: tuple[Level, ...] = ("calibration", "last-layer", "all-layers")
@@ -84,10 +82,7 @@ def of_patient(
 
 def figures_of(fold: Fold, pipeline: Pipeline, sources: Sequence[Source]) -> tuple[SubjectRow, list[RecordingRow]]:
     """Those of the cross-validation, on some recordings."""
-    answers: list[Answer] = []
-    for source in sources:
-        tagged = tag(pipeline, source.recording)
-        answers.append((source, tagged, score_tagged(pipeline.config, source, tagged, pipeline.hop_s)))
+    answers = answered_by(pipeline, sources, lambda *_: None)
     rows = [recording_row(fold, pipeline.config, pipeline.hop_s, *answer) for answer in answers]
     return subject_row(fold.tested[0], fold, answers, rows), rows
 

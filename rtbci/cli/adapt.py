@@ -14,22 +14,21 @@ from rtbci.recordings import listing
 from rtbci.recordings.labelling import labels_of
 from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.recording import Recording
-from rtbci.results import Texts, print_json
+from rtbci.results import Text, Texts, print_json
 from rtbci.text import grouped
 from rtbci.training.adaptation.adapt import Adaptation, KeptBack, Level, adapt
+from rtbci.training.config import BACKGROUND
 from rtbci.training.labels import stretches_of, wants_points
 from rtbci.training.source import Source
 from rtbci.training.train import check_out
-
-BACKGROUND = "background"
 
 
 class AdaptReport(Adaptation):
     """A pipeline file that was written, and how it compares with the original."""
 
-    pipeline: str
+    pipeline: Text
     """Path of the file."""
-    adapted_from: str
+    adapted_from: Text
     """Path of the original, which is as it was."""
     left_out: Texts
     """Recordings without a label that means anything here."""
@@ -62,7 +61,6 @@ def adapt_from_files(
     warnings = [*recording_warnings([*opened, *quiet], pipeline), *warnings, *_seen_before(pipeline, sources)]
     for line in grouped(warnings):
         console.print(f"warning: {line}", soft_wrap=True)
-
     if start_s is None:
         start_s = pipeline.config.cues.offset_s if pipeline.config.cues is not None else 0.0
 

@@ -197,7 +197,7 @@ def adapt(
         torch.manual_seed(seed)
         if level == "all-layers":
             original = minutes.answers(pipeline, None)
-            network = _all_layers(pipeline, minutes, kept, seed, start_s, on_progress)
+            network = _all_layers(pipeline, minutes, kept, seed, on_progress)
         else:
             on_progress(level, 0, 1)
             original = minutes.answers(pipeline, output_layer(pipeline.network))
@@ -253,9 +253,7 @@ def _figures(answers: Answers) -> KeptBack:
     )
 
 
-def _all_layers(
-    pipeline: Pipeline, minutes: _Minutes, kept: Flags, seed: int, start_s: float, on_progress: OnProgress
-) -> Network:
+def _all_layers(pipeline: Pipeline, minutes: _Minutes, kept: Flags, seed: int, on_progress: OnProgress) -> Network:
     """The network after a few epochs of small steps on what is not kept back."""
     one_of_all = pipeline.config.activation == "softmax"
     config = TrainingConfig(
@@ -267,23 +265,21 @@ def _all_layers(
     for epoch in range(EPOCHS):
         on_progress("all-layers", epoch, EPOCHS)
         rng = np.random.default_rng([seed, 1, epoch])
-        row = fit.run_epoch(_batches(pipeline, minutes, kept, rng, start_s), ())
+        row = fit.run_epoch(_batches(pipeline, minutes, kept, rng), ())
         if not np.isfinite(row.train_loss):
             raise ConfigError("the loss is not finite; --level last-layer changes less")
     return _copy(pipeline, fit.candidate)
 
 
-def _batches(
-    pipeline: Pipeline, minutes: _Minutes, kept: Flags, rng: np.random.Generator, start_s: float
-) -> Iterator[Batch]:
+def _batches(pipeline: Pipeline, minutes: _Minutes, kept: Flags, rng: np.random.Generator) -> Iterator[Batch]:
     if minutes.trials is not None:
-        (whole,) = TrialBatches(
-            minutes.examples, pipeline.classes, int(pipeline.network.window or 0), len(kept), start_s
-        )
+        whole = [
+            torch.cat(parts) for parts in zip(*((b.x, b.y, b.known, b.fresh) for b in minutes.trials), strict=True)
+        ]
         order = rng.permutation(np.flatnonzero(~kept))
         for first in range(0, len(order), ROWS):
             rows = torch.from_numpy(order[first : first + ROWS])
-            yield Batch(whole.x[rows], whole.y[rows], whole.known[rows], whole.fresh[rows])
+            yield Batch(*(part[rows] for part in whole))
         return
     ends = np.cumsum([int(example.known.sum()) for example in minutes.examples])[:-1]
     of_fit = []

@@ -9,9 +9,8 @@ import numpy.typing as npt
 
 from rtbci.errors import ConfigError
 from rtbci.text import listing
+from rtbci.training.config import BACKGROUND
 from rtbci.types import Flags
-
-BACKGROUND = "background"
 
 
 class Share(NamedTuple):
