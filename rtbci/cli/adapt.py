@@ -18,6 +18,7 @@ from rtbci.results import Text, Texts, print_json
 from rtbci.text import grouped
 from rtbci.training.adaptation.adapt import Adaptation, KeptBack, Level, adapt
 from rtbci.training.config import BACKGROUND
+from rtbci.training.duplicates import copies_of
 from rtbci.training.labels import stretches_of, wants_points
 from rtbci.training.source import Source
 from rtbci.training.train import check_out
@@ -89,7 +90,9 @@ def _sources(
 ) -> tuple[list[Source], list[str], list[str]]:
     """Labelled recordings in the order given, those that have no label, and what a person should know."""
     classes = tuple(name for name in pipeline.classes if name != BACKGROUND)
-    label_map = LabelMap.of(classes, (e.label for recording in opened for e in recording.annotations), labels)
+    label_map = LabelMap.of(
+        classes, (e.label for recording in [*opened, *quiet] for e in recording.annotations), labels
+    )
     warnings = list(label_map.warnings)
     sources, left_out = [], []
     for recording in opened:
@@ -105,12 +108,31 @@ def _sources(
             f"left out, for no label in it means anything here: {', '.join(left_out)}; --background names recordings "
             "without an event"
         )
-    sources += [Source(recording.path.name, recording, (), BACKGROUND, 1, False) for recording in quiet]
+    sources += [_background(pipeline, recording, label_map) for recording in quiet]
     if not sources:
         raise ConfigError(
             "none of the recordings has a label that means anything here; --label ANNOTATION=CLASS names one"
         )
+    for first, copy in copies_of(sources):
+        raise ConfigError(
+            f"{copy.recording.path} has the samples of {first.recording.path}, so that what is kept back would be what it was "
+            "adapted to; leave one out"
+        )
     return sources, left_out, warnings
+
+
+def _background(pipeline: Pipeline, recording: Recording, label_map: LabelMap) -> Source:
+    """A recording without an event; raises ConfigError where its own annotations say otherwise."""
+    if wants_points(pipeline.config):
+        raise ConfigError("--background: a network of trials is adapted to labelled trials alone")
+    found = labels_of(recording, label_map.meanings.get)
+    if found.events:
+        event = found.events[0]
+        raise ConfigError(
+            f"{recording.path}: named with --background, and annotated with {event.label!r} at {event.onset:g} s"
+        )
+    stretches = stretches_of(recording, found, pipeline.config)
+    return Source(recording.path.name, recording, stretches, BACKGROUND, 1, False, labels=found)
 
 
 def _seen_before(pipeline: Pipeline, sources: Iterable[Source]) -> list[str]:

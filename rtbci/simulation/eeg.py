@@ -59,7 +59,7 @@ def synthesise(
     mimics
         How many patterns resemble seizures: "none", "some" or "many".
     with_arousals
-        Whether two patients of three stir in their sleep, up to four times a minute. All else is as without.
+        Whether seven patients of ten stir in their sleep, up to four times a minute. All else is as without.
     name
         Name of the stream.
 

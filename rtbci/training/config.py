@@ -142,7 +142,7 @@ class SyntheticConfig(Strict):
     mimics
         How many patterns resemble seizures: periodic discharges, rhythmic delta, loose electrodes, spikes.
     arousals
-        Whether two patients of three stir in their sleep, with rhythms, movement and muscle activity.
+        Whether seven patients of ten stir in their sleep, with rhythms, movement and muscle activity.
     """
 
     n_recordings: PositiveInt

@@ -228,7 +228,14 @@ def test_mistakes_are_one_line_and_nothing_is_written(root, pipeline, tmp_path):
     assert "folder does not exist" in mistake(
         "adapt", tmp_path / "p.rtbci", recording, "--out", tmp_path / "no" / "new.rtbci"
     )
-    assert [path.name for path in tmp_path.iterdir()] == ["p.rtbci"]
+    labelled = ("--label", "burst=seizure", "--out", tmp_path / "new.rtbci")
+    told = mistake("adapt", tmp_path / "p.rtbci", recording, "--background", root / "pb_sz.edf", *labelled)
+    assert "pb_sz.edf: named with --background, and annotated with 'seizure' at 5 s" in told
+    copy = tmp_path / "under_another_name.edf"
+    copy.write_bytes(recording.read_bytes())
+    done = rtbci_command("adapt", tmp_path / "p.rtbci", recording, copy, *labelled)
+    assert done.returncode == 2 and "what is kept back would be what it was adapted to" in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"p.rtbci", copy.name}
 
 
 def test_a_network_without_a_linear_last_layer_is_adapted_as_a_whole_alone(root, pipeline, monkeypatch):

@@ -66,7 +66,7 @@ def test_arousals_add_rhythm_movement_and_muscle_to_what_is_there_without_them()
         added = stirred.read(0, stirred.n_samples) - without.read(0, without.n_samples)
         loud += added.std() > 5
         assert np.array_equal(stirred.read(3000, 3500), stirred.read(0, 15360)[3000:3500])
-    assert 5 <= loud <= 11  # two patients of three
+    assert 5 <= loud <= 11  # seven patients of ten
 
 
 def test_no_seam_shows_between_the_blocks():
