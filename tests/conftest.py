@@ -125,9 +125,9 @@ def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]
 
 @pytest.fixture
 def wait_until() -> Callable[..., None]:
-    """wait_until(condition, timeout_s): returns once it holds, fails the test if it never does."""
+    """wait_until(condition): returns once it holds, fails the test if it never does; a busy machine is waited for."""
 
-    def wait(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+    def wait(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
         deadline = time.monotonic() + timeout_s
         while not condition():
             if time.monotonic() > deadline:

@@ -93,6 +93,7 @@ class Recorder:
         self._closing: list[_LabRecorderRun] = []
         self._next_try = 0.0
         self._was_full = False
+        self._interrupted = False  # until samples are being recorded again
         self._n_unmatched = 0  # attempts in a row
 
     @property
@@ -132,7 +133,7 @@ class Recorder:
             If no file can be created.
         """
         self._release()
-        self._name, self._predicates, self._n_unmatched = name, tuple(predicates), 0
+        self._name, self._predicates, self._n_unmatched, self._interrupted = name, tuple(predicates), 0, False
         return self._begin()
 
     def stop(self, wait_s: float = CLOSE_TIMEOUT_S) -> bool:
@@ -147,7 +148,8 @@ class Recorder:
         """To be called about once a second; returns new alarms, one line each."""
         self._closing = [run for run in self._closing if not run.ended()]
         if self._run is None:
-            return self._try_again()
+            self._try_again()
+            return []
         run, now = self._run, time.monotonic()
         if run.started:
             self._n_unmatched = 0
@@ -155,7 +157,7 @@ class Recorder:
             return self._handle_death(run)
         free = shutil.disk_usage(self.folder).free
         if free < self.reserve_bytes:
-            self._was_full = True
+            self._was_full = self._interrupted = True
             self._release()
             return [f"recording stopped: only {size_text(free)} free in {self.folder}; {run.path.name} is closed"]
         size = run.path.stat().st_size if run.path.exists() else 0
@@ -166,6 +168,9 @@ class Recorder:
             return [
                 f"{run.path.name} has not grown for {STALLED_S:g} s: no samples arrive, or the disk cannot be written to"
             ]
+        if self._interrupted and run.started:
+            self._interrupted = False
+            return [f"recording goes on in {run.path.name}"]
         return []
 
     def state(self) -> RecorderState:
@@ -216,18 +221,17 @@ class Recorder:
             if self._n_unmatched == 5:
                 return ["a stream to be recorded does not answer; the search continues"]
             return []
+        self._interrupted = True
         self._next_try = time.monotonic() + RESTART_AFTER_S
         return [
             f"the recorder died (exit code {run.process.returncode}); {run.path.name} keeps what was recorded, "
             f"a new file follows in {RESTART_AFTER_S:g} s"
         ]
 
-    def _try_again(self) -> list[str]:
+    def _try_again(self) -> None:
         room = shutil.disk_usage(self.folder).free > 2 * self.reserve_bytes
-        if not self._predicates or time.monotonic() < self._next_try or (self._was_full and not room):
-            return []
-        path = self._begin()
-        return [] if self._n_unmatched else [f"recording goes on in {path.name}"]
+        if self._predicates and time.monotonic() >= self._next_try and (room or not self._was_full):
+            self._begin()
 
 
 def check_recorder(recorder: str) -> None:

@@ -88,7 +88,7 @@ def test_a_dashboard_that_is_stopped_and_killed_changes_nothing_in_the_engine(
         window = SPAWN.Process(target=dashboard_main, args=(str(engine.folder), "test"))
         window.start()
         try:
-            wait_until(lambda: (engine.reader.status() or EngineState()).state == "running", 60)
+            wait_until(lambda: (engine.reader.status() or EngineState()).state == "running")
             time.sleep(4)
             os.kill(window.pid, signal.SIGSTOP)
             before = engine.reader.status().samples.received
@@ -129,7 +129,7 @@ def test_keys_of_two_windows_reach_the_engine_while_the_front_end_is_suspended(
     try:
         folder = Path(ours.recv_bytes().decode())
         reader = MonitorReader(folder)
-        wait_until(lambda: (reader.status() or EngineState()).state == "running", 60)
+        wait_until(lambda: (reader.status() or EngineState()).state == "running")
         os.kill(owner.pid, signal.SIGSTOP)
         for child in psutil.Process(owner.pid).children():  # Ctrl-Z reaches the whole terminal group
             if "spawn_main" in " ".join(child.cmdline()):

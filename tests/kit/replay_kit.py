@@ -32,11 +32,11 @@ class Live:
         self.engine.run(lambda: [self.engine.command(self._asked.pop(0)) for _ in list(self._asked)] and None)
 
     def await_received(self, seconds: float) -> None:
-        self._wait_until(lambda: self.engine.tally.received >= seconds * SFREQ, 60)
+        self._wait_until(lambda: self.engine.tally.received >= seconds * SFREQ)
 
     def say(self, said: str) -> EngineState:
         """To the replay; returns the engine's state when it has followed."""
-        self._wait_until(lambda: self.engine.state().replay, 20)
+        self._wait_until(lambda: self.engine.state().replay)
         before = self.engine.state().replay.move
         self._asked.append(ReplayCommand(line=said))
 
@@ -46,7 +46,7 @@ class Live:
             is_told = self.engine.staleness.is_paused == state.replay.paused
             return state.replay.move > before and state.stream.speed == state.replay.speed and is_told
 
-        self._wait_until(followed, 10)
+        self._wait_until(followed)
         return self.engine.state()
 
     def kinds(self) -> list[str]:

@@ -88,8 +88,8 @@ def test_a_replay_over_lsl_gives_the_answer_of_the_file(
     spec = EngineSpec("", {"name": name}, events=str(tmp_path / "live.tsv"))
     engine = Engine(pipeline, spec, sinks=[heard])
     with replaying(name, speed=speed, chunk=13), running(engine):
-        wait_until(lambda: engine.tally.received == recording.n_samples, 60)
-        wait_until(lambda: sum(map(len, heard.scores)) == len(wanted.scores), 10)
+        wait_until(lambda: engine.tally.received == recording.n_samples)
+        wait_until(lambda: sum(map(len, heard.scores)) == len(wanted.scores))
     scores = Chunk.join(heard.scores)
     np.testing.assert_array_equal(scores.data, wanted.scores.data)
     np.testing.assert_array_equal(scores.valid, wanted.scores.valid)
@@ -107,7 +107,7 @@ def test_what_is_published_bears_the_stamp_of_the_last_sample_seen(wait_until: W
     engine = Engine(pipeline, EngineSpec("", {"name": name}), sinks=[heard])
     values, stamps = [], []
     with replaying(name, speed=4.0), running(engine):
-        wait_until(lambda: list_named(f"{name}-small-probability"), 30)
+        wait_until(lambda: list_named(f"{name}-small-probability"))
         inlet = pylsl.StreamInlet(list_named(f"{name}-small-probability")[0])
         described = inlet.info(timeout=5)
         inlet.open_stream(timeout=5)
@@ -118,7 +118,7 @@ def test_what_is_published_bears_the_stamp_of_the_last_sample_seen(wait_until: W
             stamps.extend(when)
             return len(stamps) > 100
 
-        wait_until(listened, 30)
+        wait_until(listened)
         inlet.close_stream()
     scores = Chunk.join(heard.scores)
     assert described.desc().child_value("pipeline") == "small"
@@ -140,7 +140,7 @@ def test_a_short_gap_is_filled_and_a_long_one_starts_afresh(wait_until: Wait, tm
         replaying(name, speed=8.0, faults=faults),
         EngineProcess(EngineSpec(save(tmp_path, make_pipeline()), {"name": name}, wait_s=30)) as engine,
     ):
-        wait_until(lambda: received(engine) == 82 * 256 - 32 - 768, 60)
+        wait_until(lambda: received(engine) == 82 * 256 - 32 - 768)
         state = engine.reader.status()
         engine.stop()
         log = engine.reader.new_log()
@@ -165,9 +165,9 @@ def test_the_threshold_is_moved_while_it_runs(wait_until: Wait, tmp_path: Path) 
         replaying(name, speed=4.0),
         EngineProcess(EngineSpec(save(tmp_path, make_pipeline()), {"name": name}, wait_s=30)) as engine,
     ):
-        wait_until(lambda: received(engine) > 0, 30)
+        wait_until(lambda: received(engine) > 0)
         engine.command(SetThreshold(value=0.8))
-        wait_until(lambda: engine.reader.status().threshold == 0.8, 5)
+        wait_until(lambda: engine.reader.status().threshold == 0.8)
     assert engine.process.exitcode == 0
 
 
@@ -176,7 +176,7 @@ def test_an_engine_whose_front_end_dies_ends_cleanly_with_its_table_written(wait
     table = tmp_path / "events.tsv"
     spec = EngineSpec(save(tmp_path, wavering()), {"name": name}, events=str(table), wait_s=30)
     with replaying(name, speed=8.0), EngineProcess(spec) as engine:
-        wait_until(lambda: received(engine) > 3000, 30)
+        wait_until(lambda: received(engine) > 3000)
         engine._commands.close()  # as when the process that started it dies
         engine.process.join(5)
         assert engine.process.exitcode == 0
@@ -221,8 +221,8 @@ def test_an_event_table_that_goes_elsewhere_is_told_in_log_and_state(wait_until:
     table.write_text("onset\tduration\ttrial_type\n1.5\t2.0\tleft\n")
     spec = EngineSpec(save(tmp_path, make_pipeline()), {"name": name}, events=str(table), wait_s=30)
     with replaying(name, speed=8.0), EngineProcess(spec) as engine:
-        wait_until(lambda: received(engine) > 0, 30)
-        wait_until(lambda: engine.reader.status().events_file == str(tmp_path / "events-2.tsv"), 5)
+        wait_until(lambda: received(engine) > 0)
+        wait_until(lambda: engine.reader.status().events_file == str(tmp_path / "events-2.tsv"))
         engine.stop()
         log = engine.reader.new_log()
     (said,) = (line.text for line in log if isinstance(line, WarningLine) and "events.tsv" in line.text)
@@ -289,11 +289,11 @@ def test_nan_and_infinite_samples_are_held_marked_and_do_no_lasting_harm(wait_un
     data[1000:1010, 2] = np.nan
     data[1500, 0] = np.inf
     with running(engine):
-        wait_until(lambda: amplifier.have_consumers(), 10)
+        wait_until(lambda: amplifier.have_consumers())
         start = pylsl.local_clock()
         for at in range(0, 2000, 50):
             amplifier.push_chunk(data[at : at + 50], (start + np.arange(at, at + 50) / 200).tolist())
-        wait_until(lambda: sum(map(len, heard.scores)) >= 2000 * 128 // 200 // 8, 10)
+        wait_until(lambda: sum(map(len, heard.scores)) >= 2000 * 128 // 200 // 8)
     scores = Chunk.join(heard.scores)
     assert np.isfinite(scores.data).all()
     cold = round(2.0 / (8 / 128))
@@ -313,7 +313,7 @@ def test_the_state_is_plain_json(wait_until: Wait) -> None:
     name = unique("state")
     engine = Engine(make_pipeline(), EngineSpec("", {"name": name}))
     with replaying(name, speed=4.0), running(engine):
-        wait_until(lambda: engine.tally.received > 2000, 30)
+        wait_until(lambda: engine.tally.received > 2000)
         state = json.loads(engine.state().to_json())
     assert state["state"] == "running"
     assert state["stream"]["channels"] == 23

@@ -333,7 +333,7 @@ def test_an_engine_takes_up_a_stream_whose_every_text_is_hostile(tmp_path: Path,
             outlet.push_chunk(np.random.default_rng(0).normal(0, 30, (20, len(CHANNELS))).astype(np.float32))
             return bool(engine.probability) or bool(failures)
 
-        wait_until(answers, 20)
+        wait_until(answers)
         (found,) = pylsl.resolve_byprop("source_id", engine.outlets.source_ids[0], 1, 10)
         assert found.name().isprintable()
         assert not set("'\"") & set(found.name() + found.source_id())

@@ -62,7 +62,7 @@ def test_a_host_that_takes_the_connection_and_says_nothing_holds_nobody_up(
         monkeypatch.setattr(source.search, "choose", lambda: elsewhere)
         reads = Reads(source)
         opened: list[Any] = []
-        wait_until(lambda: reads() or opened.append(source._opening) or len({id(o) for o in opened if o}) > 2, 10)
+        wait_until(lambda: reads() or opened.append(source._opening) or len({id(o) for o in opened if o}) > 2)
         assert reads.items == []  # tried again and again
         assert not source.connected
         source.close()
@@ -80,14 +80,14 @@ def test_samples_whose_clock_does_not_answer_are_set_by_their_arrival(
     monkeypatch.setattr(Inlet, "CLOCK_S", 0.3)
     sender, name = outlet()
     reads = Reads(source := LslSource({"name": name}, lambda _: None))
-    wait_until(reads, 10)
+    wait_until(reads)
     (connected,) = reads.items
     assert isinstance(connected, StreamConnected)
     assert connected.clock.age_s is None
     sent_at = pylsl.local_clock()
     for k in range(10):
         sender.push_sample([1.0, 2.0], 1000.0 + k / 100)  # a clock of its own
-    wait_until(lambda: sum(len(i) for i in reads() if isinstance(i, RawSamples)) == 10, 10)
+    wait_until(lambda: sum(len(i) for i in reads() if isinstance(i, RawSamples)) == 10)
     stamps = np.concatenate([i.stamps for i in reads.items if isinstance(i, RawSamples)])
     np.testing.assert_allclose(np.diff(stamps), 0.01, atol=1e-9)
     assert stamps[-1] == pytest.approx(sent_at, abs=0.3)
@@ -98,13 +98,13 @@ def test_samples_whose_clock_does_not_answer_are_set_by_their_arrival(
 def test_what_had_come_when_the_connection_was_closed_is_told(wait_until: Wait) -> None:
     sender, name = outlet()
     reads = Reads(source := LslSource({"name": name}, lambda _: None))
-    wait_until(reads, 10)
+    wait_until(reads)
     assert source._inlet is not None
     for _ in range(30):
         sender.push_sample([1.0, 2.0])
-    wait_until(lambda: source._inlet._lsl.samples_available() == 30, 10)
+    wait_until(lambda: source._inlet._lsl.samples_available() == 30)
     del sender
-    wait_until(lambda: source._inlet._lsl.samples_available() == 31, 10)
+    wait_until(lambda: source._inlet._lsl.samples_available() == 31)
     reads()
     assert reads.items[-1].reason == "the connection was closed, 30 samples in it unread"
     source.close()

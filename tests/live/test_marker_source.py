@@ -62,9 +62,9 @@ def test_of_two_marker_streams_the_one_that_was_taken_is_taken_again_and_no_othe
     wait_until(lambda: source.read() == [] and time.monotonic() > quiet_until)
     assert source.connected
     del mine
-    wait_until(lambda: source.read() == [] and "Choose one by source_id" in source.trouble, 20)
+    wait_until(lambda: source.read() == [] and "Choose one by source_id" in source.trouble)
     mine = outlet("mine")
-    wait_until(lambda: heard("two", mine), 20)
+    wait_until(lambda: heard("two", mine))
     assert source.trouble == ""
     assert others
     source.close()
@@ -129,7 +129,7 @@ def test_a_marker_stream_that_does_not_come_is_told_of_and_again_when_it_is_ther
     outlet = pylsl.StreamOutlet(pylsl.StreamInfo(name, "Markers", 1, 0, "string", name))
     wait_until(lambda: tells("cues: the marker stream is there"))
     del outlet
-    wait_until(lambda: len(told) == 3 or (tells("x") or len(told) == 3), 20)
+    wait_until(lambda: len(told) == 3 or (tells("x") or len(told) == 3))
     assert told[2] == told[0]
     watch.close()
 
@@ -141,7 +141,7 @@ def test_two_marker_streams_that_match_end_no_engine(wait_until: Wait) -> None:
     wait_until(lambda: source.read() == [] and "2 streams match" in source.trouble)
     assert "Choose one by source_id=…" in source.trouble
     outlets.pop()
-    wait_until(lambda: source.read() == [] and source.connected and not source.trouble, 20)
+    wait_until(lambda: source.read() == [] and source.connected and not source.trouble)
     source.close()
 
 
@@ -176,7 +176,7 @@ def test_a_flood_of_markers_is_bounded_and_told_of(wait_until: Wait, monkeypatch
         told.extend(watch.news())
         return bool(told)
 
-    wait_until(floods, 30)
+    wait_until(floods)
     assert stream.cues is not None
     assert stream.cues.n_waiting <= cue_watch.MOST_WAITING
     assert "markers were left out: more than 100 a second, or with stamps that are no times" in told[-1]

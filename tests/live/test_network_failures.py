@@ -90,7 +90,7 @@ class Failure:
 
     def __init__(self, bench: Bench, wait_until: Wait) -> None:
         self._bench, self._wait = bench, wait_until
-        wait_until(lambda: bench.word() == "running" and bench.received() > SFREQ, 60)
+        wait_until(lambda: bench.word() == "running" and bench.received() > SFREQ)
         self._before = bench.samples()
         self.began = time.time()
 

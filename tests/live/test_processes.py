@@ -68,19 +68,19 @@ def test_a_killed_command_leaves_no_process_and_a_finished_table(
 ) -> None:
     (tmp_path / "own.py").write_text(SINK)
     run = start("--json", "--sink", f"{tmp_path / 'own.py'}:Own")
-    wait_until(lambda: run.has_begun, 60)
+    wait_until(lambda: run.has_begun)
     others = run.everyone()
     assert len(run.sinks()) == 1
     run.process.kill()
     run.process.wait()
-    wait_until(lambda: are_gone(others), 15)
+    wait_until(lambda: are_gone(others))
     assert is_finished(run.table)
 
 
 def test_a_killed_engine_is_told_and_is_no_mistake_of_the_start(start: Start, wait_until: Wait, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(SINK)
     run = start("--json", "--sink", f"{tmp_path / 'own.py'}:Own")
-    wait_until(lambda: run.has_begun, 60)
+    wait_until(lambda: run.has_begun)
     others = run.everyone()
     run.engine().kill()
     code, _ = run.ends()
@@ -90,18 +90,18 @@ def test_a_killed_engine_is_told_and_is_no_mistake_of_the_start(start: Start, wa
     wait_until(lambda: run.state["state"] == "stopped")
     assert run.state["alarm"] == "the engine died (exit code -9)"
     assert read_table(run.table).torn == ""
-    wait_until(lambda: are_gone(others), 15)
+    wait_until(lambda: are_gone(others))
 
 
 def test_a_suspended_engine_is_told_and_catches_up(start: Start, wait_until: Wait) -> None:
     run = start("--json")
-    wait_until(lambda: run.has_begun, 60)
+    wait_until(lambda: run.has_begun)
     engine = run.engine()
     engine.suspend()
-    wait_until(lambda: run.state.get("engine_silent_s", 0) >= 3, 30)
+    wait_until(lambda: run.state.get("engine_silent_s", 0) >= 3)
     assert run.state["state"] == "stale"
     engine.resume()
-    wait_until(lambda: is_complete(run), 60)
+    wait_until(lambda: is_complete(run))
     assert lost(run) == [SAMPLES, 0, 0, 0, 0]
     texts = [line["text"] for line in run.log("warning")]
     assert "the engine does not answer" in texts
@@ -112,13 +112,13 @@ def test_a_suspended_engine_is_told_and_catches_up(start: Start, wait_until: Wai
 def test_a_suspended_sink_is_dropped_and_costs_no_sample(start: Start, wait_until: Wait, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(SINK)
     run = start("--json", "--sink", f"{tmp_path / 'own.py'}:Own")
-    wait_until(lambda: run.has_begun, 60)
+    wait_until(lambda: run.has_begun)
     run.sinks()[0].suspend()
     dropped = (
         f"sink {tmp_path / 'own.py'}:Own was dropped: it took no message for 5 s; the session continues without it"
     )
-    wait_until(lambda: dropped in run.alarms(), 30)
-    wait_until(lambda: is_complete(run), 60)
+    wait_until(lambda: dropped in run.alarms())
+    wait_until(lambda: is_complete(run))
     assert lost(run) == [SAMPLES, 0, 0, 0, 0]
     assert run.state["alarm"] == dropped
     assert run.ends(signal.SIGTERM)[0] == 0
@@ -133,10 +133,10 @@ def test_output_that_nobody_reads_holds_up_neither_the_work_nor_the_end(start: S
     os.set_blocking(writing, True)
     run = start("--json", stdout=writing, stderr=writing)
     os.close(writing)
-    wait_until(lambda: run.has_begun, 60)
+    wait_until(lambda: run.has_begun)
     blocked = [f"{name} is blocked, its reader takes nothing; live work goes on" for name in
                ("standard output", "standard error")]  # fmt: skip
-    wait_until(lambda: set(blocked) <= set(run.alarms()), 30)
+    wait_until(lambda: set(blocked) <= set(run.alarms()))
     code, took_s = run.ends(signal.SIGTERM)
     os.close(reading)
     assert (code, took_s < ENDS_S + LATE_S) == (0, True)
@@ -155,8 +155,8 @@ def test_output_that_is_full_or_closed_ends_nothing(start: Start, wait_until: Wa
         run = start("--json", stdout=writing)
         os.close(writing)
         why = "was closed by its reader"
-    wait_until(lambda: run.alarms() == [f"standard output {why}; live work goes on"], 60)
-    wait_until(lambda: run.has_begun, 60)
+    wait_until(lambda: run.alarms() == [f"standard output {why}; live work goes on"])
+    wait_until(lambda: run.has_begun)
     assert run.errors.read_text().splitlines()[0] == f"\aALARM: standard output {why}; live work goes on"
     assert run.ends(signal.SIGTERM)[0] == 0
     assert is_finished(run.table)
@@ -167,7 +167,7 @@ def test_a_closed_terminal_ends_a_run_in_order(start: Start, wait_until: Wait) -
     run = start("--headless", **options)
     os.close(options["stdin"])
     threading.Thread(target=_read_until_closed, args=(ours,), daemon=True).start()
-    wait_until(lambda: run.has_begun, 60)
+    wait_until(lambda: run.has_begun)
     others = run.everyone()
     os.close(ours)
     code, took_s = run.ends()
@@ -188,7 +188,7 @@ def test_a_signal_to_all_processes_at_once_ends_a_run_in_order(
 ) -> None:
     (tmp_path / "own.py").write_text(SINK.replace("def close(self): pass", "def close(self): open('closed', 'w')"))
     run = start("--json", "--sink", f"{tmp_path / 'own.py'}:Own", start_new_session=True, cwd=tmp_path)
-    wait_until(lambda: run.has_begun, 60)
+    wait_until(lambda: run.has_begun)
     others = run.everyone()
     os.killpg(run.process.pid, number)
     assert run.ends()[0] == 0
@@ -201,7 +201,7 @@ def test_an_engine_that_a_signal_alone_has_ended_finishes_its_table_and_is_a_fai
     start: Start, wait_until: Wait
 ) -> None:
     run = start("--json")
-    wait_until(lambda: run.has_begun, 60)
+    wait_until(lambda: run.has_begun)
     run.engine().send_signal(signal.SIGHUP)
     assert run.ends()[0] == 1
     assert run.errors.read_text().splitlines()[-1] == "error: a signal has ended the engine, in order"
@@ -210,7 +210,7 @@ def test_an_engine_that_a_signal_alone_has_ended_finishes_its_table_and_is_a_fai
 
 def test_a_suspended_engine_ends_in_order_and_one_that_hangs_in_time(start: Start, wait_until: Wait) -> None:
     run = start("--json")
-    wait_until(lambda: run.has_begun, 60)
+    wait_until(lambda: run.has_begun)
     run.engine().suspend()
     assert run.ends(signal.SIGTERM)[0] == 0
     assert is_finished(run.table)
@@ -222,17 +222,17 @@ def test_suspending_any_process_at_any_time_changes_no_answer(start: Start, wait
     rng = random.Random(seed)
     recording = rtbci.open_recording(RECORDING)
     run = start("--json", pipeline=PIPELINE, seconds=recording.duration_s)
-    wait_until(lambda: run.has_begun, 60)
+    wait_until(lambda: run.has_begun)
     command, engine = psutil.Process(run.process.pid), run.engine()
     victims = [rng.choice([command, engine]) for _ in range(4)]
     moments = sorted(rng.uniform(5, recording.duration_s - 5) for _ in victims)
     for victim, moment in zip(victims, moments, strict=True):
-        wait_until(lambda moment=moment: run.state.get("recording_s", 0) >= moment, 60)
+        wait_until(lambda moment=moment: run.state.get("recording_s", 0) >= moment)
         victim.suspend()
         woken = threading.Timer(rng.uniform(0.2, 1.5), victim.resume)
         woken.start()
         woken.join()
-    wait_until(lambda: is_complete(run, recording.n_samples), 60)
+    wait_until(lambda: is_complete(run, recording.n_samples))
     assert lost(run) == [recording.n_samples, 0, 0, 0, 0]
     assert run.ends(signal.SIGTERM)[0] == 0
     wanted = rtbci.tag(rtbci.Pipeline.load(PIPELINE), recording).events
@@ -255,12 +255,12 @@ def test_doubles_and_streams_that_do_not_fit_are_waited_through_at_boot(tmp_path
         return [line["reason"] for line in run.log("refused")]
 
     try:
-        wait_until(lambda: any(reason.startswith("2 streams match") for reason in refused()), 60)
+        wait_until(lambda: any(reason.startswith("2 streams match") for reason in refused()))
         del double
-        wait_until(lambda: any(reason.startswith(f"stream {name!r}") for reason in refused()), 60)
+        wait_until(lambda: any(reason.startswith(f"stream {name!r}") for reason in refused()))
         assert run.state["state"] == "waiting"
         with replayed(RECORDING, name):
-            wait_until(lambda: run.has_begun, 60)
+            wait_until(lambda: run.has_begun)
             assert len(set(refused())) == len(refused())
             assert set(run.state["warnings"]) >= {f"stream refused: {reason}" for reason in refused()}
             assert run.errors.read_text().count("warning: stream refused: 2 streams match") == 1

@@ -133,10 +133,10 @@ def engine(amp: Amplifier, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def live(amp: Amplifier, engine: Live, wait_until: Wait) -> Live:
     """The engine, running on the amplifier as it usually is."""
     amp.kill()
-    wait_until(lambda: engine.word() in ("waiting", "lost"), 30)
+    wait_until(lambda: engine.word() in ("waiting", "lost"))
     received = engine.received()
     amp.begin()
-    wait_until(engine.answers(received + round(SFREQ)), 60)
+    wait_until(engine.answers(received + round(SFREQ)))
     engine.begin()
     return engine
 

@@ -37,7 +37,7 @@ def test_a_replay_has_its_own_annotations_or_it_is_told_why_not(
         theirs = stranger(name, own_id if copies_the_id else "theirs")
         command = [*RTBCI, "record", "--stream", f"name={name}", "--out", str(tmp_path)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as recording:
-            wait_until(lambda: theirs.push_sample(["theirs"]) or playback.n_sent == 82 * SFREQ, 60)
+            wait_until(lambda: theirs.push_sample(["theirs"]) or playback.n_sent == 82 * SFREQ)
             recording.send_signal(signal.SIGINT)
             _, said = recording.communicate(timeout=30)
     (file,) = tmp_path.glob("*.xdf")

@@ -100,7 +100,7 @@ def assert_whole(path: Path, at_least: int) -> None:
 
 def test_every_sample_is_recorded_with_its_stamp_and_reads_back(amp: str, recorder: Recorder, wait_until: Wait) -> None:
     path = recorder.start(amp, [predicate({"name": amp})])
-    wait_until(lambda: recorder.recorded_s > 3, 20)
+    wait_until(lambda: recorder.recorded_s > 3)
     state = recorder.state()
     assert state.on
     assert state.file == str(path)
@@ -116,7 +116,7 @@ def test_what_was_written_is_readable_after_the_recorder_was_killed_and_a_new_fi
     amp: str, recorder: Recorder, wait_until: Wait
 ) -> None:
     first = recorder.start(amp, [predicate({"name": amp})])
-    wait_until(lambda: recorder.recorded_s > 3, 20)
+    wait_until(lambda: recorder.recorded_s > 3)
     assert recorder._run is not None
     recorder._run.process.kill()
     said: list[str] = []
@@ -125,11 +125,11 @@ def test_what_was_written_is_readable_after_the_recorder_was_killed_and_a_new_fi
         said.extend(recorder.tend())
         return recorder.recorded_s > 2 and recorder.state().files == 2
 
-    wait_until(goes_on, 20)
+    wait_until(goes_on)  # LabRecorder searches for a second at a time, and may search often
     recorder.stop(CLOSED_WITHIN_S)
-    assert len(said) == 2
     assert "the recorder died" in said[0]
-    assert said[1] == f"recording goes on in {recorder.files[1].name}"
+    assert said[-1] == f"recording goes on in {recorder.files[1].name}"
+    assert all("does not answer; the search continues" in line for line in said[1:-1])
     assert_whole(first, 300)
     assert_whole(recorder.files[1], 200)
 
@@ -149,9 +149,9 @@ def test_a_file_is_closed_by_itself_when_the_process_that_began_it_is_killed(
 ) -> None:
     pid = tmp_path / "pid"
     with process(record_and_report, amp, str(tmp_path), str(pid)) as parent:
-        wait_until(lambda: pid.exists() and pid.read_text(), 30)
+        wait_until(lambda: pid.exists() and pid.read_text())
         parent.kill()
-        wait_until(lambda: not Path(f"/proc/{pid.read_text()}").exists(), 12)
+        wait_until(lambda: not Path(f"/proc/{pid.read_text()}").exists())
     (path,) = tmp_path.glob("*.xdf")
     assert_whole(path, 200)
     (stream,), _ = pyxdf.load_xdf(path, dejitter_timestamps=False)
@@ -163,7 +163,7 @@ def test_a_disk_that_fills_is_said_aloud_and_the_file_is_closed_before(
 ) -> None:
     recorder = Recorder(small_disk, reserve_bytes=200_000)
     path = recorder.start(amp, [predicate({"name": amp})])
-    wait_until(lambda: recorder.recorded_s > 2, 20)
+    wait_until(lambda: recorder.recorded_s > 2)
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(850_000))
     (alarm,) = recorder.tend()
@@ -174,7 +174,9 @@ def test_a_disk_that_fills_is_said_aloud_and_the_file_is_closed_before(
     wait_until(lambda: not recorder.tend() and not recorder._closing, CLOSED_WITHIN_S)
     assert_whole(path, 200)
     ballast.unlink()
-    assert recorder.tend() == [f"recording goes on in {recorder.files[-1].name}"]
+    said: list[str] = []
+    wait_until(lambda: said.extend(recorder.tend()) or said)
+    assert said == [f"recording goes on in {recorder.files[-1].name}"]
     recorder.stop(CLOSED_WITHIN_S)
 
 
@@ -183,7 +185,7 @@ def test_a_disk_that_was_filled_at_once_leaves_what_was_written_readable(
 ) -> None:
     recorder = Recorder(small_disk, reserve_bytes=0)
     path = recorder.start(amp, [predicate({"name": amp})])
-    wait_until(lambda: recorder.recorded_s > 2, 20)
+    wait_until(lambda: recorder.recorded_s > 2)
     with full(small_disk):
         time.sleep(2)
         recorder.stop(CLOSED_WITHIN_S)
@@ -205,7 +207,7 @@ def test_no_folder_and_no_room_are_refused(tmp_path: Path) -> None:
 
 def test_two_streams_that_match_are_not_chosen_from(amp: str, wait_until: Wait) -> None:
     with process(amplifier, amp, "another"):
-        wait_until(lambda: len(pylsl.resolve_byprop("name", amp, 2, 1.0)) == 2, 20)
+        wait_until(lambda: len(pylsl.resolve_byprop("name", amp, 2, 1.0)) == 2)
         with pytest.raises(StreamNotFound, match="2 streams match"):
             find_stream({"name": amp}, 20.0)
 
@@ -235,12 +237,12 @@ def test_rtbci_record_tells_of_a_stream_that_goes_and_takes_it_up_again(
 
     with process(amplifier, name, name):
         command = rtbci_record(name, tmp_path, recorder)
-        wait_until(grown, 30)
-    wait_until(lambda: not answers(command), 10)
+        wait_until(grown)
+    wait_until(lambda: not answers(command))
     size = max(p.stat().st_size for p in tmp_path.glob("*.xdf"))
     with process(amplifier, name, name):
-        wait_until(lambda: answers(command), 30)
-        wait_until(grown, 30)
+        wait_until(lambda: answers(command))
+        wait_until(grown)
         command.kill()
         _, err = command.communicate(timeout=10)
     assert f"ALARM: {name} does not answer any more; the recording continues when it reconnects" in err
@@ -252,7 +254,7 @@ def test_rtbci_record_ends_cleanly_on_sigterm_with_its_file_closed(
     recorder: str, amp: str, tmp_path: Path, wait_until: Wait
 ) -> None:
     command = rtbci_record(amp, tmp_path, recorder)
-    wait_until(lambda: any(p.stat().st_size > 10_000 for p in tmp_path.glob("*.xdf")), 30)
+    wait_until(lambda: any(p.stat().st_size > 10_000 for p in tmp_path.glob("*.xdf")))
     command.send_signal(signal.SIGTERM)
     began = time.monotonic()
     out, err = command.communicate(timeout=10)
@@ -366,10 +368,10 @@ def test_a_disk_that_is_full_delays_the_event_table_and_nothing_else(small_disk:
     ):
         status = engine.reader.status
         with full(small_disk):
-            wait_until(lambda: "No space left on device" in (status() or EngineState()).alarm, 30)
-            wait_until(lambda: status().events > 5, 30)
+            wait_until(lambda: "No space left on device" in (status() or EngineState()).alarm)
+            wait_until(lambda: status().events > 5)
             assert not table.exists()
-        wait_until(lambda: status().alarm == "", 30)
+        wait_until(lambda: status().alarm == "")
         engine.stop()
         log = engine.reader.new_log()
     full_words, well_words = (line.text for line in log if isinstance(line, AlarmLine))
@@ -392,13 +394,13 @@ def test_the_engine_killed_in_mid_run_loses_nothing_of_the_recording(
         follow(engine, recording, lambda state: state.recording_s > 3)
         assert engine.process.pid is not None
         os.kill(engine.process.pid, signal.SIGKILL)
-        wait_until(lambda: not engine.alive, 5)
+        wait_until(lambda: not engine.alive)
         if recorder == "labrecorder":
             time.sleep(1)
             assert recording.recorder.started
             assert recording.recorder.stop(CLOSED_WITHIN_S)
     (file,) = tmp_path.glob("*.xdf")
-    wait_until(lambda: all("was not closed" not in text for text in rtbci.open_recording(file).warnings), 10)
+    wait_until(lambda: all("was not closed" not in text for text in rtbci.open_recording(file).warnings))
     again, original = rtbci.open_recording(file), rtbci.open_recording(RECORDING)
     data = np.concatenate([chunk.data for chunk in again.chunks(1000)])
     wanted = np.concatenate([chunk.data for chunk in original.chunks(1000)])

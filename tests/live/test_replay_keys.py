@@ -86,7 +86,7 @@ def name() -> str:
 
 def test_keys_pause_seek_change_the_speed_and_end_it(terminal: Terminal, name: str, wait_until: Wait) -> None:
     process = terminal.start(*REPLAY, "--name", name)
-    wait_until(lambda: "space pause" in terminal.look(), 60)
+    wait_until(lambda: "space pause" in terminal.look())
     wait_until(lambda: not terminal.is_as_before)
     terminal.type(" ")
     wait_until(lambda: "× 1  paused" in terminal.line())
@@ -94,7 +94,7 @@ def test_keys_pause_seek_change_the_speed_and_end_it(terminal: Terminal, name: s
     terminal.type("\x1b[C\x1b[C\x1b[D\x1bOC")  # on, on, back, on
     wait_until(lambda: terminal.seconds() == pytest.approx(here + 20, abs=0.05))
     terminal.type("\x1b[A\x1b[A")
-    wait_until(lambda: terminal.seconds() == pytest.approx(82.0), 5)  # two minutes on are beyond the end
+    wait_until(lambda: terminal.seconds() == pytest.approx(82.0))  # two minutes on are beyond the end
     terminal.type("\x1b[5~")
     wait_until(lambda: terminal.seconds() == pytest.approx(22.0))
     terminal.type("++x-")  # x is no key
@@ -110,7 +110,7 @@ def test_however_it_ends_the_terminal_is_as_it_was(
     end: str | signal.Signals, terminal: Terminal, name: str, wait_until: Wait
 ) -> None:
     process = terminal.start(*REPLAY, "--name", name)
-    wait_until(lambda: "space pause" in terminal.look(), 60)
+    wait_until(lambda: "space pause" in terminal.look())
     wait_until(lambda: not terminal.is_as_before)
     if isinstance(end, str):
         terminal.type(end)
@@ -125,9 +125,9 @@ def test_ctrl_z_gives_the_terminal_back_and_in_the_background_it_is_never_stoppe
 ) -> None:
     shell = terminal.start("bash", "--norc", "-i")
     terminal.type("PS1='ready> '\n")
-    wait_until(lambda: terminal.look().endswith("ready> "), 60)
+    wait_until(lambda: terminal.look().endswith("ready> "))
     terminal.type(shlex.join([*REPLAY, "--name", name]) + "\n")
-    wait_until(lambda: "space pause" in terminal.look(), 60)
+    wait_until(lambda: "space pause" in terminal.look())
     terminal.type("\x1a")
     wait_until(lambda: "Stopped" in terminal.look())
     terminal.type("bg\n")

@@ -48,7 +48,7 @@ def test_a_replay_that_is_paused_and_changes_its_speed_gives_the_answer_of_the_f
     recording = rtbci.open_recording(RECORDING)
     wanted = rtbci.tag(pipeline, recording)
     with played(name, "pause", speed=16.0, chunk=13), live(pipeline, name, wait_until) as running:
-        wait_until(lambda: running.engine.state().replay, 20)
+        wait_until(lambda: running.engine.state().replay)
         beside = Beside(name)
         running.say("resume")
         running.await_received(12)
@@ -66,7 +66,7 @@ def test_a_replay_that_is_paused_and_changes_its_speed_gives_the_answer_of_the_f
         running.await_received(38)
         running.say("speed 32")
         running.await_received(recording.n_samples / SFREQ)
-        wait_until(lambda: sum(map(len, running.heard.scores)) == len(wanted.scores), 10)
+        wait_until(lambda: sum(map(len, running.heard.scores)) == len(wanted.scores))
         time.sleep(0.2)
         latency = running.engine.state().latency_ms
     scores = Chunk.join(running.heard.scores)
@@ -154,8 +154,8 @@ def test_a_seek_closes_the_event_starts_afresh_and_goes_on_in_seconds_of_the_rec
         assert state.replay.recorded_s == 40
         assert state.recording_s == 40
         running.say("resume")
-        wait_until(lambda: running.engine.tally.received == before + 42 * SFREQ, 30)
-        wait_until(lambda: sum(map(len, running.heard.scores)) == (before + 42 * SFREQ) * 128 // SFREQ // 8, 10)
+        wait_until(lambda: running.engine.tally.received == before + 42 * SFREQ)
+        wait_until(lambda: sum(map(len, running.heard.scores)) == (before + 42 * SFREQ) * 128 // SFREQ // 8)
     (seek,) = [one for one in running.heard.lines if isinstance(one, SeekLine)]
     assert (seek.from_s, seek.to_s) == (round(before / SFREQ, 3), 40.0)
     assert running.engine.tally.gaps == 0
@@ -189,7 +189,7 @@ def test_an_engine_that_comes_in_a_pause_after_a_change_of_speed_knows_of_both(
     pipeline: Pipeline, name: str, wait_until: Wait
 ) -> None:
     with played(name, "speed 8", "pause"), live(pipeline, name, wait_until) as running:
-        wait_until(lambda: running.engine.state().replay, 20)
+        wait_until(lambda: running.engine.state().replay)
         until = time.monotonic() + 1.5
         while time.monotonic() < until:
             state = running.engine.state()
@@ -217,9 +217,9 @@ def test_a_consumer_that_acknowledges_nothing_sees_a_stream_that_stands_still_an
             stamps.extend(when)
             return len(stamps) >= seconds * SFREQ
 
-        wait_until(lambda: pull(5), 20)
+        wait_until(lambda: pull(5))
         playback.transport.obey("pause")
-        wait_until(lambda: playback.transport.paused, 5)
+        wait_until(lambda: playback.transport.paused)
         quiet = time.monotonic()
         while time.monotonic() < quiet + 0.5:
             pull(0)
@@ -228,7 +228,7 @@ def test_a_consumer_that_acknowledges_nothing_sees_a_stream_that_stands_still_an
             pull(0)
         assert len(stamps) == n
         playback.transport.obey("resume")
-        wait_until(lambda: pull(n / SFREQ + 5), 20)
+        wait_until(lambda: pull(n / SFREQ + 5))
     gaps = np.diff(stamps)
     assert np.flatnonzero(gaps > 0.05).tolist() == [n - 1]
     assert gaps[n - 1] > 1.0

@@ -77,7 +77,7 @@ def test_a_stranger_commands_nothing_by_any_line_on_any_outlet(
         badge = Signer(b"a key of theirs", "command").badge
         hands = [outlet("rtbci-control", f"{id_of(playback)}-control{end}") for end in ("", "-", f"-{badge}")]
         copy = outlet("rtbci-control", seen)  # the badge of the engine can be seen by all
-        wait_until(copy.have_consumers, 20)
+        wait_until(copy.have_consumers)
         lines = [*ear.lines, "pause", "seek 60", "speed 9", "quit", "heard 99", "", "\x1b[2J", "x" * 10**6]
         for hand in (*hands, copy):
             for line in lines:
@@ -96,7 +96,7 @@ def test_a_stranger_holds_no_move(pipeline: Pipeline, name: str, wait_until: Wai
     with played(name, wait_for_consumer=True) as playback, live(pipeline, name, wait_until) as running:
         running.await_received(1)
         copy = outlet("rtbci-control", Overheard("rtbci-control", f"{id_of(playback)}-control-").info.source_id())
-        wait_until(copy.have_consumers, 20)
+        wait_until(copy.have_consumers)
         began = time.monotonic()
         for line in ("pause", "resume", "pause", "resume"):
             running.say(line)
@@ -109,8 +109,8 @@ def test_acknowledgements_of_strangers_hold_no_replay(pipeline: Pipeline, name: 
         ear = Overheard("rtbci-ack", f"{id_of(playback)}-ack-")
         copies = [outlet("rtbci-ack", source_id) for source_id in (ear.info.source_id(), f"{id_of(playback)}-ack")]
         copies.append(outlet("rtbci-ack", f"{id_of(playback)}-ack", "int64"))
-        wait_until(copies[0].have_consumers, 20)
-        wait_until(ear.listen, 20)
+        wait_until(copies[0].have_consumers)
+        wait_until(ear.listen)
         over = threading.Event()
 
         def push() -> None:
@@ -163,13 +163,13 @@ def test_a_fake_position_moves_nothing_and_silences_no_alarm(
         fakes(id_of(playback))
         with live(pipeline, name, wait_until) as running:
             running.await_received(2)
-            wait_until(lambda: running.engine.state().replay, 20)
+            wait_until(lambda: running.engine.state().replay)
             assert running.say("speed 2").replay.move == 1
             running.await_received(6)
             state = running.engine.state()
             assert (state.state, state.replay.paused, state.samples.gaps) == ("running", False, 0)
             playback.players[0].send = lambda packet: None  # type: ignore[method-assign]
-            wait_until(lambda: running.engine.state().state == "stale", 10)
+            wait_until(lambda: running.engine.state().state == "stale")
         assert not {"pause", "seek"} & set(running.kinds())
 
 
@@ -179,7 +179,7 @@ def test_outlets_that_report_nothing_keep_no_replay_from_being_heard(wait_until:
     address = ReplayAddress.new(f"rtbci-replay-{uuid.uuid4().hex[:16]}", key)
     silent = [outlet("rtbci-position", address.position_id) for _ in range(6)]
     reports = ReplayReports(address, key)
-    wait_until(lambda: reports.read() or sum(one.have_consumers() for one in silent) == 4, 20)
+    wait_until(lambda: reports.read() or sum(one.have_consumers() for one in silent) == 4)
     genuine, signer = outlet("rtbci-position", address.position_id), Signer(key, address.position_purpose)
     position = ReplayPosition(1, 5.0, 0.0, 82.0, 1.0, True)
 
@@ -188,9 +188,9 @@ def test_outlets_that_report_nothing_keep_no_replay_from_being_heard(wait_until:
         time.sleep(0.02)
         return reports.read()
 
-    wait_until(lambda: heard() == [position], 20)
+    wait_until(lambda: heard() == [position])
     kept_until = time.monotonic() + 3  # longer than a silent one is listened to
-    wait_until(lambda: time.monotonic() > kept_until and heard() == [position], 20)
+    wait_until(lambda: time.monotonic() > kept_until and heard() == [position])
     reports.close()
 
 
@@ -204,10 +204,10 @@ def test_a_pause_that_cannot_be_verified_is_told_of_and_ends_in_the_alarm(
             running.await_received(2)
             assert running.engine.state().replay is None  # it cannot be controlled
             playback.transport.obey("pause")
-            wait_until(lambda: running.engine.state().state == "paused", 10)
-            wait_until(lambda: running.engine.state().state == "stale", 10)
+            wait_until(lambda: running.engine.state().state == "paused")
+            wait_until(lambda: running.engine.state().state == "stale")
             playback.transport.obey("resume")
-            wait_until(lambda: running.engine.state().state == "running", 10)
+            wait_until(lambda: running.engine.state().state == "running")
             running.await_received(6)
             assert running.engine.tally.lost == 0
     (stale,) = (line for line in running.heard.lines if isinstance(line, StaleLine))
@@ -221,7 +221,7 @@ def test_a_pause_without_a_heartbeat_is_silence(pipeline: Pipeline, name: str, w
         running.await_received(2)
         assert running.say("pause").state == "paused"
         playback._remote_control.close()
-        wait_until(lambda: running.engine.state().state == "stale", 10)
+        wait_until(lambda: running.engine.state().state == "stale")
 
 
 def test_a_consumer_without_the_key_reads_every_sample_of_a_paced_replay(name: str, wait_until: Wait) -> None:
@@ -230,5 +230,5 @@ def test_a_consumer_without_the_key_reads_every_sample_of_a_paced_replay(name: s
         (found,) = pylsl.resolve_byprop("name", name, 1, 20)
         inlet = pylsl.StreamInlet(found, recover=False)
         inlet.open_stream(5)
-        wait_until(lambda: data.extend(inlet.pull_chunk(timeout=0.1)[0]) or len(data) == 20 * SFREQ, 30)
+        wait_until(lambda: data.extend(inlet.pull_chunk(timeout=0.1)[0]) or len(data) == 20 * SFREQ)
     assert np.isfinite(data).all()

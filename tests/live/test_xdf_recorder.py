@@ -296,7 +296,7 @@ def test_a_file_is_ended_when_the_sender_is_gone(what: str, tmp_path: Path, wait
     here = Path(__file__).parent
     subprocess.run([sys.executable, "-c", code, here, here.parent / "kit", tmp_path], check=False, timeout=60)
     (path,) = tmp_path.glob("*.xdf")
-    wait_until(lambda: "footer" in load_streams(path)[0][0], 10)
+    wait_until(lambda: "footer" in load_streams(path)[0][0])
     numbers = numbers_in(path)
     np.testing.assert_array_equal(numbers, np.arange(len(numbers)))
     assert len(numbers) >= 900

@@ -494,11 +494,11 @@ def test_a_killed_run_loses_the_fold_under_way_alone_and_leaves_no_process(data,
                 for pid in (task / "children").read_text().split()]  # fmt: skip
 
     # Two folds, and the process by which Python tidies up.
-    wait_until(lambda: (out / "summary.json").exists() and len(children()) == 3, 60)
+    wait_until(lambda: (out / "summary.json").exists() and len(children()) == 3)
     started = children()
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    wait_until(lambda: not any(_is_running(pid) for pid in started), 60)
+    wait_until(lambda: not any(_is_running(pid) for pid in started))
     assert not list(out.glob("fold-*"))
 
 
