@@ -18,7 +18,7 @@ from rtbci.bench.train import TrainSpeed
 from rtbci.cli.adapt import AdaptReport
 from rtbci.cli.demo import DemoSummary
 from rtbci.cli.doctor import DoctorReport
-from rtbci.cli.evaluate import Evaluation
+from rtbci.cli.evaluate import EvaluationReport
 from rtbci.cli.inspect import PipelineFacts, RecordingFacts
 from rtbci.cli.record import RecordState
 from rtbci.cli.streams import StreamList
@@ -41,7 +41,7 @@ COMMANDS: dict[str, type[Result]] = {
     "select": SelectionReport,
     "select --by-patient": ElectrodesReport,
     "tag": TagReport,
-    "evaluate": Evaluation,
+    "evaluate": EvaluationReport,
     "inspect PIPELINE": PipelineFacts,
     "inspect RECORDING": RecordingFacts,
     "doctor": DoctorReport,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from rtbci.cli.tag import recording_warnings
 from rtbci.cli.terminal import Terminal
 from rtbci.errors import ConfigError
 from rtbci.evaluation.label_map import LabelMap
+from rtbci.evaluation.trained_on import TrainedOn
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings import listing
 from rtbci.recordings.labelling import labels_of
@@ -73,7 +75,7 @@ def adapt_from_files(
     known = adapted.notes.get("trained_on")
     adapted.notes["trained_on"] = [
         *(known if isinstance(known, list) else ()),
-        *({"recording": s.name, "source": "adaptation", "licence": "", "held_out": False} for s in sources),
+        *(replace(source, origin="adaptation").noted(held_out=False) for source in sources),
     ]
     adapted.save(out)
     if json:
@@ -137,13 +139,8 @@ def _background(pipeline: Pipeline, recording: Recording, label_map: LabelMap) -
 
 def _seen_before(pipeline: Pipeline, sources: Iterable[Source]) -> list[str]:
     """Recordings that the pipeline was trained on: what is kept back of them was seen, too."""
-    rows = pipeline.notes.get("trained_on")
-    names = (
-        {Path(str(row.get("recording"))).name for row in rows if isinstance(row, dict)}
-        if isinstance(rows, list)
-        else ()
-    )
-    seen = [source.name for source in sources if source.name in names]
+    known = TrainedOn(pipeline.notes)
+    seen = [s.name for s in sources if known.find(s.recording.path, s.recording.content) is not None]
     return [
         f"the pipeline was trained on {', '.join(seen)}, so that what is kept back says nothing of new recordings"
     ] if seen else []  # fmt: skip

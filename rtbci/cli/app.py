@@ -24,6 +24,7 @@ from rtbci.cli.options import (
     Sfreq,
     ShareAnnotations,
     StreamOption,
+    Threshold,
     Unit,
 )
 from rtbci.errors import EngineFailed, RtbciError
@@ -125,6 +126,7 @@ def run(
             help="A sink of your own (docs/plugins.md): FILE.py:CLASS, or the name of an installed one; repeatable.",
         ),
     ] = None,
+    threshold: Threshold = None,
     device: Device = "cpu",
     plugin: Plugins = None,
     json: Annotated[bool, typer.Option("--json", help="Print the state as one line of JSON per second.")] = False,
@@ -140,7 +142,7 @@ def run(
         bundled(pipeline), stream, show="json" if json else _show(headless, json=False), events=events,
         wait_s=wait or None, seconds=seconds, overrides=told_by(channels, unit, gain, sfreq, reference, clock),
         device=device, cues=cues, record=record, recorder=recorder, log=log, sinks=tuple(sink or ()),
-        share_annotations=share_annotations,
+        share_annotations=share_annotations, threshold=threshold,
     )  # fmt: skip
 
 
@@ -349,6 +351,7 @@ def tag(
     again: Annotated[
         bool, typer.Option("--again", help="Tag also what this pipeline has tagged into that folder before.")
     ] = False,
+    threshold: Threshold = None,
     stream: StreamOption = None,
     channels: Channels = None,
     unit: Unit = "",
@@ -370,7 +373,17 @@ def tag(
 
     told = told_by(channels, unit, gain, sfreq, reference, clock)
     raise typer.Exit(
-        tag_files(bundled(pipeline), recordings, out, stream=stream, device=device, json=json, again=again, told=told)
+        tag_files(
+            bundled(pipeline),
+            recordings,
+            out,
+            stream=stream,
+            device=device,
+            json=json,
+            again=again,
+            told=told,
+            threshold=threshold,
+        )
     )
 
 
@@ -432,6 +445,29 @@ def adapt(
 def evaluate(
     pipeline: PipelineFile,
     recordings: Annotated[list[Path], typer.Argument(help="Recordings with annotated seizures, or folders of them.")],
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="PIPELINE", help="Another pipeline, on the same recordings, subject by subject."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Write recordings.tsv, subjects.tsv, seizures.tsv, curve.tsv and evaluation.json there.",
+        ),
+    ] = None,
+    threshold: Threshold = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RULE",
+            help="Choose a threshold on these recordings: the best that keeps a bound, as 'fa_per_h<=0.5' or "
+            "'sensitivity>=0.9' (of sensitivity, precision, f1, fa_per_h, fa_per_24h, delay_s); 'f1': the highest F1.",
+        ),
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --at: write the pipeline with that threshold here.")
+    ] = None,
     label: Annotated[
         list[str] | None,
         typer.Option(
@@ -440,6 +476,20 @@ def evaluate(
             "the class, or name a seizure; repeatable.",
         ),
     ] = None,
+    background: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE|FOLDER", help="Recordings without an event, though nothing beside them says so; repeatable."
+        ),
+    ] = None,
+    subject_pattern: Annotated[
+        str,
+        typer.Option(
+            metavar="REGEX",
+            help="Whose recording it is: the first group in its path, as '(P\\d+)_'; by default the names of BIDS and of known "
+            "datasets tell.",
+        ),
+    ] = "",
     stream: StreamOption = None,
     channels: Channels = None,
     unit: Unit = "",
@@ -451,13 +501,26 @@ def evaluate(
     plugin: Plugins = None,
     json: Json = False,
 ) -> None:
-    """Score a pipeline against annotated recordings: SzCORE by event and by sample, false alarms, detection delay."""
+    """Score a pipeline against annotated recordings: SzCORE by event and by sample, false alarms, detection delay.
+
+    Pooled, and as means over subjects with intervals; a row for each recording, subject and seizure; the curve over the
+    threshold, chance level, calibration and seizure burden. docs/evaluation.md says how each is computed. A file that cannot be
+    scored stops none of the others, and is named at the end, with exit code 2.
+
+        rtbci evaluate my.rtbci archive/ --against demo --out results
+    """
     from rtbci.bundled import bundled
     from rtbci.cli.evaluate import evaluate_files
     from rtbci.cli.overrides import told_by
 
     told = told_by(channels, unit, gain, sfreq, reference, clock)
-    evaluate_files(bundled(pipeline), recordings, label or [], stream=stream, told=told, device=device, json=json)
+    raise typer.Exit(
+        evaluate_files(
+            bundled(pipeline), recordings, label or [], stream=stream, told=told, device=device, json=json, out=out,
+            against=None if against is None else bundled(against), threshold=threshold, at=at, save=save,
+            background=background or (), subject_pattern=subject_pattern,
+        )
+    )  # fmt: skip
 
 
 @app.command()

@@ -16,11 +16,12 @@ from rtbci.cli.run import require_device
 from rtbci.cli.watch import Watch
 from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
-from rtbci.evaluation.scoring import Response, Scored, detection_delays, detection_responses, is_seizure, overlaps
+from rtbci.evaluation.responses import Response, Scored, detection_delays, detection_responses, overlaps
 from rtbci.lsl.replay_key import VARIABLE
 from rtbci.monitor.messages import EngineState, EventLine, LatencyMs, LogLine, OnsetLine
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
+from rtbci.recordings.vocabulary import is_seizure
 from rtbci.replay.replay import Replay, run_replay
 from rtbci.results import Result, Text
 from rtbci.text import tenths_text

@@ -1,65 +1,50 @@
-"""`rtbci evaluate`: scores a pipeline on annotated recordings, as text or JSON."""
+"""`rtbci evaluate`: scores a pipeline on annotated recordings, as text, tables or JSON; two of them side by side."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from rtbci.cli.tag import answer_warnings, recording_warnings, tagging_progress
+from rich.progress import Progress, TimeRemainingColumn
+from rich.table import Table
+
+from rtbci.cli.patients import with_interval
 from rtbci.cli.terminal import Terminal
-from rtbci.errors import RecordingError
-from rtbci.evaluation.annotations import Annotations
-from rtbci.evaluation.label_map import UNKNOWN, LabelMap
-from rtbci.evaluation.scoring import EventScores, Scored, SzcoreScores, is_seizure, score
-from rtbci.evaluation.tagging import Tagged, tag
+from rtbci.errors import ConfigError
+from rtbci.evaluation.chosen_point import ChosenPoint, with_point
+from rtbci.evaluation.comparison import Comparison, compare
+from rtbci.evaluation.curve import CurvePoint, Rule
+from rtbci.evaluation.evaluate import OnProgress, Opened, Plan, counts_text, evaluate, plan
+from rtbci.evaluation.evaluation import Evaluation, SubjectMeans
+from rtbci.evaluation.intervals import Spread
+from rtbci.evaluation.rows import RecordingRow, SeizureRow, SubjectRow
+from rtbci.evaluation.scoring import EventScores
+from rtbci.evaluation.tables import cells, columns_of, table
+from rtbci.files import atomic_write
 from rtbci.models.step import check_device
+from rtbci.pipeline.file import check_target
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.recordings import listing
-from rtbci.recordings.labelling import Labelled, labels_of
 from rtbci.recordings.overrides import StreamOverrides
-from rtbci.recordings.recording import Recording
-from rtbci.recordings.vocabulary import is_doubtful, limit_of
-from rtbci.results import Result, Text, print_json
-from rtbci.stages.decision import watched_labels
-from rtbci.text import grouped
-from rtbci.types import Event
+from rtbci.results import Result, about, print_json
+from rtbci.text import grouped, json_text
 
-ALL = "all classes"
-
-
-class ClassScores(EventScores):
-    """Of one class."""
-
-    label: Text
-    """The class."""
-    annotations: dict[Text, int]
-    """How many annotations it was scored against, by their text."""
+RECORDINGS, SUBJECTS, SEIZURES, CURVE, SUMMARY = (
+    "recordings.tsv", "subjects.tsv", "seizures.tsv", "curve.tsv", "evaluation.json",
+)  # fmt: skip
+LINE_EVERY_S = 60.0  # where there is no terminal
+MOST_SUBJECTS = 40  # in the table on a terminal
 
 
-class LeftOut(Result):
-    """A recording that was not scored."""
+class EvaluationReport(Evaluation):
+    """What `rtbci evaluate` says."""
 
-    recording: Text
-    """Its path."""
-    reason: Text
-    """Why."""
-
-
-class Evaluation(SzcoreScores):
-    """Scores of a pipeline on annotated recordings: those of its seizure class, or of all classes where none is."""
-
-    label: Text
-    """Class of the figures above; of several, or of `all classes`, counts are pooled, and rates are per class."""
-    classes: tuple[ClassScores, ...]
-    """Of every class that becomes events and is annotated."""
-    annotations: Annotations
-    recordings: int
-    """Number of recordings that were scored."""
-    hours: float
-    """Total length of these recordings."""
-    left_out: tuple[LeftOut, ...]
-    """Recordings that were not scored."""
-    pipeline: Text
-    """Its name."""
+    against: Evaluation | None
+    """The other pipeline on the same recordings; null without `--against`."""
+    comparison: Comparison | None
+    chosen: ChosenPoint | None
+    """null without `--at`."""
 
 
 def evaluate_files(
@@ -71,160 +56,203 @@ def evaluate_files(
     told: StreamOverrides | None = None,
     device: str,
     json: bool,
-) -> None:
-    """Score a pipeline on annotated recordings. Raises RecordingError if none has annotations that count."""
+    threshold: float | None = None,
+    against: str | None = None,
+    at: str | None = None,
+    save: Path | None = None,
+    out: Path | None = None,
+    background: Sequence[Path] = (),
+    subject_pattern: str = "",
+) -> int:
+    """Score a pipeline on annotated recordings.
+
+    Returns
+    -------
+    int
+        Exit code: 2 where a recording could not be read or tagged.
+
+    Raises
+    ------
+    RecordingError
+        If none has annotations that count.
+    ConfigError
+        If an option cannot be followed; nothing is written then.
+    """
     check_device(device)
-    pipeline = Pipeline.load(pipeline_path)
-    opened = listing.opened(paths, stream, told)
-    if not any(recording.is_annotated for recording in opened):
-        unread = [f"; {text}" for recording in opened for text in recording.warnings if "was not read" in text]
-        raise RecordingError(
-            f"none of the {len(opened)} recordings has an annotation, in the file or in NAME_events.tsv beside it"
-            f"{''.join(unread)}"
-        )
-    watched = watched_labels(pipeline.config.decision, pipeline.classes)
-    label_map = LabelMap.of(watched, (e.label for recording in opened for e in recording.annotations), labels)
-    scored = [recording for recording in opened if is_labelled(recording, label_map)]
-    left_out = [recording for recording in opened if not is_labelled(recording, label_map)]
-    labels_by_path = {r.path: labels_of(r, label_map.meanings.get) for r in scored}
-    found = [f"{path.name}: {text}" for path, one in labels_by_path.items() for text in one.warnings]
-    warnings = [*recording_warnings(opened, pipeline), *found, *_account(label_map, labels_by_path, left_out)]
-    if not scored or not label_map.classes:
-        raise RecordingError(_nothing_counts(label_map, opened))
-    console = Terminal(stderr=True)
-    for line in grouped(warnings):
-        console.print(f"warning: {line}", soft_wrap=True)
-    n_told = len(warnings)
-    by_class: dict[str, list[Scored]] = {name: [] for name in label_map.classes}
-    with tagging_progress(scored, json) as advance:
-        for recording in scored:
-            result = tag(pipeline, recording, device=device, progress=advance)
-            warnings += answer_warnings(recording, result)
-            for name, of_class in by_class.items():
-                of_class.append(_scored(recording, result, name, labels_by_path[recording.path]))
-    for line in grouped(warnings[n_told:]):
-        console.print(f"warning: {line}", soft_wrap=True)
-    annotations = Annotations.of(labels_by_path.values())
-    evaluation = evaluated(pipeline.name, label_map, by_class, scored, left_out, annotations)
+    rule = Rule.parse(at) if at is not None else None
+    if save is not None:
+        if rule is None:
+            raise ConfigError("--save writes the pipeline with the threshold that --at chooses; say --at RULE, too")
+        check_target(save)
+    folder = ReportFolder(out) if out is not None else None
+    pipeline = Pipeline.load(pipeline_path).with_threshold(threshold)
+    other = Pipeline.load(against) if against is not None else None
+    opened = Opened.of(paths, stream=stream, told=told, background=background, subject_pattern=subject_pattern)
+    plans = [plan(one, opened, labels) for one in (pipeline, *([other] if other is not None else []))]
+    warnings = _Warnings(line for planned in plans for line in planned.warnings)
+    results = []
+    with progress(plans, quiet=json) as advance:
+        for planned in plans:
+            evaluation, more = evaluate(planned, opened.failed, device=device, on_progress=advance)
+            results.append(evaluation)
+            warnings.add(more)
+    first = results[0]
+    chosen = _chosen(pipeline, rule, first, save) if rule is not None else None
+    report = EvaluationReport(
+        **{key: getattr(first, key) for key in Evaluation.model_fields},
+        against=results[1] if other is not None else None,
+        comparison=compare(first, results[1]) if other is not None else None,
+        chosen=chosen,
+    )
+    if folder is not None:
+        folder.write(report, warnings.lines)
     if json:
-        return print_json(evaluation, warnings)
-    _print_figures(evaluation)
+        print_json(report, warnings.lines)
+    else:
+        _print(report, pipeline_path, against)
+    for lost in report.failed:
+        Terminal(stderr=True).print(f"error: not scored: {lost.reason}", soft_wrap=True)
+    return 2 if report.failed else 0
 
 
-def is_labelled(recording: Recording, label_map: LabelMap) -> bool:
-    """Whether the annotations say which classes hold: where not one has a meaning, background is not known either."""
-    if not recording.annotations:
-        return recording.is_annotated
-    said = (e.label in label_map.meanings or limit_of(e.label) is not None for e in recording.annotations)
-    return bool(recording.background) or any(said)
+def _chosen(pipeline: Pipeline, rule: Rule, evaluation: Evaluation, save: Path | None) -> ChosenPoint:
+    point = rule.choose(evaluation.curve)
+    names = tuple(row.recording for row in evaluation.rows)
+    if save is not None:
+        with_point(pipeline, rule, point, names).save(save)
+    return ChosenPoint(rule=str(rule), point=point, chosen_on=names, file=None if save is None else str(save))
 
 
-def evaluated(
-    name: str,
-    label_map: LabelMap,
-    by_class: dict[str, list[Scored]],
-    scored: list[Recording],
-    left_out: list[Recording],
-    counts: Annotations,
-) -> Evaluation:
-    """Score each class against its annotations."""
-    seizure = [label for label in label_map.classes if is_seizure(label)] or list(label_map.classes)
-    label = ALL if len(seizure) == len(label_map.classes) > 1 else ", ".join(seizure)
-    pooled = score([one for label in seizure for one in by_class[label]], n_classes=len(seizure))
-    annotations = [e for recording in scored for e in recording.annotations]
-    rows = []
-    for one in label_map.classes:
-        scores = pooled if one == label else score(by_class[one])
-        figures = {key: getattr(scores, key) for key in EventScores.model_fields}
-        rows.append(ClassScores(**figures, label=one, annotations=label_map.counts(annotations, one)))
-    return Evaluation(
-        **{key: getattr(pooled, key) for key in SzcoreScores.model_fields},
-        label=label,
-        classes=tuple(rows),
-        annotations=counts,
-        recordings=len(scored),
-        hours=sum(recording.duration_s for recording in scored) / 3600,
-        left_out=tuple(LeftOut(recording=str(r.path), reason=_why_left_out(r)) for r in left_out),
-        pipeline=name,
-    )
+class _Warnings:
+    """Lines that are shown as they come, alike ones together, and kept for the report."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines: list[str] = []
+        self.add(lines)
+
+    def add(self, lines: Iterable[str]) -> None:
+        fresh = [line for line in dict.fromkeys(lines) if line not in self.lines]
+        self.lines += fresh
+        console = Terminal(stderr=True)
+        for line in grouped(fresh):
+            console.print(f"warning: {line}", soft_wrap=True)
 
 
-def _scored(recording: Recording, result: Tagged, label: str, labels: Labelled) -> Scored:
-    pairs = [(e, d.time) for e, d in zip(result.events, result.decisions, strict=True) if e.label == label]
-    return Scored(
-        truth=tuple(e for e in labels.events if e.label == label),
-        found=tuple(event for event, _ in pairs),
-        decided=tuple(when for _, when in pairs),
-        duration_s=recording.duration_s,
-        unknown=(
-            *(e for e in labels.events if e.label == UNKNOWN),
-            *(Event(start, stop - start, UNKNOWN) for start, stop in labels.unknown),
+@contextmanager
+def progress(plans: Sequence[Plan], *, quiet: bool) -> Iterator[OnProgress]:
+    """Progress over all recordings of all plans: a bar on a terminal, else a line now and then.
+
+    Yields a function that takes the name of the recording under way and its seconds so far.
+    """
+    console = Terminal(stderr=True)
+    total_s = sum(planned.duration_s for planned in plans)
+    columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
+        task = bar.add_task("tagging", total=total_s)
+        past = {"done": 0.0, "last": 0.0, "told": time.monotonic()}
+        lines = not quiet and not console.is_terminal
+
+        def advance(name: str, seconds: float) -> None:
+            if seconds < past["last"]:
+                past["done"] += past["last"]
+            past["last"] = seconds
+            done_s = past["done"] + seconds
+            bar.update(task, completed=done_s, description=name)
+            if lines and time.monotonic() - past["told"] > LINE_EVERY_S:
+                past["told"] = time.monotonic()
+                console.print(f"{name}: {done_s / 60:.0f} of {total_s / 60:.0f} minutes are tagged", soft_wrap=True)
+
+        yield advance
+        bar.update(task, completed=total_s)
+
+
+class ReportFolder:
+    """The folder of `--out`: tables and JSON; other people's files of these names are not replaced.
+
+    Raises
+    ------
+    ConfigError
+        If it is a file, or holds a file of one of these names that `evaluate` did not write.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if path.exists() and not path.is_dir():
+            raise ConfigError(f"--out {path} is a file; wanted a folder")
+        for name, header in self._headers().items():
+            file = path / name
+            if file.exists() and not file.read_bytes().startswith(header.encode()):
+                raise ConfigError(f"{file}: was not written by `rtbci evaluate`; name another folder with --out")
+
+    @staticmethod
+    def _headers() -> dict[str, str]:
+        tables = {name: table(columns, []) for name, (columns, _) in _tables(()).items()}
+        return tables | {SUMMARY: '{\n "event": '}
+
+    def write(self, report: EvaluationReport, warnings: Sequence[str]) -> None:
+        """Write all tables and the JSON."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for name, (columns, rows) in _tables((report,)).items():
+            atomic_write(self.path / name, table(columns, [cells(row) for row in rows]))
+        atomic_write(self.path / SUMMARY, json_text(report.plain() | about(warnings).plain(), indent=1))
+
+
+def _tables(reports: Sequence[EvaluationReport]) -> dict[str, tuple[list[str], list[Result]]]:
+    """(columns, rows) of each table, by file name."""
+    return {
+        RECORDINGS: (
+            columns_of(RecordingRow, ("subject", "recording"), EventScores.model_fields),
+            [row for report in reports for row in report.rows],
         ),
-    )
+        SUBJECTS: (
+            columns_of(SubjectRow, ("subject",), ("event", "sample")),
+            [row for report in reports for row in report.subject_rows],
+        ),
+        SEIZURES: (
+            columns_of(SeizureRow, ("subject", "recording", "label")),
+            [row for report in reports for row in report.seizure_rows],
+        ),
+        CURVE: (columns_of(CurvePoint, ("threshold",)), [row for report in reports for row in report.curve.points]),
+    }
 
 
-def _account(label_map: LabelMap, scored: dict[Path, Labelled], left_out: list[Recording]) -> list[str]:
-    """What was decided for the user, a line each: classes, recordings and annotations that are not scored."""
-    told = list(label_map.warnings)
-    told += [f"{r.path.name}: left out: {_why_left_out(r)}" for r in left_out]
-    for name in label_map.unscored:
-        told.append(
-            f"class {name!r} is not scored: no annotation has that name; name others with --label ANNOTATION={name}"
-        )
-    others = Annotations.of(scored.values()).other_labels
-    if ignored := {label: n for label, n in others.items() if not (is_seizure(label) or is_doubtful(label))}:
-        told.append(f"annotations that name no class, and count as background: {_counts_text(ignored)}")
-    events = [e for labels in scored.values() for e in labels.events]
-    for name in label_map.classes:
-        if not any(e.label == name for e in events):
-            told.append(
-                f"no annotation with known limits counts as {name!r}: its events in known background are false alarms"
-            )
-    return told
-
-
-def _why_left_out(recording: Recording) -> str:
-    if not recording.annotations:
-        return (
-            f"it has no annotations; if it holds background throughout, write an empty {recording.path.stem}_events.tsv"
-        )
-    labels = _counts_text(dict.fromkeys((e.label for e in recording.annotations), 1), with_counts=False)
-    return f"none of its annotations names a class or background: {labels}; say what they mean with --label ANNOTATION=CLASS"
-
-
-def _nothing_counts(label_map: LabelMap, recordings: list[Recording]) -> str:
-    ignored = label_map.ignored(e for recording in recordings for e in recording.annotations)
-    wanted = " or ".join((*label_map.classes, *label_map.unscored))
-    return (
-        f"no annotation of the {len(recordings)} recordings names {wanted} or background; there are: "
-        f"{_counts_text(ignored)}; say what they mean with --label ANNOTATION=CLASS"
-    )
-
-
-def _counts_text(counts: dict[str, int], *, with_counts: bool = True) -> str:
-    shown = [f"{text[:40]!r}" + (f" × {n}" if with_counts else "") for text, n in list(counts.items())[:12]]
-    return ", ".join(shown) + (f" and {len(counts) - 12} more" if len(counts) > 12 else "")
-
-
-def _print_figures(figures: Evaluation) -> None:
+def _print(report: EvaluationReport, pipeline: str, against: str | None) -> None:
     console = Terminal()
-    console.print(figures.annotations.line(), soft_wrap=True)
+    console.print(report.annotations.line(), soft_wrap=True)
+    _print_evaluation(console, report)
+    if against is not None and report.against is not None and report.comparison is not None:
+        console.print(f"\nagainst {Path(against).name}, on the same recordings", soft_wrap=True)
+        _print_evaluation(console, report.against)
+        console.print(f"\n{Path(pipeline).name} minus {Path(against).name}, paired by subject", soft_wrap=True)
+        console.print(_comparison_table(console, report.comparison))
+    if report.chosen is not None:
+        _print_chosen(console, report.chosen)
+    scorer = report.scorer
+    console.print(
+        f"{report.recordings} recordings, {report.hours:.2f} h, threshold {report.threshold:g}; scored by {scorer.name} "
+        f"{scorer.version} (SzCORE)",
+        soft_wrap=True,
+    )
+
+
+def _print_evaluation(console: Terminal, figures: Evaluation) -> None:
     if len(figures.classes) == 1:
         _print_scores(console, figures)
     for row in figures.classes if len(figures.classes) > 1 else ():
-        console.print(f"{row.label}: against {_counts_text(row.annotations) or 'no annotation'}", soft_wrap=True)
+        console.print(f"{row.label}: against {counts_text(row.annotations) or 'no annotation'}", soft_wrap=True)
         _print_scores(console, row)
-    scorer = figures.scorer
-    console.print(
-        f"{figures.recordings} recordings, {figures.hours:.2f} h; scored by {scorer.name} {scorer.version} (SzCORE)"
-    )
+    if figures.subjects > 1:
+        _print_subjects(console, figures)
+    for line in _sentences(figures):
+        console.print(line, soft_wrap=True)
 
 
 def _print_scores(console: Terminal, figures: EventScores) -> None:
     for name, f in (("event", figures.event), ("sample", figures.sample)):
         console.print(
             f"by {name:6}  sensitivity {_figure_text(f.sensitivity)}  precision {_figure_text(f.precision)}  "
-            f"F1 {_figure_text(f.f1)}  false alarms a day {_figure_text(f.false_alarms_per_24h, '.1f')}"
+            f"F1 {_figure_text(f.f1)}  false alarms a day {_figure_text(f.false_alarms_per_24h, '.1f')}",
+            soft_wrap=True,
         )
     delay = figures.detection_delay_s
     console.print(f"detection delay  p50 {_figure_text(delay.p50, '.1f')} s  p90 {_figure_text(delay.p90, '.1f')} s")
@@ -232,6 +260,96 @@ def _print_scores(console: Terminal, figures: EventScores) -> None:
         console.print(
             f"without a delay: {figures.already_alarmed}, for the alarm had been on for more than 30 s before the onset"
         )
+
+
+def _print_subjects(console: Terminal, figures: Evaluation) -> None:
+    shown = Table("subject", "recordings", "hours", "found", "median delay", "false alarms", "in warning", "AUROC")
+    shown.box = shown.box if console.is_terminal else None
+    for row in figures.subject_rows[:MOST_SUBJECTS]:
+        shown.add_row(
+            row.subject,
+            str(row.recordings),
+            f"{row.hours:.2f}",
+            f"{row.found} of {row.seizures}",
+            "–" if row.median_delay_s is None else f"{row.median_delay_s:.1f} s",
+            str(row.alarms),
+            "–" if row.share_above is None else f"{100 * row.share_above:.1f} %",
+            _figure_text(row.auroc),
+        )
+    console.print(shown)
+    if len(figures.subject_rows) > MOST_SUBJECTS:
+        console.print(f"and {len(figures.subject_rows) - MOST_SUBJECTS} more subjects: --out writes them all")
+    for name, means in (("event", figures.by_subject.event), ("sample", figures.by_subject.sample)):
+        console.print(f"mean over subjects, by {name}: {_means_text(means)}", soft_wrap=True)
+    console.print(f"mean over subjects: AUROC of samples {with_interval(figures.by_subject.auroc)}", soft_wrap=True)
+
+
+def _means_text(means: SubjectMeans) -> str:
+    parts = (("sensitivity", means.sensitivity, ".3f"), ("precision", means.precision, ".3f"), ("F1", means.f1, ".3f"))
+    texts = [f"{name} {_spread_text(one, form)}" for name, one, form in parts]
+    return ", ".join([*texts, f"false alarms a day {_spread_text(means.false_alarms_per_24h, '.1f')}"])
+
+
+def _spread_text(one: Spread, form: str) -> str:
+    if one.mean is None or one.std is None or one.low is None or one.high is None:
+        return "–"
+    return f"{one.mean:{form}} ± {one.std:{form}} ({one.low:{form}} to {one.high:{form}})"
+
+
+def _sentences(figures: Evaluation) -> Iterator[str]:
+    """Lines beside the scores."""
+    by_length = [f"{row.found} of {row.seizures} of {_length_text(row.from_s, row.to_s)}" for row in figures.by_length]
+    if by_length:
+        yield f"found by length: {', '.join(by_length)}"
+    chance = figures.chance
+    if chance.sensitivity is not None and chance.p is not None:
+        yield (
+            f"chance: as many alarms at random find {_figure_text(chance.sensitivity)} ({_figure_text(chance.low)} to "
+            f"{_figure_text(chance.high)}) of the events, these find {_figure_text(chance.observed)} (p {chance.p:.3f})"
+        )
+    curve = figures.curve
+    if curve.area is not None:
+        yield f"area under event sensitivity from 0 to {curve.up_to_fa_per_h:g} false alarms an hour: {curve.area:.3f}"
+    one = figures.calibration
+    if one.brier is not None and one.calibration_error is not None:
+        yield (
+            f"probabilities: Brier score {one.brier:.4f}, calibration error {one.calibration_error:.4f}, AUROC of all samples "
+            f"{_figure_text(one.auroc)}"
+        )
+    for row in figures.burden:
+        if row.windows_at_least:
+            yield (
+                f"burden of {100 * row.at_least:g} % of five minutes or more: {row.windows_at_least} windows, agreement "
+                f"{_figure_text(row.positive_agreement)} (lower 95 % bound {_figure_text(row.positive_agreement_low)})"
+            )
+
+
+def _length_text(from_s: float, to_s: float | None) -> str:
+    return f"{from_s:g} s or more" if to_s is None else f"{from_s:g} to {to_s:g} s"
+
+
+def _comparison_table(console: Terminal, found: Comparison) -> Table:
+    shown = Table("difference", "mean over subjects", "95 % interval", "subjects")
+    shown.box = shown.box if console.is_terminal else None
+    for name in Comparison.model_fields:
+        one = getattr(found, name)
+        if one.mean is not None:
+            shown.add_row(
+                name.replace("_", " "), f"{one.mean:+.3f}", f"{one.low:+.3f} to {one.high:+.3f}", str(one.subjects)
+            )
+    return shown
+
+
+def _print_chosen(console: Terminal, chosen: ChosenPoint) -> None:
+    p = chosen.point
+    console.print(
+        f"\n{chosen.rule}: threshold {p.threshold:g} finds {p.found} of {p.seizures} with {p.false_alarms} false alarms "
+        f"({_figure_text(p.fa_per_h, '.3g')} an hour), median delay {_figure_text(p.delay_s, '.1f')} s; chosen on these "
+        "recordings, so that new ones do worse",
+        soft_wrap=True,
+    )
+    if chosen.file is not None:
+        console.print(f"-> {chosen.file}", soft_wrap=True)
 
 
 def _figure_text(value: float | None, form: str = ".3f") -> str:

@@ -11,6 +11,7 @@ from rich.text import Text as RichText
 
 from rtbci.cli.patients import print_patients
 from rtbci.cli.terminal import Terminal
+from rtbci.evaluation.chosen_point import stale_scores
 from rtbci.pipeline.pipeline import Pipeline, check_rate
 from rtbci.recordings.channel_names import canonical
 from rtbci.recordings.overrides import StreamOverrides
@@ -54,6 +55,8 @@ class PipelineFacts(Result):
     """As configured."""
     crossval: CrossvalNotes | None
     """null where its notes hold none that can be read."""
+    stale: Text | None
+    """Why the scores in the notes are not of the pipeline as it is now; null where they are."""
     notes: Annotated[Json, FREE]
     """How and on what it was trained; any JSON."""
 
@@ -94,13 +97,16 @@ def inspect_file(
         return print_json(facts, facts.warnings if isinstance(facts, RecordingFacts) else ())
     console, shown = Terminal(), facts.plain()
     shown.pop("crossval", None)
+    stale = shown.pop("stale", None)
     notes = shown.pop("notes", {})
     table = Table.grid(padding=(0, 3))
     for name, value in (shown | _readable(notes)).items():
         table.add_row(RichText(name.replace("_", " "), "bold"), _text(value))
     console.print(table)
     if isinstance(facts, PipelineFacts) and facts.crossval is not None:
-        print_patients(facts.crossval, console)
+        print_patients(facts.crossval, console, stale=bool(stale))
+    if stale:
+        Terminal(stderr=True).print(f"warning: {stale}", soft_wrap=True)
 
 
 def _readable(notes: dict[str, Any]) -> dict[str, Any]:
@@ -113,6 +119,8 @@ def _readable(notes: dict[str, Any]) -> dict[str, Any]:
     if sources:
         shown["trained_on"] = [f"{n} recordings: {source}" for source, n in sources.items()]
     shown |= {key: notes[key] for key in ("synthetic", "commit") if notes.get(key)}
+    if chosen := _table(notes.get("operating_point")):
+        shown["threshold"] = f"chosen by {chosen.get('rule')} on {len(_list(chosen.get('chosen_on')))} recordings"
     if adapted := [_table(one) for one in _list(notes.get("adapted"))]:
         shown["adapted"] = [
             f"{one.get('level')}: to {len(_list(one.get('recordings')))} recordings, loss on what was kept back "
@@ -176,6 +184,7 @@ def pipeline_facts(path: Path, sfreq: float | None) -> PipelineFacts:
         decision=config.decision.model_dump(mode="json"),
         gaps=config.gaps.model_dump(mode="json"),
         crossval=read_notes(pipeline.notes),
+        stale=stale_scores(pipeline) or None,
         notes=pipeline.notes,
     )
 

@@ -77,4 +77,11 @@ ShareAnnotations = Annotated[
         help="Send the texts of annotations onto the network too; where LSL stays on this machine, they are sent anyway.",
     ),
 ]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        metavar="P",
+        help="Probability at which an event begins, in place of the pipeline's; release keeps its distance.",
+    ),
+]
 PipelineFile = Annotated[str, typer.Argument(help="A pipeline file NAME.rtbci; 'demo' is the bundled one.")]

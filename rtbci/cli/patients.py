@@ -8,9 +8,10 @@ from rich.box import HEAVY_HEAD
 from rich.table import Table
 
 from rtbci.cli.terminal import Terminal
+from rtbci.evaluation.intervals import Interval
 from rtbci.text import listing
 from rtbci.training.crossval.notes import CrossvalNotes, PatientRow, PatientTotal
-from rtbci.training.crossval.results import GroupTotals, Interval
+from rtbci.training.crossval.results import GroupTotals
 
 PLAIN_WIDTH = 100  # where there is no terminal
 MOST_COLUMNS = 3  # of groups; more of them share one
@@ -21,7 +22,7 @@ WHAT_IT_IS = (
 )
 
 
-def print_patients(notes: CrossvalNotes, console: Terminal) -> None:
+def print_patients(notes: CrossvalNotes, console: Terminal, *, stale: bool = False) -> None:
     """Tables by patient and by group, and what they are."""
     plain = not console.is_terminal
     if plain:
@@ -34,7 +35,7 @@ def print_patients(notes: CrossvalNotes, console: Terminal) -> None:
         console.print(f"\n{title}")
         console.print(table)
     console.print()
-    for line in sentences(notes):
+    for line in sentences(notes, stale=stale):
         console.print(line)
 
 
@@ -62,12 +63,13 @@ def groups_table(groups: Mapping[str, GroupTotals]) -> Table:
     return table
 
 
-def sentences(notes: CrossvalNotes) -> list[str]:
-    """What the figures are, and are not."""
+def sentences(notes: CrossvalNotes, *, stale: bool = False) -> list[str]:
+    """What the figures are, and are not; stale: whether the file has another decision now."""
+    whose = "that this file no longer has" if stale else "of this file"
     total, point = notes.total, notes.operating_point
     lines = [
         f"mean over patients: sensitivity {with_interval(total.sensitivity)}, AUROC of samples {with_interval(total.auroc)}",
-        f"threshold {point.threshold:g} and at least {point.min_duration_s:g} s of this file: chosen by the rule of the folds on "
+        f"threshold {point.threshold:g} and at least {point.min_duration_s:g} s {whose}: chosen by the rule of the folds on "
         f"their scores of what they left out, where it finds {point.found} of {point.seizures} seizures with "
         f"{point.alarms_where_none_is_wanted} alarms in {listing(notes.rule.no_alarm_in)} and {point.alarms_elsewhere} "
         f"elsewhere; epoch {notes.epoch}: the median of the folds",

@@ -37,6 +37,7 @@ def run_live(
     log: Path | None = None,
     sinks: tuple[str, ...] = (),
     share_annotations: bool = False,
+    threshold: float | None = None,
 ) -> None:
     """Run an engine until a signal (Ctrl-C, SIGTERM, SIGHUP, SIGQUIT) or `seconds` of the stream; then close everything.
 
@@ -68,7 +69,7 @@ def run_live(
         cues=parse_query(cues) if cues is not None else {}, sinks=sinks, patient=wait_s is None,
         start_gate=record is not None and recorder == LABRECORDER,
         record=str(record) if record is not None and recorder == OWN else "",
-        share_annotations=share_annotations,
+        share_annotations=share_annotations, threshold=threshold,
     )  # fmt: skip
     with stopped_by_signal() as stop_asked, EngineProcess(spec) as engine:
         recording = LiveRecording(record, engine) if record is not None and recorder == LABRECORDER else None

@@ -9,9 +9,10 @@ from rich.table import Table
 
 from rtbci.cli.crossval import Display
 from rtbci.cli.terminal import Terminal
+from rtbci.evaluation.intervals import Interval
 from rtbci.results import print_json
 from rtbci.training.config import read_train_config
-from rtbci.training.crossval.results import GroupTotals, Interval
+from rtbci.training.crossval.results import GroupTotals
 from rtbci.training.electrode_selection.by_patient.folder import SUBJECTS, SUMMARY
 from rtbci.training.electrode_selection.by_patient.results import ElectrodesReport, MethodRow, SetResult
 from rtbci.training.electrode_selection.by_patient.run import select_by_patient

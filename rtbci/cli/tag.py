@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.progress import Progress, TimeRemainingColumn
 
@@ -15,7 +14,6 @@ from rtbci.errors import ConfigError, RtbciError
 from rtbci.evaluation.batch import Answer, Batch, placed
 from rtbci.evaluation.epochs import is_epochs, tag_epochs
 from rtbci.evaluation.outputs import Outputs
-from rtbci.evaluation.tagging import Tagged
 from rtbci.models.step import check_device
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.listing import listed
@@ -85,6 +83,7 @@ def tag_files(
     json: bool,
     again: bool = False,
     told: StreamOverrides | None = None,
+    threshold: float | None = None,
 ) -> int:
     """Tag recordings, and those in folders, into `out`; report each as it is done, with JSON all at the end.
 
@@ -101,7 +100,7 @@ def tag_files(
         After what is finished was reported.
     """
     check_device(device)
-    batch = Batch(pipeline_path, device=device, again=again, stream=stream, told=told)
+    batch = Batch(pipeline_path, device=device, again=again, stream=stream, told=told, threshold=threshold)
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file; wanted a folder")
     epochs = [path for path in paths if is_epochs(path)]
@@ -250,28 +249,3 @@ def _row(answer: Answer) -> TaggedRow:
 def recording_warnings(recordings: list[Recording], pipeline: Pipeline) -> list[str]:
     """Irregularities of the recordings, and choices among their channels, each with the name of the file."""
     return [f"{r.path.name}: {text}" for r in recordings for text in (*r.warnings, *pipeline.choices(r.info))]
-
-
-def answer_warnings(recording: Recording, result: Tagged) -> list[str]:
-    """What tagging found irregular, each with the name of the file."""
-    return [f"{recording.path.name}: {text}" for text in result.warnings]
-
-
-@contextmanager
-def tagging_progress(recordings: list[Recording], quiet: bool) -> Iterator[Any]:
-    """Show progress over all recordings; yields a function that takes the seconds done of the present one."""
-    total = sum(recording.duration_s for recording in recordings)
-    console = Terminal(stderr=True)
-    columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
-        task = bar.add_task("tagging", total=total)
-        past = {"done": 0.0, "last": 0.0}
-
-        def advance(seconds: float) -> None:
-            if seconds < past["last"]:
-                past["done"] += past["last"]
-            past["last"] = seconds
-            bar.update(task, completed=past["done"] + seconds)
-
-        yield advance
-        bar.update(task, completed=total)

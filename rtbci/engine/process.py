@@ -61,7 +61,7 @@ def engine_main(spec: EngineSpec, commands: Connection, output: Connection) -> N
         for one in spec.plugins:
             plugins.plugin(one)
         with closing(CommandServer(Path(spec.monitor))) as windows:
-            engine = Engine(Pipeline.load(spec.pipeline), spec)
+            engine = Engine(Pipeline.load(spec.pipeline).with_threshold(spec.threshold), spec)
             signalled = _stopped_by_signals(engine)
             # Objects that exist now stay to the end: exempt them, so that no collection delays a chunk.
             gc.collect()

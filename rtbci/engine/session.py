@@ -50,6 +50,8 @@ class EngineSpec:
         Publish the texts of operator annotations on the network.
     record
         Folder to which the engine's own samples are recorded; "" for none.
+    threshold
+        Of the decision; None: the pipeline's.
     """
 
     pipeline: str
@@ -66,6 +68,7 @@ class EngineSpec:
     patient: bool = False
     share_annotations: bool = False
     record: str = ""
+    threshold: float | None = None
 
 
 class Latency:

@@ -63,6 +63,8 @@ class Batch:
         For XDF: the stream to read.
     told
         What a person says of the recordings.
+    threshold
+        Of the decision; None: the pipeline's.
     """
 
     def __init__(
@@ -73,10 +75,12 @@ class Batch:
         again: bool = False,
         stream: str | None = None,
         told: StreamOverrides | None = None,
+        threshold: float | None = None,
     ) -> None:
-        self.pipeline = Pipeline.load(pipeline_file)
+        self.pipeline = Pipeline.load(pipeline_file).with_threshold(threshold)
+        digest = hashlib.sha256(Path(pipeline_file).read_bytes()).hexdigest()
         self._made_by = {
-            "pipeline": hashlib.sha256(Path(pipeline_file).read_bytes()).hexdigest(),
+            "pipeline": digest if threshold is None else f"{digest} at {threshold!r}",
             "version": f"{__version__} {commit()}",
             "name": self.pipeline.name,
             "kernels": kernels(),

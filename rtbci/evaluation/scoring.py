@@ -10,36 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from rtbci.recordings.vocabulary import is_seizure as is_seizure
+from rtbci.evaluation.responses import (
+    EARLY_S,
+    DelayPercentiles,
+    Scored,
+    detection_responses,
+    overlaps,
+    percentiles,
+    united,
+)
 from rtbci.results import Result
-from rtbci.types import Event
+from rtbci.types import Event, Flags
 
-EARLY_S = 30.0  # a decision so long before an annotated onset is a response to it still: SzCORE's tolerance
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """One recording to score, for one class.
-
-    Parameters
-    ----------
-    truth
-        The expert's annotations of the class; those that overlap count as one.
-    found
-        Detected events of the class.
-    decided
-        When each of them was decided, seconds of the recording.
-    duration_s
-        Length of the recording.
-    unknown
-        Where nothing is known: left out of all figures.
-    """
-
-    truth: tuple[Event, ...]
-    found: tuple[Event, ...]
-    decided: tuple[float, ...]
-    duration_s: float
-    unknown: tuple[Event, ...] = ()
+LATE_S = 60.0  # an alarm so long after an annotated end is a detection still
+MASK_HZ = 1  # of the masks that SzCORE's own evaluator compares
 
 
 class Counts(Result):
@@ -67,15 +51,6 @@ class Figures(Result):
     false_alarms_per_24h: float | None
     """Detected, and not marked."""
     counts: Counts
-
-
-class DelayPercentiles(Result):
-    """Of the seizures that were detected; null where none was."""
-
-    p50: float | None
-    """Median."""
-    p90: float | None
-    """90th percentile."""
 
 
 class Scorer(Result):
@@ -134,8 +109,8 @@ def score(recordings: Iterable[Scored], n_classes: int = 1) -> SzcoreScores:
     delays: list[float] = []
     n_already = 0
     for recording in recordings:
-        truth, found = _annotation(recording.truth, recording), _annotation(_judged(recording), recording)
-        known_s = recording.duration_s - _length_s(united(recording.unknown, recording.duration_s))
+        truth, found = _annotation(recording.truth, recording), _annotation(judged(recording), recording)
+        known_s = np.count_nonzero(_known(recording)) / MASK_HZ
         event.add(scoring.EventScoring(truth, found), known_s / n_classes)
         sample.add(scoring.SampleScoring(truth, found), known_s / n_classes)
         responses = detection_responses(recording)
@@ -150,63 +125,13 @@ def score(recordings: Iterable[Scored], n_classes: int = 1) -> SzcoreScores:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """To one annotated event: the delay of its detection in seconds, None where it has none; else whether an alarm was on
-    already; and the detected event, None where nothing was detected."""
-
-    onset: float
-    stop: float
-    delay_s: float | None
-    already_alarmed: bool = False
-    found: Event | None = None
+def seen(start: float, stop: float, alarms: Iterable[Event]) -> bool:
+    """Whether one of the alarms is a detection of an event from `start` to `stop`, with SzCORE's tolerances."""
+    span = Event(start - EARLY_S, stop - start + EARLY_S + LATE_S, "")
+    return any(overlaps(alarm, span) for alarm in alarms)
 
 
-def detection_responses(recording: Scored) -> list[Response]:
-    """The response to each annotated event, by onset: the one rule for delays of every report.
-
-    The delay counts from the annotated onset to the decision, which is the moment when an event is confirmed. Of the
-    events that overlap the annotated one, the first decision counts that came at most `EARLY_S` before the onset; the
-    delay is negative where it came before. An alarm that was decided even earlier responds to something else: where no
-    other event overlaps, the annotated one has no delay and is marked as already alarmed.
-    """
-    pairs = list(zip(recording.found, recording.decided, strict=True))
-    responses = []
-    for start, stop in united(recording.truth, recording.duration_s):
-        seizure = Event(start, stop - start, "")
-        over = sorted(((when, event) for event, when in pairs if overlaps(event, seizure)), key=lambda one: one[0])
-        in_time = [(when, event) for when, event in over if when >= start - EARLY_S]
-        delay_s = in_time[0][0] - start if in_time else None
-        found = next((event for _, event in (*in_time, *over)), None)
-        responses.append(Response(start, stop, delay_s, bool(over) and not in_time, found))
-    return responses
-
-
-def detection_delays(recording: Scored) -> list[float]:
-    """The delays of the annotated events that have one, see `detection_responses`."""
-    return [r.delay_s for r in detection_responses(recording) if r.delay_s is not None]
-
-
-def united(events: Iterable[Event], duration_s: float) -> list[tuple[float, float]]:
-    """(start, stop) of events in order, clipped to a recording; those that overlap become one."""
-    spans: list[tuple[float, float]] = []
-    for event in sorted(events, key=lambda e: e.onset):
-        start, stop = max(0.0, event.onset), min(duration_s, event.onset + event.duration)
-        if not stop > start:
-            continue
-        if spans and start <= spans[-1][1]:
-            spans[-1] = (spans[-1][0], max(spans[-1][1], stop))
-        else:
-            spans.append((start, stop))
-    return spans
-
-
-def overlaps(first: Event, second: Event) -> bool:
-    """Whether two events overlap in time."""
-    return first.onset < second.onset + second.duration and second.onset < first.onset + first.duration
-
-
-def _judged(recording: Scored) -> tuple[Event, ...]:
+def judged(recording: Scored) -> tuple[Event, ...]:
     """The detections, without those that may respond to what is unknown and to nothing that is annotated."""
     spans = [Event(e.onset - EARLY_S, e.duration + EARLY_S, "") for e in recording.unknown]
     return tuple(
@@ -218,22 +143,26 @@ def _judged(recording: Scored) -> tuple[Event, ...]:
 
 
 def _annotation(events: tuple[Event, ...], recording: Scored) -> Any:
+    """A mask of whole seconds, as SzCORE's own evaluator makes it of an event table; what is unknown is in no mask."""
     from timescoring.annotations import Annotation
 
-    hz = 10
-    spans = united(events, recording.duration_s)
-    for hole in united(recording.unknown, recording.duration_s):
-        spans = [part for span in spans for part in _without(span, hole)]
-    return Annotation(spans, hz, max(1, math.ceil(recording.duration_s * hz)))
+    mask = np.zeros(len(_known(recording)), np.bool_)
+    for start, stop in united(events, recording.duration_s):
+        mask[int(start * MASK_HZ) : int(stop * MASK_HZ)] = True
+    return Annotation(mask & _known(recording), MASK_HZ)
 
 
-def _without(span: tuple[float, float], hole: tuple[float, float]) -> list[tuple[float, float]]:
-    parts = (span[0], min(span[1], hole[0])), (max(span[0], hole[1]), span[1])
-    return [part for part in parts if part[1] > part[0]]
+def _known(recording: Scored) -> Flags:
+    """Which seconds of the recording are known throughout."""
+    known = np.ones(max(1, int(recording.duration_s * MASK_HZ)), np.bool_)
+    for start, stop in united(recording.unknown, recording.duration_s):
+        known[int(start * MASK_HZ) : math.ceil(stop * MASK_HZ)] = False
+    return known
 
 
-def _length_s(spans: list[tuple[float, float]]) -> float:
-    return sum(stop - start for start, stop in spans)
+def is_too_short(event: Event) -> bool:
+    """Whether an event lies between two whole seconds, where the masks do not see it."""
+    return int(event.onset * MASK_HZ) >= int((event.onset + event.duration) * MASK_HZ)
 
 
 @dataclass(slots=True)
@@ -252,13 +181,13 @@ class _Pool:
         self.seconds += duration_s
 
     def figures(self) -> Figures:
-        return _figures(Counts(**asdict(self)))
+        return figures_of(Counts(**asdict(self)))
 
 
 def pooled(parts: Iterable[Figures]) -> Figures:
     """The figures of the sum of some counts: of recordings that were scored one by one."""
     counts = [part.counts for part in parts]
-    return _figures(
+    return figures_of(
         Counts(
             true=sum(one.true for one in counts),
             hit=sum(one.hit for one in counts),
@@ -268,7 +197,8 @@ def pooled(parts: Iterable[Figures]) -> Figures:
     )
 
 
-def _figures(counts: Counts) -> Figures:
+def figures_of(counts: Counts) -> Figures:
+    """The ratios of counts."""
     true, hit, false = counts.true, counts.hit, counts.false
     return Figures(
         sensitivity=_ratio(hit, true),
@@ -276,14 +206,6 @@ def _figures(counts: Counts) -> Figures:
         f1=_ratio(2 * hit, 2 * hit + false + true - hit) if true or false else None,
         false_alarms_per_24h=_ratio(false * 86400, counts.seconds),
         counts=counts,
-    )
-
-
-def percentiles(delays: Iterable[float]) -> DelayPercentiles:
-    """Of the delays that there are."""
-    found = list(delays)
-    return DelayPercentiles(
-        p50=float(np.median(found)) if found else None, p90=float(np.percentile(found, 90)) if found else None
     )
 
 

@@ -57,6 +57,8 @@ def write(path: Path, config: PipelineConfig, network: Network, notes: dict[str,
 
     check_target(path)
 
+    if "scores" in notes:
+        notes = {"scores_of": config.decision.model_dump(mode="json"), **notes}
     about = {"kind": KIND, "schema": SCHEMA, "config": config.model_dump(mode="json"), "notes": notes}
     text = json.dumps(about, indent=1, allow_nan=False)
     weights = safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()})

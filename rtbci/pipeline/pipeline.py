@@ -97,6 +97,28 @@ class Pipeline:
 
         write(Path(path), self.config, self.network, self.notes)
 
+    def with_threshold(self, threshold: float | None) -> Pipeline:
+        """The same pipeline with another threshold of its decision; `release` keeps its distance. None: as it is.
+
+        Parameters
+        ----------
+        threshold
+            Probability at which an event begins, above 0 and at most 1.
+
+        Raises
+        ------
+        ConfigError
+            If it is no such probability.
+        """
+        if threshold is None:
+            return self
+        if not 0 < threshold <= 1:
+            raise ConfigError(f"threshold {threshold:g}: wanted a probability above 0 and at most 1")
+        decision = self.config.decision.with_threshold(threshold)
+        scores_of = {"scores_of": self.config.decision.model_dump(mode="json")} if "scores" in self.notes else {}
+        config = self.config.model_copy(update={"decision": decision})
+        return Pipeline(config, self.network, {**scores_of, **self.notes})
+
     @property
     def name(self) -> str:
         return self.config.name

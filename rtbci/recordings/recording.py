@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -97,10 +98,17 @@ class Recording:
         if self.refused:
             raise RecordingError(f"{self.path}: {self.refused}")
 
+    @cached_property
+    def content(self) -> str:
+        """Digest of its samples, whatever its file is called; the whole recording is read. Raises RecordingError."""
+        from rtbci.recordings.content import content_digest
+
+        return content_digest(self)
+
     @property
     def is_annotated(self) -> bool:
-        """Whether somebody looked at it: it has an annotation, or an event table, be it an empty one."""
-        return bool(self.annotations) or self.table is not None or self.n_omitted > 0
+        """Whether somebody looked at it: it has an annotation, or an event table, or is said to be background."""
+        return bool(self.annotations) or self.table is not None or self.n_omitted > 0 or bool(self.background)
 
     @property
     def duration_s(self) -> float:

@@ -214,3 +214,9 @@ class DecisionConfig(Strict):
         if self.release is not None and self.release > self.threshold:
             raise ValueError(f"release {self.release} is above threshold {self.threshold}")
         return self
+
+    def with_threshold(self, threshold: float) -> DecisionConfig:
+        """The same with another threshold; `release` keeps its distance below it."""
+        below = None if self.release is None else self.threshold - self.release
+        release = None if below is None else round(max(0.0, threshold - below), 9)
+        return self.model_copy(update={"threshold": threshold, "release": release})

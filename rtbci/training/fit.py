@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from rtbci.evaluation.probabilities import mean_auroc
 from rtbci.models.network import Network, State
 from rtbci.training import distributed
 from rtbci.training.batches import Batch
@@ -224,24 +225,3 @@ def learning_rate(config: TrainingConfig, epoch: int) -> float:
         return config.lr
     done = (epoch - config.warmup_epochs) / max(1, config.epochs - config.warmup_epochs)
     return config.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
-
-
-def mean_auroc(scores: np.ndarray, truth: np.ndarray) -> float | None:
-    """Area under the ROC curve, averaged over the classes that have positive and negative steps.
-
-    Parameters
-    ----------
-    scores, truth
-        (n_steps, n_classes)
-
-    Returns
-    -------
-    float or None
-        None where no class has both, or a score is not finite.
-    """
-    from sklearn.metrics import roc_auc_score
-
-    if not np.isfinite(scores).all():
-        return None
-    areas = [roc_auc_score(t, s) for s, t in zip(scores.T, truth.T, strict=True) if t.any() and not t.all()]
-    return float(np.mean(areas)) if areas else None

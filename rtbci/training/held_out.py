@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rtbci.evaluation.scoring import Scored, detection_responses, score, united
+from rtbci.evaluation.probabilities import mean_auroc
+from rtbci.evaluation.responses import Scored, detection_responses, united
+from rtbci.evaluation.scoring import score
 from rtbci.evaluation.tagging import Tagged, tag
 from rtbci.evaluation.trial_scores import Answers, report
 from rtbci.pipeline.config import PipelineConfig
@@ -21,7 +23,7 @@ from rtbci.training.batches import Batch
 from rtbci.training.config import BACKGROUND, UNKNOWN, TrainingConfig
 from rtbci.training.data import Data
 from rtbci.training.examples import Example, Stretch, label_steps
-from rtbci.training.fit import Fit, mean_auroc
+from rtbci.training.fit import Fit
 from rtbci.training.source import Source
 from rtbci.types import Event, Flags
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from rtbci.evaluation.trained_on import DIGITS
 from rtbci.recordings.labelling import Labelled
 from rtbci.recordings.recording import Recording
 from rtbci.training.labels import Stretch as Stretch
@@ -54,3 +56,13 @@ class Source:
     labels: Labelled | None = None
     warnings: tuple[str, ...] = ()
     category: str = ""
+
+    def noted(self, *, held_out: bool) -> dict[str, Any]:
+        """Its row in the notes of a pipeline, plain JSON; the digest tells it from others whatever its file is called."""
+        return {
+            "recording": self.name,
+            "source": self.origin,
+            "licence": self.licence,
+            "held_out": held_out,
+            "content": self.recording.content[:DIGITS],
+        }

@@ -9,21 +9,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rtbci.datasets.dataset import Dataset, Group, Member
-from rtbci.datasets.subjects import SAME_PERSON, same_person
+from rtbci.datasets.subjects import SAME_PERSON, named_subjects, same_person
 from rtbci.errors import ConfigError
 from rtbci.training.config import RecordingsConfig
 
 if TYPE_CHECKING:
     from rtbci.training.source import Source
 
-# Names of BIDS, CHB-MIT, EEG Motor Movement/Imagery, TUH and Siena, as they are published.
-_NAMED = (
-    re.compile(r"(?:^|[/_])(sub-[A-Za-z0-9]+)(?=[/_.]|$)"),
-    re.compile(r"(?:^|/)(chb\d{2})[a-z]?_[^/]*$", re.IGNORECASE),
-    re.compile(r"(?:^|/)(S\d{3})R\d{2}\.[^/]*$"),
-    re.compile(r"(?:^|/)([a-z]{8})_s\d{3}_t\d{3}\.[^/]*$"),
-    re.compile(r"(?:^|/)(PN\d{2})-\d[^/]*$"),
-)
 _SUBJECT = "subject "  # begins the group of a recording where the subject is the unit
 
 
@@ -35,13 +27,10 @@ def subject_of(name: str) -> str:
     ConfigError
         If the path names two subjects.
     """
-    for pattern in _NAMED:
-        found = {same_person(match) for match in pattern.findall(name)}
-        if len(found) > 1:
-            raise ConfigError(f"{name}: its path names {' and '.join(sorted(found))}; set `subject` for it")
-        if found:
-            return found.pop()
-    return ""
+    found = named_subjects(name)
+    if len(found) > 1:
+        raise ConfigError(f"{name}: its path names {' and '.join(sorted(found))}; set `subject` for it")
+    return found.pop() if found else ""
 
 
 def with_subjects(sources: Iterable[Source], group: RecordingsConfig, by: str, where: str) -> list[Source]:

@@ -210,14 +210,7 @@ def notes_of(data: Data, fit: Fit, finished: bool, scores: dict[str, Any]) -> di
     progress = fit.progress
     return {
         "trained_on": [
-            {
-                "recording": source.name,
-                "source": source.origin,
-                "licence": source.licence,
-                "held_out": source.held_out,
-            }
-            for source in data.sources
-            if source.recording.format != "synthetic"
+            source.noted(held_out=source.held_out) for source in data.sources if source.recording.format != "synthetic"
         ],
         "annotations": data.annotations.plain(),
         "warnings": data.warnings,

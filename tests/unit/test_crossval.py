@@ -20,12 +20,12 @@ from crossval_kit import config_of, write_patients, write_recording
 from rtbci.cli.crossval import Display, crossval_from_file
 from rtbci.cli.terminal import Terminal
 from rtbci.errors import ConfigError, RtbciError
+from rtbci.evaluation.intervals import interval
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.crossval import fold as one_fold
 from rtbci.training.crossval import run
 from rtbci.training.crossval.results import FoldResult
 from rtbci.training.crossval.run import crossval, prepared, sources_and_folds
-from rtbci.training.crossval.totals import interval
 from rtbci.training.crossval.watch import Watch
 
 TWO = ("crossval.folds=2", "crossval.inner=2")

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from rtbci.config import parse
+from rtbci.evaluation.decisions import above_threshold, decide
 from rtbci.evaluation.tagging import tag
 from rtbci.models import build
 from rtbci.pipeline.config import PipelineConfig
@@ -18,8 +19,6 @@ from rtbci.training.crossval.config import OperatingPointConfig
 from rtbci.training.crossval.operating_point import (
     Answered,
     OperatingPoint,
-    above_threshold,
-    decide,
     operating_points,
     with_point,
 )

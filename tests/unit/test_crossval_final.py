@@ -15,6 +15,7 @@ from crossval_kit import config_of, write_patients, write_recording
 from rtbci.cli.inspect import inspect_file
 from rtbci.cli.train import train_from_file
 from rtbci.errors import ConfigError
+from rtbci.evaluation.decisions import decide
 from rtbci.models import from_config
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.bad_channels import MaskConfig
@@ -25,7 +26,7 @@ from rtbci.training.crossval.final import median_epoch, train_final
 from rtbci.training.crossval.fold import Fitted, data_of
 from rtbci.training.crossval.folder import read_finished
 from rtbci.training.crossval.notes import LONGEST_NAME, MOST_GROUPS, MOST_PATIENTS, CrossvalNotes, read_notes, short
-from rtbci.training.crossval.operating_point import OperatingPoint, decide, with_point
+from rtbci.training.crossval.operating_point import OperatingPoint, with_point
 from rtbci.training.crossval.results import FoldResult
 from rtbci.training.crossval.run import crossval, prepared
 from rtbci.training.crossval.totals import notes_of_folds, recording_row, subject_row

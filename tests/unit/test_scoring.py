@@ -2,7 +2,8 @@
 
 import pytest
 
-from rtbci.evaluation.scoring import Scored, detection_delays, detection_responses, score, united
+from rtbci.evaluation.responses import Scored, detection_delays, detection_responses, united
+from rtbci.evaluation.scoring import score
 from rtbci.types import Event
 
 

@@ -12,6 +12,7 @@ import torch
 from rtbci.cli.train import summary, train_from_file
 from rtbci.config import parse
 from rtbci.errors import ConfigError, PipelineFileError, RecordingError
+from rtbci.evaluation.probabilities import mean_auroc
 from rtbci.evaluation.tagging import tag
 from rtbci.models import build
 from rtbci.pipeline.pipeline import Pipeline
@@ -24,7 +25,7 @@ from rtbci.training.checkpoint import checkpoint_path
 from rtbci.training.config import TrainConfig, TrainingConfig, read_train_config
 from rtbci.training.data import Data
 from rtbci.training.examples import Example, Stretch, find_sources, label_steps, make_example
-from rtbci.training.fit import learning_rate, mean_auroc, step
+from rtbci.training.fit import learning_rate, step
 from rtbci.training.losses import balance, make_loss, masked_binary, masked_cross_entropy
 from rtbci.training.source import Source
 from rtbci.training.train import train

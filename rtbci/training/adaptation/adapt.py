@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from rtbci.errors import ConfigError, RtbciError
+from rtbci.evaluation.probabilities import mean_auroc
 from rtbci.models import from_config
 from rtbci.models.network import Network, State
 from rtbci.models.threads import torch_threads
@@ -23,7 +24,7 @@ from rtbci.training.batches import Batch, TrialBatches
 from rtbci.training.config import TrainingConfig
 from rtbci.training.drawn import DrawnBatches
 from rtbci.training.examples import Example, make_example
-from rtbci.training.fit import Fit, mean_auroc
+from rtbci.training.fit import Fit
 from rtbci.training.losses import balance, make_loss
 from rtbci.training.sampling import SamplingConfig
 from rtbci.training.source import Source

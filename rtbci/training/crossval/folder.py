@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from rtbci.errors import ConfigError
 from rtbci.evaluation.scoring import EventScores
+from rtbci.evaluation.tables import cell, cells, columns_of, of_group, table
 from rtbci.files import atomic_write
 from rtbci.pipeline.file import check_target
 from rtbci.results import about
@@ -18,7 +19,6 @@ from rtbci.text import json_text, listing
 from rtbci.training.crossval.claimed import ClaimedFolder, Manifest, read_json
 from rtbci.training.crossval.fold import Fitted
 from rtbci.training.crossval.results import CrossvalReport, FoldResult, RecordingRow, SubjectRow
-from rtbci.training.crossval.tables import cell, cells, of_group, table
 from rtbci.training.crossval.totals import groups_of
 from rtbci.types import Chunk
 
@@ -89,9 +89,14 @@ class Folder(ClaimedFolder):
         rows = [row for fold in folds for row in fold.recordings]
         groups = groups_of(rows)
         subjects = [row for fold in folds for row in fold.subjects]
-        columns = [key for key in RecordingRow.model_fields if key not in EventScores.model_fields]
+        columns = columns_of(
+            RecordingRow, ("fold", "subject", "tested", "recording", "group"), EventScores.model_fields
+        )
         atomic_write(self.path / RESULTS, table(columns, [cells(row) for row in rows]))
-        columns = [key for key in SubjectRow.model_fields if key != "alarms"] + [of_group(group) for group in groups]
+        columns = [
+            *columns_of(SubjectRow, ("subject", "fold", "tested"), {"alarms"}),
+            *(of_group(group) for group in groups),
+        ]
         atomic_write(self.path / SUBJECTS, table(columns, [_subject_cells(row, groups) for row in subjects]))
         atomic_write(self.path / SUMMARY, json_text(report.plain() | about(warnings).plain(), indent=1))
 

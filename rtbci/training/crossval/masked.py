@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from rtbci.evaluation.probabilities import mean_auroc
 from rtbci.models.network import Network
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.batches import Batch, StatefulBatches
@@ -16,7 +17,7 @@ from rtbci.training.crossval.folder import Folder
 from rtbci.training.crossval.results import FoldResult
 from rtbci.training.data import OnProgress
 from rtbci.training.examples import make_example
-from rtbci.training.fit import answers, mean_auroc
+from rtbci.training.fit import answers
 from rtbci.training.held_out import by_masked_channels, masked_rows
 from rtbci.training.source import Source
 

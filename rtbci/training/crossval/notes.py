@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
+from rtbci.evaluation.intervals import Interval
 from rtbci.results import Result, Text, as_utf8
-from rtbci.training.crossval.results import GroupTotals, Interval, OperatingPoint
+from rtbci.training.crossval.results import GroupTotals, OperatingPoint
 
 # Bounds, as others read the file, and in half of what its JSON may hold.
 MOST_PATIENTS, MOST_GROUPS, MOST_NAMES, LONGEST_NAME = 200, 20, 500, 80

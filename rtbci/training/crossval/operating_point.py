@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from rtbci.evaluation.scoring import detection_delays, score
-from rtbci.evaluation.tagging import Tagged, events_of
+from rtbci.evaluation.decisions import decide
+from rtbci.evaluation.responses import detection_delays
+from rtbci.evaluation.scoring import score
 from rtbci.pipeline.config import PipelineConfig
-from rtbci.stages.decision import Decision, DecisionConfig, exponential_average, share_kept, watched_labels
+from rtbci.stages.decision import DecisionConfig
 from rtbci.training.crossval.config import OperatingPointConfig
 from rtbci.training.crossval.results import OperatingPoint as OperatingPoint
 from rtbci.training.held_out import scored_classes
 from rtbci.training.source import Source
 from rtbci.training.splits import matches
-from rtbci.types import Chunk, Detection
+from rtbci.types import Chunk
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,9 @@ def operating_points(
 
 
 def _grid(base: DecisionConfig, wanted: OperatingPointConfig) -> Iterator[DecisionConfig]:
-    below = None if base.release is None else base.threshold - base.release
     for min_duration_s in dict.fromkeys(wanted.min_duration_s or (base.min_duration_s,)):
         for threshold in dict.fromkeys(wanted.thresholds):
-            release = None if below is None else round(max(0.0, threshold - below), 9)
-            update = {"threshold": threshold, "release": release, "min_duration_s": min_duration_s}
-            yield base.model_copy(update=update)
+            yield base.with_threshold(threshold).model_copy(update={"min_duration_s": min_duration_s})
 
 
 def _point(
@@ -94,36 +91,6 @@ def _point(
         alarms_where_none_is_wanted=unwanted,
         alarms_elsewhere=elsewhere,
     )
-
-
-def decide(scores: Chunk, config: PipelineConfig, hop_s: float) -> Tagged:
-    """The events of the scores of a whole recording, as the live path decides on them; it begins anew after a gap."""
-    decision = Decision(config.decision, config.classes, hop_s)
-    found: list[Detection] = []
-    for part in _unbroken(scores, hop_s):
-        found += [*decision.process(part), *decision.flush()]
-    return Tagged(scores, *events_of(found), config.classes)
-
-
-def above_threshold(scores: Chunk, config: PipelineConfig, hop_s: float) -> npt.NDArray[np.bool_]:
-    """Whether a class that becomes events is at the threshold or above after each hop, smoothed; (n_hops,)."""
-    columns = [config.classes.index(label) for label in watched_labels(config.decision, config.classes)]
-    keep = share_kept(config.decision.smoothing_s, hop_s)
-    above = [np.zeros(0, np.bool_)]
-    for part in _unbroken(scores, hop_s):
-        here = np.zeros(len(part), np.bool_)
-        for column in columns:
-            smooth = exponential_average(part.data[part.valid, column].astype(np.float64), keep)
-            here[part.valid] |= smooth >= config.decision.threshold
-        above.append(here)
-    return np.concatenate(above)
-
-
-def _unbroken(scores: Chunk, hop_s: float) -> Iterator[Chunk]:
-    """The parts between gaps that were not filled."""
-    ends = [*(np.flatnonzero(np.diff(scores.times) > 1.5 * hop_s) + 1), len(scores)]
-    for first, last in zip([0, *ends[:-1]], ends, strict=True):
-        yield scores[first:last]
 
 
 def with_point(config: PipelineConfig, point: OperatingPoint) -> PipelineConfig:

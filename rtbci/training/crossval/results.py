@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from rtbci.evaluation.scoring import EventScores, SzcoreScores
+from rtbci.evaluation import rows
+from rtbci.evaluation.intervals import Interval
+from rtbci.evaluation.scoring import SzcoreScores
 from rtbci.results import Result, Text, Texts
 from rtbci.stages.decision import DecisionConfig
 from rtbci.training.crossval.config import OperatingPointConfig
@@ -50,60 +52,24 @@ class OperatingPoint(Result):
         return (short, self.alarms_where_none_is_wanted, self.alarms_elsewhere, delay, *strictest)
 
 
-class RecordingRow(EventScores):
+class RecordingRow(rows.RecordingRow):
     """A recording that a fold left out, answered by the fold's pipeline, and scored as by `rtbci evaluate`."""
 
     fold: Text
     """Name of the fold."""
-    subject: Text
-    """Who was recorded."""
     tested: bool
     """Whether the subject matches `crossval.test`."""
-    recording: Text
-    """Path below `data.root`."""
     group: Text
     """`group` in the config."""
-    seizures: int
-    """Annotated events, of every class that becomes an event, as SzCORE counts them."""
-    found: int
-    """Of these."""
-    delays_s: tuple[float | None, ...]
-    """From each annotated onset to the decision; null: none in time."""
-    alarms: int
-    """Events that are none of the annotated ones."""
-    seconds: float
-    """With a valid score."""
-    seconds_above: float
-    """Of these, with the smoothed probability at the threshold or above."""
-    background_s: float
-    """Of the seconds, known to be background."""
-    background_s_above: float
-    """Of these, at the threshold or above."""
 
 
-class SubjectRow(Result):
+class SubjectRow(rows.SubjectFigures):
     """A subject, answered by the pipeline of the fold that left it out."""
 
-    subject: Text
-    """Name."""
     fold: Text
     """Name of the fold."""
     tested: bool
     """Whether it matches `crossval.test`."""
-    recordings: int
-    """Number of its recordings."""
-    seizures: int
-    """Annotated events."""
-    found: int
-    """Of these."""
-    median_delay_s: float | None
-    """From the annotated onset to the decision, of those found in time."""
-    auroc: float | None
-    """Of its samples: hops with a valid score and a known label; null where only one kind is there."""
-    share_above: float | None
-    """Share of the valid time with the smoothed probability at the threshold or above."""
-    background_share_above: float | None
-    """The same, of what is known to be background."""
     alarms: dict[Text, int]
     """In its own recordings, by group."""
 
@@ -142,19 +108,6 @@ class FoldResult(Result):
     subjects: tuple[SubjectRow, ...]
     made_by: dict[str, Text]
     """Version of the program, and what computed."""
-
-
-class Interval(Result):
-    """A mean over subjects, with the 95 % interval of a bootstrap over subjects; null where there are none."""
-
-    mean: float | None
-    """Each subject counts once."""
-    low: float | None
-    """2.5th percentile."""
-    high: float | None
-    """97.5th percentile; with few subjects the interval is too narrow."""
-    subjects: int
-    """That have the figure."""
 
 
 class WorstSubject(Result):

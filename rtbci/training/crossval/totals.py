@@ -6,7 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from rtbci.evaluation.scoring import percentiles, pooled, score, scorer
+from rtbci.evaluation import rows
+from rtbci.evaluation.intervals import interval
+from rtbci.evaluation.probabilities import mean_auroc
+from rtbci.evaluation.responses import percentiles
+from rtbci.evaluation.scoring import pooled, scorer
 from rtbci.evaluation.tagging import Tagged
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.training.crossval.config import CrossvalConfig, OperatingPointConfig
@@ -20,53 +24,33 @@ from rtbci.training.crossval.notes import (
     Rule,
     short,
 )
-from rtbci.training.crossval.operating_point import OperatingPoint, above_threshold
+from rtbci.training.crossval.operating_point import OperatingPoint
 from rtbci.training.crossval.plan import Fold
 from rtbci.training.crossval.results import (
     ChosenFold,
     CrossvalReport,
     FoldResult,
     GroupTotals,
-    Interval,
     RecordingRow,
     SubjectRow,
     WorstSubject,
 )
-from rtbci.training.fit import mean_auroc
 from rtbci.training.held_out import RecordingScores
 from rtbci.training.source import Source
-
-DRAWS = 10_000  # of the bootstrap
 
 
 def recording_row(
     fold: Fold, config: PipelineConfig, hop_s: float, source: Source, result: Tagged, scored: RecordingScores
 ) -> RecordingRow:
     """The row of a recording that was left out."""
-    above = above_threshold(result.scores, config, hop_s)
-    quiet = scored.background & result.scores.valid
-    figures = score(scored.by_class.values(), len(scored.by_class))
-    counts = figures.event.counts
-    seconds = [round(float(np.count_nonzero(hops)) * hop_s, 3) for hops in (
-        result.scores.valid, above, quiet, quiet & above)]  # fmt: skip
+    row = rows.recording_row(
+        source.subject, source.name, scored.by_class, scored.background, result.scores, config, hop_s
+    )
     return RecordingRow(
+        **{key: getattr(row, key) for key in rows.RecordingRow.model_fields},
         fold=fold.name,
-        subject=source.subject,
         tested=source.subject in fold.tested,
-        recording=source.name,
         group=source.category,
-        seizures=counts.true,
-        found=counts.hit,
-        delays_s=tuple(scored.row["detection_delay_s"]),
-        alarms=counts.false,
-        seconds=seconds[0],
-        seconds_above=seconds[1],
-        background_s=seconds[2],
-        background_s_above=seconds[3],
-        event=figures.event,
-        sample=figures.sample,
-        detection_delay_s=figures.detection_delay_s,
-        already_alarmed=figures.already_alarmed,
     )
 
 
@@ -74,27 +58,21 @@ def subject_row(
     subject: str,
     fold: Fold,
     answers: Sequence[tuple[Source, Tagged, RecordingScores]],
-    rows: Sequence[RecordingRow],
+    recordings: Sequence[RecordingRow],
 ) -> SubjectRow:
     """The row of a subject, from the answers to its recordings and their rows."""
-    own = [row for row in rows if row.subject == subject]
+    own = [row for row in recordings if row.subject == subject]
     auroc = mean_auroc(
         np.concatenate([one.scores for *_, one in answers]), np.concatenate([one.truth for *_, one in answers])
     )
     alarms: dict[str, int] = {}
     for row in own:
         alarms[row.group] = alarms.get(row.group, 0) + row.alarms
+    figures = rows.subject_figures(subject, own, auroc)
     return SubjectRow(
-        subject=subject,
+        **{key: getattr(figures, key) for key in rows.SubjectFigures.model_fields},
         fold=fold.name,
         tested=subject in fold.tested,
-        recordings=len(own),
-        seizures=sum(row.seizures for row in own),
-        found=sum(row.found for row in own),
-        median_delay_s=median_delay(own),
-        auroc=None if auroc is None else round(auroc, 4),
-        share_above=_share(sum(row.seconds_above for row in own), sum(row.seconds for row in own)),
-        background_share_above=_share(sum(row.background_s_above for row in own), sum(row.background_s for row in own)),
         alarms=alarms,
     )
 
@@ -126,9 +104,9 @@ def summarise(
     files
         That were written.
     """
-    rows = [row for fold in folds for row in fold.recordings]
+    recordings = [row for fold in folds for row in fold.recordings]
     subjects = [row for fold in folds for row in fold.subjects if row.tested]
-    tested = [row for row in rows if row.tested]
+    tested = [row for row in recordings if row.tested]
     return CrossvalReport(
         pipeline=pipeline,
         folder=folder,
@@ -142,7 +120,7 @@ def summarise(
         auroc=interval([row.auroc for row in subjects if row.auroc is not None], seeds["crossval"]),
         worst=WorstSubject.of(subjects),
         alarms=sum(row.alarms for row in tested),
-        groups={group: totals_of([row for row in rows if row.group == group]) for group in groups_of(rows)},
+        groups={group: totals_of([row for row in recordings if row.group == group]) for group in groups_of(recordings)},
         folds=tuple(
             ChosenFold(
                 fold=fold.fold,
@@ -153,7 +131,7 @@ def summarise(
             for fold in folds
         ),
         chosen_on={fold.fold: tuple(sorted(name for part in fold.inner for name in part)) for fold in folds},
-        rows=tuple(rows),
+        rows=tuple(recordings),
         seeds=seeds,
         digest=digest,
         files=tuple(files),
@@ -195,7 +173,7 @@ def notes_of_folds(
     tested = [row for fold in folds for row in fold.subjects if row.tested]
     own = [row for row in report.rows if row.tested]
     kept = list(report.groups)[:MOST_GROUPS]
-    rows = [
+    patients = [
         PatientRow(
             subject=short(row.subject),
             seizures=row.seizures,
@@ -222,8 +200,8 @@ def notes_of_folds(
         },
     )
     return CrossvalNotes(
-        rows=tuple(rows),
-        rows_left_out=len(tested) - len(rows),
+        rows=tuple(patients),
+        rows_left_out=len(tested) - len(patients),
         total=total,
         groups={short(group): report.groups[group] for group in kept},
         epoch=epoch,
@@ -252,17 +230,6 @@ def _rule(wanted: OperatingPointConfig) -> Rule:
     )
 
 
-def interval(values: Sequence[float], seed: int) -> Interval:
-    """Mean of values, one a subject, and the 95 % percentile interval of a bootstrap over subjects."""
-    if not values:
-        return Interval(mean=None, low=None, high=None, subjects=0)
-    array = np.asarray(values)
-    drawn = np.random.default_rng([seed, 23]).integers(len(array), size=(DRAWS, len(array)))
-    low, high = np.percentile(array[drawn].mean(axis=1), [2.5, 97.5])
-    mean, low, high = (round(float(value), 4) for value in (array.mean(), low, high))
-    return Interval(mean=mean, low=low, high=high, subjects=len(array))
-
-
 def groups_of(rows: Iterable[RecordingRow]) -> list[str]:
     """Their groups, in order of their names."""
     return sorted({row.group for row in rows})
@@ -283,12 +250,6 @@ def totals_of(rows: Sequence[RecordingRow]) -> GroupTotals:
         seconds=total(lambda row: row.seconds),
         seconds_above=total(lambda row: row.seconds_above),
     )
-
-
-def median_delay(rows: Iterable[RecordingRow]) -> float | None:
-    """Of all events that were found in time; None where none was."""
-    delays = [delay for row in rows for delay in row.delays_s if delay is not None]
-    return round(float(np.median(delays)), 3) if delays else None
 
 
 def _share(part: float, whole: float) -> float | None:

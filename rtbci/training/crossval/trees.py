@@ -11,13 +11,14 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from rtbci.errors import ConfigError
+from rtbci.evaluation.decisions import decide
 from rtbci.evaluation.tagging import Tagged
 from rtbci.models import from_config
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.scaling import NoScaling
 from rtbci.training.config import TrainConfig
-from rtbci.training.crossval.operating_point import Answered, OperatingPoint, decide, operating_points, with_point
+from rtbci.training.crossval.operating_point import Answered, OperatingPoint, operating_points, with_point
 from rtbci.training.data import OnProgress, with_mask, with_sizes
 from rtbci.training.examples import label_steps, parts_of
 from rtbci.training.source import Source

@@ -32,13 +32,7 @@ def pipeline_of(comparison: Comparison, chosen: Selected, scores: list[Score]) -
     pipeline = comparison.pipeline(chosen)
     pipeline.notes = {
         "trained_on": [
-            {
-                "recording": e.source.name,
-                "source": e.source.origin,
-                "licence": e.source.licence,
-                "held_out": g in comparison.final_fold().held_out,
-            }
-            for g, e in enumerate(comparison.examples)
+            e.source.noted(held_out=g in comparison.final_fold().held_out) for g, e in enumerate(comparison.examples)
         ],
         "annotations": comparison.data.annotations.plain(),
         "warnings": comparison.data.warnings,

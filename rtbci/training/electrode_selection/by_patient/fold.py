@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from rtbci.evaluation.probabilities import mean_auroc
 from rtbci.models import from_config
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.decision import DecisionConfig
@@ -25,7 +26,6 @@ from rtbci.training.electrode_selection.by_patient.search import Found, search
 from rtbci.training.electrode_selection.by_patient.wanted import Wanted, excess_of
 from rtbci.training.electrode_selection.segments import Ints, Segments
 from rtbci.training.examples import Example, make_example
-from rtbci.training.fit import mean_auroc
 from rtbci.training.source import Source
 from rtbci.training.train import pipeline_of
 from rtbci.types import Flags, Samples

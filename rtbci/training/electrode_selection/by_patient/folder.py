@@ -8,13 +8,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from rtbci.evaluation.tables import cell, cells, of_group, table
 from rtbci.files import atomic_write
 from rtbci.results import about
 from rtbci.text import json_text
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.claimed import ClaimedFolder, Manifest, read_json
 from rtbci.training.crossval.results import SubjectRow
-from rtbci.training.crossval.tables import cell, cells, of_group, table
 from rtbci.training.electrode_selection.by_patient.results import ElectrodesReport, MethodRow, SetResult
 from rtbci.training.electrode_selection.by_patient.wanted import Wanted
 from rtbci.training.source import Source

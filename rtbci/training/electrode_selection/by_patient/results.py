@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from rtbci.evaluation.intervals import Interval
 from rtbci.results import Result, Text, Texts
-from rtbci.training.crossval.results import GroupTotals, Interval, RecordingRow, SubjectRow, WorstSubject
+from rtbci.training.crossval.results import GroupTotals, RecordingRow, SubjectRow, WorstSubject
 
 
 class SearchEpoch(Result):

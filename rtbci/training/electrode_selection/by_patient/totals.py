@@ -8,8 +8,10 @@ from itertools import combinations
 
 import numpy as np
 
-from rtbci.training.crossval.results import Interval, SubjectRow, WorstSubject
-from rtbci.training.crossval.totals import groups_of, interval, median_delay, totals_of
+from rtbci.evaluation.intervals import Interval, interval
+from rtbci.evaluation.rows import median_delay
+from rtbci.training.crossval.results import SubjectRow, WorstSubject
+from rtbci.training.crossval.totals import groups_of, totals_of
 from rtbci.training.electrode_selection.by_patient.config import ALL
 from rtbci.training.electrode_selection.by_patient.results import Choice, MethodRow, SetResult
 

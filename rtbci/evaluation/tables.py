@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from rtbci.recordings.spreadsheet import text_cell
 from rtbci.results import Result
 
 NOTHING = "n/a"  # in a cell, as in BIDS
+
+
+def columns_of(row: type[Result], first: Sequence[str], but: Collection[str] = ()) -> list[str]:
+    """The columns of a table of such rows: whose they are, then the figures."""
+    return [*first, *(key for key in row.model_fields if key not in first and key not in but)]
 
 
 def of_group(group: str) -> str:

@@ -1,0 +1,234 @@
+"""Operating points: what each threshold comes to, and the one that a stated rule chooses."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from rtbci.errors import ConfigError
+from rtbci.evaluation.decisions import decide
+from rtbci.evaluation.responses import Scored, detection_delays, percentiles
+from rtbci.evaluation.scoring import Counts, figures_of, score
+from rtbci.pipeline.config import PipelineConfig
+from rtbci.results import Result
+from rtbci.stages.decision import DecisionConfig
+from rtbci.types import Chunk
+
+N_STEPS = 40  # of the probability, between 0 and 1
+UP_TO_FA_PER_H = 1.0  # of the area: what a monitor that is listened to can afford
+
+
+class CurvePoint(Result):
+    """A threshold, and what the recordings come to with it; by event, pooled over recordings."""
+
+    threshold: float
+    """Probability at which an event begins; `release` keeps its distance below, as in the pipeline."""
+    seizures: int
+    """Annotated events, as SzCORE counts them."""
+    found: int
+    """Of these."""
+    false_alarms: int
+    """Detected, and not annotated."""
+    sensitivity: float | None
+    """Found to annotated."""
+    precision: float | None
+    """Found to detected."""
+    f1: float | None
+    """Harmonic mean of both."""
+    fa_per_h: float | None
+    """False alarms an hour of known time."""
+    delay_s: float | None
+    """Median detection delay."""
+
+
+class Curve(Result):
+    """Event sensitivity against false alarms an hour, over the threshold; the rest of the decision is the pipeline's."""
+
+    points: tuple[CurvePoint, ...]
+    """By threshold."""
+    area: float | None
+    """Area under the curve from 0 to `up_to_fa_per_h`, over that width: the mean sensitivity at that many false alarms an
+    hour or fewer, each answered by the best threshold that keeps within it. null where no event is annotated."""
+    up_to_fa_per_h: float
+    """Limit of the area."""
+
+
+@dataclass(slots=True)
+class _Sum:
+    true: int = 0
+    hit: int = 0
+    false: int = 0
+    seconds: float = 0.0
+    delays: list[float] = field(default_factory=list)
+
+
+class CurveSum:
+    """Adds up recordings, one after another; their scores need not be kept.
+
+    Parameters
+    ----------
+    config
+        Of the pipeline.
+    hop_s
+        Seconds from one score to the next.
+    labels
+        The classes that are scored.
+    """
+
+    def __init__(self, config: PipelineConfig, hop_s: float, labels: Sequence[str]) -> None:
+        self._config, self._hop_s, self._labels = config, hop_s, labels
+        own = config.decision.threshold
+        thresholds = sorted({*(step / N_STEPS for step in range(1, N_STEPS)), own})
+        self._decisions = [config.decision.with_threshold(value) for value in thresholds]
+        self._sums = [_Sum() for _ in self._decisions]
+
+    def add(self, scores: Chunk, by_class: dict[str, Scored], known_s: float) -> None:
+        """Add a recording.
+
+        Parameters
+        ----------
+        scores
+            Probabilities (n_hops, n_classes).
+        by_class
+            What the expert says of each class; the detections are not used.
+        known_s
+            Seconds of it in which it is known what holds.
+        """
+        for decision, total in zip(self._decisions, self._sums, strict=True):
+            total.seconds += known_s
+            for one in self._decided(scores, by_class, decision):
+                if not one.found and not one.truth:
+                    continue
+                counts = score([one]).event.counts
+                total.true += counts.true
+                total.hit += counts.hit
+                total.false += counts.false
+                total.delays += detection_delays(one)
+
+    def curve(self) -> Curve:
+        """Of what has been added."""
+        points = tuple(_point(d.threshold, s) for d, s in zip(self._decisions, self._sums, strict=True))
+        return Curve(points=points, area=_area(points), up_to_fa_per_h=UP_TO_FA_PER_H)
+
+    def _decided(self, scores: Chunk, by_class: dict[str, Scored], decision: DecisionConfig) -> list[Scored]:
+        config = self._config.model_copy(update={"decision": decision})
+        result = decide(scores, config, self._hop_s)
+        pairs = list(zip(result.events, result.decisions, strict=True))
+        return [
+            replace(
+                by_class[label],
+                found=tuple(event for event, _ in pairs if event.label == label),
+                decided=tuple(one.time for event, one in pairs if event.label == label),
+            )
+            for label in self._labels
+        ]
+
+
+def _point(threshold: float, total: _Sum) -> CurvePoint:
+    figures = figures_of(Counts(true=total.true, hit=total.hit, false=total.false, seconds=total.seconds))
+    return CurvePoint(
+        threshold=threshold,
+        seizures=total.true,
+        found=total.hit,
+        false_alarms=total.false,
+        sensitivity=figures.sensitivity,
+        precision=figures.precision,
+        f1=figures.f1,
+        fa_per_h=None if figures.false_alarms_per_24h is None else figures.false_alarms_per_24h / 24,
+        delay_s=percentiles(total.delays).p50,
+    )
+
+
+def _area(points: Sequence[CurvePoint]) -> float | None:
+    """Steps, and no lines between: between two thresholds lies nothing that a pipeline could do."""
+    reached = sorted(
+        (p.fa_per_h, p.sensitivity) for p in points if p.fa_per_h is not None and p.sensitivity is not None
+    )
+    if not reached:
+        return None
+    area, at, best = 0.0, 0.0, 0.0
+    for rate, sensitivity in reached:
+        if rate >= UP_TO_FA_PER_H:
+            break
+        area += best * (rate - at)
+        at, best = rate, max(best, sensitivity)
+    return (area + best * (UP_TO_FA_PER_H - at)) / UP_TO_FA_PER_H
+
+
+_RULE = re.compile(r"\s*([a-z0-9_]+)\s*(<=|>=)\s*([0-9.eE+-]+)\s*")
+_METRICS = ("sensitivity", "precision", "f1", "fa_per_h", "fa_per_24h", "delay_s")
+_FEWEST_ALARMS = ("sensitivity", "f1")  # a bound on these leaves the false alarms to be made few
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which operating point is wanted: the best of those that keep a bound.
+
+    Where the bound is on false alarms, precision or delay, the best finds most events; where it is on sensitivity or F1, it
+    has the fewest false alarms. Of equals: fewer false alarms, more found, then the highest threshold.
+
+    Attributes
+    ----------
+    metric
+        `sensitivity`, `precision`, `f1`, `fa_per_h`, `fa_per_24h` or `delay_s`.
+    at_most
+        Whether the bound is an upper one.
+    bound
+        The bound; None: the highest F1.
+    """
+
+    metric: str
+    at_most: bool
+    bound: float | None
+
+    @classmethod
+    def parse(cls, text: str) -> Rule:
+        """From `fa_per_h<=0.5`, `sensitivity>=0.9` or `f1`. Raises ConfigError."""
+        if text.strip() == "f1":
+            return cls("f1", False, None)
+        found = _RULE.fullmatch(text)
+        try:
+            bound = float(found[3]) if found else math.nan
+        except ValueError:
+            bound = math.nan
+        if found is None or not math.isfinite(bound) or found[1] not in _METRICS:
+            raise ConfigError(
+                f"--at {text!r}: wanted a bound, as fa_per_h<=0.5 or sensitivity>=0.9 (of {', '.join(_METRICS)}), or f1 for "
+                "the highest F1"
+            )
+        return cls(found[1], found[2] == "<=", bound)
+
+    def __str__(self) -> str:
+        if self.bound is None:
+            return "the highest F1"
+        return f"{self.metric} {'<=' if self.at_most else '>='} {self.bound:g}"
+
+    def choose(self, curve: Curve) -> CurvePoint:
+        """The point that is wanted. Raises ConfigError where no threshold keeps the bound."""
+        having = [(value, p) for p in curve.points if (value := self._of(p)) is not None]
+        if self.bound is None:
+            kept = [p for value, p in having if value == max(v for v, _ in having)]
+        else:
+            kept = [p for value, p in having if (value <= self.bound if self.at_most else value >= self.bound)]
+        if not kept:
+            raise ConfigError(f"no threshold has {self}: {self._reached([value for value, _ in having])}")
+        return min(kept, key=self._rank)
+
+    def _of(self, point: CurvePoint) -> float | None:
+        if self.metric == "fa_per_24h":
+            return None if point.fa_per_h is None else 24 * point.fa_per_h
+        value: float | None = getattr(point, self.metric)
+        return value
+
+    def _rank(self, point: CurvePoint) -> tuple[float, ...]:
+        alarms, found = point.false_alarms, -point.found
+        first = (alarms, found) if self.metric in _FEWEST_ALARMS else (found, alarms)
+        return (*first, -point.threshold)
+
+    def _reached(self, values: Sequence[float]) -> str:
+        if not values:
+            return "these recordings have nothing to measure it on"
+        best = min(values) if self.at_most else max(values)
+        return f"these recordings reach {best:.4g}"
