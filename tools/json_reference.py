@@ -16,6 +16,7 @@ from rtbci.bench.step import StepReport
 from rtbci.bench.tagging import TaggingReport
 from rtbci.bench.train import TrainSpeed
 from rtbci.cli.adapt import AdaptReport
+from rtbci.cli.config import ConfigKeys
 from rtbci.cli.demo import DemoSummary
 from rtbci.cli.doctor import DoctorReport
 from rtbci.cli.evaluate import EvaluationReport
@@ -44,6 +45,7 @@ COMMANDS: dict[str, type[Result]] = {
     "evaluate": EvaluationReport,
     "inspect PIPELINE": PipelineFacts,
     "inspect RECORDING": RecordingFacts,
+    "config": ConfigKeys,
     "doctor": DoctorReport,
     "bench latency": LatencyReport,
     "bench tag": TaggingReport,

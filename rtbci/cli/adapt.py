@@ -19,7 +19,7 @@ from rtbci.recordings.recording import Recording
 from rtbci.results import Text, Texts, print_json
 from rtbci.text import grouped
 from rtbci.training.adaptation.adapt import Adaptation, KeptBack, Level, adapt
-from rtbci.training.config import BACKGROUND
+from rtbci.training.data_config import BACKGROUND
 from rtbci.training.duplicates import copies_of
 from rtbci.training.labels import stretches_of, wants_points
 from rtbci.training.source import Source

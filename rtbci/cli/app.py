@@ -41,6 +41,23 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from rtbci.provenance import __version__, commit
+
+        sys.stdout.write(f"rtbci {__version__} {commit() or ''}".rstrip() + "\n")
+        raise typer.Exit()
+
+
+@app.callback()
+def _root(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
 @app.command()
 def demo(
     seconds: Annotated[
@@ -542,6 +559,24 @@ def inspect(
 
     told = told_by(channels, unit, gain, reference=reference)
     inspect_file(Path(bundled(file)), sfreq, stream=stream, told=told, json=json)
+
+
+@app.command()
+def config(
+    key: Annotated[
+        str | None, typer.Argument(help="A key, a table, or a kind of network; without it, the tables.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Explain the keys of a training config: what each means, its type, bounds, default and unit.
+
+    rtbci config training.lr
+    rtbci config pipeline.filters
+    rtbci config shared_conv_lstm
+    """
+    from rtbci.cli.config import show_keys
+
+    show_keys(key, json=json)
 
 
 @app.command()

@@ -104,7 +104,15 @@ NetworkConfig: TypeAlias = Annotated[_Network, _by_kind]
 
 
 class SelectorConfig(NetworkSizes):
-    """An electrode selector in front of a network with n_select channels; n_classes None: the network's."""
+    """An electrode selector in front of a network with n_select channels; n_classes None: the network's.
+
+    Attributes
+    ----------
+    n_select
+        How many electrodes are chosen.
+    network
+        The network behind the selector: any other one of `pipeline.model`.
+    """
 
     kind: Literal["selection"] = "selection"
     n_classes: Size | None = None  # type: ignore[assignment]

@@ -26,7 +26,29 @@ BUILT_IN_KINDS = (
 
 
 class NetworkSizes(Strict):
-    """Sizes that every network has. n_channels may stay None until the montage is known."""
+    """Sizes that every network has. n_channels may stay None until the montage is known.
+
+    Attributes
+    ----------
+    n_channels
+        Inputs; left out: the channels of the montage, or the chosen ones.
+    n_classes
+        Logits of an answer; as many as `pipeline.classes`.
+    kind
+        Which network.
+    units
+        Outputs of each LSTM layer.
+    window
+        Samples of an epoch: the network answers for each as a whole.
+    hop
+        Samples between two answers.
+    filters
+        Number of filters of the convolution.
+    kernel
+        Samples of each filter.
+    dropout
+        Share of values that training sets to zero, after each LSTM layer.
+    """
 
     n_channels: Size | None = None
     n_classes: Size = 1  # logits of an answer
@@ -58,7 +80,15 @@ class StackedLSTMConfig(NetworkSizes):
 
 
 class ChannelLSTMConfig(NetworkSizes):
-    """Sizes of ChannelLSTM."""
+    """Sizes of ChannelLSTM.
+
+    Attributes
+    ----------
+    channel_units
+        Outputs of each channel's own LSTM.
+    units
+        Outputs of each common LSTM layer.
+    """
 
     kind: Literal["channel_lstm"] = "channel_lstm"
     n_classes: Size = 6
@@ -87,7 +117,13 @@ class SmallLSTMConfig(NetworkSizes):
 
 
 class ConvLSTMConfig(NetworkSizes):
-    """Sizes of ConvLSTM."""
+    """Sizes of ConvLSTM.
+
+    Attributes
+    ----------
+    padding
+        "causal": each answer depends on past samples alone, and works live. "same": centred, as in Keras; on recordings only.
+    """
 
     kind: Literal["conv_lstm"] = "conv_lstm"
     filters: Size = 32
@@ -108,7 +144,13 @@ class ConvLSTMConfig(NetworkSizes):
 
 
 class ConvPoolLSTMConfig(NetworkSizes):
-    """Sizes of ConvPoolLSTM."""
+    """Sizes of ConvPoolLSTM.
+
+    Attributes
+    ----------
+    pool
+        Samples of which the largest value goes on.
+    """
 
     kind: Literal["conv_pool_lstm"] = "conv_pool_lstm"
     n_classes: Size = 400
@@ -131,7 +173,13 @@ class ConvPoolLSTMConfig(NetworkSizes):
 
 
 class SpatialConvLSTMConfig(NetworkSizes):
-    """Sizes of SpatialConvLSTM."""
+    """Sizes of SpatialConvLSTM.
+
+    Attributes
+    ----------
+    kernel
+        Neighbouring channels that each filter spans.
+    """
 
     kind: Literal["spatial_conv_lstm"] = "spatial_conv_lstm"
     filters: Size = 8
@@ -151,7 +199,25 @@ class SpatialConvLSTMConfig(NetworkSizes):
 
 
 class SharedConvLSTMConfig(NetworkSizes):
-    """Sizes of SharedConvLSTM; kernel, stride and hop in samples, span and baseline_hops in hops."""
+    """Sizes of SharedConvLSTM; kernel, stride and hop in samples, span and baseline_hops in hops.
+
+    Attributes
+    ----------
+    stride
+        Samples between two values of the filter bank.
+    waves
+        Convolutions of the bank's rectified output over one hop.
+    features
+        Features of a channel, which are pooled over all channels.
+    span
+        Hops that a feature sees.
+    hop
+        Samples between two answers; a multiple of stride.
+    knee
+        Amplitude, after the scaling, from which on the input is compressed: asinh(x / knee).
+    baseline_hops
+        Time constant of the running mean that features are compared with, in hops.
+    """
 
     kind: Literal["shared_conv_lstm"] = "shared_conv_lstm"
     filters: Size = 16
@@ -182,7 +248,13 @@ class SharedConvLSTMConfig(NetworkSizes):
 
 
 class LSTMTaggerConfig(NetworkSizes):
-    """Sizes of LSTMTagger, or of BiLSTMTagger, which works offline only."""
+    """Sizes of LSTMTagger, or of BiLSTMTagger, which works offline only.
+
+    Attributes
+    ----------
+    bidirectional
+        Whether it sees the future, too; on recordings only.
+    """
 
     kind: Literal["lstm_tagger"] = "lstm_tagger"
     units: Units = (48,)
@@ -195,7 +267,21 @@ class LSTMTaggerConfig(NetworkSizes):
 
 
 class MSFBCNNConfig(NetworkSizes):
-    """Sizes of MSFBCNN."""
+    """Sizes of MSFBCNN.
+
+    Attributes
+    ----------
+    filters
+        Number of filters of each temporal kernel, and of spatial ones.
+    kernels
+        Samples of each temporal kernel, odd.
+    pool
+        Samples over which power is averaged.
+    pool_hop
+        Samples between two averages.
+    dropout
+        Share of values that training sets to zero, before the linear layer.
+    """
 
     kind: Literal["msfbcnn"] = "msfbcnn"
     n_classes: Size = 4
@@ -219,7 +305,23 @@ class MSFBCNNConfig(NetworkSizes):
 
 
 class CovarianceConfig(NetworkSizes):
-    """Sizes of CovarianceNet; means (empty: none) and taps (1: no filter) in samples, band in cycles per sample."""
+    """Sizes of CovarianceNet; means (empty: none) and taps (1: no filter) in samples, band in cycles per sample.
+
+    Attributes
+    ----------
+    means
+        Samples of each part of the epoch whose mean is a feature, in order; the last one ends with the epoch. Empty: none.
+    band
+        Edges of the pass band of what the covariance is taken of, cycles per sample.
+    taps
+        Of the band-pass filter; 1: none, for an input that is in the band already.
+    shrinkage
+        Of a covariance towards a multiple of the identity, 0 to 1.
+    standardise
+        Whether each feature is divided by its standard deviation.
+    dropout
+        Share of values that training sets to zero, before the linear layer.
+    """
 
     kind: Literal["covariance"] = "covariance"
     n_channels: Annotated[int, Field(ge=1, le=512)] | None = None  # the linear layer grows with their square

@@ -30,14 +30,36 @@ ProbabilityRow = Annotated[tuple[Probability, ...], Field(max_length=MAX_CHANNEL
 
 
 class ChosenElectrodes(Strict):
-    """Electrodes that a Gumbel-softmax selector chose out of the montage, and its probabilities."""
+    """Electrodes that a Gumbel-softmax selector chose out of the montage, and its probabilities.
+
+    Attributes
+    ----------
+    channels
+        The chosen channels, of the montage; no others are needed then.
+    probabilities
+        Of each selector, over all channels of the montage; written by `rtbci select`.
+    """
 
     channels: Annotated[Names, Field(min_length=1)]
     probabilities: Annotated[tuple[ProbabilityRow, ...], Field(max_length=MAX_CHANNELS)] = ()
 
 
 class PipelineConfig(Strict):
-    """Everything but the weights that turns a stream into probabilities and events; JSON in the pipeline file."""
+    """Everything but the weights that turns a stream into probabilities and events; JSON in the pipeline file.
+
+    Attributes
+    ----------
+    name
+        Of the pipeline: in outlets, reports and files.
+    sfreq
+        Rate of the network's input; other streams are resampled.
+    classes
+        What each column of the answers stands for. "background" or "rest" become no events.
+    activation
+        From logits to probabilities: "sigmoid", each class by itself; "softmax", one of them.
+    window_hop
+        For networks of epochs: samples from one live answer to the next; 0: whole epochs, one after another.
+    """
 
     name: Name
     sfreq: Annotated[PositiveFloat, Field(ge=0.1, le=MAX_SFREQ)]

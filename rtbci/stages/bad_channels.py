@@ -144,6 +144,11 @@ class MaskConfig(Strict):
 
     Training sets this; `most` is the largest number of channels that its dropout removed at once, in all but 1 % of
     draws. Where more are masked, the answer is marked invalid.
+
+    Attributes
+    ----------
+    most
+        Largest number of channels that may be masked; training sets it.
     """
 
     most: NonNegativeInt

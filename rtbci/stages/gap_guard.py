@@ -403,7 +403,15 @@ class GapGuard:
 
 
 class GapConfig(Strict):
-    """What to do where samples are missing: fill a short stretch, start afresh after a long one."""
+    """What to do where samples are missing: fill a short stretch, start afresh after a long one.
+
+    Attributes
+    ----------
+    max_fill_s
+        Longest gap that is filled in by interpolation, and marked invalid.
+    warmup_s
+        Time after a start or a longer gap during which answers are marked invalid.
+    """
 
     max_fill_s: Annotated[float, Field(ge=0, le=10)] = 0.2
     warmup_s: Seconds = 2.0

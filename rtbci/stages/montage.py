@@ -146,7 +146,15 @@ class ChannelPicker:
 
 
 class MontageConfig(Strict):
-    """Channels by canonical name, an electrode ("Fz") or a bipolar pair ("Fp1-F7"), and their reference."""
+    """Channels by canonical name, an electrode ("Fz") or a bipolar pair ("Fp1-F7"), and their reference.
+
+    Attributes
+    ----------
+    channels
+        In the order of the network's inputs: electrodes ("Fz") or bipolar pairs ("Fp1-F7"), in 10-20 names.
+    reference
+        "as_recorded", or "average": the mean of the channels of this montage is subtracted.
+    """
 
     channels: Annotated[Names, Field(min_length=1)]
     reference: Literal["as_recorded", "average"] = "as_recorded"

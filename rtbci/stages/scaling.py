@@ -15,13 +15,31 @@ MAD_TO_SD = 1.4826  # of a normal distribution
 
 
 class NoScaling(Strict):
-    """µV, unscaled."""
+    """µV, unscaled.
+
+    Attributes
+    ----------
+    kind
+        "none".
+    """
 
     kind: Literal["none"] = "none"
 
 
 class ConstantScaling(Strict):
-    """Divide each channel by a constant learned in training (robust: median and 1.4826 · MAD); empty before that."""
+    """Divide each channel by a constant learned in training (robust: median and 1.4826 · MAD); empty before that.
+
+    Attributes
+    ----------
+    kind
+        "constant".
+    center_uv
+        Subtracted from each channel; learned in training.
+    scale_uv
+        By which each channel is divided; learned in training.
+    clip
+        Largest absolute value after the division.
+    """
 
     kind: Literal["constant"] = "constant"
     center_uv: Annotated[tuple[Annotated[float, Field(ge=-1e9, le=1e9)], ...], Field(max_length=MAX_CHANNELS)] = ()
@@ -35,6 +53,23 @@ class RunningScaling(Strict):
     Once in each block, the median over channels of 1.4826 · median |x| enters an exponential average of its logarithm
     with time constant `time_constant_s`; a block is scaled by the estimate before it. `start_uv` is learned in
     training and has the weight of `start_weight_s` of signal.
+
+    Attributes
+    ----------
+    kind
+        "running".
+    time_constant_s
+        Of the exponential average.
+    block_s
+        Length of a block: the estimate is renewed so often.
+    start_uv
+        Amplitude at the start of a stream; learned in training.
+    start_weight_s
+        Seconds of signal that the start counts as much as.
+    floor_uv
+        The least amplitude to divide by.
+    clip
+        Largest absolute value after the division.
     """
 
     kind: Literal["running"] = "running"

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rtbci.training.augment import Augment, Augmentation
-from rtbci.training.config import BACKGROUND
+from rtbci.training.data_config import BACKGROUND
 from rtbci.training.examples import Example
 
 

@@ -19,15 +19,8 @@ from rtbci.recordings.recording import Recording
 from rtbci.recordings.vocabulary import is_background, meaning_of
 from rtbci.simulation.eeg import synthesise
 from rtbci.stages.gap_guard import GapGuard
-from rtbci.training.config import (
-    BACKGROUND,
-    UNKNOWN,
-    DataConfig,
-    DatasetConfig,
-    RecordingsConfig,
-    SyntheticConfig,
-    TrainConfig,
-)
+from rtbci.training.config import TrainConfig
+from rtbci.training.data_config import BACKGROUND, UNKNOWN, DataConfig, DatasetConfig, RecordingsConfig, SyntheticConfig
 from rtbci.training.labels import Stretch as Stretch
 from rtbci.training.labels import account, labelled, require_meaning, stretches_of
 from rtbci.training.source import Source

@@ -20,8 +20,9 @@ from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.decision import watched_labels
 from rtbci.stages.network import probabilities
 from rtbci.training.batches import Batch
-from rtbci.training.config import BACKGROUND, UNKNOWN, TrainingConfig
+from rtbci.training.config import TrainingConfig
 from rtbci.training.data import Data
+from rtbci.training.data_config import BACKGROUND, UNKNOWN
 from rtbci.training.examples import Example, Stretch, label_steps
 from rtbci.training.fit import Fit
 from rtbci.training.source import Source

@@ -11,7 +11,7 @@ from rtbci.pipeline.config import PipelineConfig
 from rtbci.recordings.labelling import Labelled, labels_of
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.vocabulary import is_background, meaning_of
-from rtbci.training.config import BACKGROUND, UNKNOWN, RecordingsConfig
+from rtbci.training.data_config import BACKGROUND, UNKNOWN, RecordingsConfig
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rtbci.errors import ConfigError
-from rtbci.training.config import DataConfig, ValidationConfig
+from rtbci.training.data_config import DataConfig, ValidationConfig
 from rtbci.training.duplicates import copies_of, copy_line, joined
 from rtbci.training.subjects import on_both_sides, require_whole_subjects, subjects_line
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rtbci.datasets.dataset import Dataset, Group, Member
 from rtbci.datasets.subjects import SAME_PERSON, named_subjects, same_person
 from rtbci.errors import ConfigError
-from rtbci.training.config import RecordingsConfig
+from rtbci.training.data_config import RecordingsConfig
 
 if TYPE_CHECKING:
     from rtbci.training.source import Source

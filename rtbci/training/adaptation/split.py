@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from rtbci.errors import ConfigError
 from rtbci.text import listing
-from rtbci.training.config import BACKGROUND
+from rtbci.training.data_config import BACKGROUND
 from rtbci.types import Flags
 
 

@@ -11,8 +11,9 @@ import numpy as np
 from rtbci.datasets.subjects import same_person
 from rtbci.errors import ConfigError
 from rtbci.text import file_name, listing
-from rtbci.training.config import BACKGROUND, UNKNOWN, TrainConfig
+from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.config import CrossvalConfig
+from rtbci.training.data_config import BACKGROUND, UNKNOWN
 from rtbci.training.duplicates import copies_of
 from rtbci.training.source import Source
 from rtbci.training.splits import matches

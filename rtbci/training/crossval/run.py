@@ -13,7 +13,7 @@ from rtbci.models.contract import check_before_training
 from rtbci.models.step import check_device
 from rtbci.models.threads import torch_threads
 from rtbci.text import grouped
-from rtbci.training.config import TrainConfig, ValidationConfig
+from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.claimed import Manifest, require_folder
 from rtbci.training.crossval.fold import made_by, run_fold
 from rtbci.training.crossval.folder import RESULTS, SUBJECTS, SUMMARY, Folder
@@ -23,6 +23,7 @@ from rtbci.training.crossval.results import CrossvalReport, FoldResult
 from rtbci.training.crossval.totals import summarise
 from rtbci.training.crossval.watch import Watch
 from rtbci.training.data import OnWarning, with_mask, with_sizes
+from rtbci.training.data_config import ValidationConfig
 from rtbci.training.examples import find_sources
 from rtbci.training.source import Source
 
