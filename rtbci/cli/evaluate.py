@@ -14,7 +14,7 @@ from rtbci.cli.patients import with_interval
 from rtbci.cli.terminal import Terminal
 from rtbci.errors import ConfigError
 from rtbci.evaluation.chosen_point import ChosenPoint, with_point
-from rtbci.evaluation.comparison import Comparison, compare
+from rtbci.evaluation.comparison import FIGURES, Comparison, compare
 from rtbci.evaluation.curve import CurvePoint, Rule
 from rtbci.evaluation.evaluate import OnProgress, Opened, Plan, counts_text, evaluate, plan
 from rtbci.evaluation.evaluation import Evaluation, SubjectMeans
@@ -93,15 +93,14 @@ def evaluate_files(
     results = []
     with progress(plans, quiet=json) as advance:
         for planned in plans:
-            evaluation, more = evaluate(planned, opened.failed, device=device, on_progress=advance)
-            results.append(evaluation)
-            warnings.add(more)
-    first = results[0]
+            results.append(evaluate(planned, opened.failed, device=device, on_progress=advance))
+            warnings.add(results[-1].warnings)
+    first = results[0].figures
     chosen = _chosen(pipeline, rule, first, save) if rule is not None else None
     report = EvaluationReport(
         **{key: getattr(first, key) for key in Evaluation.model_fields},
-        against=results[1] if other is not None else None,
-        comparison=compare(first, results[1]) if other is not None else None,
+        against=results[1].figures if other is not None else None,
+        comparison=compare(results[0], results[1]) if other is not None else None,
         chosen=chosen,
     )
     if folder is not None:
@@ -225,6 +224,12 @@ def _print(report: EvaluationReport, pipeline: str, against: str | None) -> None
         _print_evaluation(console, report.against)
         console.print(f"\n{Path(pipeline).name} minus {Path(against).name}, paired by subject", soft_wrap=True)
         console.print(_comparison_table(console, report.comparison))
+        if (at := report.comparison.trials) is not None:
+            console.print(
+                f"at cues, only the first is right in {at.only_first} trials, only the other in {at.only_other}: p {at.p:.3g} "
+                "(McNemar's test)",
+                soft_wrap=True,
+            )
     if report.chosen is not None:
         _print_chosen(console, report.chosen)
     scorer = report.scorer
@@ -316,6 +321,11 @@ def _sentences(figures: Evaluation) -> Iterator[str]:
             f"probabilities: Brier score {one.brier:.4f}, calibration error {one.calibration_error:.4f}, AUROC of all samples "
             f"{_figure_text(one.auroc)}"
         )
+    if (at := figures.trials) is not None:
+        yield (
+            f"answers at cues: accuracy {at.accuracy:.3f} (95 %: {at.accuracy_low:.3f}–{at.accuracy_high:.3f}, Wilson) of "
+            f"{at.trials} trials, kappa {_figure_text(at.kappa)}, always the commonest class {at.commonest:.3f}"
+        )
     for row in figures.burden:
         if row.windows_at_least:
             yield (
@@ -331,7 +341,7 @@ def _length_text(from_s: float, to_s: float | None) -> str:
 def _comparison_table(console: Terminal, found: Comparison) -> Table:
     shown = Table("difference", "mean over subjects", "95 % interval", "subjects")
     shown.box = shown.box if console.is_terminal else None
-    for name in Comparison.model_fields:
+    for name in FIGURES:
         one = getattr(found, name)
         if one.mean is not None:
             shown.add_row(

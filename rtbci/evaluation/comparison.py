@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rtbci.evaluation.evaluation import Evaluation
+from rtbci.evaluation.cue_answers import PairedTrials, paired
+from rtbci.evaluation.evaluate import Evaluated
 from rtbci.evaluation.intervals import Interval, interval
 from rtbci.evaluation.rows import SubjectRow
 from rtbci.results import Result
@@ -45,15 +46,18 @@ class Comparison(Result):
     """Of a subject's detected events."""
     time_in_warning: Interval
     """Share of a subject's time."""
+    trials: PairedTrials | None
+    """Of answers at cues; null where the two have none in common."""
 
 
-def compare(first: Evaluation, other: Evaluation, seed: int = 0) -> Comparison:
+def compare(first: Evaluated, other: Evaluated, seed: int = 0) -> Comparison:
     """Of two evaluations of the same recordings."""
-    others = {row.subject: row for row in other.subject_rows}
-    pairs = [(row, others[row.subject]) for row in first.subject_rows if row.subject in others]
+    others = {row.subject: row for row in other.figures.subject_rows}
+    pairs = [(row, others[row.subject]) for row in first.figures.subject_rows if row.subject in others]
 
-    def paired(figure: Figure) -> Interval:
+    def difference(figure: Figure) -> Interval:
         values = [(figure(row), figure(against)) for row, against in pairs]
         return interval([a - b for a, b in values if a is not None and b is not None], seed)
 
-    return Comparison(**{name: paired(figure) for name, figure in FIGURES.items()})
+    differences = {name: difference(figure) for name, figure in FIGURES.items()}
+    return Comparison(**differences, trials=paired(first.trials, other.trials))

@@ -11,6 +11,7 @@ from pathlib import Path
 from rtbci.datasets.subjects import named_subjects
 from rtbci.errors import ConfigError, RecordingError, RtbciError
 from rtbci.evaluation.annotations import Annotations
+from rtbci.evaluation.cue_answers import Trial
 from rtbci.evaluation.evaluation import Evaluation, EvaluationSum, LeftOut
 from rtbci.evaluation.label_map import LabelMap
 from rtbci.evaluation.scoring import is_too_short
@@ -231,13 +232,22 @@ def plan(pipeline: Pipeline, opened: Opened, labels: Sequence[str]) -> Plan:
     return Plan(pipeline, label_map, cases, left_out, tuple(warnings))
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """What an evaluation came to: its figures, every answered cue, and what a person should know, a line each."""
+
+    figures: Evaluation
+    trials: tuple[Trial, ...]
+    warnings: tuple[str, ...]
+
+
 def evaluate(
     planned: Plan,
     failed: Sequence[LeftOut] = (),
     *,
     device: str = "cpu",
     on_progress: OnProgress = lambda _name, _s: None,
-) -> tuple[Evaluation, tuple[str, ...]]:
+) -> Evaluated:
     """Tag every recording of a plan, and score the answers.
 
     Parameters
@@ -253,8 +263,8 @@ def evaluate(
 
     Returns
     -------
-    Evaluation, tuple of str
-        The figures, and what a person should know, a line each. A recording that cannot be tagged is among `failed`.
+    Evaluated
+        The figures, the answered cues, and what a person should know. A recording that cannot be tagged is among `failed`.
 
     Raises
     ------
@@ -282,7 +292,7 @@ def evaluate(
             warnings.append(f"{name}: {text}")
     if not n_done:
         raise RecordingError(lost[-1].reason)
-    return total.evaluation(planned.left_out, lost), tuple(warnings)
+    return Evaluated(total.evaluation(planned.left_out, lost), tuple(total.at_cues.trials), tuple(warnings))
 
 
 def is_labelled(recording: Recording, label_map: LabelMap) -> bool:

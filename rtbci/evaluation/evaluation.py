@@ -11,6 +11,7 @@ import numpy as np
 from rtbci.evaluation.annotations import Annotations
 from rtbci.evaluation.burden import BurdenRow, burden_rows
 from rtbci.evaluation.chance import Chance, chance
+from rtbci.evaluation.cue_answers import TrialScores, TrialSum
 from rtbci.evaluation.curve import Curve, CurveSum
 from rtbci.evaluation.intervals import Interval, Spread, interval, spread
 from rtbci.evaluation.label_map import LabelMap
@@ -101,6 +102,8 @@ class Evaluation(SzcoreScores):
     burden: tuple[BurdenRow, ...]
     by_length: tuple[LengthRow, ...]
     """Sensitivity by length of the annotated event."""
+    trials: TrialScores | None
+    """Answers at cues; null for a pipeline without cues, or where no cue names a class."""
     threshold: float
     """Of the pipeline's decision."""
     rows: tuple[RecordingRow, ...]
@@ -144,6 +147,7 @@ class EvaluationSum:
         self._kept: list[_Kept] = []
         seizure = [label for label in label_map.classes if is_seizure(label)]
         self._main = tuple(seizure or label_map.classes)
+        self.at_cues = TrialSum(pipeline.classes)
         self._curve = CurveSum(pipeline.config, pipeline.hop_s, self._main)
 
     @property
@@ -169,6 +173,7 @@ class EvaluationSum:
         columns = [result.classes.index(label) for label in self._main]
         row = Row(figures, result.scores.data[here][:, columns], hops.truth[here])
         self._curve.add(result.scores, main, figures.event.counts.seconds)
+        self.at_cues.add(subject, str(recording.path), result.answers, self._map.meanings)
         annotations = {label: self._map.counts(recording.annotations, label) for label in self._map.classes}
         self._kept.append(_Kept(row, by_class, annotations, labels, recording.duration_s))
 
@@ -211,6 +216,7 @@ class EvaluationSum:
             chance=chance(main, seed),
             burden=burden_rows(scored for _, scored in main),
             by_length=length_rows((row.duration_s, row.found) for row in seizures),
+            trials=self.at_cues.scores(),
             threshold=self._pipeline.config.decision.threshold,
             rows=tuple(row.figures for row in rows),
             subject_rows=tuple(subjects),

@@ -16,6 +16,7 @@ from rtbci.evaluation.burden import burden_rows
 from rtbci.evaluation.chance import chance
 from rtbci.evaluation.chosen_point import stale_scores
 from rtbci.evaluation.comparison import FIGURES, Comparison
+from rtbci.evaluation.cue_answers import TrialSum, paired
 from rtbci.evaluation.curve import Curve, CurvePoint, Rule, _area
 from rtbci.evaluation.intervals import interval, spread
 from rtbci.evaluation.lengths import length_rows
@@ -25,6 +26,7 @@ from rtbci.evaluation.scoring import is_too_short, pooled, score
 from rtbci.evaluation.trained_on import TrainedOn
 from rtbci.evaluation.truth import hop_truth
 from rtbci.pipeline.pipeline import Pipeline
+from rtbci.stages.cues import Cue, CueAnswer
 from rtbci.types import Event
 
 
@@ -227,7 +229,7 @@ def test_sensitivity_by_length():
 
 
 def test_a_comparison_has_a_row_for_each_figure():
-    assert tuple(FIGURES) == tuple(Comparison.model_fields)
+    assert (*FIGURES, "trials") == tuple(Comparison.model_fields)
 
 
 # What a pipeline has seen
@@ -346,3 +348,44 @@ def test_tag_has_an_answer_for_each_threshold(tmp_path):
     assert [len(said["recordings"][0]["events"]) for said in (first, other)] == [1, 0]
     again = json.loads(rtbci_command("tag", "demo", path, "--out", out, "--threshold", 0.99, "--json").stdout)
     assert [said["recordings"][0]["skipped"] for said in (first, other, again)] == [False, False, True]
+
+
+# Answers at cues
+
+
+def cue(text: str, *probabilities: float, time: float = 0.0) -> CueAnswer:
+    return CueAnswer(Cue(time, text), time + 3, probabilities, True)
+
+
+def test_answers_at_cues_are_scored_by_subject_and_recording_and_none_vanishes():
+    total = TrialSum(("left", "right"))
+    meanings = {"T1": "left", "T2": "right"}
+    total.add("a", "a1", [cue("T1", 0.9, 0.1), cue("T2", 0.6, 0.4, time=5), cue("T1"), cue("T0", 0.5, 0.5)], meanings)
+    total.add("b", "b1", [cue("right", 0.2, 0.8), cue("T1", 0.7, 0.3, time=5)], meanings)
+    found = total.scores()
+    assert found is not None
+    assert (found.trials, found.unanswered, found.unknown, found.accuracy) == (4, 1, 1, 0.75)
+    assert found.confusion == ((2, 0), (1, 1))
+    assert found.kappa == 0.5
+    assert [(row.subject, row.recording, row.accuracy) for row in found.rows] == [
+        ("a", None, 0.5), ("b", None, 1.0), ("a", "a1", 0.5), ("b", "b1", 1.0),
+    ]  # fmt: skip
+    assert TrialSum(("left", "right")).scores() is None
+
+
+def test_background_means_the_class_of_rest_or_none_of_the_classes():
+    for classes, truth in ((("rest", "move"), 0), (("move",), -1)):
+        total = TrialSum(classes)
+        total.add("a", "a1", [cue("T0", *([0.4] * len(classes)))], {"T0": "background"})
+        assert [trial.truth for trial in total.trials] == [truth]
+
+
+def test_two_pipelines_are_told_apart_by_the_trials_that_only_one_answers_rightly():
+    first, other = TrialSum(("left", "right")), TrialSum(("left", "right"))
+    for n in range(6):
+        first.add("a", "a1", [cue("left", 0.9, 0.1, time=n)], {})
+        other.add("a", "a1", [cue("left", 0.1, 0.9, time=n)], {})
+    found = paired(first.trials, other.trials)
+    assert found is not None
+    assert (found.only_first, found.only_other, found.p) == (6, 0, pytest.approx(2 * 0.5**6))
+    assert paired(first.trials, []) is None
