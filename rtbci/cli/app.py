@@ -13,6 +13,7 @@ from rtbci.cli.commands import Commands
 from rtbci.cli.options import (
     Channels,
     ClockOption,
+    Datasets,
     Device,
     Gain,
     Headless,
@@ -265,13 +266,14 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the checkpoint of an interrupted run.")
     ] = False,
+    dataset: Datasets = None,
     plugin: Plugins = None,
     json: Json = False,
 ) -> None:
     """Train a pipeline from recordings and their annotations."""
     from rtbci.cli.train import train_from_file
 
-    train_from_file(config, out, set_ or [], resume=resume, json=json, crossval=crossval)
+    train_from_file(config, out, set_ or [], resume=resume, json=json, crossval=crossval, datasets=dataset or ())
 
 
 @app.command()
@@ -293,6 +295,7 @@ def crossval(
     jobs: Annotated[
         int, typer.Option(min=1, help="Processes, each of one thread and with the data in its memory.")
     ] = 1,
+    dataset: Datasets = None,
     plugin: Plugins = None,
     json: Json = False,
 ) -> None:
@@ -311,7 +314,7 @@ def crossval(
     from rtbci.cli.crossval import crossval_from_file
 
     settings = [*(set_ or []), *(["crossval.baseline=true"] if baseline else [])]
-    crossval_from_file(config, out, settings, jobs=jobs, json=json)
+    crossval_from_file(config, out, settings, jobs=jobs, json=json, datasets=dataset or ())
 
 
 @app.command()
@@ -328,6 +331,7 @@ def select(
         int | None, typer.Option(min=1, help="With --by-patient: folds at once, each in a process of one thread.")
     ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Set a value: training.seed=7; repeatable.")] = None,
+    dataset: Datasets = None,
     plugin: Plugins = None,
     json: Json = False,
 ) -> None:
@@ -346,18 +350,19 @@ def select(
     if by_patient:
         from rtbci.cli.select_by_patient import select_by_patient_from_file
 
-        return select_by_patient_from_file(config, ks, out, set_ or [], jobs=1 if jobs is None else jobs, json=json)
+        return select_by_patient_from_file(
+            config, ks, out, set_ or [], jobs=1 if jobs is None else jobs, json=json, datasets=dataset or ()
+        )
     if jobs is not None:
         raise ConfigError("--jobs is for --by-patient; training.threads says how many threads a selection has")
     from rtbci.cli.select import select_from_file
 
-    select_from_file(config, ks, out, set_ or [], json)
+    select_from_file(config, ks, out, set_ or [], json, dataset or ())
 
 
 @app.command()
 def tag(
     pipeline: PipelineFile,
-    recordings: Annotated[list[Path], typer.Argument(help="Recordings to tag, or folders of them.")],
     out: Annotated[
         Path,
         typer.Option(
@@ -365,6 +370,10 @@ def tag(
             "it. In a recording's own folder, where NAME_events.tsv is an expert's, the first is NAME_detections.tsv."
         ),
     ],
+    recordings: Annotated[
+        list[Path] | None, typer.Argument(help="Recordings to tag, or folders of them.", show_default=False)
+    ] = None,
+    dataset: Datasets = None,
     again: Annotated[
         bool, typer.Option("--again", help="Tag also what this pipeline has tagged into that folder before.")
     ] = False,
@@ -392,7 +401,7 @@ def tag(
     raise typer.Exit(
         tag_files(
             bundled(pipeline),
-            recordings,
+            recordings or [],
             out,
             stream=stream,
             device=device,
@@ -400,6 +409,7 @@ def tag(
             again=again,
             told=told,
             threshold=threshold,
+            datasets=dataset or (),
         )
     )
 
@@ -461,7 +471,11 @@ def adapt(
 @app.command()
 def evaluate(
     pipeline: PipelineFile,
-    recordings: Annotated[list[Path], typer.Argument(help="Recordings with annotated seizures, or folders of them.")],
+    recordings: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Recordings with annotated seizures, or folders of them.", show_default=False),
+    ] = None,
+    dataset: Datasets = None,
     against: Annotated[
         str | None,
         typer.Option(metavar="PIPELINE", help="Another pipeline, on the same recordings, subject by subject."),
@@ -533,9 +547,10 @@ def evaluate(
     told = told_by(channels, unit, gain, sfreq, reference, clock)
     raise typer.Exit(
         evaluate_files(
-            bundled(pipeline), recordings, label or [], stream=stream, told=told, device=device, json=json, out=out,
+            bundled(pipeline), recordings or [], label or [], stream=stream, told=told, device=device, json=json, out=out,
             against=None if against is None else bundled(against), threshold=threshold, at=at, save=save,
             background=background or (), subject_pattern=subject_pattern,
+            datasets=dataset or (),
         )
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from rtbci.cli.patients import with_interval
 from rtbci.cli.terminal import Terminal
+from rtbci.datasets.named import open_named
 from rtbci.errors import ConfigError
 from rtbci.evaluation.chosen_point import ChosenPoint, with_point
 from rtbci.evaluation.comparison import FIGURES, Comparison, compare
@@ -63,6 +64,7 @@ def evaluate_files(
     out: Path | None = None,
     background: Sequence[Path] = (),
     subject_pattern: str = "",
+    datasets: Sequence[str] = (),
 ) -> int:
     """Score a pipeline on annotated recordings.
 
@@ -87,7 +89,16 @@ def evaluate_files(
     folder = ReportFolder(out) if out is not None else None
     pipeline = Pipeline.load(pipeline_path).with_threshold(threshold)
     other = Pipeline.load(against) if against is not None else None
-    opened = Opened.of(paths, stream=stream, told=told, background=background, subject_pattern=subject_pattern)
+    if not paths and not datasets and not background:
+        raise ConfigError("no recording was named; wanted files, folders, or --dataset NAME=FOLDER")
+    opened = Opened.of(
+        paths,
+        stream=stream,
+        told=told,
+        background=background,
+        subject_pattern=subject_pattern,
+        datasets=open_named(datasets),
+    )
     plans = [plan(one, opened, labels) for one in (pipeline, *([other] if other is not None else []))]
     warnings = _Warnings(line for planned in plans for line in planned.warnings)
     results = []

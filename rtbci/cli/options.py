@@ -77,6 +77,14 @@ ShareAnnotations = Annotated[
         help="Send the texts of annotations onto the network too; where LSL stays on this machine, they are sent anyway.",
     ),
 ]
+Datasets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--dataset",
+        metavar="NAME=FOLDER",
+        help="A dataset by its name, as chbmit=/data/chbmit (docs/datasets.md); repeatable.",
+    ),
+]
 Threshold = Annotated[
     float | None,
     typer.Option(

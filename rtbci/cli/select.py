@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,12 +34,14 @@ from rtbci.training.electrode_selection.report import (
 from rtbci.training.electrode_selection.search import OnEpoch
 
 
-def select_from_file(config: Path, ks: list[int], out: Path, settings: list[str], json: bool) -> None:
+def select_from_file(
+    config: Path, ks: list[int], out: Path, settings: list[str], json: bool, datasets: Sequence[str] = ()
+) -> None:
     """Select electrodes as a TOML file says, and write to the folder `out`.
 
     What is finished is written after each K, so that Ctrl-C loses only the K that it cuts short.
     """
-    parsed = read_train_config(config, settings)
+    parsed = read_train_config(config, settings, datasets)
     check_device(parsed.training.device)
     _check(parsed, ks, out)
     out.mkdir(parents=True, exist_ok=True)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.progress import Progress, TimeRemainingColumn
 
 from rtbci.cli.terminal import Terminal
+from rtbci.datasets import open_dataset
+from rtbci.datasets.named import missing_line, parse_dataset
 from rtbci.errors import ConfigError, RtbciError
 from rtbci.evaluation.batch import Answer, Batch, placed
 from rtbci.evaluation.epochs import is_epochs, tag_epochs
 from rtbci.evaluation.outputs import Outputs
 from rtbci.models.step import check_device
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.recordings.listing import listed
+from rtbci.recordings.listing import Listed, listed
 from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.recording import Recording
 from rtbci.results import Result, Text, print_json
@@ -84,6 +86,7 @@ def tag_files(
     again: bool = False,
     told: StreamOverrides | None = None,
     threshold: float | None = None,
+    datasets: Sequence[str] = (),
 ) -> int:
     """Tag recordings, and those in folders, into `out`; report each as it is done, with JSON all at the end.
 
@@ -103,18 +106,36 @@ def tag_files(
     batch = Batch(pipeline_path, device=device, again=again, stream=stream, told=told, threshold=threshold)
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file; wanted a folder")
+    if not paths and not datasets:
+        raise ConfigError("no recording was named; wanted files, folders, or --dataset NAME=FOLDER")
+    members = _members(datasets)
     epochs = [path for path in paths if is_epochs(path)]
-    jobs = placed(listed(path for path in paths if path not in epochs), epochs, out)
+    jobs = placed((*listed(path for path in paths if path not in epochs), *(one for one, _ in members)), epochs, out)
+    opened = {one.path: recording for one, recording in members}
     with BatchReport(batch.pipeline.name, len(jobs), json) as report:
         for path, target in jobs:
             with report.of(path):
                 if isinstance(target, ConfigError):
                     raise target
                 if isinstance(target, Outputs):
-                    report.tagged(batch.answer(path, target, report.progress))
+                    report.tagged(batch.answer(path, target, report.progress, opened.get(path)))
                 else:
                     report.predicted(path, tag_epochs(batch.pipeline, path, target.parent, device))
     return 2 if report.failed else 0
+
+
+def _members(datasets: Sequence[str]) -> list[tuple[Listed, Recording]]:
+    """The recordings of datasets. Raises ConfigError where trials are members, which have no file of their own."""
+    found = []
+    for text in datasets:
+        dataset = open_dataset(*parse_dataset(text))
+        if dataset.independent:
+            raise ConfigError(f"--dataset {text}: its members are trials; name its file instead")
+        if line := missing_line(dataset):
+            Terminal(stderr=True).print(f"warning: {line}", soft_wrap=True)
+        folder = parse_dataset(text)[1]
+        found += [(Listed(member.recording.path, folder), member.recording) for member in dataset.members]
+    return found
 
 
 class BatchReport:

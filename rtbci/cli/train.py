@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ConfigDict
@@ -49,11 +50,18 @@ class TrainReport(Result):
 
 
 def train_from_file(
-    config: Path, out: Path, settings: list[str], *, resume: bool, json: bool, crossval: Path | None = None
+    config: Path,
+    out: Path,
+    settings: list[str],
+    *,
+    resume: bool,
+    json: bool,
+    crossval: Path | None = None,
+    datasets: Sequence[str] = (),
 ) -> None:
     """Train as a TOML file says, `settings` over it; with `crossval`, the final fit of what that folder judged."""
     console = Terminal(stderr=True)
-    parsed = read_train_config(config, settings)
+    parsed = read_train_config(config, settings, datasets)
     check_device(parsed.training.device)
     path = checkpoint_path(out)
     if path.exists() and not resume and distributed.leads():

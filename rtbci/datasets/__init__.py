@@ -9,7 +9,10 @@ from rtbci import plugins
 from rtbci.datasets.dataset import Dataset, Member, Trials
 from rtbci.errors import DatasetError, PluginError, RtbciError
 
-NAMES = ("bci2_iv", "chbmit", "eegmmidb", "high_gamma", "szcore")
+NAMES = (
+    "bci2_iv", "bnci_2a", "chbmit", "eegmmidb", "helsinki_neonatal", "high_gamma", "seizeit1", "seizeit2", "siena",
+    "szcore", "tusz",
+)  # fmt: skip
 
 __all__ = ["NAMES", "Dataset", "Member", "Trials", "open_dataset"]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rtbci.datasets.dataset import Dataset, Member, unfit
+from rtbci.datasets.dataset import Dataset, Member, opened, unfit
 from rtbci.datasets.subjects import same_person
 from rtbci.errors import DatasetError, RecordingError
 from rtbci.recordings import mit_annotations
@@ -65,9 +65,9 @@ def open_folder(folder: Path) -> Dataset:
     listed = {record.name: record for path in sorted(folder.rglob("chb*-summary.txt")) for record in read_summary(path)}
     if not paths:
         raise unfit("chbmit", folder, "has no record named as chb01_03.edf", PUBLISHED)
-    members = tuple(_member(path, listed) for path in paths)
+    members, unread = opened(paths, lambda path: _member(path, listed))
     missing = tuple(name for name in listed if name not in first)
-    return Dataset("chbmit", LABELS, members, (*missing, *again), citation=CITATION)
+    return Dataset("chbmit", LABELS, members, (*missing, *again, *unread), citation=CITATION)
 
 
 def _member(path: Path, listed: dict[str, Listed]) -> Member:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from rtbci.errors import DatasetError, StreamMismatch
+from rtbci.errors import DatasetError, RecordingError, StreamMismatch
 from rtbci.recordings.recording import Recording
 from rtbci.stages.wiring import match
 from rtbci.types import Samples
 
 Group = Literal["recording", "subject", "trial"]
+Part = Literal["train", "test"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Member:
     name: str
     recording: Recording
     subject: str
-    part: Literal["train", "test"] = "train"
+    part: Part = "train"
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Dataset:
     independent: bool = False
     citation: str = ""
 
-    def part(self, part: Literal["train", "test"]) -> Dataset:
+    def part(self, part: Part) -> Dataset:
         """Only the members that were published for training, or for the test."""
         return replace(self, members=tuple(m for m in self.members if m.part == part))
 
@@ -185,6 +187,17 @@ def _is_interrupted(recording: Recording, first: int, length: int) -> bool:
         return False
     times = recording.times(first, first + length)
     return bool(times[-1] - times[0] > (length + 1) / recording.info.sfreq)
+
+
+def opened(paths: Iterable[Path], member: Callable[[Path], Member]) -> tuple[tuple[Member, ...], list[str]]:
+    """A member of each file; a line, with the reason, for each that cannot be read: it stops none of the others."""
+    members, unread = [], []
+    for path in paths:
+        try:
+            members.append(member(path))
+        except RecordingError as error:
+            unread.append(f"{path.name}: cannot be read: {error}")
+    return tuple(members), unread
 
 
 def unfit(name: str, folder: object, what: str, published: str) -> DatasetError:

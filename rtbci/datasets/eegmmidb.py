@@ -13,7 +13,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from rtbci.datasets.dataset import Dataset, Member, unfit
+from rtbci.datasets.dataset import Dataset, Member, opened, unfit
 from rtbci.errors import DatasetError
 from rtbci.recordings.listing import in_folder
 from rtbci.recordings.open import open_recording
@@ -56,11 +56,13 @@ def open_folder(folder: Path) -> Dataset:
     found = [(path, name) for path in in_folder(folder) if (name := _NAME.fullmatch(path.name))]
     if not found:
         raise unfit("eegmmidb", folder, "has no run named as S001R04.edf", PUBLISHED)
-    members = tuple(_member(path, name[1].upper(), int(name[2])) for path, name in found)
+    runs = {path: (name[1].upper(), int(name[2])) for path, name in found}
+    members, unread = opened(runs, lambda path: _member(path, *runs[path]))
     have = {member.name for member in members}
     subjects = sorted({member.subject for member in members})
     wanted = (f"{subject}R{run:02d}" for subject in subjects for run in range(1, 15))
-    return Dataset("eegmmidb", LABELS, members, tuple(name for name in wanted if name not in have), citation=CITATION)
+    absent = [name for name in wanted if name not in have]
+    return Dataset("eegmmidb", LABELS, members, (*absent, *unread), citation=CITATION)
 
 
 def _member(path: Path, subject: str, run: int) -> Member:

@@ -7,9 +7,10 @@ C. R. Pernet et al., EEG-BIDS, Scientific Data 6, 2019; J. Dan et al., SzCORE, E
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rtbci.datasets.dataset import Dataset, Member, unfit
+from rtbci.datasets.dataset import Dataset, Member, Part, opened, unfit
 from rtbci.datasets.subjects import subject_of
 from rtbci.recordings.beside import event_table
 from rtbci.recordings.listing import in_folder
@@ -39,16 +40,56 @@ def open_folder(folder: Path) -> Dataset:
     DatasetError
         If no recording has an event table.
     """
-    paths = list(in_folder(folder))
-    tables = {path: event_table(path) for path in paths}
-    annotated = [path for path, (table, _) in tables.items() if table is not None]
-    if not annotated:
-        what = f"has {len(paths)} recordings, none with NAME_events.tsv beside it" if paths else "has no recording"
-        raise unfit("szcore", folder, what, PUBLISHED)
+    return annotated("szcore", folder, list(in_folder(folder)), PUBLISHED, "NAME_events.tsv")
+
+
+def annotated(
+    name: str,
+    folder: Path,
+    paths: Sequence[Path],
+    published: str,
+    table: str,
+    *,
+    part: Callable[[Path], Part] = lambda _: "train",
+    citation: str = "",
+) -> Dataset:
+    """The dataset of those recordings that have an event table beside them.
+
+    Parameters
+    ----------
+    name
+        Of the dataset.
+    folder
+        Where it is.
+    paths
+        Its recordings.
+    published, table
+        For the error: where it is published, and what a table is called.
+    part
+        What a recording was published for.
+    citation
+        The publication.
+
+    Raises
+    ------
+    DatasetError
+        If no recording has an event table.
+    """
+    tables = {path: event_table(path)[0] for path in paths}
+    known = [path for path, beside in tables.items() if beside is not None and path.exists()]
+    if not any(beside is not None for beside in tables.values()):
+        what = f"has {len(paths)} recordings, none with {table} beside it" if paths else "has no recording"
+        raise unfit(name, folder, what, published)
     names = {path: path.relative_to(folder).as_posix() for path in paths}
-    recordings = {path: open_recording(path) for path in annotated if path.exists()}
-    lacking = [f"the event table of {name}" for path, name in names.items() if path not in annotated]
-    lacking += [f"{names[path]}: is a link to a file that is not there" for path in annotated if not path.exists()]
-    members = tuple(Member(names[path], one, subject_of(path.relative_to(folder))) for path, one in recordings.items())
+    members, unread = opened(
+        known,
+        lambda path: Member(names[path], open_recording(path), subject_of(path.relative_to(folder)), part(path)),
+    )
+    lacking = [f"the event table of {names[path]}" for path, beside in tables.items() if beside is None]
+    lacking += [
+        f"{names[path]}: is a link to a file that is not there"
+        for path, beside in tables.items()
+        if beside is not None and not path.exists()
+    ]
     labels = sorted({event.label for member in members for event in member.recording.annotations})
-    return Dataset("szcore", tuple(labels), members, tuple(lacking))
+    return Dataset(name, tuple(labels), members, (*lacking, *unread), citation=citation)

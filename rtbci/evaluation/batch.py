@@ -89,7 +89,11 @@ class Batch:
         self._first: dict[str, str] = {}  # name of the first recording, by digest of its samples
 
     def answer(
-        self, path: Path, outputs: Outputs, progress: Callable[[float, float], None] = lambda done_s, all_s: None
+        self,
+        path: Path,
+        outputs: Outputs,
+        progress: Callable[[float, float], None] = lambda done_s, all_s: None,
+        recording: Recording | None = None,
     ) -> Answer:
         """Tag a recording and write the answer, unless it is there.
 
@@ -101,6 +105,8 @@ class Batch:
             Where to write.
         progress
             Called with the seconds done, and with those of the recording.
+        recording
+            As a dataset opened it; None: the file is opened.
 
         Raises
         ------
@@ -110,7 +116,7 @@ class Batch:
             If the answer cannot be written.
         """
         outputs.check()
-        recording = open_recording(path, stream=self._stream, told=self._told)
+        recording = recording or open_recording(path, stream=self._stream, told=self._told)
         made_by, made_from = self._made_by | self._facts(recording), outputs.made_from() or {}
         if not self._again and (samples := self._done_before(recording, outputs, made_by, made_from)):
             events = read_events(outputs.events)

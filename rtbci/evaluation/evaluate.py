@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from rtbci.datasets.dataset import Dataset
+from rtbci.datasets.named import missing_line
 from rtbci.datasets.subjects import named_subjects
 from rtbci.errors import ConfigError, RecordingError, RtbciError
 from rtbci.evaluation.annotations import Annotations
@@ -67,8 +69,9 @@ class Opened:
         told: StreamOverrides | None = None,
         background: Iterable[Path] = (),
         subject_pattern: str = "",
+        datasets: Iterable[Dataset] = (),
     ) -> Opened:
-        """Open what paths name: recordings, and folders of them.
+        """Open what paths name: recordings, and folders of them; with the members of datasets.
 
         Parameters
         ----------
@@ -83,6 +86,8 @@ class Opened:
         subject_pattern
             Regular expression whose first group, in a recording's path, is the subject; by default the names of BIDS and of
             known datasets tell.
+        datasets
+            With their labels and subjects.
 
         Raises
         ------
@@ -107,6 +112,9 @@ class Opened:
             if not subject:
                 nameless.append(one.path.name)
             found.cases.append(Case(recording, subject or str(one.path)))
+        for dataset in datasets:
+            found.cases += [Case(member.recording, member.subject) for member in dataset.members]
+            found.warnings += filter(None, [missing_line(dataset)])
         if not found.cases:
             raise RecordingError(found.failed[0].reason if found.failed else "no recording was named")
         if nameless and len(found.cases) > 1:

@@ -16,6 +16,8 @@ from rtbci.recordings.recording import FORMATS, Recording
 DERIVED = ("derivatives", "sourcedata")  # of BIDS: what was made from the recordings, and what they were made from
 _HEADERS = {".eeg": (".vhdr", ".ahdr"), ".vmrk": (".vhdr",), ".amrk": (".ahdr",), ".fdt": (".set",)}
 _TABLES = (".tsv", ".json", ".csv", ".csv_bi", ".tse", ".tse_bi", ".seizures")  # read with their recordings
+# Of BIDS: what was recorded beside the EEG, in files of its own.
+_OTHER_MODALITY = re.compile(r"sub-[A-Za-z0-9]+_.*_(ecg|emg|eog|mov|motion|nirs|physio|stim|beh|meg)", re.IGNORECASE)
 _SPLIT = re.compile(r"_split-(\d+)(?=_)")
 _PART = re.compile(r"(.+)-\d+")
 
@@ -64,10 +66,16 @@ def listed(paths: Iterable[Path]) -> tuple[Listed, ...]:
 
 
 def in_folder(folder: Path) -> Iterator[Path]:
-    """The recordings in a folder and below, sorted; hidden ones, and those in `DERIVED`, are left out."""
+    """The recordings in a folder and below, sorted; none that is hidden, in `DERIVED`, or of another modality of BIDS."""
     files = (path for path in folder.rglob("*") if path.suffix.lower() in FORMATS)
     # A link that leads nowhere, as to what was not fetched from an archive, is a recording that cannot be read.
-    kept = [p for p in files if not is_apart(p.relative_to(folder)) and (p.is_file() or not p.exists())]
+    kept = [
+        path
+        for path in files
+        if not is_apart(path.relative_to(folder))
+        and (path.is_file() or not path.exists())
+        and not _OTHER_MODALITY.fullmatch(path.stem)
+    ]
     yield from one_for_each(sorted(kept))
 
 

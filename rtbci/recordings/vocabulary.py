@@ -179,6 +179,8 @@ def _term(words: list[str], doubted: bool = False) -> str:
         return ""
     if len(words) == 1 and not doubted and words[0] in _CODES:
         return _CODES[words[0]]
+    if len(words) == 2 and not doubted and len(code := "".join(words)) > 3 and code in _CODES:
+        return _CODES[code]  # F-BTC
     if words[0] == SEIZURE and not text & (_FREE | _NEAR | _ABOUT | _ONSETS | _ENDS) and not doubted:
         return "_".join(words) if len(words) == 1 or words[1] in _TYPES else SEIZURE
     tonic_clonic = {"tonic", "clonic"} <= text or bool(text & {"tonicclonic", "grandmal"})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from rtbci.config import Strict, nearest, override, parse, read_toml
+from rtbci.datasets.named import parse_dataset
 from rtbci.errors import ConfigError
 from rtbci.models.config import is_plugin
 from rtbci.pipeline.config import PipelineConfig
@@ -191,8 +193,8 @@ class TrainConfig(Strict):
         for number, recordings in enumerate(self.data.recordings):
             used = [*recordings.labels.values(), *(marked.label for marked in recordings.marked)]
             _require_labels(used, classes, f"data.recordings.{number}")
-        if self.data.dataset is not None:
-            _require_labels(list(self.data.dataset.labels.values()), classes, "data.dataset.labels")
+        for wanted, where in self.data.datasets():
+            _require_labels(list(wanted.labels.values()), classes, f"{where}.labels")
         known = not is_plugin(self.pipeline.model)  # of a plug-in it is known when it is built
         if self.data.validation.k_fold and known and getattr(self.pipeline.model, "window", None) is None:
             raise ValueError("data.validation.k_fold is for networks of trials; name the recordings in `folds`")
@@ -236,7 +238,22 @@ def _require_derivations(names: tuple[str, ...], known: tuple[str, ...], where: 
             raise ValueError(f"{where}: {name!r} is not in the montage{nearest(name, known)}")
 
 
-def read_train_config(path: str | Path, settings: list[str] | None = None) -> TrainConfig:
+def with_datasets(values: dict[str, Any], datasets: Sequence[str]) -> dict[str, Any]:
+    """A config, as plain values, with datasets that are given as ``NAME=FOLDER``. Raises ConfigError for another form."""
+    for text in datasets:
+        name, folder = parse_dataset(text)
+        data = values.setdefault("data", {})
+        there = data.get("dataset") or []
+        tables = [there] if isinstance(there, dict) else list(there)
+        same = [table for table in tables if isinstance(table, dict) and table.get("name") == name]
+        for table in same:
+            table["folder"] = str(folder)
+        tables = tables if same else [*tables, {"name": name, "folder": str(folder)}]
+        data["dataset"] = tables if len(tables) > 1 else tables[0]
+    return values
+
+
+def read_train_config(path: str | Path, settings: list[str] | None = None, datasets: Sequence[str] = ()) -> TrainConfig:
     """Read a training config.
 
     Parameters
@@ -245,6 +262,8 @@ def read_train_config(path: str | Path, settings: list[str] | None = None) -> Tr
         A TOML file.
     settings
         ``a.b=c``, which override it.
+    datasets
+        ``NAME=FOLDER``: where a dataset is that the config names; another one is added.
 
     Returns
     -------
@@ -261,8 +280,10 @@ def read_train_config(path: str | Path, settings: list[str] | None = None) -> Tr
     values = read_toml(path)
     if isinstance(values.get("data"), dict) and isinstance(values["data"].get("root", "."), str):
         values["data"]["root"] = str(path.parent.resolve() / values["data"].get("root", "."))
-    config = parse(TrainConfig, override(values, settings or []), str(path))
+    values = with_datasets(override(values, settings or []), datasets)
+    config = parse(TrainConfig, values, str(path))
     root = Path(config.data.root).resolve()
-    if (config.data.recordings or config.data.dataset) and not root.is_dir():
+    relative = [one for one, _ in config.data.datasets() if not Path(one.folder).is_absolute()]
+    if (config.data.recordings or relative) and not root.is_dir():
         raise ConfigError(f"{path}: data.root {root} is not a folder; name it with --set data.root=FOLDER")
     return config.model_copy(update={"data": config.data.model_copy(update={"root": str(root)})})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
@@ -108,8 +109,10 @@ class DatasetConfig(Strict):
 
     Attributes
     ----------
-    name, folder
-        Of the dataset; the folder below `data.root`.
+    name
+        Of the dataset.
+    folder
+        Where it is, below `data.root`.
     part
         "train", "test", or both.
     members, subjects
@@ -204,6 +207,8 @@ class DataConfig(Strict):
 
     Attributes
     ----------
+    dataset
+        `[data.dataset]` for one, `[[data.dataset]]` for several.
     root
         Relative to the folder of the config file.
     without_background
@@ -212,13 +217,21 @@ class DataConfig(Strict):
 
     root: str = "."
     recordings: tuple[RecordingsConfig, ...] = ()
-    dataset: DatasetConfig | None = None
+    dataset: DatasetConfig | Annotated[tuple[DatasetConfig, ...], Field(min_length=1)] | None = None
     synthetic: SyntheticConfig | None = None
     validation: ValidationConfig = ValidationConfig()
     without_background: bool = False
 
+    def datasets(self) -> Iterator[tuple[DatasetConfig, str]]:
+        """Each with its place in the config."""
+        if isinstance(self.dataset, DatasetConfig):
+            yield self.dataset, "data.dataset"
+            return
+        for number, one in enumerate(self.dataset or ()):
+            yield one, f"data.dataset.{number}"
+
     @model_validator(mode="after")
     def _something_is_there(self) -> DataConfig:
         if not self.recordings and self.dataset is None and self.synthetic is None:
-            raise ValueError("names no recordings; add [[data.recordings]], [data.dataset] or [data.synthetic]")
+            raise ValueError("names no recordings; add [[data.recordings]], [[data.dataset]] or [data.synthetic]")
         return self

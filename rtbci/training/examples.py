@@ -70,8 +70,8 @@ def find_sources(config: TrainConfig, on_warning: Callable[[str], None] = lambda
     for number, group in enumerate(data.recordings):
         where = f"data.recordings.{number}"
         sources += with_subjects(_group(data, group, config.pipeline, where), group, data.validation.by, where)
-    if data.dataset is not None:
-        sources += _dataset(data, data.dataset, config.pipeline, on_warning)
+    for wanted, where in data.datasets():
+        sources += _dataset(data, wanted, where, config.pipeline, on_warning)
     names = [source.name for source in sources]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"data.recordings: {twice[0]} is named by two patterns; each recording counts once")
@@ -131,15 +131,15 @@ def _source(group: RecordingsConfig, recording: Recording, root: Path, pipeline:
 
 
 def _dataset(
-    data: DataConfig, wanted: DatasetConfig, pipeline: PipelineConfig, on_warning: Callable[[str], None]
+    data: DataConfig, wanted: DatasetConfig, where: str, pipeline: PipelineConfig, on_warning: Callable[[str], None]
 ) -> list[Source]:
-    """Members of a dataset, with the pipeline's labels."""
+    """Members of a dataset, with the pipeline's labels; `where` it stands in the config."""
     whole = open_dataset(wanted.name, Path(data.root) / wanted.folder)
     dataset = whole.part(wanted.part) if wanted.part else whole
     if others := [m.name for m in whole.members if wanted.part and m.part != wanted.part]:
-        on_warning(f"left out, for data.dataset.part is {wanted.part!r}: {', '.join(others)}")
-    names = matching(wanted.members, [m.name for m in dataset.members], "data.dataset.members")
-    subjects = matching(wanted.subjects, [m.subject for m in dataset.members], "data.dataset.subjects")
+        on_warning(f"left out, for {where}.part is {wanted.part!r}: {', '.join(others)}")
+    names = matching(wanted.members, [m.name for m in dataset.members], f"{where}.members")
+    subjects = matching(wanted.subjects, [m.subject for m in dataset.members], f"{where}.subjects")
     kept = tuple(m for m in dataset.members if m.name in names and m.subject in subjects)
     dataset = replace(dataset, members=kept)
     if wanted.leave_out_unfit:
@@ -149,26 +149,28 @@ def _dataset(
     meanings = wanted.labels or {label: label for label in pipeline.classes}
     for word in meanings:
         if not any(meaning_of(label, {word: word}) for label in dataset.labels) and not is_background(word):
-            raise ConfigError(
-                f"data.dataset.labels: {dataset.name} has no {word!r}; it has {', '.join(dataset.labels)}"
-            )
-    return [_member_source(dataset, member, meanings, data, pipeline) for member in dataset.members]
+            raise ConfigError(f"{where}.labels: {dataset.name} has no {word!r}; it has {', '.join(dataset.labels)}")
+    return [_member_source(dataset, member, meanings, wanted, data, pipeline) for member in dataset.members]
 
 
 def _member_source(
-    dataset: Dataset, member: Member, meanings: dict[str, str], data: DataConfig, pipeline: PipelineConfig
+    dataset: Dataset,
+    member: Member,
+    meanings: dict[str, str],
+    wanted: DatasetConfig,
+    data: DataConfig,
+    pipeline: PipelineConfig,
 ) -> Source:
-    assert data.dataset is not None
     labels = labelled(member.recording, meanings, pipeline)
     return Source(
-        name=member.name,
+        name=member.name if isinstance(data.dataset, DatasetConfig) else f"{dataset.name}/{member.name}",
         recording=member.recording,
         stretches=stretches_of(member.recording, labels, pipeline),
-        elsewhere=data.dataset.elsewhere,
+        elsewhere=wanted.elsewhere,
         repeats=1,
         held_out=False,
         origin=dataset.citation or dataset.name,
-        licence=data.dataset.licence,
+        licence=wanted.licence,
         group=group_of_member(dataset, member, data.validation.by),
         subject=subject_of_member(dataset, member),
         labels=labels,

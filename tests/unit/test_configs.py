@@ -57,8 +57,8 @@ def small(name: str, root: Path) -> TrainConfig:
     settings = [*SMALL, f"data.root={root}"]
     if whole.data.synthetic is not None:
         settings += ["data.synthetic.n_recordings=5", "data.synthetic.duration_s=12.0"]
-    if whole.data.dataset is not None:
-        WRITERS[whole.data.dataset.name](root, whole.pipeline.montage.channels)
+    for dataset, _ in whole.data.datasets():
+        WRITERS[dataset.name](root, whole.pipeline.montage.channels)
         settings += ["data.validation.k_fold=2", "data.validation.repeats=1"]
     if name == "msfbcnn":
         settings += ["pipeline.sfreq=160", "pipeline.model.window=720"]
@@ -79,7 +79,7 @@ def test_a_config_trains_for_an_epoch_and_its_pipeline_runs_live(name, tmp_path)
     assert config.pipeline.name == name
     if name in CONFIGS:
         assert config.pipeline.model.kind == name
-    if config.data.dataset is not None:
+    if config.data.dataset:
         assert np.sum(pipeline.notes["scores"]["cross_validated"]["trials"]["confusion"]) >= 12
     sfreq = pipeline.sfreq
     info = StreamInfo("amplifier", sfreq, pipeline.channels, ("uV",) * len(pipeline.channels))
