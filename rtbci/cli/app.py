@@ -487,6 +487,12 @@ def evaluate(
             help="Write recordings.tsv, subjects.tsv, seizures.tsv, curve.tsv and evaluation.json there.",
         ),
     ] = None,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE.html|FILE.pdf", help="Write a report for people: figures, strips, tables; repeatable."
+        ),
+    ] = None,
     threshold: Threshold = None,
     at: Annotated[
         str | None,
@@ -551,6 +557,7 @@ def evaluate(
             against=None if against is None else bundled(against), threshold=threshold, at=at, save=save,
             background=background or (), subject_pattern=subject_pattern,
             datasets=dataset or (),
+            reports=report or (),
         )
     )  # fmt: skip
 

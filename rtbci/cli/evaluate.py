@@ -28,12 +28,15 @@ from rtbci.models.step import check_device
 from rtbci.pipeline.file import check_target
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.overrides import StreamOverrides
+from rtbci.report.contents import Contents
+from rtbci.report.strips import StripCollector
 from rtbci.results import Result, about, print_json
 from rtbci.text import grouped, json_text
 
 RECORDINGS, SUBJECTS, SEIZURES, CURVE, SUMMARY = (
     "recordings.tsv", "subjects.tsv", "seizures.tsv", "curve.tsv", "evaluation.json",
 )  # fmt: skip
+_BEGINNINGS = {".html": b"<!doctype html>", ".pdf": b"%PDF"}
 LINE_EVERY_S = 60.0  # where there is no terminal
 MOST_SUBJECTS = 40  # in the table on a terminal
 
@@ -65,6 +68,7 @@ def evaluate_files(
     background: Sequence[Path] = (),
     subject_pattern: str = "",
     datasets: Sequence[str] = (),
+    reports: Sequence[Path] = (),
 ) -> int:
     """Score a pipeline on annotated recordings.
 
@@ -87,6 +91,8 @@ def evaluate_files(
             raise ConfigError("--save writes the pipeline with the threshold that --at chooses; say --at RULE, too")
         check_target(save)
     folder = ReportFolder(out) if out is not None else None
+    for path in reports:
+        check_report(path)
     pipeline = Pipeline.load(pipeline_path).with_threshold(threshold)
     other = Pipeline.load(against) if against is not None else None
     if not paths and not datasets and not background:
@@ -102,9 +108,11 @@ def evaluate_files(
     plans = [plan(one, opened, labels) for one in (pipeline, *([other] if other is not None else []))]
     warnings = _Warnings(line for planned in plans for line in planned.warnings)
     results = []
+    strips = StripCollector(pipeline) if reports else None
     with progress(plans, quiet=json) as advance:
         for planned in plans:
-            results.append(evaluate(planned, opened.failed, device=device, on_progress=advance))
+            cut = strips if strips is not None and planned is plans[0] else _nothing
+            results.append(evaluate(planned, opened.failed, device=device, on_progress=advance, on_answer=cut))
             warnings.add(results[-1].warnings)
     first = results[0].figures
     chosen = _chosen(pipeline, rule, first, save) if rule is not None else None
@@ -116,6 +124,19 @@ def evaluate_files(
     )
     if folder is not None:
         folder.write(report, warnings.lines)
+    if strips is not None:
+        contents = Contents(
+            pipeline,
+            first,
+            strips.strips,
+            sum(strips.left_out.values()),
+            grouped(warnings.lines),
+            report.against,
+            report.comparison,
+            chosen,
+        )
+        for path in reports:
+            write_report(path, contents)
     if json:
         print_json(report, warnings.lines)
     else:
@@ -123,6 +144,33 @@ def evaluate_files(
     for lost in report.failed:
         Terminal(stderr=True).print(f"error: not scored: {lost.reason}", soft_wrap=True)
     return 2 if report.failed else 0
+
+
+def _nothing(*_: object) -> None:
+    """Where no report is wanted."""
+
+
+def check_report(path: Path) -> None:
+    """Raise ConfigError for a report that cannot be written, or would replace what is none."""
+    beginning = _BEGINNINGS.get(path.suffix.lower())
+    if beginning is None:
+        raise ConfigError(f"--report {path}: wanted a name that ends in .html or .pdf")
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(f"--report {path}: there is no folder {path.absolute().parent}")
+    if path.exists() and (not path.is_file() or not path.read_bytes().startswith(beginning)):
+        raise ConfigError(f"--report {path}: is something else than a report; name another file")
+
+
+def write_report(path: Path, contents: Contents) -> None:
+    """Write a report as HTML or PDF, by its name."""
+    if path.suffix.lower() == ".pdf":
+        from rtbci.report.pdf import pdf
+
+        atomic_write(path, pdf(contents))
+        return
+    from rtbci.report.html import page
+
+    atomic_write(path, page(contents))
 
 
 def _chosen(pipeline: Pipeline, rule: Rule, evaluation: Evaluation, save: Path | None) -> ChosenPoint:

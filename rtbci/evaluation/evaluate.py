@@ -16,8 +16,9 @@ from rtbci.evaluation.annotations import Annotations
 from rtbci.evaluation.cue_answers import Trial
 from rtbci.evaluation.evaluation import Evaluation, EvaluationSum, LeftOut
 from rtbci.evaluation.label_map import LabelMap
+from rtbci.evaluation.responses import Scored
 from rtbci.evaluation.scoring import is_too_short
-from rtbci.evaluation.tagging import tag
+from rtbci.evaluation.tagging import Tagged, tag
 from rtbci.evaluation.trained_on import TrainedOn
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.content import Digesting
@@ -40,6 +41,9 @@ class Case:
 
     recording: Recording
     subject: str
+
+
+OnAnswer = Callable[[Case, dict[str, Scored], Tagged], None]
 
 
 @dataclass
@@ -255,6 +259,7 @@ def evaluate(
     *,
     device: str = "cpu",
     on_progress: OnProgress = lambda _name, _s: None,
+    on_answer: OnAnswer = lambda _case, _scored, _result: None,
 ) -> Evaluated:
     """Tag every recording of a plan, and score the answers.
 
@@ -268,6 +273,8 @@ def evaluate(
         "cpu", "cuda", or "auto".
     on_progress
         Called with the name of the recording under way and its seconds so far.
+    on_answer
+        Called with each recording, what was scored of it, and the answer, before the scores are forgotten.
 
     Returns
     -------
@@ -290,7 +297,7 @@ def evaluate(
         except (RtbciError, OSError) as error:
             lost.append(LeftOut(recording=str(case.recording.path), reason=_reason(error, case.recording.path)))
             continue
-        total.add(case.recording, case.subject, labels, result)
+        on_answer(case, total.add(case.recording, case.subject, labels, result), result)
         n_done += 1
         warnings += [f"{name}: {text}" for text in result.warnings]
         content = digesting.text()

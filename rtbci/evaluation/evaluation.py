@@ -155,8 +155,8 @@ class EvaluationSum:
         """The class of the main figures."""
         return ALL if len(self._main) == len(self._map.classes) > 1 else ", ".join(self._main)
 
-    def add(self, recording: Recording, subject: str, labels: Labelled, result: Tagged) -> None:
-        """Add a recording."""
+    def add(self, recording: Recording, subject: str, labels: Labelled, result: Tagged) -> dict[str, Scored]:
+        """Add a recording. Returns what was scored of the main class or classes."""
         by_class = scored_by_class(labels, result, self._map.classes, recording.duration_s)
         main = {label: by_class[label] for label in self._main}
         hops = hop_truth(result.scores.times, main)
@@ -176,6 +176,7 @@ class EvaluationSum:
         self.at_cues.add(subject, str(recording.path), result.answers, self._map.meanings)
         annotations = {label: self._map.counts(recording.annotations, label) for label in self._map.classes}
         self._kept.append(_Kept(row, by_class, annotations, labels, recording.duration_s))
+        return main
 
     def evaluation(self, left_out: Sequence[LeftOut], failed: Sequence[LeftOut], seed: int = 0) -> Evaluation:
         """All figures of what was added.

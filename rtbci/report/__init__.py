@@ -1,0 +1,1 @@
+"""A report that a person can read: one HTML page without a network, or a PDF."""
