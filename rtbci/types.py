@@ -269,6 +269,14 @@ class OperatorAnnotation:
 
 
 @dataclass(frozen=True, slots=True)
+class ThresholdChanged:
+    """A person changed the threshold of the decision, at `stamp` on the local clock."""
+
+    threshold: float
+    stamp: float
+
+
+@dataclass(frozen=True, slots=True)
 class OperatorVerdict:
     """A person's verdict on an event, identified by label and onset: "confirmed", "rejected", or "" to withdraw it."""
 
@@ -302,6 +310,8 @@ class SessionInfo:
         Second of the recording of the next sample; None where it is known only from that sample's stamp.
     told
         What a person said of the stream (StreamOverrides.told).
+    threshold
+        Of the decision, as it begins.
     """
 
     stream: StreamInfo
@@ -314,6 +324,7 @@ class SessionInfo:
     speed: float = 1.0
     begins_s: float | None = None
     told: Mapping[str, Any] = field(default_factory=dict)
+    threshold: float | None = None
 
 
 @runtime_checkable

@@ -62,7 +62,7 @@ from rtbci.recordings.description import Description
 from rtbci.recordings.event_sink import EventTableSink
 from rtbci.recordings.stream_reader import StreamReader, believed
 from rtbci.text import one_line
-from rtbci.types import Chunk, Detection, Gap, Scores, StreamInfo
+from rtbci.types import Chunk, Detection, Gap, Scores, StreamInfo, ThresholdChanged
 
 STATUS_EVERY_S = 0.1
 STALLED_S = 1.0  # an iteration of the loop that takes longer is reported
@@ -204,6 +204,7 @@ class Engine:
             case SetThreshold(value=value) if self.connection is not None:
                 self.connection.stream.live.decision.set_threshold(value)
                 self._send(ThresholdLine(value=value))
+                self._send(ThresholdChanged(value, local_clock()))
             case Annotate():
                 self._send(annotation_of(what))
             case Review():

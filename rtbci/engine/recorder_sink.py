@@ -17,7 +17,7 @@ from rtbci.provenance import kernels
 from rtbci.recordings.xdf_recorder import XdfRecorder
 from rtbci.stages.cues import Cue
 from rtbci.text import json_text
-from rtbci.types import Chunk, ClockMoved, OperatorAnnotation, SessionInfo, Times
+from rtbci.types import Chunk, ClockMoved, OperatorAnnotation, SessionInfo, ThresholdChanged, Times
 
 
 class RecorderSink:
@@ -92,7 +92,12 @@ class RecorderSink:
     # -- as a sink -----------------------------------------------------------------------------------------------------
 
     def begin(self, session: SessionInfo) -> None:
-        self._told = {"speed": session.speed, "told": dict(session.told), "kernels": kernels()}
+        self._told = {
+            "speed": session.speed,
+            "told": dict(session.told),
+            "kernels": kernels(),
+            "threshold": session.threshold,
+        }
         self._set_preface()
 
     def on(self, message: object) -> None:
@@ -100,6 +105,9 @@ class RecorderSink:
         match message:
             case ClockMoved(speed=speed):
                 self._told["speed"] = speed
+                self._set_preface()
+            case ThresholdChanged(threshold=threshold):
+                self._told["threshold"] = threshold
                 self._set_preface()
             case OperatorAnnotation(label=label, onset=onset, duration=duration, stamp=stamp) if self._events:
                 mark = {"label": label, "state": "annotation", "onset_s": onset, "duration_s": duration}

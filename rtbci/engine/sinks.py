@@ -7,10 +7,24 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 from rtbci.monitor.messages import EngineState, LogLine
 from rtbci.pipeline.stream import StreamMessage
-from rtbci.types import OperatorAnnotation, OperatorVerdict, SessionInfo, StalenessChanged, TrustChanged
+from rtbci.types import (
+    OperatorAnnotation,
+    OperatorVerdict,
+    SessionInfo,
+    StalenessChanged,
+    ThresholdChanged,
+    TrustChanged,
+)
 
 SinkMessage: TypeAlias = (
-    StreamMessage | StalenessChanged | TrustChanged | OperatorAnnotation | OperatorVerdict | LogLine | EngineState
+    StreamMessage
+    | StalenessChanged
+    | TrustChanged
+    | ThresholdChanged
+    | OperatorAnnotation
+    | OperatorVerdict
+    | LogLine
+    | EngineState
 )
 
 

@@ -115,6 +115,7 @@ def tag(
         *_lost(sessions),
         *filter(None, [session.quality.amplitude.words for session in sessions]),
         *_computed_otherwise(recording),
+        *_decided_otherwise(recording, pipeline.config.decision.threshold),
     )
     scored = Chunk(joined.data, clock.times, joined.valid)
     return Tagged(scored, events, decisions, pipeline.classes, tuple(answers), warnings)
@@ -151,6 +152,20 @@ def _computed_otherwise(recording: Recording) -> tuple[str, ...]:
     return (
         f"live answers to it were computed with {live}; here with {kernels()}: their last bits may differ from those of tag",
     )
+
+
+def _decided_otherwise(recording: Recording, threshold: float) -> tuple[str, ...]:
+    """A line where an engine on it decided with another threshold, or with several."""
+    if not recording.thresholds or recording.thresholds == (threshold,):
+        return ()
+    if len(recording.thresholds) == 1:
+        (live,) = recording.thresholds
+        return (
+            f"live, its events were decided with the threshold {live:g}, here with {threshold:g}; --threshold {live:g} decides "
+            "as then",
+        )
+    shown = ", ".join(f"{one:g}" for one in recording.thresholds[:6])
+    return (f"live, the threshold was changed ({shown}), and here it is {threshold:g}: its events may differ",)
 
 
 def _messages(

@@ -29,6 +29,7 @@ from rtbci.types import (
     SpanBegan,
     SpanEnded,
     StalenessChanged,
+    ThresholdChanged,
 )
 
 GRACE_S = 0.2  # a closed outlet drops what it has not sent yet
@@ -58,7 +59,8 @@ class Outlets:
     annotations, and marks of what the engine read, for readers of a recording of both streams
     (rtbci/recordings/engine_marks.py): "begin" at the first sample (speed: recorded seconds per second of the stamps;
     told: what a person said of the stream, StreamOverrides; kernels: what computes the answers, rtbci/provenance.py;
-    begins_s: second of the recording, null where the gap before it says),
+    begins_s: second of the recording, null where the gap before it says; threshold of the decision),
+    "threshold" where a person changed it,
     "gap" (start, end: stamps of the samples around it), "move" (until: stamp at which a replay was paused; speed: from
     `stamp` on; resumed: it was a replay, false where the stream's clock was set), "reconnected" where the same stream
     came back, "end" at the last sample. `received` of each is how many samples the engine had read before.
@@ -85,6 +87,7 @@ class Outlets:
         self._number: NumberedLock | None = None
         self._notices: list[str] = []
         self._kernels = ""
+        self._threshold: float | None = None
 
     @property
     def source_ids(self) -> list[str]:
@@ -94,6 +97,7 @@ class Outlets:
     def begin(self, session: SessionInfo) -> None:
         """Create the outlets for the first stream."""
         self._told, self._begins_s, self._kernels = dict(session.told), session.begins_s, kernels()
+        self._threshold = session.threshold
         if self._probability is None:
             self._classes = session.classes
             named = self._named(session)
@@ -134,7 +138,12 @@ class Outlets:
             case Gap() if message.n_missing:
                 self._span("gap", message.end, start=message.start, end=message.end)
             case SpanBegan(stamp=stamp, speed=speed):
-                about = {"told": self._told, "kernels": self._kernels, "begins_s": self._begins_s}
+                about = {
+                    "told": self._told,
+                    "kernels": self._kernels,
+                    "begins_s": self._begins_s,
+                    "threshold": self._threshold,
+                }
                 self._span("begin", stamp, speed=speed, **about)
             case SpanEnded(stamp=stamp):
                 self._span("end", stamp)
@@ -145,6 +154,9 @@ class Outlets:
             case StalenessChanged():
                 about = {"age_s": round(message.age_s, 3), "seconds": round(message.seconds, 3)}
                 self.marker({"label": "rtbci", "state": message.kind, **about}, message.stamp)
+            case ThresholdChanged(threshold=threshold, stamp=stamp):
+                self._threshold = threshold
+                self.marker({"label": "rtbci", "state": "threshold", "threshold": threshold}, stamp)
             case OperatorAnnotation():
                 about = {"onset_s": message.onset, "duration_s": message.duration}
                 label = message.label if self._share_annotations else WITHHELD

@@ -57,7 +57,7 @@ def session_info(
     config = pipeline.config
     return SessionInfo(
         info, pipeline.name, pipeline.classes, watched_labels(config.decision, pipeline.classes), pipeline.inputs,
-        config.sfreq, pipeline.hop_s, speed, begins_s, dict(told or {}),
+        config.sfreq, pipeline.hop_s, speed, begins_s, dict(told or {}), config.decision.threshold,
     )  # fmt: skip
 
 

@@ -138,6 +138,13 @@ def kernels_live(streams: Sequence[Stream], signal: Stream) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
+def thresholds_live(streams: Sequence[Stream], signal: Stream) -> tuple[float, ...]:
+    """The thresholds that the engines on `signal` decided with, one after another."""
+    marks = _marks_about(streams, signal)
+    values = [m.get("threshold") for m in marks if m.get("state") in ("begin", "continued", "threshold")]
+    return tuple(dict.fromkeys(v for v in values if isinstance(v, float) and 0 <= v <= 1))
+
+
 def notes(streams: Sequence[Stream], seconds: Callable[[float], float]) -> Iterator[Event]:
     """A person's annotations; the engine's own detections are not ground truth and are left out.
 

@@ -68,6 +68,8 @@ class Recording:
         Annotations of the file that its reader left out, because they lie outside the recording.
     kernels
         Of the engines that ran on it while it was recorded (rtbci/provenance.py).
+    thresholds
+        That these decided with, one after another.
     live
         What an engine wrote beside the samples, so that its session can be repeated; it may go on in further parts,
         with other channels or rates, which `read` does not give.
@@ -90,6 +92,7 @@ class Recording:
     background: tuple[tuple[float, float], ...] = ()
     n_omitted: int = 0
     kernels: tuple[str, ...] = ()
+    thresholds: tuple[float, ...] = ()
     live: LiveRun | None = None
     refused: str = ""
 

@@ -22,6 +22,7 @@ from rtbci.recordings.engine_marks import (
     notes,
     replay_clock_of,
     session_marks,
+    thresholds_live,
     told_live,
 )
 from rtbci.recordings.live_run import Arrivals, LivePart, LiveRun, SessionBegan, steady_stamps
@@ -91,6 +92,7 @@ def open_xdf(path: Path, wanted: str | int | None = None, told: StreamOverrides 
         annotations=_markers(streams, chosen, zero, replay_clock),
         start=started,
         kernels=kernels_live(streams, chosen),
+        thresholds=thresholds_live(streams, chosen),
         warnings=(*recording.warnings, *others),
         is_live=bool(np.isfinite(live.begin)),
         refused="" if told.sfreq else rate_refusal(seconds, sfreq),
@@ -139,6 +141,7 @@ def _as_read(
         annotations=_markers(streams, own[0][0], zero, replay_clock),
         start=started,
         kernels=kernels_live(streams, own[0][0]),
+        thresholds=thresholds_live(streams, own[0][0]),
         warnings=(*(text for part in parts for text in part.recording.warnings), *odd),
         is_live=is_live,
         live=run,

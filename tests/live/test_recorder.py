@@ -297,11 +297,15 @@ CLOCK_FORWARD = Faults(clock_resets=((45.0, 6.0),))
 
 
 @pytest.mark.parametrize(
-    ("which", "faults", "recorder"),
-    [("drawn", CLOCK_FORWARD, "own"), ("drawn", CLOCK_FORWARD, "labrecorder"), ("bundled", Faults(), "own")],
+    ("which", "faults", "recorder", "threshold"),
+    [
+        ("drawn", CLOCK_FORWARD, "own", None),
+        ("drawn", CLOCK_FORWARD, "labrecorder", None),
+        ("bundled", Faults(), "own", 0.4),
+    ],
 )
 def test_tagging_the_recording_of_a_live_run_gives_the_live_events_again(
-    which: str, faults: Faults, recorder: str, tmp_path: Path
+    which: str, faults: Faults, recorder: str, threshold: float | None, tmp_path: Path
 ) -> None:
     if which == "bundled" and not PIPELINE.exists():
         pytest.skip("the bundled pipeline has not been built")
@@ -309,7 +313,13 @@ def test_tagging_the_recording_of_a_live_run_gives_the_live_events_again(
     pipeline = wavering(path) if which == "drawn" else Pipeline.load(path)
     name = f"night-{uuid.uuid4().hex[:8]}"
     own = {"record": str(tmp_path)} if recorder == "own" else {"start_gate": True}
-    spec = EngineSpec(str(path), {"name": name}, events=str(tmp_path / "live.tsv"), **own)  # type: ignore[arg-type]
+    spec = EngineSpec(
+        str(path),
+        {"name": name},
+        events=str(tmp_path / "live.tsv"),
+        threshold=threshold,
+        **own,  # type: ignore[arg-type]
+    )
     # The recorder is the first consumer: the engine joins a stream that is under way.
     replay = Replay([RECORDING], name=name, speed=8.0, wait_for_consumer=True, faults=faults)
     with EngineProcess(spec) as engine, process(run_replay, replay) as sender:
@@ -331,8 +341,13 @@ def test_tagging_the_recording_of_a_live_run_gives_the_live_events_again(
     assert again.n_samples == received
     assert open_xdf(file, name).n_samples >= received
     live = read_events(tmp_path / "live.tsv")
-    tagged = rtbci.tag(pipeline, again).events
+    tagged = rtbci.tag(pipeline.with_threshold(threshold), again).events
     assert len(live) > 0
+    if threshold is not None:
+        told = [text for text in rtbci.tag(pipeline, again).warnings if "threshold" in text]
+        assert told == [
+            "live, its events were decided with the threshold 0.4, here with 0.65; --threshold 0.4 decides as then"
+        ]
     assert len(again.annotations) == len(rtbci.open_recording(RECORDING).annotations)
     assert [(e.onset, e.duration, e.label) for e in tagged] == [(e.onset, e.duration, e.label) for e in live]
 
