@@ -162,3 +162,20 @@ def test_folders_of_something_else_are_refused(root, tmp_path):
     ):
         crossval_from_file(root / "crossval.toml", tmp_path / "folder", [], jobs=1, json=True)
     assert (tmp_path / "folder" / "results.tsv").read_text() == "mine"
+
+
+def test_by_recording_each_recording_with_an_event_is_tested_by_a_fold_that_trains_on_the_others(root):
+    folds = folds_of(root, "crossval.by='recording'")
+    sources, _ = sources_and_folds(prepared(config_of(root, "crossval.by='recording'"))[0], lambda _: None)
+    with_event = {s.name for s in sources if any(part.label == "seizure" for part in s.stretches)}
+    assert {name for fold in folds for name in fold.tested} == with_event
+    assert all(len(fold.tested) == 1 for fold in folds)
+    answered = [name for fold in folds for name in fold.left_out]
+    assert sorted(answered) == sorted(s.name for s in sources if s.subject)
+
+
+def test_by_recording_a_copy_is_refused(root):
+    (root / "pe_sz.edf").write_bytes((root / "pa_sz.edf").read_bytes())
+    assert mistake(root, "crossval.by='recording'") == (
+        "pe_sz.edf has the samples of pa_sz.edf: one recording under two names; leave one out"
+    )

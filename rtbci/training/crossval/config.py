@@ -57,10 +57,12 @@ class CrossvalConfig(Strict):
     Attributes
     ----------
     by
-        The unit that is never split.
+        The unit that is never split. "subject": how well new patients are answered. "recording": how well further recordings
+        of the same patients are; each recording with an event is tested by a fold that trains on the others, so that, on the
+        recordings of one patient, one seizure is left out at a time.
     test
-        Patterns of the subjects that are tested. Other subjects, as sources of background, are dealt among the folds as
-        they are, so that their recordings, too, are answered by a fit that never saw them.
+        Patterns of the subjects, or recordings, that are tested. Others, as sources of background, are dealt among the folds
+        as they are, so that their recordings, too, are answered by a fit that never saw them.
     folds
         0: each tested subject is a fold; else so many groups of them, dealt by the seed.
     inner
@@ -76,7 +78,7 @@ class CrossvalConfig(Strict):
         For the dealing and for the intervals. The seed of the fits is `training.seed`.
     """
 
-    by: Literal["subject"] = "subject"
+    by: Literal["subject", "recording"] = "subject"
     test: Annotated[tuple[Name, ...], Field(min_length=1)] = ("*",)
     folds: NonNegativeInt = 0
     inner: Annotated[int, Field(ge=2, le=100)] = 3

@@ -19,6 +19,7 @@ from rtbci.training.crossval.config import CrossvalConfig
 from rtbci.training.crossval.folder import Folder, read_finished
 from rtbci.training.crossval.masked import masked_out_of_fold
 from rtbci.training.crossval.operating_point import Answered, OperatingPoint, operating_points
+from rtbci.training.crossval.plan import units_of
 from rtbci.training.crossval.results import FoldResult
 from rtbci.training.crossval.run import prepared
 from rtbci.training.crossval.totals import notes_of_folds
@@ -137,7 +138,7 @@ def settle(
         If no threshold can be chosen.
     """
     on_progress("comparing with the folds", 0, 1, None)
-    sources = find_sources(config)
+    sources = units_of(find_sources(config), config.crossval)
     unchanged = _unchanged(Manifest.of(config, sources), judged, sources)
     other_data = difference(config, judged, sources, unchanged)
     warnings = (*told, other_data) if other_data else tuple(told)

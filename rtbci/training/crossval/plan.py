@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,6 +45,15 @@ class Fold:
         return frozenset((*self.tested, *self.others))
 
 
+def units_of(sources: Sequence[Source], settings: CrossvalConfig) -> list[Source]:
+    """The sources with the unit that is never split as their subject: with `by = "recording"`, each is one of its own."""
+    if settings.by == "subject":
+        return list(sources)
+    return [
+        source if source.recording.format == "synthetic" else replace(source, subject=source.name) for source in sources
+    ]
+
+
 def plan(sources: Sequence[Source], config: TrainConfig) -> list[Fold]:
     """Deal the subjects, and check that every fit can be fitted and every choice be made.
 
@@ -70,8 +79,14 @@ def plan(sources: Sequence[Source], config: TrainConfig) -> list[Fold]:
     for source in sources:
         if source.subject:
             by_subject[source.subject].append(source)
-    _require_one_name_each(sources, list(by_subject))
-    tested = _tested(settings, list(by_subject))
+    _require_one_name_each(sources, list(by_subject), settings.by)
+    # A recording without an event tells nothing that its group does not tell, and need not be a fold of its own.
+    can_be_tested = [
+        subject
+        for subject, own in by_subject.items()
+        if settings.by == "subject" or any(s.label not in (BACKGROUND, UNKNOWN) for one in own for s in one.stretches)
+    ]
+    tested = _tested(settings, can_be_tested)
     category = {subject: own[0].category for subject, own in by_subject.items()}
     others = {subject: kind for subject, kind in category.items() if subject not in tested}
     parts = _outer(settings, tested)
@@ -139,9 +154,9 @@ def _dealt_by_kind(kinds: Mapping[str, str], n: int, rng: np.random.Generator) -
     return [sorted(order[first::n]) for first in range(n)]
 
 
-def _require_one_name_each(sources: Sequence[Source], subjects: Sequence[str]) -> None:
+def _require_one_name_each(sources: Sequence[Source], subjects: Sequence[str], by: str) -> None:
     known: dict[str, str] = {}
-    for subject in subjects:
+    for subject in subjects if by == "subject" else ():
         other = known.setdefault(same_person(subject).casefold(), subject)
         if other != subject:
             raise ConfigError(
@@ -149,6 +164,10 @@ def _require_one_name_each(sources: Sequence[Source], subjects: Sequence[str]) -
                 "with data.recordings.subject, or leave subject_pattern out where the names of the files tell"
             )
     for first, copy in copies_of([source for source in sources if source.subject]):
+        if first.subject != copy.subject and by == "recording":
+            raise ConfigError(
+                f"{copy.name} has the samples of {first.name}: one recording under two names; leave one out"
+            )
         if first.subject != copy.subject:
             raise ConfigError(
                 f"{copy.name} has the samples of {first.name}, but is of subject {copy.subject} and not {first.subject}: one "

@@ -18,7 +18,7 @@ from rtbci.training.crossval.claimed import Manifest, require_folder
 from rtbci.training.crossval.fold import made_by, run_fold
 from rtbci.training.crossval.folder import RESULTS, SUBJECTS, SUMMARY, Folder
 from rtbci.training.crossval.jobs import side_by_side
-from rtbci.training.crossval.plan import Fold, plan
+from rtbci.training.crossval.plan import Fold, plan, units_of
 from rtbci.training.crossval.results import CrossvalReport, FoldResult
 from rtbci.training.crossval.totals import summarise
 from rtbci.training.crossval.watch import Watch
@@ -110,15 +110,15 @@ def prepared(config: TrainConfig) -> tuple[TrainConfig, list[str]]:
     told = [
         f"data.validation.{' and '.join(unused)}: not used; every choice is made on folds of [crossval]"
     ] if unused else []  # fmt: skip
-    by_subject = ValidationConfig(by="subject", synthetic_fraction=0.0)
-    data = config.data.model_copy(update={"validation": by_subject})
+    never_split = ValidationConfig(by=config.crossval.by, synthetic_fraction=0.0)
+    data = config.data.model_copy(update={"validation": never_split})
     training = config.training.model_copy(update={"threads": 1})
     return config.model_copy(update={"data": data, "training": training}), told
 
 
 def sources_and_folds(config: TrainConfig, on_warning: OnWarning) -> tuple[list[Source], list[Fold]]:
     """All recordings of a prepared config, and who is tested by which fold. Raises ConfigError."""
-    sources = find_sources(config, on_warning)
+    sources = units_of(find_sources(config, on_warning), config.crossval)
     for line in grouped(text for source in sources for text in source.warnings):
         on_warning(line)
     return sources, plan(sources, config)
