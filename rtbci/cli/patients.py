@@ -15,6 +15,11 @@ from rtbci.training.crossval.results import GroupTotals
 
 PLAIN_WIDTH = 100  # where there is no terminal
 MOST_COLUMNS = 3  # of groups; more of them share one
+WITHIN_PATIENTS = (
+    "Each recording was answered by the network and with the threshold of a fold that never saw it, but other recordings of its "
+    "patient: this says nothing of new patients. The network of this file was fitted afterwards, by the same recipe, and has "
+    "no figures of its own here. Alarms are counts in the recordings at hand, and no rate a day."
+)
 WHAT_IT_IS = (
     "Each patient was answered by the network and with the threshold of a fold that never saw that patient: epoch, threshold "
     "and duration were chosen on other patients. The network of this file was fitted afterwards, by the same recipe, and has "
@@ -28,7 +33,7 @@ def print_patients(notes: CrossvalNotes, console: Terminal, *, stale: bool = Fal
     if plain:
         console.width = max(console.width, PLAIN_WIDTH)
     for title, table in (
-        ("cross-validated, by patient", patients_table(notes)),
+        (_title(notes), patients_table(notes)),
         ("cross-validated, by group of recordings, of all subjects", groups_table(notes.groups)),
     ):
         table.box = None if plain else HEAVY_HEAD
@@ -43,7 +48,9 @@ def patients_table(notes: CrossvalNotes) -> Table:
     """A row a patient, and the total; above: share of the time with the probability at the threshold or above."""
     total = notes.total
     own = list(total.alarms)
-    table = Table("patient", "seizures found", "median delay", "AUROC", "time above")
+    table = Table(
+        "patient" if notes.by == "subject" else "recording", "seizures found", "median delay", "AUROC", "time above"
+    )
     for group in own if len(own) <= MOST_COLUMNS else ["own recordings"]:
         table.add_column(f"alarms, {group}")
     for number, row in enumerate(notes.rows, 1):
@@ -63,24 +70,33 @@ def groups_table(groups: Mapping[str, GroupTotals]) -> Table:
     return table
 
 
+def _title(notes: CrossvalNotes) -> str:
+    return "cross-validated, by patient" if notes.by == "subject" else "cross-validated within patients, by recording"
+
+
+def _units(notes: CrossvalNotes) -> str:
+    return "patients" if notes.by == "subject" else "recordings"
+
+
 def sentences(notes: CrossvalNotes, *, stale: bool = False) -> list[str]:
     """What the figures are, and are not; stale: whether the file has another decision now."""
     whose = "that this file no longer has" if stale else "of this file"
     total, point = notes.total, notes.operating_point
     lines = [
-        f"mean over patients: sensitivity {with_interval(total.sensitivity)}, AUROC of samples {with_interval(total.auroc)}",
+        f"mean over {_units(notes)}: sensitivity {with_interval(total.sensitivity)}, AUROC of samples "
+        f"{with_interval(total.auroc)}",
         f"threshold {point.threshold:g} and at least {point.min_duration_s:g} s {whose}: chosen by the rule of the folds on "
         f"their scores of what they left out, where it finds {point.found} of {point.seizures} seizures with "
         f"{point.alarms_where_none_is_wanted} alarms in {listing(notes.rule.no_alarm_in)} and {point.alarms_elsewhere} "
         f"elsewhere; epoch {notes.epoch}: the median of the folds",
     ]
     if notes.rows_left_out:
-        lines.append(f"{notes.rows_left_out} more patients are in the totals, without a row")
+        lines.append(f"{notes.rows_left_out} more {_units(notes)} are in the totals, without a row")
     if notes.not_in_final_fit:
         lines.append(f"not in the fit of this file: {listing(notes.not_in_final_fit)}")
     if notes.not_in_folds:
         lines.append(f"in the fit of this file and in no fold: {listing(notes.not_in_folds)}")
-    return [*lines, WHAT_IT_IS]
+    return [*lines, WHAT_IT_IS if notes.by == "subject" else WITHIN_PATIENTS]
 
 
 def _cells(row: PatientRow | PatientTotal, auroc: float | None, groups: Sequence[str]) -> list[str]:

@@ -110,10 +110,11 @@ def summary(pipeline: Pipeline, out: Path) -> list[str]:
             lines.append(f"{what}: {trial_scores.summary_line(part['trials'])}")
     if (crossval := read_notes(pipeline.notes)) is not None:
         total, point = crossval.total, crossval.operating_point
+        how, units = ("by patient", "patients") if crossval.by == "subject" else ("within patients", "recordings")
         return [
             *lines,
             f"threshold {point.threshold:g}, at least {point.min_duration_s:g} s: chosen on the scores of the folds",
-            f"the recipe, cross-validated by patient: {total.found} of {total.seizures} seizures of {total.patients} patients "
+            f"the recipe, cross-validated {how}: {total.found} of {total.seizures} seizures of {total.patients} {units} "
             f"found; `rtbci inspect {out}` prints the table",
         ]
     if not parts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
@@ -105,6 +105,9 @@ class CrossvalNotes(Kept):
     """`crossval` dealt the subjects, `training` is that of each fit."""
     digest: Name
     """Of the folds' config and recordings."""
+    by: Literal["subject", "recording"] = "subject"
+    """The unit that no fold split; by "recording", other recordings of the same patient were in the fits, and rows are of
+    recordings."""
     made_by: Names
     """Versions and commits that made the folds."""
 
