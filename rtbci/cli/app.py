@@ -385,6 +385,7 @@ def tag(
     sfreq: Sfreq = None,
     reference: Reference = "",
     clock: ClockOption = "lsl",
+    jobs: Annotated[int, typer.Option(min=1, help="Processes at once, each with a recording.")] = 1,
     device: Device = "cpu",
     plugin: Plugins = None,
     json: Json = False,
@@ -410,6 +411,7 @@ def tag(
             told=told,
             threshold=threshold,
             datasets=dataset or (),
+            n_processes=jobs,
         )
     )
 
@@ -534,6 +536,7 @@ def evaluate(
     sfreq: Sfreq = None,
     reference: Reference = "",
     clock: ClockOption = "lsl",
+    jobs: Annotated[int, typer.Option(min=1, help="Processes at once, each with a recording.")] = 1,
     device: Device = "cpu",
     plugin: Plugins = None,
     json: Json = False,
@@ -558,6 +561,7 @@ def evaluate(
             background=background or (), subject_pattern=subject_pattern,
             datasets=dataset or (),
             reports=report or (),
+            n_processes=jobs,
         )
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from rich.progress import Progress, TimeRemainingColumn
@@ -17,7 +18,7 @@ from rtbci.errors import ConfigError
 from rtbci.evaluation.chosen_point import ChosenPoint, with_point
 from rtbci.evaluation.comparison import FIGURES, Comparison, compare
 from rtbci.evaluation.curve import CurvePoint, Rule
-from rtbci.evaluation.evaluate import OnProgress, Opened, Plan, counts_text, evaluate, plan
+from rtbci.evaluation.evaluate import CaseTagger, OnProgress, Opened, Plan, answers, counts_text, evaluate, plan
 from rtbci.evaluation.evaluation import Evaluation, SubjectMeans
 from rtbci.evaluation.intervals import Spread
 from rtbci.evaluation.rows import RecordingRow, SeizureRow, SubjectRow
@@ -69,6 +70,7 @@ def evaluate_files(
     subject_pattern: str = "",
     datasets: Sequence[str] = (),
     reports: Sequence[Path] = (),
+    n_processes: int = 1,
 ) -> int:
     """Score a pipeline on annotated recordings.
 
@@ -110,9 +112,11 @@ def evaluate_files(
     results = []
     strips = StripCollector(pipeline) if reports else None
     with progress(plans, quiet=json) as advance:
-        for planned in plans:
+        for planned, file, at_threshold in zip(plans, (pipeline_path, against), (threshold, None), strict=False):
             cut = strips if strips is not None and planned is plans[0] else _nothing
-            results.append(evaluate(planned, opened.failed, device=device, on_progress=advance, on_answer=cut))
+            make = partial(CaseTagger, str(file), at_threshold, device, stream, told)
+            given = answers(planned, device=device, on_progress=advance, make=make, n_processes=n_processes)
+            results.append(evaluate(planned, given, opened.failed, on_answer=cut))
             warnings.add(results[-1].warnings)
     first = results[0].figures
     chosen = _chosen(pipeline, rule, first, save) if rule is not None else None
@@ -208,11 +212,13 @@ def progress(plans: Sequence[Plan], *, quiet: bool) -> Iterator[OnProgress]:
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
         task = bar.add_task("tagging", total=total_s)
         past = {"done": 0.0, "last": 0.0, "told": time.monotonic()}
+        under_way = [""]
         lines = not quiet and not console.is_terminal
 
         def advance(name: str, seconds: float) -> None:
-            if seconds < past["last"]:
+            if name != under_way[0] or seconds < past["last"]:
                 past["done"] += past["last"]
+                under_way[0] = name
             past["last"] = seconds
             done_s = past["done"] + seconds
             bar.update(task, completed=done_s, description=name)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from rich.progress import Progress, TimeRemainingColumn
@@ -12,10 +13,11 @@ from rich.progress import Progress, TimeRemainingColumn
 from rtbci.cli.terminal import Terminal
 from rtbci.datasets import open_dataset
 from rtbci.datasets.named import missing_line, parse_dataset
-from rtbci.errors import ConfigError, RtbciError
-from rtbci.evaluation.batch import Answer, Batch, placed
+from rtbci.errors import ConfigError, RecordingError, RtbciError
+from rtbci.evaluation.batch import Answer, Batch, Copies, Place, placed
 from rtbci.evaluation.epochs import is_epochs, tag_epochs
 from rtbci.evaluation.outputs import Outputs
+from rtbci.evaluation.workers import Failed, Make, side_by_side
 from rtbci.models.step import check_device
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.listing import Listed, listed
@@ -87,6 +89,7 @@ def tag_files(
     told: StreamOverrides | None = None,
     threshold: float | None = None,
     datasets: Sequence[str] = (),
+    n_processes: int = 1,
 ) -> int:
     """Tag recordings, and those in folders, into `out`; report each as it is done, with JSON all at the end.
 
@@ -103,7 +106,8 @@ def tag_files(
         After what is finished was reported.
     """
     check_device(device)
-    batch = Batch(pipeline_path, device=device, again=again, stream=stream, told=told, threshold=threshold)
+    make = partial(Batch, pipeline_path, device=device, again=again, stream=stream, told=told, threshold=threshold)
+    batch = make()
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file; wanted a folder")
     if not paths and not datasets:
@@ -113,7 +117,10 @@ def tag_files(
     jobs = placed((*listed(path for path in paths if path not in epochs), *(one for one, _ in members)), epochs, out)
     opened = {one.path: recording for one, recording in members}
     with BatchReport(batch.pipeline.name, len(jobs), json) as report:
-        for path, target in jobs:
+        # A dataset's recordings are opened as it says; the others can be opened anywhere.
+        together = [job for job in jobs if n_processes > 1 and isinstance(job[1], Outputs) and job[0] not in opened]
+        _tag_together(partial(_Tagger, make), together, n_processes, report)
+        for path, target in (job for job in jobs if job not in together):
             with report.of(path):
                 if isinstance(target, ConfigError):
                     raise target
@@ -122,6 +129,25 @@ def tag_files(
                 else:
                     report.predicted(path, tag_epochs(batch.pipeline, path, target.parent, device))
     return 2 if report.failed else 0
+
+
+class _Tagger:
+    """What a process does: a batch, and its answer to each file."""
+
+    def __init__(self, make: Callable[[], Batch]) -> None:
+        self._batch = make()
+
+    def __call__(self, job: tuple[Path, Outputs]) -> Answer:
+        return self._batch.answer(*job)
+
+
+def _tag_together(make: Make, jobs: list[tuple[Path, Place]], n_processes: int, report: BatchReport) -> None:
+    """Tag recordings in several processes; each is reported in its turn."""
+    for (path, _), result in zip(jobs, side_by_side(make, jobs, n_processes), strict=False):
+        with report.of(path):
+            if isinstance(result, Failed):
+                raise RecordingError(result.reason)
+            report.tagged(result)
 
 
 def _members(datasets: Sequence[str]) -> list[tuple[Listed, Recording]]:
@@ -170,6 +196,7 @@ class BatchReport:
         )
         self._task = self._bar.add_task("tagging", total=None)
         self._n_begun = 0
+        self._copies = Copies()
 
     def __enter__(self) -> BatchReport:
         self._bar.start()
@@ -213,8 +240,8 @@ class BatchReport:
         """A recording is done."""
         row = _row(answer)
         self._rows.append(row)
-        for text in answer.warnings:
-            self._warn(f"{answer.recording.path.name}: {text}")
+        for text in filter(None, (*answer.warnings, self._copies.warning(answer))):
+            self._warn(f"{answer.path.name}: {text}")
         how = (
             "tagged before by this pipeline"
             if row.times_real_time is None
@@ -255,9 +282,9 @@ def _row(answer: Answer) -> TaggedRow:
         TaggedEvent(onset_s=e.onset, duration_s=e.duration, label=e.label, confidence=e.confidence)
         for e in answer.events
     )
-    duration_s = answer.recording.duration_s
+    duration_s = answer.duration_s
     return TaggedRow(
-        recording=str(answer.recording.path),
+        recording=str(answer.path),
         duration_s=duration_s,
         events=events,
         events_tsv=str(answer.outputs.events),

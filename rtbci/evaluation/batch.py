@@ -29,8 +29,8 @@ class Answer:
 
     Attributes
     ----------
-    recording
-        What was tagged.
+    path, duration_s
+        What was tagged, and its length.
     outputs
         Where its files are.
     events
@@ -39,13 +39,30 @@ class Answer:
         Seconds that it took; None where the files were there already.
     warnings
         A line each: irregularities, and what was chosen for the user.
+    samples
+        Digest of the samples.
     """
 
-    recording: Recording
+    path: Path
+    duration_s: float
     outputs: Outputs
     events: tuple[Event, ...]
     took_s: float | None
     warnings: tuple[str, ...]
+    samples: str
+
+
+class Copies:
+    """Finds a recording whose samples another one had before it."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, str] = {}  # path of the first recording, by digest of its samples
+
+    def warning(self, answer: Answer) -> str:
+        """A line where it is a copy; else empty."""
+        path = str(answer.path)
+        first = self._first.setdefault(answer.samples, path)
+        return f"has the same samples as {first}" if first != path else ""
 
 
 class Batch:
@@ -86,7 +103,6 @@ class Batch:
             "kernels": kernels(),
         }
         self._device, self._again, self._stream, self._told = device, again, stream, told
-        self._first: dict[str, str] = {}  # name of the first recording, by digest of its samples
 
     def answer(
         self,
@@ -120,7 +136,8 @@ class Batch:
         made_by, made_from = self._made_by | self._facts(recording), outputs.made_from() or {}
         if not self._again and (samples := self._done_before(recording, outputs, made_by, made_from)):
             events = read_events(outputs.events)
-            return Answer(recording, outputs, events, None, self._warnings(recording, outputs, samples))
+            warnings = self._warnings(recording, outputs)
+            return Answer(recording.path, recording.duration_s, outputs, events, None, warnings, samples)
         began, digesting = time.perf_counter(), Digesting(recording)
 
         def on_progress(seconds: float) -> None:
@@ -132,8 +149,8 @@ class Batch:
         took_s = time.perf_counter() - began
         other = made_from.get("pipeline", made_by["pipeline"]) != made_by["pipeline"]
         replaced = (f"the answer of pipeline {made_from.get('name')!r} was replaced",) if other else ()
-        warnings = (*self._warnings(recording, outputs, samples), *result.warnings, *replaced)
-        return Answer(recording, outputs, result.events, took_s, warnings)
+        warnings = (*self._warnings(recording, outputs), *result.warnings, *replaced)
+        return Answer(recording.path, recording.duration_s, outputs, result.events, took_s, warnings, samples)
 
     def _facts(self, recording: Recording) -> dict[str, str]:
         """Whatever but the samples goes into an answer."""
@@ -161,13 +178,10 @@ class Batch:
             )
         return ""
 
-    def _warnings(self, recording: Recording, outputs: Outputs, samples: str) -> tuple[str, ...]:
-        path = str(recording.path)
-        first = self._first.setdefault(samples, path)
+    def _warnings(self, recording: Recording, outputs: Outputs) -> tuple[str, ...]:
         return (
             *recording.warnings,
             *self.pipeline.choices(recording.info),
-            *([f"has the same samples as {first}"] if first != path else []),
             *([f"its events are in {outputs.events.name}: in the folder of the recording, {outputs.name}_events.tsv "
                "is the name of an expert's table"] if outputs.beside else []),
         )  # fmt: skip

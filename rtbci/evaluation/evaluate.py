@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from rtbci.evaluation.responses import Scored
 from rtbci.evaluation.scoring import is_too_short
 from rtbci.evaluation.tagging import Tagged, tag
 from rtbci.evaluation.trained_on import TrainedOn
+from rtbci.evaluation.workers import Failed, Make, side_by_side
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.content import Digesting
 from rtbci.recordings.labelling import Labelled, labels_of
@@ -37,10 +38,11 @@ OnProgress = Callable[[str, float], None]  # (name of the recording, its seconds
 
 @dataclass(frozen=True)
 class Case:
-    """A recording, and who was recorded."""
+    """A recording, who was recorded, and whether its path is all that it takes to open it again."""
 
     recording: Recording
     subject: str
+    by_path: bool = True
 
 
 OnAnswer = Callable[[Case, dict[str, Scored], Tagged], None]
@@ -117,7 +119,7 @@ class Opened:
                 nameless.append(one.path.name)
             found.cases.append(Case(recording, subject or str(one.path)))
         for dataset in datasets:
-            found.cases += [Case(member.recording, member.subject) for member in dataset.members]
+            found.cases += [Case(member.recording, member.subject, by_path=False) for member in dataset.members]
             found.warnings += filter(None, [missing_line(dataset)])
         if not found.cases:
             raise RecordingError(found.failed[0].reason if found.failed else "no recording was named")
@@ -253,26 +255,102 @@ class Evaluated:
     warnings: tuple[str, ...]
 
 
-def evaluate(
+@dataclass(frozen=True)
+class CaseAnswer:
+    """A pipeline's answer to a recording, the digest of its samples, and what was chosen among its channels."""
+
+    result: Tagged
+    content: str
+    choices: tuple[str, ...]
+
+
+def answer_to(
+    pipeline: Pipeline, recording: Recording, device: str, on_progress: Callable[[float], None] | None = None
+) -> CaseAnswer:
+    """Tag a recording. Raises RtbciError and OSError."""
+    digesting, choices = Digesting(recording), pipeline.choices(recording.info)
+    result = tag(pipeline, digesting.recording, device=device, progress=on_progress)
+    return CaseAnswer(result, digesting.text(), choices)
+
+
+class CaseTagger:
+    """What a process of `answers` does: loads the pipeline, and tags the recording of each path.
+
+    Parameters
+    ----------
+    pipeline_file, threshold
+        The pipeline, and another threshold than its own.
+    device, stream, told
+        As for `evaluate`, and for `Opened.of`.
+    """
+
+    def __init__(
+        self,
+        pipeline_file: str,
+        threshold: float | None,
+        device: str,
+        stream: str | None,
+        told: StreamOverrides | None,
+    ) -> None:
+        self._pipeline = Pipeline.load(pipeline_file).with_threshold(threshold)
+        self._device, self._stream, self._told = device, stream, told
+
+    def __call__(self, path: Path) -> CaseAnswer:
+        return answer_to(self._pipeline, open_recording(path, stream=self._stream, told=self._told), self._device)
+
+
+def answers(
     planned: Plan,
-    failed: Sequence[LeftOut] = (),
     *,
     device: str = "cpu",
     on_progress: OnProgress = lambda _name, _s: None,
+    make: Make | None = None,
+    n_processes: int = 1,
+) -> Iterator[CaseAnswer | Failed]:
+    """A pipeline's answer to each recording of a plan, in their order.
+
+    Parameters
+    ----------
+    planned
+        The recordings.
+    device
+        "cpu", "cuda", or "auto".
+    on_progress
+        Called with the name of the recording under way and its seconds so far.
+    make, n_processes
+        Makes a `CaseTagger` in each of so many processes; None: all in this one.
+    """
+    apart = [case for case, _ in planned.cases if case.by_path] if make is not None and n_processes > 1 else []
+    elsewhere = side_by_side(make, [case.recording.path for case in apart], n_processes) if make and apart else iter(())
+    for case, _ in planned.cases:
+        name = case.recording.path.name
+        if apart and case.by_path:
+            yield next(elsewhere)
+            on_progress(name, case.recording.duration_s)
+            continue
+        try:
+            yield answer_to(planned.pipeline, case.recording, device, partial(on_progress, name))
+        except (RtbciError, OSError) as error:
+            yield Failed(_reason(error, case.recording.path))
+
+
+def evaluate(
+    planned: Plan,
+    answers: Iterable[CaseAnswer | Failed],
+    failed: Sequence[LeftOut] = (),
+    *,
     on_answer: OnAnswer = lambda _case, _scored, _result: None,
 ) -> Evaluated:
-    """Tag every recording of a plan, and score the answers.
+    """Score the answers to the recordings of a plan.
 
     Parameters
     ----------
     planned
         What is scored.
+    answers
+        To each recording, in their order: see `answers`.
     failed
         What could not be opened; it is named in the result.
-    device
-        "cpu", "cuda", or "auto".
-    on_progress
-        Called with the name of the recording under way and its seconds so far.
     on_answer
         Called with each recording, what was scored of it, and the answer, before the scores are forgotten.
 
@@ -289,21 +367,19 @@ def evaluate(
     pipeline = planned.pipeline
     total, seen = EvaluationSum(pipeline, planned.label_map), TrainedOn(pipeline.notes)
     lost, warnings, first, n_done = list(failed), list[str](), dict[str, str](), 0
-    for case, labels in planned.cases:
-        name, digesting = case.recording.path.name, Digesting(case.recording)
-        try:
-            warnings += [f"{name}: {text}" for text in pipeline.choices(case.recording.info)]
-            result = tag(pipeline, digesting.recording, device=device, progress=partial(on_progress, name))
-        except (RtbciError, OSError) as error:
-            lost.append(LeftOut(recording=str(case.recording.path), reason=_reason(error, case.recording.path)))
+    for (case, labels), answer in zip(planned.cases, answers, strict=True):
+        name, path = case.recording.path.name, str(case.recording.path)
+        if isinstance(answer, Failed):
+            lost.append(
+                LeftOut(recording=path, reason=answer.reason if name in answer.reason else f"{path}: {answer.reason}")
+            )
             continue
-        on_answer(case, total.add(case.recording, case.subject, labels, result), result)
+        on_answer(case, total.add(case.recording, case.subject, labels, answer.result), answer.result)
         n_done += 1
-        warnings += [f"{name}: {text}" for text in result.warnings]
-        content = digesting.text()
-        if (other := first.setdefault(content, str(case.recording.path))) != str(case.recording.path):
+        warnings += [f"{name}: {text}" for text in (*answer.choices, *answer.result.warnings)]
+        if (other := first.setdefault(answer.content, path)) != path:
             warnings.append(f"{name}: has the same samples as {other}; both count")
-        if text := seen.warning(case.recording.path, content, case.subject):
+        if text := seen.warning(case.recording.path, answer.content, case.subject):
             warnings.append(f"{name}: {text}")
     if not n_done:
         raise RecordingError(lost[-1].reason)

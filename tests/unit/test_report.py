@@ -11,7 +11,7 @@ from commands import mistake, rtbci_command
 from test_evaluate import recording
 
 from rtbci.bundled import PIPELINE
-from rtbci.evaluation.evaluate import Opened, evaluate, plan
+from rtbci.evaluation.evaluate import Opened, answers, evaluate, plan
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.report.contents import Contents
 from rtbci.report.html import page
@@ -22,7 +22,8 @@ from rtbci.report.strips import FALSE_ALARM, FOUND, MISSED, StripCollector
 def contents(path: Path, pipeline: Pipeline | None = None) -> Contents:
     pipeline = pipeline or Pipeline.load(PIPELINE)
     strips = StripCollector(pipeline)
-    found = evaluate(plan(pipeline, Opened.of([path]), []), on_answer=strips)
+    planned = plan(pipeline, Opened.of([path]), [])
+    found = evaluate(planned, answers(planned), on_answer=strips)
     return Contents(pipeline, found.figures, strips.strips, 0, found.warnings)
 
 
