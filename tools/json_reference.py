@@ -19,7 +19,7 @@ from rtbci.cli.adapt import AdaptReport
 from rtbci.cli.config import ConfigKeys
 from rtbci.cli.demo import DemoSummary
 from rtbci.cli.doctor import DoctorReport
-from rtbci.cli.evaluate import EvaluationReport
+from rtbci.cli.evaluation_files import EvaluationReport
 from rtbci.cli.inspect import PipelineFacts, RecordingFacts
 from rtbci.cli.record import RecordState
 from rtbci.cli.streams import StreamList

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rtbci.evaluation.evaluate import Case
+from rtbci.evaluation.plan import Case
 from rtbci.evaluation.responses import Scored, united
 from rtbci.evaluation.scoring import judged, seen
 from rtbci.evaluation.tagging import Tagged

@@ -11,7 +11,8 @@ from commands import mistake, rtbci_command
 from test_evaluate import recording
 
 from rtbci.bundled import PIPELINE
-from rtbci.evaluation.evaluate import Opened, answers, evaluate, plan
+from rtbci.evaluation.evaluate import answers, evaluate
+from rtbci.evaluation.plan import Opened, plan
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.report.contents import Contents
 from rtbci.report.html import page
