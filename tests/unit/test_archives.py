@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import mistake, rtbci_command
+from commands import mistake_here, rtbci_here
 from real_data import find_data
 from scipy.io import savemat
 from test_datasets import write_edf
@@ -282,12 +282,12 @@ def test_tag_and_evaluate_take_a_dataset(tmp_path):
         "File name: PN00-1.edf\nRegistration start time: 00.00.00\nRegistration end time: 00.00.20\n"
         "Seizure start time: 00.00.05\nSeizure end time: 00.00.15\n"
     )
-    done = rtbci_command("evaluate", "demo", "--dataset", f"siena={tmp_path}", "--json")
+    done = rtbci_here("evaluate", "demo", "--dataset", f"siena={tmp_path}", "--json")
     found = json.loads(done.stdout)
     assert (found["recordings"], found["event"]["counts"]["true"]) == (1, 1)
     assert found["subject_rows"][0]["subject"] == "PN00"
-    done = rtbci_command("tag", "demo", "--dataset", f"siena={tmp_path}", "--out", tmp_path / "out", "--json")
+    done = rtbci_here("tag", "demo", "--dataset", f"siena={tmp_path}", "--out", tmp_path / "out", "--json")
     (row,) = json.loads(done.stdout)["recordings"]
     assert Path(row["events_tsv"]) == tmp_path / "out" / "PN00" / "PN00-1_events.tsv"
-    assert "no recording was named" in mistake("tag", "demo", "--out", tmp_path)
-    assert "no recording was named" in mistake("evaluate", "demo")
+    assert "no recording was named" in mistake_here("tag", "demo", "--out", tmp_path)
+    assert "no recording was named" in mistake_here("evaluate", "demo")

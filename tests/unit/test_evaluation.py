@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import mistake, rtbci_command
+from commands import mistake_here, rtbci_here
 from test_evaluate import recording
 from timescoring import scoring
 from timescoring.annotations import Annotation
@@ -253,7 +253,7 @@ def test_a_recording_is_known_by_its_samples_and_of_older_notes_by_its_name():
 
 
 def report(*arguments: object, code: int = 0) -> dict:
-    done = rtbci_command("evaluate", *arguments, "--json")
+    done = rtbci_here("evaluate", *arguments, "--json")
     assert done.returncode == code, done.stderr
     return json.loads(done.stdout)
 
@@ -293,16 +293,16 @@ def test_a_recording_may_be_said_to_be_background_and_a_pattern_says_whose_it_is
     found = report("demo", ictal, "--background", plain, "--subject-pattern", r"(P\d)_")
     assert [row["subject"] for row in found["subject_rows"]] == ["P1", "P2"]
     assert found["subject_rows"][1]["alarms"] == 1
-    assert "finds no subject in" in mistake("evaluate", "demo", ictal, "--subject-pattern", r"(Q\d)_")
-    assert "has no group" in mistake("evaluate", "demo", ictal, "--subject-pattern", "P1")
-    assert "named with --background, and annotated" in mistake("evaluate", "demo", plain, "--background", ictal)
+    assert "finds no subject in" in mistake_here("evaluate", "demo", ictal, "--subject-pattern", r"(Q\d)_")
+    assert "has no group" in mistake_here("evaluate", "demo", ictal, "--subject-pattern", "P1")
+    assert "named with --background, and annotated" in mistake_here("evaluate", "demo", plain, "--background", ictal)
 
 
 def test_other_peoples_tables_are_not_replaced(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "subjects.tsv").write_text("name\tage\n")
-    assert "was not written by `rtbci evaluate`" in mistake("evaluate", "demo", recording(tmp_path), "--out", out)
+    assert "was not written by `rtbci evaluate`" in mistake_here("evaluate", "demo", recording(tmp_path), "--out", out)
     assert (out / "subjects.tsv").read_text() == "name\tage\n"
 
 
@@ -317,10 +317,10 @@ def test_a_threshold_is_chosen_written_and_marks_the_scores_as_stale(tmp_path):
     assert after.notes["operating_point"]["chosen_on"] == [str(path)]
     assert stale_scores(before) == ""
     assert stale_scores(after).startswith("the scores in this file are stale: they were made with threshold 0.65, now")
-    assert "are stale" in rtbci_command("inspect", new).stderr
+    assert "are stale" in rtbci_here("inspect", new).stderr
     at_it = report("demo", path, "--threshold", chosen["point"]["threshold"])
     assert at_it["event"] == report(new, path)["event"]
-    assert "say --at RULE" in mistake("evaluate", "demo", path, "--save", new)
+    assert "say --at RULE" in mistake_here("evaluate", "demo", path, "--save", new)
 
 
 def test_two_pipelines_are_compared_on_the_same_recordings(tmp_path):
@@ -330,23 +330,23 @@ def test_two_pipelines_are_compared_on_the_same_recordings(tmp_path):
     assert found["comparison"]["sensitivity"]["mean"] == 1.0
     assert found["comparison"]["auroc"]["mean"] == 0.0
     assert found["against"]["event"]["sensitivity"] == 0.0
-    shown = rtbci_command("evaluate", "demo", path, "--against", strict).stdout
+    shown = rtbci_here("evaluate", "demo", path, "--against", strict).stdout
     assert "demo.rtbci minus strict.rtbci, paired by subject" in shown
 
 
 @pytest.mark.parametrize("command", ["tag", "evaluate"])
 def test_a_threshold_that_is_no_probability_is_refused(command, tmp_path):
     rest = ["--out", tmp_path] if command == "tag" else []
-    line = mistake(command, "demo", recording(tmp_path), *rest, "--threshold", 1.5)
+    line = mistake_here(command, "demo", recording(tmp_path), *rest, "--threshold", 1.5)
     assert "threshold 1.5: wanted a probability above 0 and at most 1" in line
 
 
 def test_tag_has_an_answer_for_each_threshold(tmp_path):
     path, out = recording(tmp_path), tmp_path / "out"
-    first = json.loads(rtbci_command("tag", "demo", path, "--out", out, "--json").stdout)
-    other = json.loads(rtbci_command("tag", "demo", path, "--out", out, "--threshold", 0.99, "--json").stdout)
+    first = json.loads(rtbci_here("tag", "demo", path, "--out", out, "--json").stdout)
+    other = json.loads(rtbci_here("tag", "demo", path, "--out", out, "--threshold", 0.99, "--json").stdout)
     assert [len(said["recordings"][0]["events"]) for said in (first, other)] == [1, 0]
-    again = json.loads(rtbci_command("tag", "demo", path, "--out", out, "--threshold", 0.99, "--json").stdout)
+    again = json.loads(rtbci_here("tag", "demo", path, "--out", out, "--threshold", 0.99, "--json").stdout)
     assert [said["recordings"][0]["skipped"] for said in (first, other, again)] == [False, False, True]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import mistake, rtbci_command
+from commands import mistake_here, rtbci_here
 from test_evaluate import recording
 
 from rtbci.bundled import PIPELINE
@@ -72,13 +72,13 @@ def test_the_pdf_has_every_part(tmp_path):
 def test_the_command_writes_both_and_replaces_only_a_report(tmp_path):
     path, html, out = recording(tmp_path), tmp_path / "r.html", tmp_path / "r.pdf"
     for _ in range(2):
-        done = rtbci_command("evaluate", "demo", path, "--report", html, "--report", out)
+        done = rtbci_here("evaluate", "demo", path, "--report", html, "--report", out)
         assert done.returncode == 0, done.stderr
     assert html.read_text().startswith("<!doctype html>")
     assert out.read_bytes().startswith(b"%PDF")
     assert stat.S_IMODE(html.stat().st_mode) == 0o600  # of patients
     html.write_text("my notes")
-    assert "is something else than a report" in mistake("evaluate", "demo", path, "--report", html)
+    assert "is something else than a report" in mistake_here("evaluate", "demo", path, "--report", html)
     assert html.read_text() == "my notes"
-    assert "ends in .html or .pdf" in mistake("evaluate", "demo", path, "--report", tmp_path / "r.doc")
-    assert "there is no folder" in mistake("evaluate", "demo", path, "--report", tmp_path / "no" / "r.html")
+    assert "ends in .html or .pdf" in mistake_here("evaluate", "demo", path, "--report", tmp_path / "r.doc")
+    assert "there is no folder" in mistake_here("evaluate", "demo", path, "--report", tmp_path / "no" / "r.html")

@@ -2,31 +2,16 @@
 
 import json
 import multiprocessing
-import os
 from functools import partial
 from pathlib import Path
 
 import pytest
-from commands import rtbci_command
+from commands import rtbci_here
+from doubler import Doubler
 from test_evaluate import recording
 
-from rtbci.errors import RecordingError, RtbciError
+from rtbci.errors import RtbciError
 from rtbci.evaluation.workers import Failed, side_by_side
-
-
-class Doubler:
-    def __init__(self, broken: bool = False) -> None:
-        if broken:
-            raise RecordingError("no pipeline")
-
-    def __call__(self, job: object) -> object:
-        if job == "die":
-            os._exit(7)
-        if job == "fail":
-            raise RecordingError("fail.edf: is damaged")
-        if job == "bug":
-            raise ZeroDivisionError
-        return 2 * job  # type: ignore[operator]
 
 
 def test_results_come_in_the_order_of_the_jobs():
@@ -63,10 +48,10 @@ def test_tag_and_evaluate_say_the_same_with_several_processes(tmp_path: Path):
     said = []
     for jobs in (1, 2):
         out = tmp_path / f"out{jobs}"
-        done = rtbci_command("tag", "demo", *paths, broken, "--out", out, "--jobs", jobs, "--json")
+        done = rtbci_here("tag", "demo", *paths, broken, "--out", out, "--jobs", jobs, "--json")
         assert done.returncode == 2
         tagged = json.loads(done.stdout)
-        done = rtbci_command("evaluate", "demo", *paths, broken, "--jobs", jobs, "--json")
+        done = rtbci_here("evaluate", "demo", *paths, broken, "--jobs", jobs, "--json")
         assert done.returncode == 2
         files = {path.name: path.read_bytes() for path in sorted(out.iterdir()) if path.suffix == ".tsv"}
         said.append(([row["events"] for row in tagged["recordings"]], tagged["failed"], files, json.loads(done.stdout)))

@@ -1,0 +1,20 @@
+"""Work for processes: twice the job, or the trouble that it names."""
+
+import os
+
+from rtbci.errors import RecordingError
+
+
+class Doubler:
+    def __init__(self, broken: bool = False) -> None:
+        if broken:
+            raise RecordingError("no pipeline")
+
+    def __call__(self, job: object) -> object:
+        if job == "die":
+            os._exit(7)
+        if job == "fail":
+            raise RecordingError("fail.edf: is damaged")
+        if job == "bug":
+            raise ZeroDivisionError
+        return 2 * job  # type: ignore[operator]
