@@ -59,11 +59,13 @@ def side_by_side(make: Make, jobs: Sequence[Any], n_processes: int) -> Iterator[
     """
     done: dict[int, Any] = {}
     workers: list[_Worker] = []
+    started: list[BaseProcess] = []
     next_job = yielded = 0
     try:
         while yielded < len(jobs):
             while next_job < len(jobs) and len(workers) < n_processes:
                 workers.append(_start(make, jobs, next_job))
+                started.append(workers[-1].process)
                 next_job += 1
             ready = wait([worker.pipe for worker in workers])
             for worker in [one for one in workers if one.pipe in ready]:
@@ -80,9 +82,9 @@ def side_by_side(make: Make, jobs: Sequence[Any], n_processes: int) -> Iterator[
                 yield done.pop(yielded)
                 yielded += 1
     finally:
-        for worker in workers:
-            worker.process.kill()
-            worker.process.join()
+        for process in started:
+            process.kill()  # whatever was asked of it is done, or not wanted any more
+            process.join()
 
 
 def _handed_over(worker: _Worker, number: int, job: Any) -> bool:
