@@ -108,6 +108,9 @@ class DrawnBatches:
         holds = np.flatnonzero(example.known & example.y.any(1))
         first = int(holds[0]) if len(holds) else int(known[0])
         if len(holds) and (follows or rng.random() < self._config.from_the_start):
+            onsets = holds[np.flatnonzero(np.diff(holds, prepend=-2) > 1)]
+            if len(onsets) > 1:  # a night of several seizures shows each of them
+                first = int(onsets[rng.integers(len(onsets))])
             early = min(room // 2, round(BEFORE_ONSET_S / self._step_s)) if follows else room // 2
             return max(0, first - int(rng.integers(0, early + 1)))
         last = max(0, min(int(known[-1]) + 1, example.n_steps) - room)
