@@ -25,7 +25,7 @@ from fuzzed_stream import of_xml
 from heard import Heard
 from hostile_stream import HostileStream, described, with_field
 
-from rtbci.cli.app import streams
+from rtbci.cli.live_commands import streams
 from rtbci.engine.engine import Engine
 from rtbci.engine.session import EngineSpec
 from rtbci.errors import StreamMismatch, StreamNotFound

@@ -175,7 +175,7 @@ def _tagged(pipeline: Pipeline, part: slice) -> Any:
     data = recording.read(0, recording.n_samples)[part]
 
     class Part:
-        info, annotations, stamps, is_live, live, kernels = recording.info, (), None, False, None, ()
+        info, annotations, stamps, is_live, live, kernels, thresholds = recording.info, (), None, False, None, (), ()
 
         def require_fit(self) -> None: ...
 

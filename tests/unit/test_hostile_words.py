@@ -92,7 +92,7 @@ def test_no_command_draws_on_a_console_that_obeys() -> None:
     # These show figures of their own, and no word of anybody else.
     own = {"terminal.py", "demo.py", *(path.name for path in (package / "bench").iterdir())}
     users = {path.name for path in package.rglob("*.py") if " Console(" in path.read_text("utf-8")}
-    assert users - own == {"app.py"}  # for the summary of the demonstration
+    assert users - own == {"live_commands.py"}  # for the summary of the demonstration
 
 
 def test_a_table_of_events_stays_a_table(tmp_path: Path) -> None:
