@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from commands import mistake, rtbci_command
+from commands import mistake_here, rtbci_here
 from crossval_kit import CONFIG, config_of, write_recording
 from cutting import assert_same, cut
 from torch import nn
@@ -203,7 +203,7 @@ def test_the_last_layer_is_found_and_gives_the_logits(kind):
 def test_the_command_writes_a_pipeline_that_says_what_it_was_adapted_to(root, pipeline, tmp_path):
     pipeline.save(tmp_path / "original.rtbci")
     before = (tmp_path / "original.rtbci").read_bytes()
-    done = rtbci_command(
+    done = rtbci_here(
         "adapt", tmp_path / "original.rtbci", root / "pa_sz.edf", root / "pb_sz.edf", "--label", "burst=seizure",
         "--background", root / "pa_rest.edf", "--out", tmp_path / "new.rtbci", "--level", "last-layer", "--json",
     )  # fmt: skip
@@ -215,25 +215,25 @@ def test_the_command_writes_a_pipeline_that_says_what_it_was_adapted_to(root, pi
     notes = Pipeline.load(tmp_path / "new.rtbci").notes
     assert notes["adapted"][0]["after"] == report["after"]
     assert [row["recording"] for row in notes["trained_on"]] == ["elsewhere.edf", *report["recordings"]]
-    shown = rtbci_command("inspect", tmp_path / "new.rtbci").stdout
+    shown = rtbci_here("inspect", tmp_path / "new.rtbci").stdout
     assert "last-layer: to 3 recordings" in shown and f"{report['after']['loss']} now" in " ".join(shown.split())
 
 
 def test_mistakes_are_one_line_and_nothing_is_written(root, pipeline, tmp_path):
     pipeline.save(tmp_path / "p.rtbci")
     recording = root / "pa_sz.edf"
-    assert "is the original" in mistake("adapt", tmp_path / "p.rtbci", recording, "--out", tmp_path / "p.rtbci")
-    told = mistake("adapt", tmp_path / "p.rtbci", root / "pa_rest.edf", "--out", tmp_path / "new.rtbci")
+    assert "is the original" in mistake_here("adapt", tmp_path / "p.rtbci", recording, "--out", tmp_path / "p.rtbci")
+    told = mistake_here("adapt", tmp_path / "p.rtbci", root / "pa_rest.edf", "--out", tmp_path / "new.rtbci")
     assert "no label" in told or "has a label" in told
-    assert "folder does not exist" in mistake(
+    assert "folder does not exist" in mistake_here(
         "adapt", tmp_path / "p.rtbci", recording, "--out", tmp_path / "no" / "new.rtbci"
     )
     labelled = ("--label", "burst=seizure", "--out", tmp_path / "new.rtbci")
-    told = mistake("adapt", tmp_path / "p.rtbci", recording, "--background", root / "pb_sz.edf", *labelled)
+    told = mistake_here("adapt", tmp_path / "p.rtbci", recording, "--background", root / "pb_sz.edf", *labelled)
     assert "pb_sz.edf: named with --background, and annotated with 'seizure' at 5 s" in told
     copy = tmp_path / "under_another_name.edf"
     copy.write_bytes(recording.read_bytes())
-    done = rtbci_command("adapt", tmp_path / "p.rtbci", recording, copy, *labelled)
+    done = rtbci_here("adapt", tmp_path / "p.rtbci", recording, copy, *labelled)
     assert done.returncode == 2 and "what is kept back would be what it was adapted to" in done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"p.rtbci", copy.name}
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from commands import mistake
+from commands import mistake_here
 from crossval_kit import config_of, write_patients, write_recording
 
 from rtbci.cli.inspect import inspect_file
@@ -342,8 +342,8 @@ def test_a_folder_of_an_older_version_lacks_keys_which_have_their_defaults(data)
 
 def test_mistakes_of_the_command_are_one_line(data, folds, tmp_path):
     words = ("train", data / "crossval.toml", "--out", tmp_path / "x.rtbci", "--crossval")
-    assert f"{folds}: judged another recipe: pipeline.decision.smoothing_s is 0" in mistake(*words, folds)
-    assert "holds no cross-validation" in mistake(*words, tmp_path / "nowhere")
+    assert f"{folds}: judged another recipe: pipeline.decision.smoothing_s is 0" in mistake_here(*words, folds)
+    assert "holds no cross-validation" in mistake_here(*words, tmp_path / "nowhere")
 
 
 # What is kept
