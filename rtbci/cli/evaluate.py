@@ -20,7 +20,7 @@ from rtbci.evaluation.comparison import compare
 from rtbci.evaluation.curve import Rule
 from rtbci.evaluation.evaluate import CaseTagger, OnProgress, answers, evaluate
 from rtbci.evaluation.evaluation import Evaluation
-from rtbci.evaluation.plan import Opened, Plan, plan
+from rtbci.evaluation.plan import MOST_SHOWN, Opened, Plan, plan
 from rtbci.models.step import check_device
 from rtbci.pipeline.file import check_target
 from rtbci.pipeline.pipeline import Pipeline
@@ -28,7 +28,7 @@ from rtbci.recordings.overrides import StreamOverrides
 from rtbci.report.contents import Contents
 from rtbci.report.strips import StripCollector
 from rtbci.results import print_json
-from rtbci.text import grouped
+from rtbci.text import grouped, listing
 
 LINE_EVERY_S = 60.0  # where there is no terminal
 
@@ -92,7 +92,7 @@ def evaluate_files(
     warnings = _Warnings(line for planned in plans for line in planned.warnings)
     results = []
     strips = StripCollector(pipeline) if reports else None
-    with progress(plans, quiet=json) as advance:
+    with progress(plans, quiet=json) as advance, _told_of_interruption():
         for planned, file, at_threshold in zip(plans, (pipeline_path, against), (threshold, None), strict=False):
             cut = strips if strips is not None and planned is plans[0] else _nothing
             make = partial(CaseTagger, str(file), at_threshold, device, stream, told)
@@ -100,7 +100,9 @@ def evaluate_files(
             results.append(evaluate(planned, given, opened.failed, on_answer=cut))
             warnings.add(results[-1].warnings)
     first = results[0].figures
-    chosen = _chosen(pipeline, rule, first, save) if rule is not None else None
+    if other is not None:
+        warnings.add(_not_alike(first, results[1].figures))
+    chosen, unkept = _chosen(pipeline, rule, first, save) if rule is not None else (None, "")
     report = EvaluationReport(
         **{key: getattr(first, key) for key in Evaluation.model_fields},
         against=results[1].figures if other is not None else None,
@@ -126,21 +128,49 @@ def evaluate_files(
         print_json(report, warnings.lines)
     else:
         print_evaluation(report, pipeline_path, against)
-    for lost in report.failed:
-        Terminal(stderr=True).print(f"error: not scored: {lost.reason}", soft_wrap=True)
-    return 2 if report.failed else 0
+    lost = dict.fromkeys(one.reason for result in results for one in result.figures.failed)
+    for line in (*(f"not scored: {reason}" for reason in lost), *filter(None, [unkept])):
+        Terminal(stderr=True).print(f"error: {line}", soft_wrap=True)
+    return 2 if lost or unkept else 0
 
 
 def _nothing(*_: object) -> None:
     """Where no report is wanted."""
 
 
-def _chosen(pipeline: Pipeline, rule: Rule, evaluation: Evaluation, save: Path | None) -> ChosenPoint:
-    point = rule.choose(evaluation.curve)
+@contextmanager
+def _told_of_interruption() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        Terminal(stderr=True).print("interrupted: nothing is scored, and nothing is written")
+        raise
+
+
+def _not_alike(first: Evaluation, other: Evaluation) -> list[str]:
+    """A line where the two pipelines were not scored on the same recordings."""
+    one, two = ({row.recording for row in figures.rows} for figures in (first, other))
+    if one == two:
+        return []
+    apart = sorted(Path(name).name for name in one ^ two)
+    return [
+        f"the comparison is not of the same recordings: only one of the pipelines was scored on {listing(apart[:MOST_SHOWN])}"
+        f"{' …' if len(apart) > MOST_SHOWN else ''}"
+    ]
+
+
+def _chosen(
+    pipeline: Pipeline, rule: Rule, evaluation: Evaluation, save: Path | None
+) -> tuple[ChosenPoint | None, str]:
+    """The point that a rule chooses, or why no threshold keeps it."""
+    try:
+        point = rule.choose(evaluation.curve)
+    except ConfigError as error:
+        return None, str(error)
     names = tuple(row.recording for row in evaluation.rows)
     if save is not None:
         with_point(pipeline, rule, point, names).save(save)
-    return ChosenPoint(rule=str(rule), point=point, chosen_on=names, file=None if save is None else str(save))
+    return ChosenPoint(rule=str(rule), point=point, chosen_on=names, file=None if save is None else str(save)), ""
 
 
 class _Warnings:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import mistake_here, rtbci_here
+from test_datasets import write_edf
 from test_evaluate import recording
 from timescoring import scoring
 from timescoring.annotations import Annotation
@@ -389,3 +390,30 @@ def test_two_pipelines_are_told_apart_by_the_trials_that_only_one_answers_rightl
     assert found is not None
     assert (found.only_first, found.only_other, found.p) == (6, 0, pytest.approx(2 * 0.5**6))
     assert paired(first.trials, []) is None
+
+
+def test_a_bound_that_is_not_kept_costs_none_of_the_figures(tmp_path):
+    new = tmp_path / "new.rtbci"
+    done = rtbci_here("evaluate", "demo", recording(tmp_path), "--at", "delay_s<=-300", "--save", new, "--json")
+    assert done.returncode == 2
+    assert "error: no threshold has delay_s <= -300: these recordings reach" in done.stderr
+    assert json.loads(done.stdout)["event"]["counts"]["hit"] == 1
+    assert not new.exists()
+
+
+def test_recordings_that_only_one_of_two_pipelines_takes_are_told(tmp_path):
+    whole, other = recording(tmp_path), tmp_path / "few.rtbci"
+    bundled = Pipeline.load(PIPELINE)
+    montage = bundled.config.montage.model_copy(update={"channels": ("A1-A2", *bundled.config.montage.channels[1:])})
+    Pipeline(bundled.config.model_copy(update={"montage": montage}), bundled.network).save(other)
+    edf = tmp_path / "d" / "ears.edf"
+    edf.parent.mkdir()
+    names = ["A1-A2", *bundled.config.montage.channels]
+    write_edf(edf, names, seconds=60, sfreq=128)
+    (edf.parent / "ears_events.tsv").write_text("onset\tduration\teventType\n10\t20\tsz\n")
+    found = report("demo", whole, edf, "--against", other, code=2)
+    assert (
+        "the comparison is not of the same recordings: only one of the pipelines was scored on a.edf"
+        in found["warnings"]
+    )
+    assert (len(found["rows"]), len(found["against"]["rows"])) == (2, 1)
