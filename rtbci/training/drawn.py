@@ -17,6 +17,9 @@ from rtbci.training.splits import matches
 from rtbci.types import Flags, Samples
 
 BEFORE_ONSET_S = 2.0  # of a recording's own signal, at most, between a lead-in and the onset
+LONG_LEAD_S = (
+    60.0  # more of background before a first event is drawn from, too; less is shown by what begins before the event
+)
 Rows = tuple[Samples, Samples, Flags]  # x (steps * hop, n_channels), y (steps, n_classes), known (steps,)
 
 
@@ -114,7 +117,8 @@ class DrawnBatches:
             early = min(room // 2, round(BEFORE_ONSET_S / self._step_s)) if follows else room // 2
             return max(0, first - int(rng.integers(0, early + 1)))
         last = max(0, min(int(known[-1]) + 1, example.n_steps) - room)
-        return int(rng.integers(min(first, last), last + 1))
+        leads = first - int(known[0]) > round(LONG_LEAD_S / self._step_s)
+        return int(rng.integers(min(int(known[0]) if leads else first, last), last + 1))
 
     def _joined(self, parts: Sequence[Rows], hop: int) -> Rows:
         n_channels, n_classes = parts[0][0].shape[1], parts[0][1].shape[1]

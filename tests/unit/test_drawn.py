@@ -178,3 +178,15 @@ def test_each_seizure_of_a_night_is_shown_alike():
     counts = [onsets.count(float(at)) for at in (60, 140, 220)]
     assert sum(counts) == 900
     assert min(counts) > 250
+
+
+def test_the_hours_before_a_seizure_are_background_too():
+    night = example("night", "seizures", "anna", 1, [0] * 400 + [1] * 20 + [0] * 100)
+    marked = Example(
+        night.source, np.repeat(np.arange(len(night.y)), HOP).astype(np.float32)[:, None], night.times, night.y,
+        night.known, HOP,
+    )  # fmt: skip
+    x, *_ = drawn([marked], sequences=900, shares={"*": 1}, from_the_start=0.0)
+    starts = x[:, 0]
+    assert starts.min() < 20
+    assert np.mean(starts < 400) == pytest.approx(400 / 513, abs=0.05)
