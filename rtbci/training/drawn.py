@@ -17,9 +17,8 @@ from rtbci.training.splits import matches
 from rtbci.types import Flags, Samples
 
 BEFORE_ONSET_S = 2.0  # of a recording's own signal, at most, between a lead-in and the onset
-LONG_LEAD_S = (
-    60.0  # more of background before a first event is drawn from, too; less is shown by what begins before the event
-)
+# More background than this before an event: it counts apart from those before it, and the background is drawn from, too.
+LONG_LEAD_S = 60.0
 Rows = tuple[Samples, Samples, Flags]  # x (steps * hop, n_channels), y (steps, n_classes), known (steps,)
 
 
@@ -110,15 +109,16 @@ class DrawnBatches:
         known = np.flatnonzero(example.known)
         holds = np.flatnonzero(example.known & example.y.any(1))
         first = int(holds[0]) if len(holds) else int(known[0])
+        long = round(LONG_LEAD_S / self._step_s)
         if len(holds) and (follows or rng.random() < self._config.from_the_start):
-            onsets = holds[np.flatnonzero(np.diff(holds, prepend=-2) > 1)]
+            onsets = holds[np.flatnonzero(np.diff(holds, prepend=-long - 2) > long)]
             if len(onsets) > 1:  # a night of several seizures shows each of them
                 first = int(onsets[rng.integers(len(onsets))])
             early = min(room // 2, round(BEFORE_ONSET_S / self._step_s)) if follows else room // 2
             return max(0, first - int(rng.integers(0, early + 1)))
         last = max(0, min(int(known[-1]) + 1, example.n_steps) - room)
-        leads = first - int(known[0]) > round(LONG_LEAD_S / self._step_s)
-        return int(rng.integers(min(int(known[0]) if leads else first, last), last + 1))
+        begun = int(known[0]) if first - int(known[0]) > long else first
+        return int(rng.integers(min(begun, last), last + 1))
 
     def _joined(self, parts: Sequence[Rows], hop: int) -> Rows:
         n_channels, n_classes = parts[0][0].shape[1], parts[0][1].shape[1]

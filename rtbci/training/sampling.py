@@ -36,8 +36,8 @@ class SamplingConfig(Strict):
     crossfade_s
         In which one turns into the other.
     from_the_start
-        Share of the sequences of a recording with a class that begin shortly before it begins to hold, each time alike; the
-        others, and those of background, begin anywhere.
+        Share of the sequences of a recording with a class that begin shortly before it begins to hold; of events more than a
+        minute apart, each alike. The others, and those of background, begin anywhere.
     onset_s, onset_weight
         How much the first seconds of a class, in a recording or a sequence, count in the loss: the evidence is yet to come,
         and a network that is made to know by then guesses.

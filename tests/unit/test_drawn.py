@@ -168,14 +168,14 @@ def test_where_sequences_cannot_be_drawn_sampling_is_refused(tmp_path):
 
 
 def test_each_seizure_of_a_night_is_shown_alike():
-    night = example("night", "seizures", "anna", 1, ([0] * 60 + [1] * 20) * 3)
+    night = example("night", "seizures", "anna", 1, ([0] * 130 + [1] * 20) * 3)
     where = np.arange(len(night.y))
     marked = Example(
         night.source, np.repeat(where, HOP).astype(np.float32)[:, None], night.times, night.y, night.known, HOP
     )
     x, y, *_ = drawn([marked], sequences=900, shares={"*": 1})
     onsets = [row[np.flatnonzero(np.diff(label, prepend=0) > 0)[0] * HOP] for row, label in zip(x, y, strict=True)]
-    counts = [onsets.count(float(at)) for at in (60, 140, 220)]
+    counts = [onsets.count(float(at)) for at in (130, 280, 430)]
     assert sum(counts) == 900
     assert min(counts) > 250
 
