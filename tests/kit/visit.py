@@ -102,6 +102,8 @@ def act(window: Window, launcher: EngineLauncher, folder: Path, name: str) -> di
     told["jumped_to"] = window.model.timeline.pixel(seizure.mark.start) is not None
     QTest.keyClick(window, Qt.Key.Key_C)
     until(lambda: any(e.verdict == "confirmed" for e in window.model.event_log.entries), 5, "the verdict to come back")
+    review = folder / "events_review.tsv"  # the window may hear of a verdict before it is on the disk
+    until(lambda: review.exists() and "confirmed" in review.read_text(), 20, "the verdict to be written")
     QTest.keyClick(window, Qt.Key.Key_End)
 
     told["channels"] = list(feed.layout.channels[:3]) if feed.layout else []
@@ -114,7 +116,7 @@ def act(window: Window, launcher: EngineLauncher, folder: Path, name: str) -> di
     window.grab().save(str(folder / "died.png"))
     window.close()
     told["events"] = events.read_text().splitlines()
-    told["review"] = (folder / "events_review.tsv").read_text().splitlines()
+    told["review"] = review.read_text().splitlines()
     return told
 
 
