@@ -181,7 +181,8 @@ class _Warnings:
         self.add(lines)
 
     def add(self, lines: Iterable[str]) -> None:
-        fresh = [line for line in dict.fromkeys(lines) if line not in self.lines]
+        known = set(self.lines)
+        fresh = [line for line in dict.fromkeys(lines) if line not in known]
         self.lines += fresh
         console = Terminal(stderr=True)
         for line in grouped(fresh):

@@ -118,9 +118,13 @@ def tag_files(
     opened = {one.path: recording for one, recording in members}
     with BatchReport(batch.pipeline.name, len(jobs), json) as report:
         # A dataset's recordings are opened as it says; the others can be opened anywhere.
-        together = [job for job in jobs if n_processes > 1 and isinstance(job[1], Outputs) and job[0] not in opened]
+        together: list[tuple[Path, Place]] = []
+        alone: list[tuple[Path, Place]] = []
+        for job in jobs:
+            anywhere = n_processes > 1 and isinstance(job[1], Outputs) and job[0] not in opened
+            (together if anywhere else alone).append(job)
         _tag_together(partial(_Tagger, make), together, n_processes, report)
-        for path, target in (job for job in jobs if job not in together):
+        for path, target in alone:
             with report.of(path):
                 if isinstance(target, ConfigError):
                     raise target
@@ -154,12 +158,12 @@ def _members(datasets: Sequence[str]) -> list[tuple[Listed, Recording]]:
     """The recordings of datasets. Raises ConfigError where trials are members, which have no file of their own."""
     found = []
     for text in datasets:
-        dataset = open_dataset(*parse_dataset(text))
+        name, folder = parse_dataset(text)
+        dataset = open_dataset(name, folder)
         if dataset.independent:
             raise ConfigError(f"--dataset {text}: its members are trials; name its file instead")
         if line := missing_line(dataset):
             Terminal(stderr=True).print(f"warning: {line}", soft_wrap=True)
-        folder = parse_dataset(text)[1]
         found += [(Listed(member.recording.path, folder), member.recording) for member in dataset.members]
     return found
 
@@ -240,7 +244,7 @@ class BatchReport:
         """A recording is done."""
         row = _row(answer)
         self._rows.append(row)
-        for text in filter(None, (*answer.warnings, self._copies.warning(answer))):
+        for text in filter(None, (*answer.warnings, self._copies.warning(answer.path, answer.samples))):
             self._warn(f"{answer.path.name}: {text}")
         how = (
             "tagged before by this pipeline"

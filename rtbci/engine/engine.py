@@ -52,7 +52,6 @@ from rtbci.monitor.messages import (
     SetThreshold,
     StalledLine,
     Stop,
-    ThresholdLine,
     WarningLine,
 )
 from rtbci.monitor.sink import MonitorSink
@@ -203,7 +202,6 @@ class Engine:
                 self.source.replay.send_command(one_line(line))
             case SetThreshold(value=value) if self.connection is not None:
                 self.connection.stream.live.decision.set_threshold(value)
-                self._send(ThresholdLine(value=value))
                 self._send(ThresholdChanged(value, local_clock()))
             case Annotate():
                 self._send(annotation_of(what))

@@ -58,11 +58,10 @@ class Copies:
     def __init__(self) -> None:
         self._first: dict[str, str] = {}  # path of the first recording, by digest of its samples
 
-    def warning(self, answer: Answer) -> str:
-        """A line where it is a copy; else empty."""
-        path = str(answer.path)
-        first = self._first.setdefault(answer.samples, path)
-        return f"has the same samples as {first}" if first != path else ""
+    def warning(self, path: Path, samples: str) -> str:
+        """A line where it is a copy, by the digest of its samples; else empty."""
+        first = self._first.setdefault(samples, str(path))
+        return f"has the same samples as {first}" if first != str(path) else ""
 
 
 class Batch:

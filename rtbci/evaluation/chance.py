@@ -58,7 +58,9 @@ def chance(recordings: Sequence[tuple[str, Scored]], seed: int) -> Chance:
     for own in by_subject.values():
         whole = _subject(own)
         n_events += len(whole.events)
-        n_found += sum(seen(*span, judged(one)) for one in own for span in united(one.truth, one.duration_s))
+        for one in own:
+            alarms = judged(one)
+            n_found += sum(seen(*span, alarms) for span in united(one.truth, one.duration_s))
         found += _found_by_chance(whole, rng)
     if not n_events:
         return Chance(sensitivity=None, low=None, high=None, observed=None, p=None, draws=DRAWS)

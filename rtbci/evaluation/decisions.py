@@ -28,16 +28,21 @@ def above_threshold(
     """Whether one of some classes is at the threshold or above after each hop, smoothed; (n_hops,). By default: of those that
     become events."""
     watched = watched_labels(config.decision, config.classes) if labels is None else labels
-    columns = [config.classes.index(label) for label in watched]
-    keep = share_kept(config.decision.smoothing_s, hop_s)
-    above = [np.zeros(0, np.bool_)]
+    above = np.zeros(len(scores), np.bool_)
+    for label in watched:
+        above |= smoothed(scores, config, hop_s, label) >= config.decision.threshold
+    return above
+
+
+def smoothed(scores: Chunk, config: PipelineConfig, hop_s: float, label: str) -> npt.NDArray[np.float64]:
+    """The probability of a class that the decision compares with its threshold; (n_hops,), NaN where a score is not valid."""
+    column, keep = config.classes.index(label), share_kept(config.decision.smoothing_s, hop_s)
+    parts = [np.zeros(0)]
     for part in _unbroken(scores, hop_s):
-        here = np.zeros(len(part), np.bool_)
-        for column in columns:
-            smooth = exponential_average(part.data[part.valid, column].astype(np.float64), keep)
-            here[part.valid] |= smooth >= config.decision.threshold
-        above.append(here)
-    return np.concatenate(above)
+        here = np.full(len(part), np.nan)
+        here[part.valid] = exponential_average(part.data[part.valid, column].astype(np.float64), keep)
+        parts.append(here)
+    return np.concatenate(parts)
 
 
 def _unbroken(scores: Chunk, hop_s: float) -> Iterator[Chunk]:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from rtbci.errors import RecordingError, RtbciError
+from rtbci.evaluation.batch import Copies
 from rtbci.evaluation.cue_answers import Trial
 from rtbci.evaluation.evaluation import Evaluation, EvaluationSum, LeftOut
 from rtbci.evaluation.plan import Case, Plan, reason_of
@@ -145,7 +146,7 @@ def evaluate(
     """
     pipeline = planned.pipeline
     total, seen = EvaluationSum(pipeline, planned.label_map), TrainedOn(pipeline.notes)
-    lost, warnings, first, n_done = list(failed), list[str](), dict[str, str](), 0
+    lost, warnings, copies, n_done = list(failed), list[str](), Copies(), 0
     for (case, labels), answer in zip(planned.cases, answers, strict=True):
         name, path = case.recording.path.name, str(case.recording.path)
         if isinstance(answer, Failed):
@@ -156,8 +157,8 @@ def evaluate(
         on_answer(case, total.add(case.recording, case.subject, labels, answer.result), answer.result)
         n_done += 1
         warnings += [f"{name}: {text}" for text in (*answer.choices, *answer.result.warnings)]
-        if (other := first.setdefault(answer.content, path)) != path:
-            warnings.append(f"{name}: has the same samples as {other}; both count")
+        if text := copies.warning(case.recording.path, answer.content):
+            warnings.append(f"{name}: {text}; both count")
         if text := seen.warning(case.recording.path, answer.content, case.subject):
             warnings.append(f"{name}: {text}")
     if not n_done:

@@ -130,7 +130,7 @@ def _result(worker: _Worker) -> Any:
 def _work(make: Make, plugins: tuple[str, ...], pipe: Connection) -> None:
     """The process: job after job, until there is no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its children
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    threading.Thread(target=end_with_the_parent, daemon=True).start()
     try:
         for one in plugins:
             plugin(one)
@@ -151,7 +151,8 @@ def _work(make: Make, plugins: tuple[str, ...], pipe: Connection) -> None:
             pipe.send(("bug", traceback.format_exc()))
 
 
-def _end_with_the_parent() -> None:
+def end_with_the_parent() -> None:
+    """Wait for the end of the process that started this one, whatever ends it, and end, too."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -21,6 +21,7 @@ from rtbci.monitor.messages import (
     OnsetLine,
     ReviewLine,
     StaleLine,
+    ThresholdLine,
 )
 from rtbci.monitor.shared_memory import MonitorWriter
 from rtbci.pipeline.pipeline import Pipeline
@@ -36,6 +37,7 @@ from rtbci.types import (
     SessionInfo,
     Signals,
     StalenessChanged,
+    ThresholdChanged,
 )
 
 _LOOK_EVERY_S = 2.0
@@ -135,6 +137,8 @@ def line_of(message: object, classes: tuple[str, ...]) -> LogLine | None:
         case StalenessChanged(kind=kind):
             line = StaleLine if kind == "stale" else CaughtUpLine
             return line(age_s=round(message.age_s, 3), seconds=round(message.seconds, 3))
+        case ThresholdChanged(threshold=threshold):
+            return ThresholdLine(value=threshold)
         case OperatorAnnotation():
             return AnnotationLine(**asdict(message))
         case OperatorVerdict():

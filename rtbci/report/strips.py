@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rtbci.evaluation.decisions import smoothed
 from rtbci.evaluation.plan import Case
 from rtbci.evaluation.responses import Scored, united
 from rtbci.evaluation.scoring import judged, seen
@@ -15,7 +16,6 @@ from rtbci.evaluation.tagging import Tagged
 from rtbci.pipeline.live import Chain
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.recording import Recording
-from rtbci.stages.decision import exponential_average, share_kept
 from rtbci.types import Chunk, Event
 
 BEFORE_S, AFTER_S, LONGEST_S = 20.0, 20.0, 100.0
@@ -146,12 +146,7 @@ def _signals(
 def _probability(
     pipeline: Pipeline, result: Tagged, label: str, start: float, stop: float
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    column = result.classes.index(label)
-    times = result.scores.times
-    smooth = exponential_average(
-        result.scores.data[:, column].astype(np.float64),
-        share_kept(pipeline.config.decision.smoothing_s, pipeline.hop_s),
-    )
+    times, smooth = result.scores.times, smoothed(result.scores, pipeline.config, pipeline.hop_s, label)
     here = (times >= start) & (times <= stop)
     return times[here], smooth[here]
 

@@ -82,3 +82,9 @@ def test_the_command_writes_both_and_replaces_only_a_report(tmp_path):
     assert html.read_text() == "my notes"
     assert "ends in .html or .pdf" in mistake_here("evaluate", "demo", path, "--report", tmp_path / "r.doc")
     assert "there is no folder" in mistake_here("evaluate", "demo", path, "--report", tmp_path / "no" / "r.html")
+
+
+def test_the_probability_of_a_strip_is_what_the_decision_compares(tmp_path):
+    (strip,) = contents(recording(tmp_path)).strips
+    at_onset = strip.probability[strip.score_times >= strip.alarms[0][0]][0]
+    assert at_onset >= strip.threshold > strip.probability[strip.score_times < strip.alarms[0][0]].max()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import threading
 import time
@@ -16,6 +15,7 @@ from multiprocessing.process import BaseProcess
 import torch
 
 from rtbci.errors import ConfigError, RtbciError, error_text
+from rtbci.evaluation.workers import end_with_the_parent
 from rtbci.plugins import named, plugin
 from rtbci.training.crossval.watch import Watch
 from rtbci.training.learning_curve import EpochFigures
@@ -104,7 +104,7 @@ def _take(job: _Job, watch: Watch) -> bool:
 def _work(work: Work, fold: str, plugins: tuple[str, ...], reports: Connection) -> None:
     """The process of one fold."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its children
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    threading.Thread(target=end_with_the_parent, daemon=True).start()
     torch.set_num_threads(1)
 
     class Reporting(Watch):
@@ -121,10 +121,3 @@ def _work(work: Work, fold: str, plugins: tuple[str, ...], reports: Connection) 
         reports.send(("bug", traceback.format_exc()))
     else:
         reports.send(("finished",))
-
-
-def _end_with_the_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
