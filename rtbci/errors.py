@@ -1,5 +1,7 @@
 """User errors, each reported in one clear line; any other exception is a bug and keeps its traceback."""
 
+from pathlib import Path
+
 from rtbci.text import one_line
 
 
@@ -55,3 +57,8 @@ def error_text(error: Exception) -> str:
         text = error.strerror or str(error)
         return one_line(f"{error.filename}: {text}" if error.filename else text)
     return one_line(str(error))
+
+
+def about_file(reason: str, path: Path) -> str:
+    """A reason that names its file."""
+    return reason if path.name in reason else f"{path}: {reason}"

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import binom, binomtest
-from sklearn.metrics import cohen_kappa_score
+
+from rtbci.evaluation.trial_scores import kappa as kappa
+from rtbci.evaluation.trial_scores import mcnemar_p
 
 LEVEL = 0.05
 
@@ -31,19 +33,13 @@ class Paired:
 
     @property
     def p(self) -> float:
-        differing = self.only_first + self.only_second
-        return float(binomtest(self.only_first, differing, 0.5).pvalue) if differing else 1.0
+        return mcnemar_p(self.only_first, self.only_second)
 
 
 def interval(right: Flags) -> tuple[float, float]:
     """95 % interval of the share of True by Clopper and Pearson (Biometrika 26, 1934), for independent trials."""
     edges = binomtest(int(right.sum()), len(right)).proportion_ci(1 - LEVEL, "exact")
     return float(edges.low), float(edges.high)
-
-
-def kappa(truth: Ints, predicted: Ints) -> float | None:
-    """Cohen's; None where there is one class only."""
-    return float(cohen_kappa_score(truth, predicted)) if len(set(truth.tolist())) > 1 else None
 
 
 def least_above_chance(chance: float, n: int) -> int:

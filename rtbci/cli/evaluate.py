@@ -13,7 +13,7 @@ from rich.progress import Progress, TimeRemainingColumn
 from rtbci.cli.evaluation_files import EvaluationReport, ReportFolder, check_report, write_report
 from rtbci.cli.evaluation_text import print_evaluation
 from rtbci.cli.terminal import Terminal
-from rtbci.datasets.named import open_named
+from rtbci.datasets.named import one_by_one_line, open_named
 from rtbci.errors import ConfigError
 from rtbci.evaluation.chosen_point import ChosenPoint, with_point
 from rtbci.evaluation.comparison import compare
@@ -90,6 +90,7 @@ def evaluate_files(
     )
     plans = [plan(one, opened, labels) for one in (pipeline, *([other] if other is not None else []))]
     warnings = _Warnings(line for planned in plans for line in planned.warnings)
+    warnings.add(filter(None, [one_by_one_line(datasets, n_processes)]))
     results = []
     strips = StripCollector(pipeline) if reports else None
     with progress(plans, quiet=json) as advance, _told_of_interruption():

@@ -12,8 +12,8 @@ from rich.progress import Progress, TimeRemainingColumn
 
 from rtbci.cli.terminal import Terminal
 from rtbci.datasets import open_dataset
-from rtbci.datasets.named import missing_line, parse_dataset
-from rtbci.errors import ConfigError, RecordingError, RtbciError
+from rtbci.datasets.named import missing_line, one_by_one_line, parse_dataset
+from rtbci.errors import ConfigError, RecordingError, RtbciError, about_file, error_text
 from rtbci.evaluation.batch import Answer, Batch, Copies, Place, placed
 from rtbci.evaluation.epochs import is_epochs, tag_epochs
 from rtbci.evaluation.outputs import Outputs
@@ -112,6 +112,8 @@ def tag_files(
         raise ConfigError(f"--out {out} is a file; wanted a folder")
     if not paths and not datasets:
         raise ConfigError("no recording was named; wanted files, folders, or --dataset NAME=FOLDER")
+    if line := one_by_one_line(datasets, n_processes):
+        Terminal(stderr=True).print(f"warning: {line}", soft_wrap=True)
     members = _members(datasets)
     epochs = [path for path in paths if is_epochs(path)]
     jobs = placed((*listed(path for path in paths if path not in epochs), *(one for one, _ in members)), epochs, out)
@@ -231,10 +233,8 @@ class BatchReport:
         )
         try:
             yield
-        except RtbciError as error:
-            self._fail(path, str(error))
-        except OSError as error:
-            self._fail(path, f"{error.filename or path}: {error.strerror or error}")
+        except (RtbciError, OSError) as error:
+            self._fail(path, error_text(error))
 
     def progress(self, done_s: float, all_s: float) -> None:
         """Called with the seconds done of the present recording, and its length."""
@@ -259,7 +259,7 @@ class BatchReport:
         self._line(f"{path} -> {table}")
 
     def _fail(self, path: Path, reason: str) -> None:
-        reason = reason if path.name in reason else f"{path}: {reason}"
+        reason = about_file(reason, path)
         self.failed.append(FailedRow(recording=str(path), reason=reason))
         self._err.print(f"error: {reason}", soft_wrap=True)
 

@@ -28,6 +28,14 @@ def open_named(texts: Iterable[str]) -> list[Dataset]:
     return [open_dataset(*parse_dataset(text)) for text in texts]
 
 
+def one_by_one_line(datasets: Iterable[str], n_processes: int) -> str:
+    """A line where several processes were asked for and a dataset is read by this one alone; else empty."""
+    names = ", ".join(text.partition("=")[0] for text in datasets)
+    if not names or n_processes == 1:
+        return ""
+    return f"--jobs: recordings of {names} are tagged one after another, for only --dataset says how they are opened"
+
+
 def missing_line(dataset: Dataset) -> str:
     """What its folder lacks, in one line; empty: nothing."""
     if not dataset.missing:

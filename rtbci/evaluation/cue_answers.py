@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbci.evaluation.trial_scores import Answers, report
+from rtbci.evaluation.trial_scores import Answers, kappa, mcnemar_p, report
 from rtbci.recordings.labelling import BACKGROUND
 from rtbci.results import Result, Text, Texts
 from rtbci.stages.cues import CueAnswer
@@ -131,16 +131,12 @@ class TrialSum:
 
 def paired(first: Sequence[Trial], other: Sequence[Trial]) -> PairedTrials | None:
     """Of the cues that both have answered; None where there are none."""
-    from scipy.stats import binomtest
-
     others = {(trial.recording, trial.time): _right(trial) for trial in other}
     pairs = [(_right(trial), others[key]) for trial in first if (key := (trial.recording, trial.time)) in others]
     if not pairs:
         return None
     only_first, only_other = sum(a and not b for a, b in pairs), sum(b and not a for a, b in pairs)
-    differing = only_first + only_other
-    p = float(binomtest(only_first, differing, 0.5).pvalue) if differing else 1.0
-    return PairedTrials(only_first=only_first, only_other=only_other, p=p)
+    return PairedTrials(only_first=only_first, only_other=only_other, p=mcnemar_p(only_first, only_other))
 
 
 def _right(trial: Trial) -> bool:
@@ -155,20 +151,18 @@ def _answers(trials: Sequence[Trial]) -> Answers:
 
 
 def _figures(trials: Sequence[Trial], classes: tuple[str, ...]) -> TrialFigures:
-    from sklearn.metrics import cohen_kappa_score
-
     answers = _answers(trials)
     found = report(answers, classes)
     low, high = found["accuracy_wilson_95"]
     kinds = np.unique(answers.truth, return_counts=True)[1]
-    kappa = float(cohen_kappa_score(answers.truth, answers.predicted)) if len(kinds) > 1 else None
+    agreement = kappa(answers.truth, answers.predicted)
     return TrialFigures(
         trials=len(trials),
         accuracy=found["accuracy"],
         accuracy_low=low,
         accuracy_high=high,
         balanced_accuracy=found["balanced_accuracy"],
-        kappa=None if kappa is None else round(kappa, 4),
+        kappa=None if agreement is None else round(agreement, 4),
         commonest=round(float(kinds.max() / len(trials)), 4),
         confusion=tuple(tuple(row) for row in found["confusion"]),
     )

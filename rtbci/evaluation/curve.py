@@ -115,15 +115,8 @@ class CurveSum:
     def _decided(self, scores: Chunk, by_class: dict[str, Scored], decision: DecisionConfig) -> list[Scored]:
         config = self._config.model_copy(update={"decision": decision})
         result = decide(scores, config, self._hop_s)
-        pairs = list(zip(result.events, result.decisions, strict=True))
-        return [
-            replace(
-                by_class[label],
-                found=tuple(event for event, _ in pairs if event.label == label),
-                decided=tuple(one.time for event, one in pairs if event.label == label),
-            )
-            for label in self._labels
-        ]
+        answered = ((label, *result.of_class(label)) for label in self._labels)
+        return [replace(by_class[label], found=found, decided=decided) for label, found, decided in answered]
 
 
 def _point(threshold: float, total: _Sum) -> CurvePoint:

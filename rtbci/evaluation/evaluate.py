@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from rtbci.errors import RecordingError, RtbciError
+from rtbci.errors import RecordingError, RtbciError, about_file, error_text
 from rtbci.evaluation.batch import Copies
 from rtbci.evaluation.cue_answers import Trial
 from rtbci.evaluation.evaluation import Evaluation, EvaluationSum, LeftOut
-from rtbci.evaluation.plan import Case, Plan, reason_of
+from rtbci.evaluation.plan import Case, Plan
 from rtbci.evaluation.responses import Scored
 from rtbci.evaluation.tagging import Tagged, tag
 from rtbci.evaluation.trained_on import TrainedOn
@@ -111,7 +111,7 @@ def answers(
         try:
             yield answer_to(planned.pipeline, case.recording, device, partial(on_progress, name))
         except (RtbciError, OSError) as error:
-            yield Failed(reason_of(error, case.recording.path))
+            yield Failed(error_text(error))
 
 
 def evaluate(
@@ -150,9 +150,7 @@ def evaluate(
     for (case, labels), answer in zip(planned.cases, answers, strict=True):
         name, path = case.recording.path.name, str(case.recording.path)
         if isinstance(answer, Failed):
-            lost.append(
-                LeftOut(recording=path, reason=answer.reason if name in answer.reason else f"{path}: {answer.reason}")
-            )
+            lost.append(LeftOut(recording=path, reason=about_file(answer.reason, case.recording.path)))
             continue
         on_answer(case, total.add(case.recording, case.subject, labels, answer.result), answer.result)
         n_done += 1

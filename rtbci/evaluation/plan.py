@@ -10,7 +10,7 @@ from pathlib import Path
 from rtbci.datasets.dataset import Dataset
 from rtbci.datasets.named import missing_line
 from rtbci.datasets.subjects import named_subjects
-from rtbci.errors import ConfigError, RecordingError, RtbciError
+from rtbci.errors import ConfigError, RecordingError, RtbciError, about_file, error_text
 from rtbci.evaluation.annotations import Annotations
 from rtbci.evaluation.evaluation import LeftOut
 from rtbci.evaluation.label_map import LabelMap
@@ -101,7 +101,7 @@ class Opened:
             except ConfigError:
                 raise
             except (RtbciError, OSError) as error:
-                found.failed.append(LeftOut(recording=str(one.path), reason=reason_of(error, one.path)))
+                found.failed.append(LeftOut(recording=str(one.path), reason=about_file(error_text(error), one.path)))
                 continue
             subject = _subject(one, pattern)
             if not subject:
@@ -155,12 +155,6 @@ def _subject(one: Listed, pattern: re.Pattern[str] | None) -> str:
     if found is None or not found[1]:
         raise ConfigError(f"--subject-pattern {pattern.pattern!r}: finds no subject in {name}")
     return found[1]
-
-
-def reason_of(error: Exception, path: Path) -> str:
-    """An error in one line that names its file."""
-    text = str(error) if isinstance(error, RtbciError) else f"{path}: {getattr(error, 'strerror', None) or error}"
-    return text if path.name in text else f"{path}: {text}"
 
 
 @dataclass(frozen=True)

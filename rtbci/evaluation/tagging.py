@@ -57,6 +57,11 @@ class Tagged:
         """When events were decided, in order of time; `decisions` says which is whose."""
         return tuple(sorted(decision.time for decision in self.decisions))
 
+    def of_class(self, label: str) -> tuple[tuple[Event, ...], tuple[float, ...]]:
+        """The events of a class, and when each of them was decided."""
+        own = [(e, d.time) for e, d in zip(self.events, self.decisions, strict=True) if e.label == label]
+        return tuple(event for event, _ in own), tuple(when for _, when in own)
+
 
 def tag(
     pipeline: Pipeline, recording: Recording, *, device: str = "cpu", progress: Callable[[float], None] | None = None

@@ -136,6 +136,26 @@ def wilson(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
+def mcnemar_p(only_first: int, only_second: int) -> float:
+    """Two-sided p of McNemar's exact test: trials that only one of two methods answered rightly.
+
+    References
+    ----------
+    Q. McNemar, Psychometrika 12, 1947; exact by the binomial distribution.
+    """
+    from scipy import stats
+
+    differing = only_first + only_second
+    return float(stats.binomtest(only_first, differing, 0.5).pvalue) if differing else 1.0
+
+
+def kappa(truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64]) -> float | None:
+    """Cohen's; None where there is one class only."""
+    from sklearn.metrics import cohen_kappa_score
+
+    return float(cohen_kappa_score(truth, predicted)) if len(set(truth.tolist())) > 1 else None
+
+
 def bootstrap(
     values: npt.NDArray[np.float64], groups: npt.NDArray[np.generic], level: float = 0.95, n_draws: int = 2000
 ) -> tuple[float, float] | None:

@@ -72,14 +72,9 @@ def scored_by_class(labels: Labelled, result: Tagged, classes: Sequence[str], du
         *(event for event in labels.events if event.label == UNKNOWN),
         *(Event(start, stop - start, UNKNOWN) for start, stop in labels.unknown),
     )
-    decided = list(zip(result.events, result.decisions, strict=True))
-    return {
-        label: Scored(
-            truth=tuple(event for event in labels.events if event.label == label),
-            found=tuple(event for event, _ in decided if event.label == label),
-            decided=tuple(decision.time for event, decision in decided if event.label == label),
-            duration_s=duration_s,
-            unknown=unknown,
-        )
-        for label in classes
-    }
+    by_class = {}
+    for label in classes:
+        found, decided = result.of_class(label)
+        truth = tuple(event for event in labels.events if event.label == label)
+        by_class[label] = Scored(truth, found, decided, duration_s, unknown)
+    return by_class

@@ -121,11 +121,11 @@ def scored_classes(config: PipelineConfig, source: Source, result: Tagged) -> di
     duration_s = source.recording.duration_s
     by_class = {}
     for label in watched_labels(config.decision, config.classes):
-        pairs = [(e, d.time) for e, d in zip(result.events, result.decisions, strict=True) if e.label == label]
+        found, decided = result.of_class(label)
         by_class[label] = Scored(
             truth=tuple(_event(s) for s in source.stretches if s.label == label),
-            found=tuple(event for event, _ in pairs),
-            decided=tuple(when for _, when in pairs),
+            found=found,
+            decided=decided,
             duration_s=duration_s,
             unknown=tuple(_event(s) for s in unknown_stretches(source)),
         )
