@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from rtbci.cli.patients import groups_table, with_interval
-from rtbci.cli.terminal import Terminal
+from rtbci.cli.terminal import MinuteLines, Terminal
 from rtbci.results import print_json
 from rtbci.training.config import read_train_config
 from rtbci.training.crossval.folder import SUBJECTS, SUMMARY
@@ -18,8 +17,6 @@ from rtbci.training.crossval.results import CrossvalReport, FoldResult
 from rtbci.training.crossval.run import crossval
 from rtbci.training.crossval.watch import Watch
 from rtbci.training.learning_curve import EpochFigures
-
-LINE_EVERY_S = 60.0  # where there is no terminal
 
 
 def crossval_from_file(
@@ -47,7 +44,7 @@ class Display(Watch):
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.completed:.1f}/{task.total:.0f}"),
             TimeElapsedColumn(),
             TextColumn("{task.fields[figures]}"),
             console=console,
@@ -55,7 +52,7 @@ class Display(Watch):
         )
         self._console = console
         self._tasks: dict[str, TaskID] = {}
-        self._told_at = time.monotonic()
+        self._lines = MinuteLines(console)
 
     @contextmanager
     def until_interrupted(self, out: Path) -> Iterator[None]:
@@ -82,7 +79,7 @@ class Display(Watch):
         before = f", {len(finished)} of them finished before" if finished else ""
         self._print(f"{len(folds)} folds{before}")
 
-    def progress(self, fold: str, what: str, done: int, total: int, row: EpochFigures | None) -> None:
+    def progress(self, fold: str, what: str, done: float, total: float, row: EpochFigures | None) -> None:
         """Move the bar of a fold."""
         figures = "" if row is None else f"loss {row.train_loss:.4f}"
         if row is not None and row.held_out_loss is not None:
@@ -91,8 +88,7 @@ class Display(Watch):
             self._tasks[fold] = self.bar.add_task("", total=1, figures="")
         task = self._tasks[fold]
         self.bar.update(task, description=f"fold {fold}: {what}", completed=done, total=total, figures=figures)
-        if not self._console.is_terminal and time.monotonic() - self._told_at >= LINE_EVERY_S:
-            self._print(f"fold {fold}: {what}, {done} of {total}{f', {figures}' if figures else ''}")
+        self._lines.say(f"fold {fold}: {what}, {done:.3g} of {total:g}{f', {figures}' if figures else ''}")
 
     def finished(self, result: FoldResult, seconds: float) -> None:
         """Say what came of a fold."""
@@ -105,7 +101,7 @@ class Display(Watch):
         self._print(f"{self.n_finished} of {self.n_folds}: {line}; {seconds:.0f} s")
 
     def _print(self, line: str) -> None:
-        self._told_at = time.monotonic()
+        self._lines.restart()
         self._console.print(line, soft_wrap=True)
 
 

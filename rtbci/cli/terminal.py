@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,6 +30,35 @@ class Terminal(Console):
                 yield segment
             else:
                 yield Segment(_lines(segment.text), segment.style)
+
+
+class MinuteLines:
+    """What long work says of itself where there is no terminal to draw a bar on: a line a minute.
+
+    Parameters
+    ----------
+    console
+        Where to print.
+    quiet
+        Whether to say nothing.
+    """
+
+    EVERY_S = 60.0
+
+    def __init__(self, console: Terminal, *, quiet: bool = False) -> None:
+        self._console = console
+        self._is_on = not quiet and not console.is_terminal
+        self.restart()
+
+    def restart(self) -> None:
+        """Another line was printed: the minute begins anew."""
+        self._since = time.monotonic()
+
+    def say(self, line: str) -> None:
+        """Print a line, unless the last one is not a minute old."""
+        if self._is_on and time.monotonic() - self._since >= self.EVERY_S:
+            self.restart()
+            self._console.print(line, soft_wrap=True)
 
 
 def _lines(text: str) -> str:

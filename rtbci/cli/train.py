@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ConfigDict
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from rtbci.cli.terminal import Terminal
+from rtbci.cli.terminal import MinuteLines, Terminal
 from rtbci.evaluation import trial_scores
 from rtbci.evaluation.annotations import Annotations
 from rtbci.files import free
@@ -71,8 +71,13 @@ def train_from_file(
     with _bar(console, quiet=json or not distributed.leads() or not console.is_terminal) as bar:
         task = bar.add_task("reading", total=None, figures="")
 
-        def show(what: str, done: int, total: int, row: EpochFigures | None) -> None:
-            bar.update(task, description=what, completed=done, total=total, figures=_figures(row) if row else "")
+        lines = MinuteLines(console, quiet=json or not distributed.leads())
+        figures = [""]
+
+        def show(what: str, done: float, total: float, row: EpochFigures | None) -> None:
+            figures[0] = _figures(row) if row else figures[0] if what == "training" else ""
+            bar.update(task, description=what, completed=done, total=total, figures=figures[0])
+            lines.say(f"{what}, {done:.3g} of {total:g}{', ' if figures[0] else ''}{figures[0]}")
 
         def warned(line: str) -> None:
             if distributed.leads():
@@ -136,14 +141,15 @@ def _summary_text(one: Json) -> str:
 def _figures(row: EpochFigures) -> str:
     held = "" if row.held_out_loss is None else f" · held out {row.held_out_loss:.4f}"
     auroc = "" if row.held_out_auroc is None else f" · AUROC {row.held_out_auroc:.3f}"
-    return f"loss {row.train_loss:.4f}{held}{auroc}"
+    shown = "".join(f" · {name} in {share:.2g} of the steps" for name, share in row.shown.items())
+    return f"loss {row.train_loss:.4f}{held}{auroc}{shown}"
 
 
 def _bar(console: Terminal, *, quiet: bool) -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total}"),
+        TextColumn("{task.completed:.1f}/{task.total:.0f}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[figures]}"),

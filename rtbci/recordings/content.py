@@ -71,7 +71,7 @@ def copies(recordings: Sequence[Recording]) -> dict[int, int]:
     """
     alike: dict[str, list[int]] = {}
     for i, recording in enumerate(recordings):
-        alike.setdefault(_glance(recording), []).append(i)
+        alike.setdefault(glance(recording), []).append(i)
     found: dict[int, int] = {}
     for indices in alike.values():
         first: dict[str, int] = {}
@@ -81,7 +81,8 @@ def copies(recordings: Sequence[Recording]) -> dict[int, int]:
     return dict(sorted(found.items()))
 
 
-def _glance(recording: Recording) -> str:
+def glance(recording: Recording) -> str:
+    """Digest of a second in three places, the number of samples and their rate: what tells most recordings apart."""
     total = _begun(recording)
     length = min(recording.n_samples, max(1, round(_GLANCE_S * recording.info.sfreq)))
     for part in (0.25, 0.5, 0.75):

@@ -108,6 +108,10 @@ class Recording:
 
         return content_digest(self)
 
+    def note_content(self, digest: str) -> None:
+        """Its `content`, where somebody has read it whole anyhow."""
+        self.__dict__["content"] = digest
+
     @property
     def is_annotated(self) -> bool:
         """Whether somebody looked at it: it has an annotation, or an event table, or is said to be background."""

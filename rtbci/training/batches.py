@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,22 +15,50 @@ from torch import Tensor
 from rtbci.training.augment import Augment, Augmentation
 from rtbci.training.data_config import BACKGROUND
 from rtbci.training.examples import Example
+from rtbci.types import Samples, Times
 
 
 @dataclass(frozen=True)
 class Batch:
     """x (rows, time, n_channels), y (rows, steps, n_classes), known (rows, steps), fresh (rows,): where the state is zeroed.
 
-    `known` is bool, or float32: how much each step counts in the loss.
+    `known` is bool, or float32: how much each step counts in the loss. `idle` (rows,): lanes to which no recording comes any
+    more; None where there is none.
     """
 
     x: Tensor
     y: Tensor
     known: Tensor
     fresh: Tensor
+    idle: Tensor | None = None
 
     def to(self, device: str) -> Batch:
-        return Batch(*(t.to(device) for t in (self.x, self.y, self.known, self.fresh)))
+        x, y, known, fresh = (t.to(device) for t in (self.x, self.y, self.known, self.fresh))
+        return Batch(x, y, known, fresh, self.idle)
+
+
+class Batches(Protocol):
+    """Those of an epoch, and how many they are."""
+
+    @property
+    def n_batches(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Batch]: ...
+
+
+def without_idle(batches: Iterable[Batch]) -> Iterator[tuple[Batch, Tensor | None]]:
+    """Each batch without its idle lanes, and which rows of the batch before go on, where not all do."""
+    before: Tensor | None = None
+    for batch in batches:
+        if batch.idle is None or not bool(batch.idle.any()):
+            yield batch, None
+            continue
+        rows = torch.nonzero(~batch.idle).flatten()
+        before = torch.arange(len(batch.idle)) if before is None else before
+        carried = torch.nonzero(~batch.idle[before]).flatten()
+        kept = (t[rows.to(t.device)] for t in (batch.x, batch.y, batch.known, batch.fresh))
+        yield Batch(*kept), carried
+        before = rows
 
 
 @dataclass
@@ -45,7 +75,8 @@ class StatefulBatches:
     """One epoch over continuous recordings, for truncated back-propagation through time.
 
     Each lane (row) follows one recording from segment to segment, so that state carries on; where it ends, the rest of
-    the segment is unknown, and the next segment begins another recording, `fresh`. StatefulBatches without one are unknown.
+    the segment is unknown, and the next segment begins another recording, `fresh`. Where none is left, the lane is idle.
+    With `visit_steps` each recording is seen in part; a class that would not be seen in the epoch replaces one of these parts.
     """
 
     def __init__(
@@ -59,6 +90,10 @@ class StatefulBatches:
     ) -> None:
         self._visits = _plan(examples, rng, augment, visit_steps)
         self._rows, self._steps = rows, steps
+        ends = [0] * rows  # of the lanes, in segments
+        for visit in self._visits:
+            heapq.heapreplace(ends, ends[0] + -(-(visit.stop - visit.at) // steps))
+        self.n_batches = max(ends)
 
     def __iter__(self) -> Iterator[Batch]:
         waiting = iter(self._visits)
@@ -70,21 +105,21 @@ class StatefulBatches:
                 return
             yield self._segment(visits, fresh)
 
-    def _segment(self, visits: list[_Visit | None], fresh: list[bool]) -> Batch:
+    def _segment(self, visits: Sequence[_Visit | None], fresh: list[bool]) -> Batch:
         example = next(visit for visit in visits if visit).example
         rows, steps, hop = self._rows, self._steps, example.hop
         x = np.zeros((rows, steps * hop, example.x.shape[1]), np.float32)
-        y = np.zeros((rows, steps, example.y.shape[1]), np.float32)
+        y = np.zeros((rows, steps, example.labels.of_run.shape[1]), np.float32)
         known = np.zeros((rows, steps), np.bool_)
         for row, visit in enumerate(visits):
             if visit is not None:
                 first, last = visit.at, min(visit.at + steps, visit.stop)
                 part = visit.example.x[first * hop : last * hop]
                 x[row, : len(part)] = part if visit.augmentation is None else visit.augmentation(part)
-                y[row, : last - first] = visit.example.y[first:last]
-                known[row, : last - first] = visit.example.known[first:last]
+                y[row, : last - first], known[row, : last - first] = visit.example.labels.part(first, last)
                 visit.at = last
-        return Batch(*map(torch.from_numpy, (x, y, known, np.array(fresh))))
+        idle = torch.tensor([visit is None for visit in visits])
+        return Batch(torch.from_numpy(x), torch.from_numpy(y), torch.from_numpy(known), torch.tensor(fresh), idle)
 
 
 def _plan(
@@ -99,7 +134,23 @@ def _plan(
         length = min(example.n_steps, visit_steps or example.n_steps)
         start = int(rng.integers(example.n_steps - length + 1))
         visits.append(_Visit(example, start, start + length, augment.draw(rng) if augment else None))
+    if visit_steps is not None:
+        _show_every_class(visits, rng)
     return visits
+
+
+def _show_every_class(visits: list[_Visit], rng: np.random.Generator) -> None:
+    """Move visits, so that no class that any of their recordings has is left out of the epoch."""
+    shown = [visit.example.labels.classes_in(visit.at, visit.stop) for visit in visits]
+    having = [visit.example.labels.classes_in(0, visit.example.n_steps) for visit in visits]
+    for k in sorted(set().union(*having) - set().union(*shown)):
+        there = [i for i, classes in enumerate(having) if k in classes]
+        visit = visits[there[rng.integers(len(there))]]
+        length = visit.stop - visit.at
+        onsets = visit.example.labels.onsets(1, k)
+        first = int(onsets[rng.integers(len(onsets))]) - int(rng.integers(length))
+        visit.at = min(max(0, first), visit.example.n_steps - length)
+        visit.stop = visit.at + length
 
 
 class TrialBatches:
@@ -142,14 +193,19 @@ class TrialBatches:
         self._trials = [
             (example, at, classes.index(stretch.label) if stretch.label in classes else -1)
             for example in examples
+            for times in [example.times[:]]
             for stretch in example.source.stretches
             if stretch.label in classes or (stretch.label == BACKGROUND and len(classes) == 1)
-            if (at := _sample(example, stretch.start + start_s)) >= 0 and at + window <= len(example.x)
-            if _is_whole(example, at, window, stretch.start + start_s)
+            if (at := _sample(times, stretch.start + start_s)) >= 0 and at + window <= len(times)
+            if example.source.recording.stamps is None or _is_whole(times[at : at + window], stretch.start + start_s)
         ]
 
     def __len__(self) -> int:
         return len(self._trials)
+
+    @property
+    def n_batches(self) -> int:
+        return -(-len(self) // self._rows)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -167,7 +223,7 @@ class TrialBatches:
             yield self._batch([self._trials[i] for i in order[first : first + self._rows]])
 
     def _batch(self, trials: list[tuple[Example, int, int]]) -> Batch:
-        x = [example.x[at : at + self._window] for example, at, _ in trials]
+        x: list[Samples] = [example.x[at : at + self._window] for example, at, _ in trials]
         if self._augment is not None and self._rng is not None:
             x = [self._augment.draw(self._rng)(part) for part in x]
         y = np.zeros((len(trials), 1, len(self._classes)), np.float32)
@@ -178,14 +234,12 @@ class TrialBatches:
         return Batch(*map(torch.from_numpy, (np.stack(x), y, valid, np.ones(len(trials), np.bool_))))
 
 
-def _sample(example: Example, time: float) -> int:
-    """The first sample at a time or after it; -1 where the recording began later."""
-    return int(np.searchsorted(example.times, time - 1e-9)) if time >= example.times[0] - 1e-9 else -1
+def _sample(times: Times, time: float) -> int:
+    """The first sample at a time or after it; -1 where the recording began later, or has none."""
+    return int(np.searchsorted(times, time - 1e-9)) if len(times) and time >= times[0] - 1e-9 else -1
 
 
-def _is_whole(example: Example, at: int, window: int, time: float) -> bool:
+def _is_whole(times: Times, time: float) -> bool:
     """Whether no sample is missing in a window from `time` on."""
-    if example.source.recording.stamps is None or window < 2:
-        return True
-    steps = np.diff(example.times[at : at + window], prepend=time)
-    return bool(steps.max() < 2.5 * np.median(steps[1:]))
+    steps = np.diff(times, prepend=time)
+    return len(times) < 2 or bool(steps.max() < 2.5 * np.median(steps[1:]))

@@ -88,5 +88,6 @@ def load_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
 
 
 def digest(config: TrainConfig) -> str:
-    """Hash of a config."""
-    return hashlib.sha256(config.model_dump_json().encode()).hexdigest()
+    """Hash of a config, but for where preprocessed recordings are kept."""
+    content = config.model_dump_json(exclude={"data": {"cache", "cache_gb"}})
+    return hashlib.sha256(content.encode()).hexdigest()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
 from rtbci.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -85,8 +83,8 @@ def _sides(data: Data, examples: Sequence[Example], k: int) -> set[bool]:
     """Whether class k is known to hold somewhere, and not to hold somewhere; for an epoch network, in its trials."""
     if data.window is not None:
         return {bool(label == k) for label in data.trials(list(examples)).labels}
-    return {bool(value) for e in examples for value in np.unique(e.y[e.known, k] > 0.5)}
+    return {side for example in examples for side in example.labels.holds(k)}
 
 
 def _is_used(data: Data, example: Example) -> bool:
-    return len(data.trials([example])) > 0 if data.window is not None else bool(example.known.any())
+    return len(data.trials([example])) > 0 if data.window is not None else example.labels.is_known

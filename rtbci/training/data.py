@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -17,9 +17,10 @@ from rtbci.models.plugin_config import completed
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.bad_channels import MaskConfig
+from rtbci.stages.scaling import NoScaling
 from rtbci.text import grouped
 from rtbci.training.augment import Augment
-from rtbci.training.batches import Batch, StatefulBatches, TrialBatches
+from rtbci.training.batches import Batches, StatefulBatches, TrialBatches
 from rtbci.training.checks import label_warnings, require_both_sides
 from rtbci.training.config import AugmentConfig, TrainConfig
 from rtbci.training.drawn import DrawnBatches
@@ -27,13 +28,14 @@ from rtbci.training.examples import Example, find_sources, make_example, require
 from rtbci.training.fit import Fit
 from rtbci.training.learning_curve import EpochFigures
 from rtbci.training.losses import balance, make_loss
+from rtbci.training.preprocessed import Preprocessed
 from rtbci.training.scaling import learn_scaling
 from rtbci.training.source import Source
 from rtbci.training.splits import matching
 from rtbci.training.subjects import require_whole_subjects
 
 # (what is being done, how much of it is done, of how much, the newest row of the learning curve)
-OnProgress = Callable[[str, int, int, EpochFigures | None], None]
+OnProgress = Callable[[str, float, float, EpochFigures | None], None]
 OnWarning = Callable[[str], None]
 
 
@@ -119,13 +121,16 @@ class Data:
         sources = find_sources(config, warn)
         for line in grouped(text for source in sources for text in source.warnings):
             warn(line)
+        preprocessed = preprocessed_of(config, sized, sources)
+        if preprocessed.folder is not None:
+            on_warning(f"preprocessed recordings are kept in {preprocessed.folder}")
         on_progress("learning the scaling", 0, 1, None)
-        pipeline_config = learn_scaling(sized, [s for s in sources if not s.held_out])
+        pipeline_config = learn_scaling(sized, [s for s in sources if not s.held_out], preprocessed)
         pipeline = Pipeline(pipeline_config, from_config(pipeline_config.model))
         examples = []
         for i, source in enumerate(sources):
             on_progress("reading recordings", i, len(sources), None)
-            examples.append(make_example(pipeline, source))
+            examples.append(make_example(pipeline, source, preprocessed))
         data = cls(config, pipeline_config, examples)
         for line in label_warnings(data, is_judged=is_judged):
             warn(line)
@@ -156,23 +161,30 @@ class Data:
         classes = len(self.pipeline_config.classes)
         weights = torch.ones(classes)
         if training.class_weights == "auto":
-            batches = list(self._batches(self.training, None))
-            y = torch.cat([b.y.flatten(0, 1) for b in batches])
-            known = torch.cat([b.known.flatten() for b in batches])
-            weights = balance(y, known, one_of_all=training.loss == "cross_entropy")
+            weights = balance(*self._counts(), one_of_all=training.loss == "cross_entropy")
         device = training.device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        return Fit(network, make_loss(training, weights.to(device)), training, device)
+        return Fit(network, make_loss(training, weights.to(device)), training, device, self.pipeline_config.classes)
 
-    def training_batches(self, epoch: int) -> Iterable[Batch]:
+    def _counts(self) -> tuple[torch.Tensor, int]:
+        """(n_classes,) steps, or trials, to fit to at which each class holds; and those whose label is known."""
+        if self.window is not None:
+            trials = self.trials(self.training)
+            n_classes = len(self.pipeline_config.classes)
+            return torch.from_numpy(np.bincount(trials.labels + 1, minlength=n_classes + 1)[1:]), len(trials)
+        labels = [example.labels for example in self.training]
+        counts = np.sum([one.n_holding for one in labels], axis=0)
+        return torch.from_numpy(counts), sum(one.n_known for one in labels)
+
+    def training_batches(self, epoch: int) -> Batches:
         """Batches of an epoch, counted from 0: order and augmentation are drawn from the seed and this number only."""
         return self._batches(self.training, np.random.default_rng([self.config.training.seed, 1, epoch]))
 
-    def held_out_batches(self) -> Iterable[Batch]:
+    def held_out_batches(self) -> Batches:
         return self._batches(self.held_out, None)
 
-    def _batches(self, examples: list[Example], rng: np.random.Generator | None) -> Iterable[Batch]:
+    def _batches(self, examples: list[Example], rng: np.random.Generator | None) -> Batches:
         config, pipeline = self.config.training, self.pipeline_config
         channels = pipeline.selection.channels if pipeline.selection else pipeline.montage.channels
         augment = Augment(self.config.augment, channels) if rng is not None and self.config.augment.is_on else None
@@ -210,6 +222,13 @@ class Data:
         """Trials of some examples in order, without augmentation; for epoch networks."""
         assert self.window is not None
         return TrialBatches(examples, self.pipeline_config.classes, self.window, rows, self.config.trials.start_s)
+
+
+def preprocessed_of(config: TrainConfig, sized: PipelineConfig, sources: Sequence[Source]) -> Preprocessed:
+    """Where the signals of the recordings are kept. Raises ConfigError where there is no room for them."""
+    bare = sized.model_copy(update={"scaling": NoScaling()})
+    pipeline = Pipeline(bare, from_config(bare.model))
+    return Preprocessed.chosen(config.data, pipeline, [source.recording for source in sources])
 
 
 def with_sizes(config: PipelineConfig) -> PipelineConfig:

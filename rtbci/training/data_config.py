@@ -213,6 +213,12 @@ class DataConfig(Strict):
         Relative to the folder of the config file.
     without_background
         Whether to train even where a class holds at every known step.
+    cache
+        Folder in which preprocessed recordings are kept, so that memory does not grow with their hours and another run begins at
+        once; relative to the working folder. Empty: up to 256 MiB are held in memory; more are kept in the user's folder for
+        caches (`~/.cache/rtbci/preprocessed`).
+    cache_gb
+        The most that the folder may hold. What was not used for a day is removed first.
     """
 
     root: str = "."
@@ -221,6 +227,8 @@ class DataConfig(Strict):
     synthetic: SyntheticConfig | None = None
     validation: ValidationConfig = ValidationConfig()
     without_background: bool = False
+    cache: str = ""
+    cache_gb: PositiveFloat = 200.0
 
     def datasets(self) -> Iterator[tuple[DatasetConfig, str]]:
         """Each with its place in the config."""

@@ -25,6 +25,8 @@ Rows = tuple[Samples, Samples, Flags]  # x (steps * hop, n_channels), y (steps, 
 class DrawnBatches:
     """One epoch of `sequences`, each row fresh; where a recording ends early, the rest is unknown.
 
+    Each class that the recordings have is in every epoch: one that was not drawn is in its last sequences.
+
     Parameters
     ----------
     examples
@@ -53,20 +55,35 @@ class DrawnBatches:
         self._config, self._rows, self._rng, self._augment = config, rows, rng, augment
         self._step_s = step_s
         self._steps = max(1, round(config.duration_s / step_s))
-        usable = [example for example in examples if example.known.any()]
+        usable = [example for example in examples if example.labels.is_known]
         pools = _by_pattern(usable, tuple(config.shares))
         self._pools = [_Pool(pool, config.subject_exponent) for pool in pools.values()]
+        self._having: dict[int, list[Example]] = defaultdict(list)  # those with a class, by its index
+        for example in (example for pool in pools.values() for example in pool):
+            for k in np.flatnonzero(example.labels.n_holding):
+                self._having[int(k)].append(example)
         shares = np.array([config.shares[pattern] for pattern in pools])
         self._shares = shares / shares.sum()
-        background = [example for example in usable if not example.y[example.known].any()]
+        background = [example for example in usable if not example.labels.n_holding.any()]
         self._background = [e for e in background if matches(e.source.category, config.lead_in_from)]
         self._background_of: dict[str, list[Example]] = defaultdict(list)
         for example in background:
             self._background_of[example.source.subject].append(example)
 
+    @property
+    def n_batches(self) -> int:
+        return -(-self._config.sequences // self._rows)
+
     def __iter__(self) -> Iterator[Batch]:
-        for first in range(0, self._config.sequences, self._rows):
-            drawn = [self._sequence() for _ in range(min(self._rows, self._config.sequences - first))]
+        missing, left = set(self._having), self._config.sequences
+        while left:
+            drawn = []
+            for _ in range(min(self._rows, left)):
+                drawn.append(self._of_class(min(missing)) if missing and left <= len(missing) else self._sequence())
+                left -= 1
+                if missing:
+                    _, y, known = drawn[-1]
+                    missing -= set(np.flatnonzero((y[known] > 0.5).any(axis=0)).tolist())
             x, y, known = (np.stack(parts) for parts in zip(*drawn, strict=True))
             weights = known * self._weights(y)
             yield Batch(*map(torch.from_numpy, (x, y, weights, np.ones(len(x), np.bool_))))
@@ -91,6 +108,14 @@ class DrawnBatches:
         parts.append(_cut(example, start, min(example.n_steps, start + room)))
         return self._joined(parts, example.hop)
 
+    def _of_class(self, k: int) -> Rows:
+        """A sequence in which a class begins to hold."""
+        own = self._having[k]
+        example = own[self._rng.integers(len(own))]
+        onsets = example.labels.onsets(1, k)
+        start = max(0, int(onsets[self._rng.integers(len(onsets))]) - int(self._rng.integers(self._steps // 2 + 1)))
+        return self._joined([_cut(example, start, min(example.n_steps, start + self._steps))], example.hop)
+
     def _lead_in(self, example: Example) -> Rows | None:
         rng = self._rng
         own = self._background_of[example.source.subject] if example.source.subject else []
@@ -106,18 +131,17 @@ class DrawnBatches:
     def _start(self, example: Example, follows: bool, room: int) -> int:
         """The first step to use of a recording that fills `room` steps."""
         rng = self._rng
-        known = np.flatnonzero(example.known)
-        holds = np.flatnonzero(example.known & example.y.any(1))
-        first = int(holds[0]) if len(holds) else int(known[0])
+        known, known_stop = example.labels.known_span
         long = round(LONG_LEAD_S / self._step_s)
-        if len(holds) and (follows or rng.random() < self._config.from_the_start):
-            onsets = holds[np.flatnonzero(np.diff(holds, prepend=-long - 2) > long)]
+        onsets = example.labels.onsets(long)
+        first = int(onsets[0]) if len(onsets) else known
+        if len(onsets) and (follows or rng.random() < self._config.from_the_start):
             if len(onsets) > 1:  # a night of several seizures shows each of them
                 first = int(onsets[rng.integers(len(onsets))])
             early = min(room // 2, round(BEFORE_ONSET_S / self._step_s)) if follows else room // 2
             return max(0, first - int(rng.integers(0, early + 1)))
-        last = max(0, min(int(known[-1]) + 1, example.n_steps) - room)
-        begun = int(known[0]) if first - int(known[0]) > long else first
+        last = max(0, known_stop - room)
+        begun = known if first - known > long else first
         return int(rng.integers(min(begun, last), last + 1))
 
     def _joined(self, parts: Sequence[Rows], hop: int) -> Rows:
@@ -165,7 +189,7 @@ def _by_pattern(examples: Sequence[Example], patterns: tuple[str, ...]) -> dict[
 
 
 def _cut(example: Example, start: int, stop: int) -> Rows:
-    return example.x[start * example.hop : stop * example.hop], example.y[start:stop], example.known[start:stop]
+    return example.x[start * example.hop : stop * example.hop], *example.labels.part(start, stop)
 
 
 def _faded_in(before: Samples, signal: Samples, n: int) -> Samples:

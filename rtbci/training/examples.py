@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from rtbci.datasets import Dataset, Member, open_dataset
 from rtbci.errors import ConfigError
@@ -18,17 +17,17 @@ from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.vocabulary import is_background, meaning_of
 from rtbci.simulation.eeg import synthesise
-from rtbci.stages.gap_guard import GapGuard
 from rtbci.training.config import TrainConfig
-from rtbci.training.data_config import BACKGROUND, UNKNOWN, DataConfig, DatasetConfig, RecordingsConfig, SyntheticConfig
+from rtbci.training.data_config import BACKGROUND, DataConfig, DatasetConfig, RecordingsConfig, SyntheticConfig
 from rtbci.training.labels import Stretch as Stretch
 from rtbci.training.labels import account, labelled, require_meaning, stretches_of
+from rtbci.training.preprocessed import Preprocessed
 from rtbci.training.source import Source
 from rtbci.training.splits import matching, require_groups, split
+from rtbci.training.step_labels import StepLabels, label_steps
+from rtbci.training.stored import Rows
 from rtbci.training.subjects import group_of_member, left_out_lines, subject_of_member, with_subjects
-from rtbci.types import Chunk, Flags, Gap, Samples, Times
-
-_CHUNK_S = 20.0
+from rtbci.types import Flags, Samples
 
 
 @dataclass(frozen=True)
@@ -40,27 +39,34 @@ class Example:
     source
         The recording.
     x
-        (n_steps * hop, n_channels).
+        (n_steps * hop, n_channels), in memory or on the disk.
     times
-        (n_steps * hop,), seconds.
-    y
-        (n_steps, n_classes), 0 or 1.
-    known
-        (n_steps,), whether the label is known and the samples are valid.
+        (n_steps,): of the newest sample of each step, seconds; likewise.
+    labels
+        Of the steps: which classes hold, and whether that is known and the samples are valid.
     hop
         Samples of a step.
     """
 
     source: Source
-    x: Samples
-    times: Times
-    y: Samples
-    known: Flags
+    x: Rows
+    times: Rows
+    labels: StepLabels
     hop: int
 
     @property
     def n_steps(self) -> int:
-        return len(self.known)
+        return self.labels.n_steps
+
+    @property
+    def y(self) -> Samples:
+        """(n_steps, n_classes), 0 or 1."""
+        return self.labels.part(0, self.n_steps)[0]
+
+    @property
+    def known(self) -> Flags:
+        """(n_steps,), whether the label is known and the samples are valid."""
+        return self.labels.part(0, self.n_steps)[1]
 
 
 def find_sources(config: TrainConfig, on_warning: Callable[[str], None] = lambda _: None) -> list[Source]:
@@ -198,77 +204,32 @@ def _synthetic(config: SyntheticConfig, held_fraction: float) -> list[Source]:
     return sources
 
 
-def preprocess(pipeline: Pipeline, recording: Recording) -> Chunk:
-    """A whole recording through the stages before the network, as live: (n_samples, n_inputs)."""
-    return Chunk.join(parts_of(pipeline, recording))
-
-
-def parts_of(pipeline: Pipeline, recording: Recording) -> list[Chunk]:
-    """The same in uninterrupted parts: gaps are filled, or reset every stage, as live."""
-    stages = pipeline.preprocessor(recording.info)
-    guard = GapGuard(pipeline.config.gaps, recording.info.sfreq) if recording.stamps is not None else None
-    parts = [[Chunk.empty(pipeline.n_inputs)]]
-    for part in _guarded(guard, recording):
-        if isinstance(part, Chunk):
-            parts[-1].append(stages.process(part))
-        elif not part.filled:
-            stages.reset()
-            parts.append([Chunk.empty(pipeline.n_inputs)])
-    return [Chunk.join(part) for part in parts]
-
-
-def _guarded(guard: GapGuard | None, recording: Recording) -> Iterator[Chunk | Gap]:
-    for chunk in recording.chunks(max(1, round(_CHUNK_S * recording.info.sfreq))):
-        yield from guard.process(chunk) if guard is not None else (chunk,)
-    yield from guard.flush() if guard is not None else ()
-
-
-def make_example(pipeline: Pipeline, source: Source) -> Example:
-    """Preprocess and label a recording; for an epoch network each sample is a step."""
-    hop = 1 if pipeline.network.window is not None else pipeline.hop
-    # As live, a step that is incomplete where the samples end is not answered.
-    signal = Chunk.join([part[: len(part) // hop * hop] for part in parts_of(pipeline, source.recording)])
-    y, known = label_steps(signal.times[hop - 1 :: hop], source, pipeline.classes)
-    return Example(source, signal.data, signal.times, y, known & signal.valid.reshape(-1, hop).all(axis=1), hop)
-
-
-def label_steps(times: npt.NDArray[np.float64], source: Source, classes: tuple[str, ...]) -> tuple[Samples, Flags]:
-    """Label each step by the time of its newest sample.
-
-    Where stretches overlap, "unknown" has priority, then classes; two classes may hold at once.
+def make_example(
+    pipeline: Pipeline, source: Source, preprocessed: Preprocessed | None = None, *, lasting: bool = True
+) -> Example:
+    """Preprocess and label a recording; for an epoch network each sample is a step.
 
     Parameters
     ----------
-    times
-        (n_steps,), seconds.
+    pipeline
+        Whose stages.
     source
-        The recording's labels.
-    classes
-        Of the pipeline.
-
-    Returns
-    -------
-    y, known
-        (n_steps, n_classes) of 0 and 1; bool (n_steps,).
+        The recording.
+    preprocessed
+        Where its signal is kept; None: in memory.
+    lasting
+        As of `Preprocessed.signal`.
     """
-    y = np.zeros((len(times), len(classes)), np.float32)
-    rest = np.array([name == BACKGROUND for name in classes], np.float32)
-    y[:] = rest
-    known = np.full(len(times), source.elsewhere != UNKNOWN)
-    rank = {BACKGROUND: 0, UNKNOWN: 2}
-    for stretch in sorted(source.stretches, key=lambda s: rank.get(s.label, 1)):
-        here = (times >= stretch.start) & (times < stretch.stop)
-        known[here] = stretch.label != UNKNOWN
-        if stretch.label in classes and stretch.label != BACKGROUND:
-            y[here] = np.maximum(y[here] - rest, 0)
-            y[here, classes.index(stretch.label)] = 1
-    return y, known
+    hop = 1 if pipeline.network.window is not None else pipeline.hop
+    signal = (preprocessed or Preprocessed(None)).signal(pipeline, source.recording, hop, lasting=lasting)
+    y, known = label_steps(signal.times[:], source, pipeline.classes)
+    return Example(source, signal.x, signal.times, StepLabels.of(y, known & signal.valid[:]), hop)
 
 
 def require_labels(examples: list[Example], classes: tuple[str, ...]) -> None:
     """Raise ConfigError where a class has no known step."""
     for k, name in enumerate(classes):
-        if not any((e.y[e.known, k] > 0.5).any() for e in examples):
+        if not any(True in e.labels.holds(k) for e in examples):
             raise ConfigError(
                 f"no training recording has a known step of {name!r}; check data.recordings.labels, and which "
                 "recordings are held out"

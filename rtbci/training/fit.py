@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from rtbci.evaluation.probabilities import mean_auroc
 from rtbci.models.network import Network, State
 from rtbci.training import distributed
-from rtbci.training.batches import Batch
+from rtbci.training.batches import Batch, without_idle
 from rtbci.training.config import TrainingConfig
 from rtbci.training.learning_curve import EpochFigures
 from rtbci.training.losses import Loss
@@ -49,6 +49,8 @@ class Fit:
         Optimizer, schedule and early stopping.
     device
         "cpu" or "cuda".
+    classes
+        Names, for the figures of an epoch.
 
     Attributes
     ----------
@@ -58,11 +60,14 @@ class Fit:
         Running average of the weights; None without one.
     """
 
-    def __init__(self, network: Network, loss: Loss, config: TrainingConfig, device: str) -> None:
+    def __init__(
+        self, network: Network, loss: Loss, config: TrainingConfig, device: str, classes: Sequence[str] = ()
+    ) -> None:
         self.network = network.to(device)
         self.loss = loss
         self.config = config
         self.device = device
+        self.classes = tuple(classes)
         self.learner = distributed.parallel(self.network)
         alone = distributed.n_processes() == 1
         self.n_parts = config.threads if alone and device == "cpu" and divisible(network) else 1
@@ -91,18 +96,22 @@ class Fit:
         """The network that is validated and kept: the running average where there is one."""
         return self.network if self.average is None else cast(Network, self.average.module)
 
-    def run_epoch(self, training: Iterable[Batch], held_out: Iterable[Batch]) -> EpochFigures:
+    def run_epoch(
+        self, training: Iterable[Batch], held_out: Iterable[Batch], on_batch: Callable[[int], None] = lambda _: None
+    ) -> EpochFigures:
         """One pass over the training batches, and one over the held-out ones.
 
         Parameters
         ----------
         training, held_out
             Batches; without held-out ones the last epoch is the best.
+        on_batch
+            Called after each training batch with their number so far.
 
         Returns
         -------
         EpochFigures
-            Learning rate, losses and AUROC.
+            Learning rate, losses, AUROC, and how much was shown of each class.
         """
         lr = learning_rate(self.config, self.epoch)
         for group in self.optimizer.param_groups:
@@ -110,11 +119,11 @@ class Fit:
         # A seed for each epoch, so that a resumed run has the same result.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed * 100_003 + self.epoch + 1_000_003 * distributed.rank())
-            train_loss = self._learn(training)
+            train_loss, shown = self._learn(training, on_batch)
         # One process validates, so that all stop at the same epoch.
         validated = self.validate(self.candidate, held_out) if distributed.leads() else (None, None)
         held_loss, auroc = distributed.of_lead(validated)
-        row = EpochFigures(self.epoch + 1, lr, train_loss, held_loss, auroc)
+        row = EpochFigures(self.epoch + 1, lr, train_loss, held_loss, auroc, shown)
         if held_loss is None or held_loss < self.progress.best_loss:
             self.progress.best = {k: v.detach().cpu().clone() for k, v in self.candidate.state_dict().items()}
             self.progress.best_epoch = row.epoch
@@ -123,14 +132,21 @@ class Fit:
         self.progress.rows.append(row)
         return row
 
-    def _learn(self, batches: Iterable[Batch]) -> float:
+    def _learn(self, batches: Iterable[Batch], on_batch: Callable[[int], None]) -> tuple[float, dict[str, float]]:
+        """The mean loss, and of each class the share of the steps with a known label at which it holds."""
         self.learner.train()
         total, weight = 0.0, 0.0
+        n_known, n_holding = 0, torch.zeros(len(self.classes), dtype=torch.int64)
         state: State | None = None
-        for batch in batches:
-            batch = distributed.own_rows(batch).to(self.device)
+        for number, (batch, carried) in enumerate(without_idle(map(distributed.own_rows, batches)), 1):
+            if self.classes:
+                known = batch.known > 0
+                n_known += int(known.sum())
+                n_holding += (batch.y[known] > 0.5).sum(0)
+            batch = batch.to(self.device)
             with self._precision():
-                logits, state = step(self.learner, batch, state, self.n_parts)
+                logits, state = step(self.learner, batch, rows_of(state, carried), self.n_parts)
+            on_batch(number)
             loss, n = self.loss(logits.float(), batch.y, batch.known)
             state = tuple(s.detach() for s in state)
             loss_of_all, n_of_all = distributed.summed(loss, n).tolist()
@@ -147,7 +163,8 @@ class Fit:
             if self.average is not None:
                 self.average.update_parameters(self.network)
             total, weight = total + loss_of_all, weight + n_of_all
-        return total / max(weight, 1e-12)
+        shown = {name: int(n) / max(n_known, 1) for name, n in zip(self.classes, n_holding, strict=True)}
+        return total / max(weight, 1e-12), shown
 
     @torch.no_grad()
     def validate(self, network: Network, batches: Iterable[Batch]) -> tuple[float | None, float | None]:
@@ -175,9 +192,14 @@ class Fit:
 def answers(network: nn.Module, batches: Iterable[Batch]) -> Iterator[tuple[Batch, Tensor]]:
     """Each batch with the logits of a network, whose state goes on from batch to batch."""
     state: State | None = None
-    for batch in batches:
-        logits, state = step(network, batch, state)
+    for batch, carried in without_idle(batches):
+        logits, state = step(network, batch, rows_of(state, carried))
         yield batch, logits
+
+
+def rows_of(state: State | None, rows: Tensor | None) -> State | None:
+    """The state of some rows; of all where `rows` is None."""
+    return state if state is None or rows is None else tuple(s[rows.to(s.device)] for s in state)
 
 
 def step(network: nn.Module, batch: Batch, state: State | None, n_parts: int = 1) -> tuple[Tensor, State]:

@@ -23,9 +23,10 @@ from rtbci.training.batches import Batch
 from rtbci.training.config import TrainingConfig
 from rtbci.training.data import Data
 from rtbci.training.data_config import BACKGROUND, UNKNOWN
-from rtbci.training.examples import Example, Stretch, label_steps
+from rtbci.training.examples import Example, Stretch
 from rtbci.training.fit import Fit
 from rtbci.training.source import Source
+from rtbci.training.step_labels import label_steps
 from rtbci.types import Event, Flags
 
 

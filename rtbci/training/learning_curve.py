@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from rtbci.files import SHARED, atomic_write
@@ -12,21 +12,31 @@ from rtbci.files import SHARED, atomic_write
 
 @dataclass(frozen=True)
 class EpochFigures:
-    """Figures of one epoch; those of held-out recordings are None where there are none, or only one class is known."""
+    """Figures of one epoch; those of held-out recordings are None where there are none, or only one class is known.
+
+    `shown`: of each class, at which share of the steps with a known label it held.
+    """
 
     epoch: int
     lr: float
     train_loss: float
     held_out_loss: float | None = None
     held_out_auroc: float | None = None
+    shown: dict[str, float] = field(default_factory=dict)
+
+    def flat(self) -> dict[str, float | None]:
+        """By column: numbers alone, `shown_NAME` of a class."""
+        values = asdict(self)
+        shown = values.pop("shown")
+        return values | {f"shown_{name}": share for name, share in shown.items()}
 
 
 def save_curves(rows: list[EpochFigures], out: Path) -> None:
     """Write NAME_curves.csv and NAME_curves.png beside `out`, and NAME_tensorboard/."""
     table = io.StringIO()
-    writer = csv.DictWriter(table, [f.name for f in fields(EpochFigures)], lineterminator="\n")
+    writer = csv.DictWriter(table, list(rows[-1].flat()), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
+    writer.writerows(row.flat() for row in rows)
     atomic_write(out.with_name(f"{out.stem}_curves.csv"), table.getvalue(), SHARED)
     _draw(rows, out.with_name(f"{out.stem}_curves.png"))
     _to_tensorboard(rows, out.with_name(f"{out.stem}_tensorboard"))
@@ -60,6 +70,6 @@ def _to_tensorboard(rows: list[EpochFigures], folder: Path) -> None:
         return
     with SummaryWriter(str(folder)) as writer:
         for row in rows:
-            for name, value in asdict(row).items():
+            for name, value in row.flat().items():
                 if name != "epoch" and value is not None:
                     writer.add_scalar(name, value, row.epoch)

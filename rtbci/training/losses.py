@@ -82,15 +82,15 @@ def masked_cross_entropy(
     return (each * weight).sum(), weight.sum()
 
 
-def balance(y: Tensor, known: Tensor, *, one_of_all: bool) -> Tensor:
+def balance(counts: Tensor, n_known: int, *, one_of_all: bool) -> Tensor:
     """Class weights that give positives and negatives equal influence.
 
     Parameters
     ----------
-    y
-        (n, n_classes).
-    known
-        (n,).
+    counts
+        (n_classes,): at how many steps each holds.
+    n_known
+        Steps whose label is known.
     one_of_all
         Whether exactly one class holds at a step.
 
@@ -99,7 +99,6 @@ def balance(y: Tensor, known: Tensor, *, one_of_all: bool) -> Tensor:
     Tensor
         (n_classes,), bounded to 1/20 … 20, so that one short event does not dominate.
     """
-    counts = y[known].sum(0)
-    n_known = known.sum()
+    counts = counts.float()
     weights = n_known / (len(counts) * counts.clamp(min=1)) if one_of_all else (n_known - counts) / counts.clamp(min=1)
     return weights.clamp(1 / 20, 20).float()

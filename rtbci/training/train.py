@@ -22,7 +22,7 @@ from rtbci.training.config import TrainConfig
 from rtbci.training.data import Data, OnProgress, OnWarning
 from rtbci.training.fit import Fit
 from rtbci.training.held_out import held_out_scores, masked_scores
-from rtbci.training.learning_curve import save_curves
+from rtbci.training.learning_curve import EpochFigures, save_curves
 
 
 @dataclass(frozen=True)
@@ -191,11 +191,23 @@ def run(
 ) -> None:
     """Run at most so many epochs, until the fit is done. Raises ConfigError where the loss is not finite."""
     while fit.epoch < epochs and not fit.done:
-        row = fit.run_epoch(data.training_batches(fit.epoch), data.held_out_batches())
-        if not math.isfinite(row.train_loss + (row.held_out_loss or 0.0)):
-            raise ConfigError(f"the loss is not finite after epoch {row.epoch}; lower training.lr or set clip_norm")
+        row = run_epoch(fit, data, within(on_progress, "training", fit.epoch, epochs))
         after_epoch()
         on_progress("training", fit.epoch, epochs, row)
+
+
+def run_epoch(fit: Fit, data: Data, on_part: Callable[[float], None] = lambda _: None) -> EpochFigures:
+    """The next epoch of a fit; `on_part` is told, from 0 to 1, how much of it is done. Raises ConfigError as `run`."""
+    batches = data.training_batches(fit.epoch)
+    row = fit.run_epoch(batches, data.held_out_batches(), lambda n: on_part(n / (batches.n_batches + 1)))
+    if not math.isfinite(row.train_loss + (row.held_out_loss or 0.0)):
+        raise ConfigError(f"the loss is not finite after epoch {row.epoch}; lower training.lr or set clip_norm")
+    return row
+
+
+def within(on_progress: OnProgress, what: str, epoch: float, epochs: float) -> Callable[[float], None]:
+    """Tells how much of an epoch, of so many, is done."""
+    return lambda part: on_progress(what, epoch + part, epochs, None)
 
 
 def pipeline_of(data: Data, fit: Fit) -> Pipeline:

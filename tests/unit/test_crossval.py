@@ -91,7 +91,7 @@ def test_no_fit_scaling_or_choice_sees_what_is_left_out(data, monkeypatch):
         real = getattr(one_fold, name)
 
         def spy(*arguments):
-            seen.append((name, *of_arguments(*arguments)))
+            seen.append((name, *of_arguments(*arguments[:2])))
             return real(*arguments)
 
         monkeypatch.setattr(one_fold, name, spy)
@@ -100,16 +100,16 @@ def test_no_fit_scaling_or_choice_sees_what_is_left_out(data, monkeypatch):
         return {source.subject for source in found}
 
     spied("learn_scaling", lambda _, found: (subjects(found), set()))
-    spied("_run_epoch", lambda _, d: (subjects(e.source for e in d.training), subjects(e.source for e in d.held_out)))
+    spied("run_epoch", lambda _, d: (subjects(e.source for e in d.training), subjects(e.source for e in d.held_out)))
     spied("tag", lambda _, recording: ({of[recording.path.name]}, set()))
-    spied("operating_points", lambda answered, *_: (subjects(a.source for a in answered), set()))
+    spied("operating_points", lambda answered, _: (subjects(a.source for a in answered), set()))
     for fold in folds:
         seen.clear()
         one_fold.run_fold(config, sources, fold, lambda *_: None)
         training = set(of.values()) - fold.left_out
         inner = [set(part) for part in fold.inner]
         assert [s[1] for s in seen if s[0] == "learn_scaling"] == [*(training - part for part in inner), training]
-        assert [s[1:] for s in seen if s[0] == "_run_epoch"] == [
+        assert [s[1:] for s in seen if s[0] == "run_epoch"] == [
             *((training - part, part) for part in inner), (training, set())
         ]  # fmt: skip
         assert [s[1] for s in seen if s[0] == "operating_points"] == [training]
@@ -117,7 +117,7 @@ def test_no_fit_scaling_or_choice_sees_what_is_left_out(data, monkeypatch):
         n = sum(subject in training for subject in of.values())
         assert set(tagged[:n]) == training and set(tagged[n:]) == fold.left_out and len(tagged) == len(sources)
         names = [s[0] for s in seen]
-        assert names.index("operating_points") < len(names) - 1 - names[::-1].index("_run_epoch")
+        assert names.index("operating_points") < len(names) - 1 - names[::-1].index("run_epoch")
 
 
 def test_other_samples_and_labels_of_a_tested_subject_change_nothing_but_its_scores(tmp_path):
@@ -143,9 +143,9 @@ def test_inner_scores_are_those_of_the_fit_that_did_not_see_the_subject(data, mo
     sources, folds = sources_and_folds(config, lambda _: None)
     real, real_scaling = one_fold.tag, one_fold.learn_scaling
 
-    def marked(config, found):
+    def marked(config, found, preprocessed):
         names = sorted({source.subject for source in found})
-        return real_scaling(config, found).model_copy(update={"name": "+".join(names)})
+        return real_scaling(config, found, preprocessed).model_copy(update={"name": "+".join(names)})
 
     monkeypatch.setattr(one_fold, "learn_scaling", marked)
     subject_of = {source.name: source.subject for source in sources}
@@ -166,19 +166,21 @@ def test_inner_scores_are_those_of_the_fit_that_did_not_see_the_subject(data, mo
 def test_fits_share_the_recordings_where_they_are_preprocessed_alike(data, monkeypatch, scaling):
     config, _ = prepared(config_of(data, "training.epochs=1", f"pipeline.scaling={{kind='{scaling}'}}"))
     sources, folds = sources_and_folds(config, lambda _: None)
-    made, configs = Counter(), set()
-    real = one_fold.make_example
+    made, scalings = Counter(), set()
+    real = Pipeline.preprocessor
 
-    def counted(pipeline, source):
-        made[source.name] += 1
-        configs.add(pipeline.config.model_dump_json())
-        return real(pipeline, source)
+    def counted(pipeline, info):
+        made[info.name] += 1
+        scalings.add(pipeline.config.scaling)
+        return real(pipeline, info)
 
-    monkeypatch.setattr(one_fold, "make_example", counted)
-    one_fold.run_fold(config, sources, folds[0], lambda *_: None)
-    training = {source.name for source in sources if source.subject not in folds[0].left_out}
-    assert made == dict.fromkeys(training, len(configs))
-    assert len(configs) == 1 if scaling == "none" else len(configs) > 1
+    monkeypatch.setattr(Pipeline, "preprocessor", counted)
+    monkeypatch.setattr(one_fold, "tag", lambda *_: pytest.fail("only the fits are counted"))
+    with pytest.raises(pytest.fail.Exception):
+        one_fold.run_fold(config, sources, folds[0], lambda *_: None)
+    training = {source.recording.info.name for source in sources if source.subject not in folds[0].left_out}
+    assert made == dict.fromkeys(training, len(scalings))
+    assert len(scalings) == 1 if scaling == "none" else len(scalings) > 2
 
 
 # The choice of the epoch
@@ -188,18 +190,18 @@ def test_the_epoch_is_that_of_the_lowest_mean_loss_and_the_refit_runs_as_long(da
     config, _ = prepared(config_of(data, "training.epochs=6", "training.patience=2"))
     sources, folds = sources_and_folds(config, lambda _: None)
     losses = {1: (3.0, 3.0, 3.0), 2: (2.0, 1.0, 3.0), 3: (1.0, 2.5, 2.6), 4: (9.0, 1.0, 1.0)}
-    real = one_fold._run_epoch
+    real = one_fold.run_epoch
     ran: list[tuple[int, int]] = []
 
-    def scripted(fit, of):
-        row = real(fit, of)
+    def scripted(fit, of, on_part):
+        row = real(fit, of, on_part)
         held = len(ran) % 3
         ran.append((row.epoch, len(of.held_out)))
         if of.held_out:
             object.__setattr__(row, "held_out_loss", losses[row.epoch][held])
         return row
 
-    monkeypatch.setattr(one_fold, "_run_epoch", scripted)
+    monkeypatch.setattr(one_fold, "run_epoch", scripted)
     fitted = one_fold.run_fold(config, sources, folds[0], lambda *_: None)
     assert [row.held_out_loss for row in fitted.result.curve] == [
         3.0,
@@ -216,14 +218,14 @@ def test_the_epoch_is_that_of_the_lowest_mean_loss_and_the_refit_runs_as_long(da
 def test_the_last_epoch_is_taken_where_that_is_asked_for_whatever_the_losses_are(data, monkeypatch):
     config, _ = prepared(config_of(data, "training.epochs=3", "training.patience=1", "crossval.epoch='last'"))
     sources, folds = sources_and_folds(config, lambda _: None)
-    real = one_fold._run_epoch
+    real = one_fold.run_epoch
 
-    def rising(fit, of):
-        row = real(fit, of)
+    def rising(fit, of, on_part):
+        row = real(fit, of, on_part)
         object.__setattr__(row, "held_out_loss", float(row.epoch))
         return row
 
-    monkeypatch.setattr(one_fold, "_run_epoch", rising)
+    monkeypatch.setattr(one_fold, "run_epoch", rising)
     fitted = one_fold.run_fold(config, sources, folds[0], lambda *_: None)
     assert [row.held_out_loss for row in fitted.result.curve] == [1.0, 2.0, 3.0]
     assert fitted.result.epoch == fitted.pipeline.notes["training"]["epochs_run"] == 3

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from electrodes_kit import config_of, write_patients
@@ -10,6 +12,7 @@ from rtbci.training.examples import Example, find_sources
 from rtbci.training.sampling import SamplingConfig
 from rtbci.training.source import Source
 from rtbci.training.splits import require_groups
+from rtbci.training.step_labels import StepLabels
 
 STEP_S, HOP = 0.5, 2
 PLAIN = {"duration_s": 4.0, "sequences": 40, "lead_in": 0.0, "from_the_start": 1.0, "crossfade_s": 0.0}
@@ -20,7 +23,8 @@ def example(name, group, subject, value, truth):
     source = Source(name, synthesise(0, 10.0), (), "background", 1, False, subject=subject, category=group)
     y = np.array(truth, np.float32)[:, None]
     x = np.full((len(y) * HOP, 1), value, np.float32)
-    return Example(source, x, np.arange(len(x)) / 4, y, np.ones(len(y), np.bool_), HOP)
+    times = np.arange(HOP - 1, len(x), HOP) / 4
+    return Example(source, x, times, StepLabels.of(y, np.ones(len(y), np.bool_)), HOP)
 
 
 SEIZURE = example("sz", "seizures", "anna", 1, [0] * 4 + [1] * 6)
@@ -64,7 +68,7 @@ def test_one_that_begins_at_the_start_holds_the_onset_wherever_it_is():
 
 def test_background_begins_anywhere_though_sequences_with_a_class_begin_before_it():
     rising = Example(BEFORE.source, np.arange(40, dtype=np.float32)[:, None], *(
-        getattr(BEFORE, name) for name in ("times", "y", "known", "hop")))  # fmt: skip
+        getattr(BEFORE, name) for name in ("times", "labels", "hop")))  # fmt: skip
     x, *_ = drawn([rising], sequences=500, shares={"*": 1})
     assert set(x[:, 0]) == set(range(0, 25, HOP))  # 20 steps, of which a sequence has 8
 
@@ -169,10 +173,7 @@ def test_where_sequences_cannot_be_drawn_sampling_is_refused(tmp_path):
 
 def test_each_seizure_of_a_night_is_shown_alike():
     night = example("night", "seizures", "anna", 1, ([0] * 130 + [1] * 20) * 3)
-    where = np.arange(len(night.y))
-    marked = Example(
-        night.source, np.repeat(where, HOP).astype(np.float32)[:, None], night.times, night.y, night.known, HOP
-    )
+    marked = replace(night, x=np.repeat(np.arange(night.n_steps), HOP).astype(np.float32)[:, None])
     x, y, *_ = drawn([marked], sequences=900, shares={"*": 1})
     onsets = [row[np.flatnonzero(np.diff(label, prepend=0) > 0)[0] * HOP] for row, label in zip(x, y, strict=True)]
     counts = [onsets.count(float(at)) for at in (130, 280, 430)]
@@ -182,11 +183,25 @@ def test_each_seizure_of_a_night_is_shown_alike():
 
 def test_the_hours_before_a_seizure_are_background_too():
     night = example("night", "seizures", "anna", 1, [0] * 400 + [1] * 20 + [0] * 100)
-    marked = Example(
-        night.source, np.repeat(np.arange(len(night.y)), HOP).astype(np.float32)[:, None], night.times, night.y,
-        night.known, HOP,
-    )  # fmt: skip
+    marked = replace(night, x=np.repeat(np.arange(night.n_steps), HOP).astype(np.float32)[:, None])
     x, *_ = drawn([marked], sequences=900, shares={"*": 1}, from_the_start=0.0)
     starts = x[:, 0]
     assert starts.min() < 20
     assert np.mean(starts < 400) == pytest.approx(400 / 513, abs=0.05)
+
+
+def test_a_class_that_was_not_drawn_is_in_the_last_sequences_of_the_epoch():
+    quiet = [example(f"q{i}", "all", f"p{i}", 0, [0] * 40) for i in range(200)]
+    rare = example("rare", "all", "anna", 1, [0] * 20 + [1] * 6 + [0] * 20)
+    for seed in range(20):
+        _, y, known, _ = drawn([*quiet, rare], seed, sequences=12, rows=5, shares={"*": 1})
+        assert (y[known > 0] > 0.5).any()
+        assert (y[:-1].any(axis=1).sum() == 0) == (y[-1].max() > 0.5)  # only where the draw left it out
+
+
+def test_an_epoch_in_which_every_class_was_drawn_is_as_it_was_drawn():
+    quiet = example("quiet", "all", "bert", 0, [0] * 40)
+    first = drawn([SEIZURE, quiet], 3, sequences=40, shares={"*": 1})
+    longer = drawn([SEIZURE, quiet], 3, sequences=400, shares={"*": 1})
+    for one, other in zip(first, longer, strict=True):
+        np.testing.assert_array_equal(one, other[:40])

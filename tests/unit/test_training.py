@@ -24,10 +24,11 @@ from rtbci.training.batches import Batch, StatefulBatches, TrialBatches
 from rtbci.training.checkpoint import checkpoint_path
 from rtbci.training.config import TrainConfig, TrainingConfig, read_train_config
 from rtbci.training.data import Data
-from rtbci.training.examples import Example, Stretch, find_sources, label_steps, make_example
-from rtbci.training.fit import learning_rate, step
+from rtbci.training.examples import Example, Stretch, find_sources, make_example
+from rtbci.training.fit import answers, learning_rate, step
 from rtbci.training.losses import balance, make_loss, masked_binary, masked_cross_entropy
 from rtbci.training.source import Source
+from rtbci.training.step_labels import StepLabels, label_steps
 from rtbci.training.train import train
 
 CONFIG = """
@@ -97,8 +98,8 @@ def example(name: str, n_steps: int, hop: int = 2) -> Example:
     """x counts its samples from 100 times the name's letter on, so that a batch shows where each row comes from."""
     x = 100.0 * (ord(name) - ord("a")) + np.arange(n_steps * hop, dtype=np.float32)[:, None]
     source = Source(name, synthesise(0, 10), (), "background", 1, False)
-    times = np.arange(n_steps * hop) / 10
-    return Example(source, x, times, np.ones((n_steps, 1), np.float32), np.ones(n_steps, bool), hop)
+    times = np.arange(hop - 1, n_steps * hop, hop) / 10
+    return Example(source, x, times, StepLabels.of(np.ones((n_steps, 1), np.float32), np.ones(n_steps, bool)), hop)
 
 
 # Stateful batches
@@ -160,6 +161,35 @@ def test_a_fresh_row_forgets_even_a_state_that_is_not_finite():
     batch = Batch(x, torch.zeros(2, 3, 1), torch.ones(2, 3, dtype=torch.bool), fresh)
     broken = tuple(torch.full((2, 2), float("nan")) for _ in "hc")
     assert torch.isfinite(step(network, batch, broken)[0]).all()
+
+
+def test_lanes_without_a_recording_cost_nothing_and_change_nothing():
+    torch.manual_seed(0)
+    network = build("conv_lstm", n_channels=1, filters=3, kernel=4, hop=2, units=[4])
+    examples = [example("a", 12), example("b", 4), example("c", 3)]
+    computed: list[int] = []
+
+    def counting(x, state):
+        computed.append(len(x))
+        return network(x, state)
+
+    parts = [logits for _, logits in answers(counting, StatefulBatches(examples, rows=3, steps=2))]
+    assert computed == [3, 3, 1, 1, 1, 1]
+    alone = torch.cat([logits for _, logits in answers(network, StatefulBatches(examples[:1], rows=1, steps=2))], 1)
+    together = torch.cat([logits[:1] for logits in parts], 1)
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-6)
+
+
+def test_an_epoch_of_visits_shows_every_class_that_the_recordings_have():
+    y = np.zeros((500, 1), np.float32)
+    y[300:305] = 1
+    known = np.ones(500, bool)
+    night = Example(**{**vars(example("a", 500)), "labels": StepLabels.of(y, known)})
+    for seed in range(20):
+        batches = StatefulBatches([night], rows=1, steps=4, rng=np.random.default_rng(seed), visit_steps=20)
+        seen = list(batches)
+        assert len(seen) == batches.n_batches == 5
+        assert max(float(batch.y.max()) for batch in seen) == 1
 
 
 def test_trials_are_the_windows_after_each_labelled_onset():
@@ -246,11 +276,11 @@ def test_the_losses_have_their_textbook_values():
 def test_class_weights_balance_known_steps_within_bounds():
     y = torch.tensor([[1.0, 0], [0, 1], [0, 1], [0, 1], [1, 0]])
     known = torch.tensor([True, True, True, True, False])
-    assert balance(y, known, one_of_all=False).tolist() == pytest.approx([3.0, 1 / 3])
-    assert balance(y, known, one_of_all=True).tolist() == pytest.approx([2.0, 2 / 3])
+    assert balance(y[known].sum(0), int(known.sum()), one_of_all=False).tolist() == pytest.approx([3.0, 1 / 3])
+    assert balance(y[known].sum(0), int(known.sum()), one_of_all=True).tolist() == pytest.approx([2.0, 2 / 3])
     rare = torch.zeros(10_000, 1)
     rare[0] = 1
-    assert balance(rare, torch.ones(10_000).bool(), one_of_all=False).item() == 20
+    assert balance(rare.sum(0), 10_000, one_of_all=False).item() == 20
 
 
 def test_auroc_counts_ties_half_and_is_none_without_both_kinds_of_step_or_with_a_score_that_is_no_number():
@@ -274,7 +304,11 @@ def test_the_learning_rate_warms_up_and_falls_like_a_cosine():
 def test_a_training_run_writes_a_pipeline_that_finds_the_bursts_of_a_new_recording(folder, tmp_path):
     train(config_of(folder, "training.epochs=25"), tmp_path / "tiny.rtbci")
     pipeline = Pipeline.load(tmp_path / "tiny.rtbci")
-    assert (tmp_path / "tiny_curves.csv").read_text().startswith("epoch,lr,train_loss,held_out_loss,held_out_auroc\n1,")
+    assert (
+        (tmp_path / "tiny_curves.csv")
+        .read_text()
+        .startswith("epoch,lr,train_loss,held_out_loss,held_out_auroc,shown_seizure\n1,")
+    )
     assert (tmp_path / "tiny_curves.png").read_bytes().startswith(b"\x89PNG")
     assert not checkpoint_path(tmp_path / "tiny.rtbci").exists()
     notes = pipeline.notes
@@ -365,7 +399,7 @@ def test_folds_score_every_recording_by_a_fit_that_never_saw_it(folder, tmp_path
 
 
 def test_a_loss_that_is_no_number_ends_the_training_with_what_to_do(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(training.Fit, "_learn", lambda *_: float("nan"))
+    monkeypatch.setattr(training.Fit, "_learn", lambda *_: (float("nan"), {}))
     with pytest.raises(ConfigError, match=r"the loss is not finite after epoch 1; lower training.lr"):
         train(config_of(folder), tmp_path / "tiny.rtbci")
 
@@ -503,8 +537,8 @@ def test_rows_of_background_are_background_where_nothing_else_is_known(folder):
 
 
 def test_a_checkpoint_of_another_config_or_a_damaged_one_is_refused(folder, tmp_path):
-    def kill(what, *_):
-        if what == "training":
+    def kill(what, done, *_):
+        if what == "training" and done >= 1:
             raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError, match="killed"):
@@ -519,8 +553,8 @@ def test_a_checkpoint_of_another_config_or_a_damaged_one_is_refused(folder, tmp_
 def test_a_new_run_keeps_the_checkpoint_of_one_that_was_cut_short(folder, tmp_path, capsys):
     out = tmp_path / "tiny.rtbci"
 
-    def kill(what, *_):
-        if what == "training":
+    def kill(what, done, *_):
+        if what == "training" and done >= 1:
             raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError, match="killed"):

@@ -28,6 +28,7 @@ from rtbci.training.fit import Fit
 from rtbci.training.losses import balance, make_loss
 from rtbci.training.sampling import SamplingConfig
 from rtbci.training.source import Source
+from rtbci.training.step_labels import StepLabels
 from rtbci.types import Flags
 
 Level = Literal["calibration", "last-layer", "all-layers"]
@@ -129,7 +130,7 @@ class _Minutes:
             for first in range(0, example.n_steps, n):
                 x = torch.from_numpy(example.x[first * example.hop : (first + n) * example.hop])
                 logits, state = network(x[None], state)
-                yield logits, torch.from_numpy(example.y[first : first + n])
+                yield logits, torch.from_numpy(example.labels.part(first, first + n)[0])
 
 
 def adapt(
@@ -261,7 +262,7 @@ def _all_layers(pipeline: Pipeline, minutes: _Minutes, kept: Flags, seed: int, o
         epochs=EPOCHS, rows=ROWS, lr=LR, average=0.9, seed=seed, loss="cross_entropy" if one_of_all else "bce"
     )
     y = torch.from_numpy(minutes.y[~kept])
-    weights = balance(y, torch.ones(len(y), dtype=torch.bool), one_of_all=one_of_all)
+    weights = balance(y.sum(0), len(y), one_of_all=one_of_all)
     fit = Fit(_copy(pipeline, pipeline.network).requires_grad_(True), make_loss(config, weights), config, "cpu")
     for epoch in range(EPOCHS):
         on_progress("all-layers", epoch, EPOCHS)
@@ -285,8 +286,8 @@ def _batches(pipeline: Pipeline, minutes: _Minutes, kept: Flags, rng: np.random.
     ends = np.cumsum([int(example.known.sum()) for example in minutes.examples])[:-1]
     of_fit = []
     for example, keeps in zip(minutes.examples, np.split(kept, ends), strict=True):
-        known = example.known.copy()
+        known = example.known
         known[known] = ~keeps
-        of_fit.append(replace(example, known=known))
+        of_fit.append(replace(example, labels=StepLabels.of(example.y, known)))
     sampling = SamplingConfig(shares={"*": 1.0}, sequences=SEQUENCES, duration_s=SEQUENCE_S, lead_in=0.0)
     yield from DrawnBatches(of_fit, sampling, ROWS, pipeline.hop_s, rng)

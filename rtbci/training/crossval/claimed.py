@@ -29,7 +29,8 @@ class Manifest:
     def of(cls, config: TrainConfig, sources: Sequence[Source]) -> Manifest:
         """Reads every recording to its end; where they lie does not count."""
         values = config.model_dump(mode="json")
-        values["data"].pop("root")
+        for key in ("root", "cache", "cache_gb"):
+            values["data"].pop(key)
         values.pop("electrodes")  # of `rtbci select` alone
         return cls(values, {source.name: _digest_of(source) for source in sources})
 

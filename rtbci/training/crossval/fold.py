@@ -23,14 +23,16 @@ from rtbci.training.crossval.operating_point import Answered, OperatingPoint, op
 from rtbci.training.crossval.plan import Fold
 from rtbci.training.crossval.results import EpochRow, FoldResult, RecordingRow, SubjectRow
 from rtbci.training.crossval.totals import recording_row, subject_row
-from rtbci.training.data import Data, OnProgress, with_mask, with_sizes
-from rtbci.training.examples import Example, label_steps, make_example
+from rtbci.training.data import Data, OnProgress, preprocessed_of, with_mask, with_sizes
+from rtbci.training.examples import make_example
 from rtbci.training.fit import Fit, Weights
 from rtbci.training.held_out import RecordingScores, score_tagged, scores_of
 from rtbci.training.learning_curve import EpochFigures
+from rtbci.training.preprocessed import Preprocessed
 from rtbci.training.scaling import learn_scaling
 from rtbci.training.source import Source
-from rtbci.training.train import notes_of, pipeline_of
+from rtbci.training.step_labels import label_steps
+from rtbci.training.train import notes_of, pipeline_of, run_epoch, within
 
 Answer: TypeAlias = tuple[Source, Tagged, RecordingScores]
 
@@ -76,9 +78,10 @@ def run_fold(config: TrainConfig, sources: Sequence[Source], fold: Fold, on_prog
     left_out = [source for source in sources if source.subject in fold.left_out]
     if config.crossval.baseline:
         return _of_trees(config, training, left_out, fold, on_progress)
-    examples = Examples()
-    chosen = choose(config, training, fold.inner, on_progress, examples)
-    data = data_of(config, training, frozenset(), examples)
+    sized = with_mask(with_sizes(config.pipeline), config.augment)
+    preprocessed = preprocessed_of(config, sized, training)
+    chosen = choose(config, training, fold.inner, on_progress, preprocessed)
+    data = data_of(config, training, frozenset(), preprocessed)
     fit = fitted_for(chosen.epoch, data, "refit", on_progress)
     fitted = pipeline_of(data, fit)
     pipeline = Pipeline(with_point(fitted.config, chosen.points[0]), fitted.network)
@@ -93,21 +96,6 @@ def run_fold(config: TrainConfig, sources: Sequence[Source], fold: Fold, on_prog
     }
     result = _result(fold, chosen, pipeline.config, pipeline.hop_s, answers)
     return Fitted(result, pipeline, _arrays(answers, pipeline.config))
-
-
-class Examples:
-    """Recordings as a pipeline preprocesses them; fits whose pipelines do it alike share them."""
-
-    def __init__(self) -> None:
-        self._config: PipelineConfig | None = None
-        self._made: dict[str, Example] = {}
-
-    def of(self, pipeline: Pipeline, source: Source) -> Example:
-        if pipeline.config != self._config:
-            self._config, self._made = pipeline.config, {}
-        if source.name not in self._made:
-            self._made[source.name] = make_example(pipeline, source)
-        return replace(self._made[source.name], source=source)
 
 
 def _of_trees(
@@ -126,7 +114,7 @@ def choose(
     training: Sequence[Source],
     inner: Sequence[frozenset[str]],
     on_progress: OnProgress,
-    examples: Examples,
+    preprocessed: Preprocessed,
 ) -> Chosen:
     """Epoch and operating point, from the subjects that each inner fold leaves out.
 
@@ -137,7 +125,7 @@ def choose(
     folds = []
     for number, names in enumerate(inner, 1):
         on_progress(f"reading, inner fold {number} of {len(inner)}", number - 1, len(inner), None)
-        folds.append(data_of(config, training, names, examples))
+        folds.append(data_of(config, training, names, preprocessed))
     curve, best = _fit_together(config, folds, on_progress)
     answered: list[Answered] = []
     for data, weights in zip(folds, best, strict=True):
@@ -158,22 +146,27 @@ def fitted_for(epochs: int, data: Data, what: str, on_progress: OnProgress) -> F
     """A fit from the config's seed after so many epochs. Raises ConfigError where it went beyond all bounds."""
     fit = data.new_fit()
     while fit.epoch < epochs:
-        _run_epoch(fit, data)
-        on_progress(what, fit.epoch, epochs, fit.progress.rows[-1])
+        row = run_epoch(fit, data, within(on_progress, what, fit.epoch, epochs))
+        on_progress(what, fit.epoch, epochs, row)
     _checked(fit)
     return fit
 
 
 def data_of(
-    config: TrainConfig, sources: Sequence[Source], held_out: frozenset[str], examples: Examples | None = None
+    config: TrainConfig,
+    sources: Sequence[Source],
+    held_out: frozenset[str],
+    preprocessed: Preprocessed | None = None,
 ) -> Data:
     """Recordings to fit to, and those of some subjects to validate on; the scaling is learned without these."""
     sources = [replace(source, held_out=source.subject in held_out) for source in sources]
     sized = with_mask(with_sizes(config.pipeline), config.augment)
-    pipeline_config = learn_scaling(sized, [source for source in sources if not source.held_out])
+    preprocessed = preprocessed or preprocessed_of(config, sized, sources)
+    pipeline_config = learn_scaling(sized, [source for source in sources if not source.held_out], preprocessed)
     pipeline = Pipeline(pipeline_config, from_config(pipeline_config.model))
-    examples = examples or Examples()
-    return Data(config, pipeline_config, [examples.of(pipeline, source) for source in sources])
+    lasting = pipeline_config.scaling == sized.scaling  # another fit learns other constants
+    examples = [make_example(pipeline, source, preprocessed, lasting=lasting) for source in sources]
+    return Data(config, pipeline_config, examples)
 
 
 def _fit_together(
@@ -187,8 +180,9 @@ def _fit_together(
     for epoch in range(config.training.epochs):
         rows = []
         for number, (fit, data) in enumerate(zip(fits, folds, strict=True)):
-            rows.append(_run_epoch(fit, data))
-            on_progress("inner folds", epoch * len(fits) + number + 1, config.training.epochs * len(fits), rows[-1])
+            done, of = epoch * len(fits) + number, config.training.epochs * len(fits)
+            rows.append(run_epoch(fit, data, within(on_progress, "inner folds", done, of)))
+            on_progress("inner folds", done + 1, of, rows[-1])
         curve.append(_mean(rows))
         since += 1
         if curve[-1].held_out_loss < least or config.crossval.epoch == "last":
@@ -210,13 +204,6 @@ def _mean(rows: Sequence[EpochFigures]) -> EpochRow:
         held_out_loss=float(np.mean(known)),
         held_out_losses=tuple(losses),
     )
-
-
-def _run_epoch(fit: Fit, data: Data) -> EpochFigures:
-    row = fit.run_epoch(data.training_batches(fit.epoch), data.held_out_batches())
-    if not math.isfinite(row.train_loss + (row.held_out_loss or 0.0)):
-        raise ConfigError(f"the loss is not finite after epoch {row.epoch}; lower training.lr or set clip_norm")
-    return row
 
 
 def _checked(fit: Fit) -> Weights:

@@ -108,7 +108,7 @@ def _work(work: Work, fold: str, plugins: tuple[str, ...], reports: Connection) 
     torch.set_num_threads(1)
 
     class Reporting(Watch):
-        def progress(self, fold: str, what: str, done: int, total: int, row: EpochFigures | None) -> None:
+        def progress(self, fold: str, what: str, done: float, total: float, row: EpochFigures | None) -> None:
             reports.send(("progress", what, done, total, row))
 
     try:

@@ -20,8 +20,9 @@ from rtbci.stages.scaling import NoScaling
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.operating_point import Answered, OperatingPoint, operating_points, with_point
 from rtbci.training.data import OnProgress, with_mask, with_sizes
-from rtbci.training.examples import label_steps, parts_of
+from rtbci.training.preprocessed import parts_of
 from rtbci.training.source import Source
+from rtbci.training.step_labels import label_steps
 from rtbci.types import Chunk, Flags, Samples
 
 if TYPE_CHECKING:

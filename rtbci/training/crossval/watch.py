@@ -17,7 +17,7 @@ class Watch:
     def planned(self, folds: Sequence[str], finished: Sequence[str]) -> None:
         """All folds, and those that were finished before."""
 
-    def progress(self, fold: str, what: str, done: int, total: int, row: EpochFigures | None) -> None:
+    def progress(self, fold: str, what: str, done: float, total: float, row: EpochFigures | None) -> None:
         """What a fold does, how much of it is done, of how much, and the newest row of a learning curve."""
 
     def finished(self, result: FoldResult, seconds: float) -> None:

@@ -141,8 +141,8 @@ class Comparison:
         config = self.config.training
         weights = torch.ones(training.y.shape[-1], device=self.device)
         if config.class_weights == "auto":
-            known = training.known.flatten()
-            weights = balance(training.y.flatten(0, 1), known, one_of_all=config.loss == "cross_entropy")
+            counts = training.y[training.known].sum(0)
+            weights = balance(counts, int(training.known.sum()), one_of_all=config.loss == "cross_entropy")
         return make_loss(config, weights)
 
     def network(self, k: int) -> Network:

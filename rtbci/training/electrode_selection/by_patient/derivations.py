@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from rtbci.training.batches import Batch
+from rtbci.training.batches import Batch, Batches
 from rtbci.training.data import Data, with_mask, with_sizes
 from rtbci.training.electrode_selection.comparison import narrowed
 
@@ -31,7 +31,22 @@ class OnDerivations(Data):
         super().__init__(data.config, with_mask(with_sizes(config), data.config.augment), data.training)
         self._whole, self._derivations = data, list(derivations)
 
-    def training_batches(self, epoch: int) -> Iterator[Batch]:
+    def training_batches(self, epoch: int) -> Batches:
         """Those of the montage, cut."""
-        for batch in self._whole.training_batches(epoch):
-            yield replace(batch, x=batch.x[..., self._derivations].contiguous())
+        return _Cut(self._whole.training_batches(epoch), self._derivations)
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Batches with some of their channels."""
+
+    batches: Batches
+    channels: list[int]
+
+    @property
+    def n_batches(self) -> int:
+        return self.batches.n_batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        for batch in self.batches:
+            yield replace(batch, x=batch.x[..., self.channels].contiguous())

@@ -148,7 +148,7 @@ def scores_without(
     valid
         (n_steps,), whether the live path gives a valid score there.
     """
-    x = example.x[:, list(derivations)]
+    x = example.x[:][:, list(derivations)]
     x[:, number] = 0
     logits, _ = pipeline.network(torch.from_numpy(x[None]))  # (1, n_steps, n_classes)
     kept = example.known & valid
