@@ -79,6 +79,12 @@ class Display(Watch):
         before = f", {len(finished)} of them finished before" if finished else ""
         self._print(f"{len(folds)} folds{before}")
 
+    def reading(self, done: int, total: int) -> None:
+        """Move the bar of what all folds share."""
+        self.progress("", "reading recordings", done, total, None)
+        if done == total:
+            self.bar.remove_task(self._tasks.pop(""))
+
     def progress(self, fold: str, what: str, done: float, total: float, row: EpochFigures | None) -> None:
         """Move the bar of a fold."""
         figures = "" if row is None else f"loss {row.train_loss:.4f}"
@@ -87,8 +93,9 @@ class Display(Watch):
         if fold not in self._tasks:
             self._tasks[fold] = self.bar.add_task("", total=1, figures="")
         task = self._tasks[fold]
-        self.bar.update(task, description=f"fold {fold}: {what}", completed=done, total=total, figures=figures)
-        self._lines.say(f"fold {fold}: {what}, {done:.3g} of {total:g}{f', {figures}' if figures else ''}")
+        what = f"fold {fold}: {what}" if fold else what
+        self.bar.update(task, description=what, completed=done, total=total, figures=figures)
+        self._lines.say(f"{what}, {done:.3g} of {total:g}{f', {figures}' if figures else ''}")
 
     def finished(self, result: FoldResult, seconds: float) -> None:
         """Say what came of a fold."""

@@ -36,6 +36,10 @@ class Heard(Watch):
         self.done: list[str] = []
         self.before: list[str] = []
         self.lines: list[str] = []
+        self.read: list[tuple[int, int]] = []
+
+    def reading(self, done, total):
+        self.read.append((done, total))
 
     def planned(self, folds, finished):
         self.before = list(finished)
@@ -456,9 +460,12 @@ def test_two_runs_never_write_to_one_folder(data, whole, monkeypatch):
 # Processes
 
 
-def test_folds_side_by_side_give_the_same_to_the_bit(data, whole, tmp_path):
+def test_folds_side_by_side_with_signals_from_the_disk_give_the_same_to_the_bit(data, whole, tmp_path):
     heard = Heard()
-    report = crossval(config_of(data, *TWO), tmp_path / "out", jobs=2, watch=heard)
+    kept = config_of(data, *TWO, f"data.cache='{tmp_path / 'cache'}'")
+    report = crossval(kept, tmp_path / "out", jobs=2, watch=heard)
+    n = len(list((tmp_path / "cache").glob("signal-*")))
+    assert heard.read == [(done, n) for done in range(n + 1)] and not list((tmp_path / "cache").glob("passing-*"))
     assert sorted(heard.done) == ["01", "02"]
     assert report.complete
     assert digests(tmp_path / "out") == digests(whole)

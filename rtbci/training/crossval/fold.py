@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -17,6 +17,7 @@ from rtbci.models import from_config
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.file import MAX_WEIGHT
 from rtbci.pipeline.pipeline import Pipeline
+from rtbci.stages.scaling import NoScaling
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval import trees
 from rtbci.training.crossval.operating_point import Answered, OperatingPoint, operating_points, with_point
@@ -167,6 +168,23 @@ def data_of(
     lasting = pipeline_config.scaling == sized.scaling  # another fit learns other constants
     examples = [make_example(pipeline, source, preprocessed, lasting=lasting) for source in sources]
     return Data(config, pipeline_config, examples)
+
+
+def preprocess_for_all(config: TrainConfig, sources: Sequence[Source], on_reading: Callable[[int, int], None]) -> None:
+    """Keep on the disk what every fold wants of the recordings, before several processes want it at once.
+
+    That is the network's input; where the folds learn a scaling of their own, what they learn it from.
+    """
+    sized = with_mask(with_sizes(config.pipeline), config.augment)
+    preprocessed = preprocessed_of(config, sized, sources)
+    if preprocessed.folder is None or config.crossval.baseline:
+        return
+    learns = not isinstance(sized.scaling, NoScaling)
+    pipeline = Pipeline(sized.model_copy(update={"scaling": NoScaling()}), from_config(sized.model))
+    for number, source in enumerate(sources):
+        on_reading(number, len(sources))
+        preprocessed.signal(pipeline, source.recording, 1 if learns else pipeline.hop)
+    on_reading(len(sources), len(sources))
 
 
 def _fit_together(

@@ -15,7 +15,7 @@ from rtbci.models.threads import torch_threads
 from rtbci.text import grouped
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.claimed import Manifest, require_folder
-from rtbci.training.crossval.fold import made_by, run_fold
+from rtbci.training.crossval.fold import made_by, preprocess_for_all, run_fold
 from rtbci.training.crossval.folder import RESULTS, SUBJECTS, SUMMARY, Folder
 from rtbci.training.crossval.jobs import side_by_side
 from rtbci.training.crossval.plan import Fold, plan, units_of
@@ -140,6 +140,7 @@ def _run(
     report = _written(config, folds, results, folder, warnings)
     waiting = [fold for fold in folds if results[fold.name] is None]
     if jobs > 1 and len(waiting) > 1:
+        preprocess_for_all(config, sources, watch.reading)
         work = partial(_do_named, config, folder.path, folder.digest)
         with closing(side_by_side(work, [fold.name for fold in waiting], jobs, watch)) as done:
             for name, seconds in done:

@@ -17,6 +17,9 @@ class Watch:
     def planned(self, folds: Sequence[str], finished: Sequence[str]) -> None:
         """All folds, and those that were finished before."""
 
+    def reading(self, done: int, total: int) -> None:
+        """How many recordings are preprocessed, for all folds at once."""
+
     def progress(self, fold: str, what: str, done: float, total: float, row: EpochFigures | None) -> None:
         """What a fold does, how much of it is done, of how much, and the newest row of a learning curve."""
 
