@@ -52,11 +52,17 @@ def split(sources: list[Source], data: DataConfig, seed: int, on_warning: Callab
 
 
 def _in_folds(sources: Sequence[Source], validation: ValidationConfig) -> list[tuple[str, object]]:
-    """(subject, fold) of each recording; a drawn fold is any group of its own."""
+    """(subject, fold) of each recording; a drawn fold is any group of its own. Raises ConfigError where folds overlap."""
     if validation.k_fold:
         return [(source.subject, source.group) for source in sources]
     folds = [matching(patterns, [s.name for s in sources], "data.validation.folds") for patterns in validation.folds]
-    number = {name: n for n, names in enumerate(folds) for name in names}
+    number: dict[str, int] = {}
+    for n, name in ((n, name) for n, names in enumerate(folds) for name in sorted(names)):
+        if (other := number.setdefault(name, n)) != n:
+            raise ConfigError(
+                f"data.validation.folds: {name} is in folds {other + 1} and {n + 1}; a recording is tested once, so name it "
+                "in one of them"
+            )
     return [(source.subject, number.get(source.name, -1)) for source in sources] if folds else []
 
 

@@ -471,6 +471,7 @@ def test_a_config_that_is_wrong_is_reported_in_one_line(folder, setting, line):
         ("data.validation.files=['e.edf']", "no recording matches 'e.edf'"),
         ("data.validation.files=['*.edf']", "holds out every recording"),
         ("data.validation.folds=[['a.edf'], ['x.edf']]", "data.validation.folds: no recording matches 'x.edf'"),
+        ("data.validation.folds=[['a.edf'], ['[ab].edf']]", "data.validation.folds: a.edf is in folds 1 and 2; a recording"),
         ("data.validation.files=['[abc].edf']", None),
     ],
 )  # fmt: skip
