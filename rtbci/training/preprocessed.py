@@ -28,6 +28,7 @@ from rtbci.types import Chunk, Gap
 
 IN_MEMORY = 256 * 2**20  # bytes of all signals: no more is held unless a folder is named
 UNUSED_S = 86_400.0  # what was not used for so long makes room for others
+ABANDONED_S = 7 * UNUSED_S  # what a killed run left
 _CHUNK_S = 20.0
 _ONE_FILE = ("EDF", "BDF", "GDF")  # formats of which a file that has not changed holds the same samples
 # What the stages before the network depend on.
@@ -179,8 +180,8 @@ class Preprocessed:
         aged = sorted((one.stat().st_mtime, _size(one), one) for one in entries)
         total = sum(size for _, size, _ in aged)
         for used, size, one in aged:
-            abandoned = not one.name.startswith("signal-")
-            if now - used > UNUSED_S and (abandoned or total + n_bytes > limit):
+            lasting = one.name.startswith("signal-")
+            if now - used > (UNUSED_S if lasting else ABANDONED_S) and (not lasting or total + n_bytes > limit):
                 shutil.rmtree(one, ignore_errors=True)
                 total -= size
         there = next(one for one in (self.folder, *self.folder.absolute().parents) if one.is_dir())
