@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from rtbci.cli.tag import recording_warnings
 from rtbci.cli.terminal import Terminal
 from rtbci.errors import ConfigError
 from rtbci.evaluation.label_map import LabelMap
@@ -61,7 +60,7 @@ def adapt_from_files(
     quiet = listing.opened(background, stream, told) if background else []
     opened = list(listing.opened(paths, stream, told))
     sources, left_out, warnings = _sources(pipeline, opened, quiet, labels)
-    warnings = [*recording_warnings([*opened, *quiet], pipeline), *warnings, *_seen_before(pipeline, sources)]
+    warnings = [*_recording_warnings([*opened, *quiet], pipeline), *warnings, *_seen_before(pipeline, sources)]
     for line in grouped(warnings):
         console.print(f"warning: {line}", soft_wrap=True)
     if start_s is None:
@@ -157,3 +156,8 @@ def _summary(report: Adaptation, out: Path) -> list[str]:
 
 def _figures(one: KeptBack) -> str:
     return f"loss {one.loss:.3f}" + ("" if one.auroc is None else f", AUROC {one.auroc:.3f}")
+
+
+def _recording_warnings(recordings: list[Recording], pipeline: Pipeline) -> list[str]:
+    """Irregularities of the recordings, and choices among their channels, each with the name of the file."""
+    return [f"{r.path.name}: {text}" for r in recordings for text in (*r.warnings, *pipeline.choices(r.info))]

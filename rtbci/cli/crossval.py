@@ -20,14 +20,21 @@ from rtbci.training.learning_curve import EpochFigures
 
 
 def crossval_from_file(
-    config: Path, out: Path, settings: list[str], *, jobs: int, json: bool, datasets: Sequence[str] = ()
+    config: Path,
+    out: Path,
+    settings: list[str],
+    *,
+    jobs: int | None = None,
+    cluster: str = "",
+    json: bool,
+    datasets: Sequence[str] = (),
 ) -> None:
     """Cross-validate as a TOML file says, `settings` over it."""
     console = Terminal(stderr=True)
     parsed = read_train_config(config, settings, datasets)
     display = Display(console)
     with display.until_interrupted(out):
-        report = crossval(parsed, out, jobs=jobs, watch=display)
+        report = crossval(parsed, out, jobs=jobs, cluster=cluster, watch=display)
     if json:
         return print_json(report, display.warnings)
     console.print(groups_table(report.groups))

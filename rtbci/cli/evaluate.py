@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
 from rich.progress import Progress, TimeRemainingColumn
 
-from rtbci.cli.evaluation_files import EvaluationReport, ReportFolder, check_report, write_report
+from rtbci.cli.evaluation_files import ANSWERS, EvaluationReport, ReportFolder, check_report, write_report
 from rtbci.cli.evaluation_text import print_evaluation
 from rtbci.cli.terminal import Terminal
-from rtbci.datasets.named import one_by_one_line, open_named
+from rtbci.datasets.named import open_named
 from rtbci.errors import ConfigError
+from rtbci.evaluation.batch import Batch
 from rtbci.evaluation.chosen_point import ChosenPoint, with_point
 from rtbci.evaluation.comparison import compare
 from rtbci.evaluation.curve import Rule
-from rtbci.evaluation.evaluate import CaseTagger, OnProgress, answers, evaluate
+from rtbci.evaluation.evaluate import answers, evaluate
 from rtbci.evaluation.evaluation import Evaluation
 from rtbci.evaluation.plan import MOST_SHOWN, Opened, Plan, plan
 from rtbci.models.step import check_device
@@ -29,6 +30,8 @@ from rtbci.report.contents import Contents
 from rtbci.report.strips import StripCollector
 from rtbci.results import print_json
 from rtbci.text import grouped, listing
+from rtbci.workers.needs import Needs
+from rtbci.workers.side_by_side import HERE, Workers
 
 LINE_EVERY_S = 60.0  # where there is no terminal
 
@@ -51,7 +54,7 @@ def evaluate_files(
     subject_pattern: str = "",
     datasets: Sequence[str] = (),
     reports: Sequence[Path] = (),
-    n_processes: int = 1,
+    workers: Workers = HERE,
 ) -> int:
     """Score a pipeline on annotated recordings.
 
@@ -67,7 +70,9 @@ def evaluate_files(
     ConfigError
         If an option cannot be followed; nothing is written then.
     """
-    check_device(device)
+    if not workers.cluster:
+        check_device(device)
+    gpu = workers.needs_gpu(device)
     rule = Rule.parse(at) if at is not None else None
     if save is not None:
         if rule is None:
@@ -76,38 +81,49 @@ def evaluate_files(
     folder = ReportFolder(out) if out is not None else None
     for path in reports:
         check_report(path)
-    pipeline = Pipeline.load(pipeline_path).with_threshold(threshold)
-    other = Pipeline.load(against) if against is not None else None
+    batch = Batch(pipeline_path, device=device, stream=stream, told=told, threshold=threshold)
+    others = [Batch(against, device=device, stream=stream, told=told)] if against is not None else []
+    pipeline = batch.pipeline
     if not paths and not datasets and not background:
         raise ConfigError("no recording was named; wanted files, folders, or --dataset NAME=FOLDER")
+    named = open_named(datasets)
     opened = Opened.of(
         paths,
         stream=stream,
         told=told,
         background=background,
         subject_pattern=subject_pattern,
-        datasets=open_named(datasets),
+        datasets=named,
     )
-    plans = [plan(one, opened, labels) for one in (pipeline, *([other] if other is not None else []))]
+    plans = [plan(one.pipeline, opened, labels) for one in (batch, *others)]
     warnings = _Warnings(line for planned in plans for line in planned.warnings)
-    warnings.add(filter(None, [one_by_one_line(datasets, n_processes)]))
+    keep = out / ANSWERS if out is not None else None
+    folders = {case.recording.path.parent for case in opened.cases} | {one.folder for one in named}
     results = []
     strips = StripCollector(pipeline) if reports else None
-    with progress(plans, quiet=json) as advance, _told_of_interruption():
-        for planned, file, at_threshold in zip(plans, (pipeline_path, against), (threshold, None), strict=False):
-            cut = strips if strips is not None and planned is plans[0] else _nothing
-            make = partial(CaseTagger, str(file), at_threshold, device, stream, told)
-            given = answers(planned, device=device, on_progress=advance, make=make, n_processes=n_processes)
-            results.append(evaluate(planned, given, opened.failed, on_answer=cut))
+    with progress(plans, quiet=json) as advance, _told_of_interruption(keep):
+        for number, (planned, one) in enumerate(zip(plans, (batch, *others), strict=True)):
+            cut = strips if strips is not None and number == 0 else _nothing
+            needs = Needs(
+                keep,
+                [*folders],
+                [Path(against if number and against is not None else pipeline_path)],
+                gpu,
+                _named_cases(planned),
+                lambda line: warnings.add([line]),
+            )
+            given = answers(planned, one, keep=keep, workers=workers, needs=needs, on_progress=partial(advance, number))
+            with closing(given):
+                results.append(evaluate(planned, given, opened.failed, on_answer=cut))
             warnings.add(results[-1].warnings)
     first = results[0].figures
-    if other is not None:
+    if others:
         warnings.add(_not_alike(first, results[1].figures))
     chosen, unkept = _chosen(pipeline, rule, first, save) if rule is not None else (None, "")
     report = EvaluationReport(
         **{key: getattr(first, key) for key in Evaluation.model_fields},
-        against=results[1].figures if other is not None else None,
-        comparison=compare(results[0], results[1]) if other is not None else None,
+        against=results[1].figures if others else None,
+        comparison=compare(results[0], results[1]) if others else None,
         chosen=chosen,
     )
     if folder is not None:
@@ -139,12 +155,19 @@ def _nothing(*_: object) -> None:
     """Where no report is wanted."""
 
 
+def _named_cases(planned: Plan) -> Callable[[int], str]:
+    return lambda number: planned.cases[number][0].recording.path.name
+
+
 @contextmanager
-def _told_of_interruption() -> Iterator[None]:
+def _told_of_interruption(keep: Path | None) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        Terminal(stderr=True).print("interrupted: nothing is scored, and nothing is written")
+        line = "interrupted: nothing is scored, and nothing is written; with --out, finished answers are kept"
+        if keep is not None:
+            line = f"interrupted: nothing is scored; finished answers are kept in {keep}, and the same command goes on"
+        Terminal(stderr=True).print(line, soft_wrap=True)
         raise
 
 
@@ -190,30 +213,27 @@ class _Warnings:
             console.print(f"warning: {line}", soft_wrap=True)
 
 
-@contextmanager
-def progress(plans: Sequence[Plan], *, quiet: bool) -> Iterator[OnProgress]:
-    """Progress over all recordings of all plans: a bar on a terminal, else a line now and then.
+OnPlanProgress = Callable[[int, int, str, float], None]  # (number of the plan, and as `OnProgress`)
 
-    Yields a function that takes the name of the recording under way and its seconds so far.
-    """
+
+@contextmanager
+def progress(plans: Sequence[Plan], *, quiet: bool) -> Iterator[OnPlanProgress]:
+    """Progress over all recordings of all plans: a bar on a terminal, else a line now and then."""
     console = Terminal(stderr=True)
     total_s = sum(planned.duration_s for planned in plans)
     columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn())
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
         task = bar.add_task("tagging", total=total_s)
-        past = {"done": 0.0, "last": 0.0, "told": time.monotonic()}
-        under_way = [""]
+        seconds_of: dict[tuple[int, int], float] = {}
+        told_at = time.monotonic()
         lines = not quiet and not console.is_terminal
 
-        def advance(name: str, seconds: float) -> None:
-            if name != under_way[0] or seconds < past["last"]:
-                past["done"] += past["last"]
-                under_way[0] = name
-            past["last"] = seconds
-            done_s = past["done"] + seconds
-            bar.update(task, completed=done_s, description=name)
-            if lines and time.monotonic() - past["told"] > LINE_EVERY_S:
-                past["told"] = time.monotonic()
+        def advance(plan: int, number: int, name: str, seconds: float) -> None:
+            nonlocal told_at
+            bar.update(task, advance=seconds - seconds_of.get((plan, number), 0.0), description=name)
+            seconds_of[plan, number] = seconds
+            if lines and time.monotonic() - told_at > LINE_EVERY_S:
+                told_at, done_s = time.monotonic(), sum(seconds_of.values())
                 console.print(f"{name}: {done_s / 60:.0f} of {total_s / 60:.0f} minutes are tagged", soft_wrap=True)
 
         yield advance

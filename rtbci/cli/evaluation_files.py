@@ -21,6 +21,7 @@ from rtbci.text import json_text
 RECORDINGS, SUBJECTS, SEIZURES, CURVE, SUMMARY = (
     "recordings.tsv", "subjects.tsv", "seizures.tsv", "curve.tsv", "evaluation.json",
 )  # fmt: skip
+ANSWERS = "answers"  # the folder of what each recording was answered, which the same command does not do again
 _BEGINNINGS = {".html": b"<!doctype html>", ".pdf": b"%PDF"}
 
 

@@ -10,9 +10,11 @@ import typer
 from rtbci.cli.options import (
     Channels,
     ClockOption,
+    Cluster,
     Datasets,
     Device,
     Gain,
+    Jobs,
     Json,
     PipelineFile,
     Plugins,
@@ -66,9 +68,8 @@ def crossval(
         bool, typer.Option("--baseline", help="Boosted trees on band powers and line length, in the same folds.")
     ] = False,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Set a value: crossval.folds=5; repeatable.")] = None,
-    jobs: Annotated[
-        int, typer.Option(min=1, help="Processes, each of one thread and with the data in its memory.")
-    ] = 1,
+    jobs: Jobs = None,
+    cluster: Cluster = "",
     dataset: Datasets = None,
     plugin: Plugins = None,
     json: Json = False,
@@ -88,7 +89,7 @@ def crossval(
     from rtbci.cli.crossval import crossval_from_file
 
     settings = [*(set_ or []), *(["crossval.baseline=true"] if baseline else [])]
-    crossval_from_file(config, out, settings, jobs=jobs, json=json, datasets=dataset or ())
+    crossval_from_file(config, out, settings, jobs=jobs, cluster=cluster, json=json, datasets=dataset or ())
 
 
 @app.command()
@@ -101,9 +102,8 @@ def select(
     by_patient: Annotated[
         bool, typer.Option("--by-patient", help="For taggers: leave each patient out, by [crossval] and [electrodes].")
     ] = False,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="With --by-patient: folds at once, each in a process of one thread.")
-    ] = None,
+    jobs: Jobs = None,
+    cluster: Cluster = "",
     set_: Annotated[list[str] | None, typer.Option("--set", help="Set a value: training.seed=7; repeatable.")] = None,
     dataset: Datasets = None,
     plugin: Plugins = None,
@@ -125,10 +125,11 @@ def select(
         from rtbci.cli.select_by_patient import select_by_patient_from_file
 
         return select_by_patient_from_file(
-            config, ks, out, set_ or [], jobs=1 if jobs is None else jobs, json=json, datasets=dataset or ()
+            config, ks, out, set_ or [], jobs=jobs, cluster=cluster, json=json, datasets=dataset or ()
         )
-    if jobs is not None:
-        raise ConfigError("--jobs is for --by-patient; training.threads says how many threads a selection has")
+    if jobs is not None or cluster:
+        option = "--cluster" if cluster else "--jobs"
+        raise ConfigError(f"{option} is for --by-patient; training.threads says how many threads a selection has")
     from rtbci.cli.select import select_from_file
 
     select_from_file(config, ks, out, set_ or [], json, dataset or ())
@@ -213,7 +214,8 @@ def tag(
     sfreq: Sfreq = None,
     reference: Reference = "",
     clock: ClockOption = "lsl",
-    jobs: Annotated[int, typer.Option(min=1, help="Processes at once, each with a recording.")] = 1,
+    jobs: Jobs = None,
+    cluster: Cluster = "",
     device: Device = "cpu",
     plugin: Plugins = None,
     json: Json = False,
@@ -225,6 +227,7 @@ def tag(
     from rtbci.bundled import bundled
     from rtbci.cli.overrides import told_by
     from rtbci.cli.tag import tag_files
+    from rtbci.workers.side_by_side import Workers
 
     told = told_by(channels, unit, gain, sfreq, reference, clock)
     raise typer.Exit(
@@ -239,7 +242,7 @@ def tag(
             told=told,
             threshold=threshold,
             datasets=dataset or (),
-            n_processes=jobs,
+            workers=Workers(jobs, cluster),
         )
     )
 
@@ -260,7 +263,8 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Write recordings.tsv, subjects.tsv, seizures.tsv, curve.tsv and evaluation.json there.",
+            help="Write recordings.tsv, subjects.tsv, seizures.tsv, curve.tsv and evaluation.json there, and below answers/ "
+            "what each recording was answered: the same command goes on from there after Ctrl-C.",
         ),
     ] = None,
     report: Annotated[
@@ -310,7 +314,8 @@ def evaluate(
     sfreq: Sfreq = None,
     reference: Reference = "",
     clock: ClockOption = "lsl",
-    jobs: Annotated[int, typer.Option(min=1, help="Processes at once, each with a recording.")] = 1,
+    jobs: Jobs = None,
+    cluster: Cluster = "",
     device: Device = "cpu",
     plugin: Plugins = None,
     json: Json = False,
@@ -326,6 +331,7 @@ def evaluate(
     from rtbci.bundled import bundled
     from rtbci.cli.evaluate import evaluate_files
     from rtbci.cli.overrides import told_by
+    from rtbci.workers.side_by_side import Workers
 
     told = told_by(channels, unit, gain, sfreq, reference, clock)
     raise typer.Exit(
@@ -335,7 +341,7 @@ def evaluate(
             background=background or (), subject_pattern=subject_pattern,
             datasets=dataset or (),
             reports=report or (),
-            n_processes=jobs,
+            workers=Workers(jobs, cluster),
         )
     )  # fmt: skip
 

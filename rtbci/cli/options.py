@@ -45,6 +45,23 @@ ClockOption = Annotated[
     typer.Option("--clock", help="arrival: stamp samples as they arrive, where the stream's own stamps are of no use."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="How many at once, each in a process of one thread; by default one, and on a cluster all it has room for.",
+        show_default=False,
+    ),
+]
+Cluster = Annotated[
+    str,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Do the work on a Ray cluster of yours (docs/cluster.md): auto, the one of this machine; HOST:PORT; "
+        "ray://HOST:PORT; or local, one of this machine alone for as long as the command runs.",
+        show_default=False,
+    ),
+]
 Device = Annotated[str, typer.Option(help="cpu, cuda, or auto (the faster of both, measured).")]
 Recorder = Annotated[
     str,

@@ -22,14 +22,22 @@ PLAIN_WIDTH = 150  # where there is no terminal
 
 
 def select_by_patient_from_file(
-    config: Path, ks: list[int], out: Path, settings: list[str], *, jobs: int, json: bool, datasets: Sequence[str] = ()
+    config: Path,
+    ks: list[int],
+    out: Path,
+    settings: list[str],
+    *,
+    jobs: int | None = None,
+    cluster: str = "",
+    json: bool,
+    datasets: Sequence[str] = (),
 ) -> None:
     """Select and compare as a TOML file says, `settings` over it."""
     console = Terminal(stderr=True)
     parsed = read_train_config(config, settings, datasets)
     display = ElectrodesDisplay(console)
     with display.until_interrupted(out):
-        report = select_by_patient(parsed, ks, out, jobs=jobs, watch=display)
+        report = select_by_patient(parsed, ks, out, jobs=jobs, cluster=cluster, watch=display)
     if json:
         return print_json(report, display.warnings)
     if not console.is_terminal:

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from rich.progress import Progress, TimeRemainingColumn
 
 from rtbci.cli.terminal import Terminal
-from rtbci.datasets import open_dataset
-from rtbci.datasets.named import missing_line, one_by_one_line, parse_dataset
+from rtbci.datasets.named import MemberOf, missing_line, open_named
 from rtbci.errors import ConfigError, RecordingError, RtbciError, about_file, error_text
-from rtbci.evaluation.batch import Answer, Batch, Copies, Place, placed
+from rtbci.evaluation.batch import Answer, Batch, Copies, Source, placed
 from rtbci.evaluation.epochs import is_epochs, tag_epochs
 from rtbci.evaluation.outputs import Outputs
-from rtbci.evaluation.workers import Failed, Make, side_by_side
 from rtbci.models.step import check_device
-from rtbci.pipeline.pipeline import Pipeline
 from rtbci.recordings.listing import Listed, listed
 from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.recording import Recording
 from rtbci.results import Result, Text, print_json
+from rtbci.workers.needs import Needs
+from rtbci.workers.side_by_side import HERE, Workers, in_order, side_by_side
+from rtbci.workers.work import Done, Failed, Report
 
 
 class TaggedEvent(Result):
@@ -89,7 +91,7 @@ def tag_files(
     told: StreamOverrides | None = None,
     threshold: float | None = None,
     datasets: Sequence[str] = (),
-    n_processes: int = 1,
+    workers: Workers = HERE,
 ) -> int:
     """Tag recordings, and those in folders, into `out`; report each as it is done, with JSON all at the end.
 
@@ -105,68 +107,71 @@ def tag_files(
     KeyboardInterrupt
         After what is finished was reported.
     """
-    check_device(device)
-    make = partial(Batch, pipeline_path, device=device, again=again, stream=stream, told=told, threshold=threshold)
-    batch = make()
+    if not workers.cluster:
+        check_device(device)
+    gpu = workers.needs_gpu(device)
+    batch = Batch(pipeline_path, device=device, again=again, stream=stream, told=told, threshold=threshold)
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file; wanted a folder")
     if not paths and not datasets:
         raise ConfigError("no recording was named; wanted files, folders, or --dataset NAME=FOLDER")
-    if line := one_by_one_line(datasets, n_processes):
-        Terminal(stderr=True).print(f"warning: {line}", soft_wrap=True)
     members = _members(datasets)
     epochs = [path for path in paths if is_epochs(path)]
-    jobs = placed((*listed(path for path in paths if path not in epochs), *(one for one, _ in members)), epochs, out)
-    opened = {one.path: recording for one, recording in members}
-    with BatchReport(batch.pipeline.name, len(jobs), json) as report:
-        # A dataset's recordings are opened as it says; the others can be opened anywhere.
-        together: list[tuple[Path, Place]] = []
-        alone: list[tuple[Path, Place]] = []
-        for job in jobs:
-            anywhere = n_processes > 1 and isinstance(job[1], Outputs) and job[0] not in opened
-            (together if anywhere else alone).append(job)
-        _tag_together(partial(_Tagger, make), together, n_processes, report)
-        for path, target in alone:
-            with report.of(path):
-                if isinstance(target, ConfigError):
-                    raise target
-                if isinstance(target, Outputs):
-                    report.tagged(batch.answer(path, target, report.progress, opened.get(path)))
-                else:
-                    report.predicted(path, tag_epochs(batch.pipeline, path, target.parent, device))
+    places = placed((*listed(path for path in paths if path not in epochs), *(one for one, *_ in members)), epochs, out)
+    sources = {one.path: recording if workers.here else source for one, recording, source in members}
+    jobs = [TagJob(sources.get(path, path), target) for path, target in places if isinstance(target, Outputs)]
+    names = [path.name for path, target in places if isinstance(target, Outputs)]
+    folders = {path.parent for path, _ in places} | {one.folder for one, *_ in members if one.folder is not None}
+    with BatchReport(batch.pipeline.name, len(places), json) as report:
+        needs = Needs(out, [*folders], [Path(pipeline_path)], gpu, names.__getitem__, report.warn)
+        make = partial(Tagger, (lambda: batch) if workers.here else batch.again_elsewhere)
+        done = in_order(side_by_side(make, jobs, workers, on_report=report.progress, needs=needs))
+        with closing(done) as outcomes:
+            number = count()
+            for path, target in places:
+                is_recording = isinstance(target, Outputs)
+                report.begins(path, next(number) if is_recording else None)
+                outcome = next(outcomes) if is_recording else None  # no file's failure, where it raises
+                with report.of(path):
+                    if isinstance(target, ConfigError):
+                        raise target
+                    if isinstance(target, Path):
+                        report.predicted(path, tag_epochs(batch.pipeline, path, target.parent, device))
+                    if isinstance(outcome, Failed):
+                        raise RecordingError(outcome.reason)
+                    if isinstance(outcome, Done):
+                        report.tagged(outcome.result)
     return 2 if report.failed else 0
 
 
-class _Tagger:
-    """What a process does: a batch, and its answer to each file."""
+@dataclass(frozen=True)
+class TagJob:
+    """A recording, and where its answer belongs."""
 
-    def __init__(self, make: Callable[[], Batch]) -> None:
-        self._batch = make()
-
-    def __call__(self, job: tuple[Path, Outputs]) -> Answer:
-        return self._batch.answer(*job)
+    source: Source
+    outputs: Outputs
 
 
-def _tag_together(make: Make, jobs: list[tuple[Path, Place]], n_processes: int, report: BatchReport) -> None:
-    """Tag recordings in several processes; each is reported in its turn."""
-    for (path, _), result in zip(jobs, side_by_side(make, jobs, n_processes), strict=False):
-        with report.of(path):
-            if isinstance(result, Failed):
-                raise RecordingError(result.reason)
-            report.tagged(result)
+class Tagger:
+    """What a process does: a batch, and its answer to each recording."""
+
+    def __init__(self, batch: Callable[[], Batch]) -> None:
+        self._batch = batch()
+
+    def __call__(self, job: TagJob, report: Report) -> Answer:
+        return self._batch.answer(job.source, job.outputs, lambda done_s, all_s: report((done_s, all_s)))
 
 
-def _members(datasets: Sequence[str]) -> list[tuple[Listed, Recording]]:
+def _members(datasets: Sequence[str]) -> list[tuple[Listed, Recording, MemberOf]]:
     """The recordings of datasets. Raises ConfigError where trials are members, which have no file of their own."""
     found = []
-    for text in datasets:
-        name, folder = parse_dataset(text)
-        dataset = open_dataset(name, folder)
-        if dataset.independent:
+    for text, named in zip(datasets, open_named(datasets), strict=True):
+        if named.dataset.independent:
             raise ConfigError(f"--dataset {text}: its members are trials; name its file instead")
-        if line := missing_line(dataset):
+        if line := missing_line(named.dataset):
             Terminal(stderr=True).print(f"warning: {line}", soft_wrap=True)
-        found += [(Listed(member.recording.path, folder), member.recording) for member in dataset.members]
+        for member, source in named.members:
+            found.append((Listed(member.recording.path, named.folder), member.recording, source))
     return found
 
 
@@ -202,6 +207,7 @@ class BatchReport:
         )
         self._task = self._bar.add_task("tagging", total=None)
         self._n_begun = 0
+        self._number: int | None = None
         self._copies = Copies()
 
     def __enter__(self) -> BatchReport:
@@ -214,7 +220,7 @@ class BatchReport:
             return
         n_done = len(self._rows) + len(self._tables)
         if kind is not None:
-            self._warn(f"interrupted: {n_done} of {self._n_files} files are done; the same command does the others")
+            self.warn(f"interrupted: {n_done} of {self._n_files} files are done; the same command does the others")
         if self._json:
             report = TagReport(
                 pipeline=self._pipeline, recordings=tuple(self._rows), predictions=self._tables,
@@ -224,28 +230,33 @@ class BatchReport:
         elif self._n_files > 1:
             self._summarise(n_done)
 
-    @contextmanager
-    def of(self, path: Path) -> Iterator[None]:
-        """The work on one file; an error that is no bug is reported."""
+    def begins(self, path: Path, number: int | None) -> None:
+        """A file is the next to be told of; its number among the recordings."""
+        self._number = number
         self._n_begun += 1
         self._bar.update(
             self._task, description=f"{self._n_begun} of {self._n_files}: {path.name}", completed=0, total=None
         )
+
+    @contextmanager
+    def of(self, path: Path) -> Iterator[None]:
+        """What became of a file; an error that is no bug is reported."""
         try:
             yield
         except (RtbciError, OSError) as error:
             self._fail(path, error_text(error))
 
-    def progress(self, done_s: float, all_s: float) -> None:
-        """Called with the seconds done of the present recording, and its length."""
-        self._bar.update(self._task, completed=done_s, total=all_s)
+    def progress(self, number: int, seconds: tuple[float, float]) -> None:
+        """Called with the number of a recording, its seconds done, and its length."""
+        if number == self._number:
+            self._bar.update(self._task, completed=seconds[0], total=seconds[1])
 
     def tagged(self, answer: Answer) -> None:
         """A recording is done."""
         row = _row(answer)
         self._rows.append(row)
         for text in filter(None, (*answer.warnings, self._copies.warning(answer.path, answer.samples))):
-            self._warn(f"{answer.path.name}: {text}")
+            self.warn(f"{answer.path.name}: {text}")
         how = (
             "tagged before by this pipeline"
             if row.times_real_time is None
@@ -263,7 +274,8 @@ class BatchReport:
         self.failed.append(FailedRow(recording=str(path), reason=reason))
         self._err.print(f"error: {reason}", soft_wrap=True)
 
-    def _warn(self, text: str) -> None:
+    def warn(self, text: str) -> None:
+        """Tell a person, and keep it for `--json`."""
         self._warnings.append(text)
         self._err.print(f"warning: {text}", soft_wrap=True)
 
@@ -296,8 +308,3 @@ def _row(answer: Answer) -> TaggedRow:
         times_real_time=None if answer.took_s is None else duration_s / answer.took_s,
         skipped=answer.took_s is None,
     )
-
-
-def recording_warnings(recordings: list[Recording], pipeline: Pipeline) -> list[str]:
-    """Irregularities of the recordings, and choices among their channels, each with the name of the file."""
-    return [f"{r.path.name}: {text}" for r in recordings for text in (*r.warnings, *pipeline.choices(r.info))]

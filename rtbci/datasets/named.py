@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from rtbci.datasets import open_dataset
-from rtbci.datasets.dataset import Dataset
-from rtbci.errors import ConfigError
+from rtbci.datasets.dataset import Dataset, Member
+from rtbci.errors import ConfigError, DatasetError
+from rtbci.recordings.open import open_recording
+from rtbci.recordings.overrides import StreamOverrides
+from rtbci.recordings.recording import Recording
 
 MOST_SHOWN = 6  # of what a folder lacks
 
@@ -23,17 +28,55 @@ def parse_dataset(text: str) -> tuple[str, Path]:
     return name.strip(), path
 
 
-def open_named(texts: Iterable[str]) -> list[Dataset]:
+@dataclass(frozen=True)
+class MemberOf:
+    """A recording of a dataset: by what it is opened again in another process."""
+
+    dataset: str
+    folder: Path
+    member: str
+
+
+@dataclass(frozen=True)
+class NamedDataset:
+    """A dataset, with the name and the folder by which it was opened."""
+
+    dataset: Dataset
+    name: str
+    folder: Path
+
+    @property
+    def members(self) -> list[tuple[Member, MemberOf]]:
+        """Its members, each with what opens it again."""
+        return [(one, MemberOf(self.name, self.folder, one.name)) for one in self.dataset.members]
+
+
+def open_named(texts: Iterable[str]) -> list[NamedDataset]:
     """The datasets. Raises ConfigError, and DatasetError where a folder is not what its name says."""
-    return [open_dataset(*parse_dataset(text)) for text in texts]
+    places = [parse_dataset(text) for text in texts]
+    return [NamedDataset(open_dataset(name, folder), name, folder) for name, folder in places]
 
 
-def one_by_one_line(datasets: Iterable[str], n_processes: int) -> str:
-    """A line where several processes were asked for and a dataset is read by this one alone; else empty."""
-    names = ", ".join(text.partition("=")[0] for text in datasets)
-    if not names or n_processes == 1:
-        return ""
-    return f"--jobs: recordings of {names} are tagged one after another, for only --dataset says how they are opened"
+def opened_from(
+    source: Recording | Path | MemberOf, *, stream: str | int | None = None, told: StreamOverrides | None = None
+) -> Recording:
+    """A recording from wherever it is; a dataset is opened once in a process. Raises RtbciError and OSError.
+
+    `stream` and `told` are for files, as in `open_recording`.
+    """
+    if isinstance(source, Recording):
+        return source
+    if isinstance(source, Path):
+        return open_recording(source, stream=stream, told=told)
+    found = _recordings_of(source.dataset, source.folder).get(source.member)
+    if found is None:
+        raise DatasetError(f"{source.dataset}: {source.member} is no longer in {source.folder}")
+    return found
+
+
+@cache
+def _recordings_of(name: str, folder: Path) -> dict[str, Recording]:
+    return {one.name: one.recording for one in open_dataset(name, folder).members}
 
 
 def missing_line(dataset: Dataset) -> str:

@@ -6,21 +6,27 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
+from rtbci.datasets.named import MemberOf, opened_from
 from rtbci.errors import ConfigError
 from rtbci.evaluation.epochs import predictions_path
 from rtbci.evaluation.outputs import Outputs, bids_root
-from rtbci.evaluation.tagging import tag, write_answer
+from rtbci.evaluation.tagging import Tagged, tag, write_answer
+from rtbci.evaluation.whole import read_whole, whole_of
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.provenance import __version__, commit, kernels
 from rtbci.recordings.content import Digesting, content_digest
 from rtbci.recordings.event_table import read_events
 from rtbci.recordings.listing import Listed
-from rtbci.recordings.open import open_recording
 from rtbci.recordings.overrides import StreamOverrides
 from rtbci.recordings.recording import Recording
 from rtbci.types import Event
+
+Source: TypeAlias = Recording | Path | MemberOf
+OnSeconds: TypeAlias = Callable[[float, float], None]  # those done of a recording, and all
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,15 @@ class Answer:
     samples: str
 
 
+@dataclass(frozen=True)
+class WholeAnswer:
+    """All of an answer to a recording, the digest of its samples, and what was chosen among its channels."""
+
+    result: Tagged
+    content: str
+    choices: tuple[str, ...]
+
+
 class Copies:
     """Finds a recording whose samples another one had before it."""
 
@@ -81,6 +96,13 @@ class Batch:
         What a person says of the recordings.
     threshold
         Of the decision; None: the pipeline's.
+
+    Attributes
+    ----------
+    pipeline
+        With that threshold.
+    again_elsewhere
+        Makes the same in another process; a batch itself is not pickled.
     """
 
     def __init__(
@@ -102,26 +124,31 @@ class Batch:
             "kernels": kernels(),
         }
         self._device, self._again, self._stream, self._told = device, again, stream, told
+        self.again_elsewhere = partial(
+            Batch, pipeline_file, device=device, again=again, stream=stream, told=told, threshold=threshold
+        )
+
+    @property
+    def key(self) -> str:
+        """What tells the pipeline and its threshold from others, in a few letters."""
+        return hashlib.sha256(self._made_by["pipeline"].encode()).hexdigest()[:12]
 
     def answer(
         self,
-        path: Path,
+        source: Source,
         outputs: Outputs,
-        progress: Callable[[float, float], None] = lambda done_s, all_s: None,
-        recording: Recording | None = None,
+        progress: OnSeconds = lambda done_s, all_s: None,
     ) -> Answer:
         """Tag a recording and write the answer, unless it is there.
 
         Parameters
         ----------
-        path
-            Of the recording.
+        source
+            The recording, or what opens it.
         outputs
             Where to write.
         progress
             Called with the seconds done, and with those of the recording.
-        recording
-            As a dataset opened it; None: the file is opened.
 
         Raises
         ------
@@ -131,25 +158,50 @@ class Batch:
             If the answer cannot be written.
         """
         outputs.check()
-        recording = recording or open_recording(path, stream=self._stream, told=self._told)
+        recording = self._opened(source)
         made_by, made_from = self._made_by | self._facts(recording), outputs.made_from() or {}
         if not self._again and (samples := self._done_before(recording, outputs, made_by, made_from)):
             events = read_events(outputs.events)
             warnings = self._warnings(recording, outputs)
             return Answer(recording.path, recording.duration_s, outputs, events, None, warnings, samples)
-        began, digesting = time.perf_counter(), Digesting(recording)
-
-        def on_progress(seconds: float) -> None:
-            progress(seconds, recording.duration_s)
-
-        result = tag(self.pipeline, digesting.recording, device=self._device, progress=on_progress)
-        samples = digesting.text()
+        began = time.perf_counter()
+        result, samples = self._tagged(recording, progress)
         write_answer(result, recording, outputs, made_by | {"samples": samples})
         took_s = time.perf_counter() - began
         other = made_from.get("pipeline", made_by["pipeline"]) != made_by["pipeline"]
         replaced = (f"the answer of pipeline {made_from.get('name')!r} was replaced",) if other else ()
         warnings = (*self._warnings(recording, outputs), *result.warnings, *replaced)
         return Answer(recording.path, recording.duration_s, outputs, result.events, took_s, warnings, samples)
+
+    def whole_answer(
+        self, source: Source, outputs: Outputs | None, progress: OnSeconds = lambda done_s, all_s: None
+    ) -> WholeAnswer:
+        """Tag a recording; with `outputs`, keep all of the answer there, unless it is kept there. Raises as `answer` does."""
+        recording = self._opened(source)
+        choices = self.pipeline.choices(recording.info)
+        if outputs is None:
+            result, samples = self._tagged(recording, progress)
+            return WholeAnswer(result, samples, choices)
+        made_by, made_from = self._made_by | self._facts(recording), outputs.made_from() or {}
+        kept = read_whole(outputs.scores) if made_from else None
+        if kept is not None and (samples := self._done_before(recording, outputs, made_by, made_from)):
+            return WholeAnswer(kept, samples, choices)
+        result, samples = self._tagged(recording, progress)
+        write_answer(result, recording, outputs, made_by | {"samples": samples}, whole_of(result))
+        return WholeAnswer(result, samples, choices)
+
+    def _opened(self, source: Source) -> Recording:
+        return opened_from(source, stream=self._stream, told=self._told)
+
+    def _tagged(self, recording: Recording, progress: OnSeconds) -> tuple[Tagged, str]:
+        """The answer, and the digest of the samples."""
+        digesting = Digesting(recording)
+
+        def on_progress(seconds: float) -> None:
+            progress(seconds, recording.duration_s)
+
+        result = tag(self.pipeline, digesting.recording, device=self._device, progress=on_progress)
+        return result, digesting.text()
 
     def _facts(self, recording: Recording) -> dict[str, str]:
         """Whatever but the samples goes into an answer."""

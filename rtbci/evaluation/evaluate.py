@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
-from rtbci.errors import RecordingError, RtbciError, about_file, error_text
-from rtbci.evaluation.batch import Copies
+from rtbci.errors import RecordingError, about_file
+from rtbci.evaluation.batch import Batch, Copies, Source, WholeAnswer
 from rtbci.evaluation.cue_answers import Trial
 from rtbci.evaluation.evaluation import Evaluation, EvaluationSum, LeftOut
+from rtbci.evaluation.outputs import Outputs
 from rtbci.evaluation.plan import Case, Plan
 from rtbci.evaluation.responses import Scored
-from rtbci.evaluation.tagging import Tagged, tag
+from rtbci.evaluation.tagging import Tagged
 from rtbci.evaluation.trained_on import TrainedOn
-from rtbci.evaluation.workers import Failed, Make, side_by_side
-from rtbci.pipeline.pipeline import Pipeline
-from rtbci.recordings.content import Digesting
-from rtbci.recordings.open import open_recording
-from rtbci.recordings.overrides import StreamOverrides
-from rtbci.recordings.recording import Recording
+from rtbci.recordings.predictions import digest
+from rtbci.text import file_name
+from rtbci.workers.needs import Needs
+from rtbci.workers.side_by_side import HERE, Workers, in_order, side_by_side
+from rtbci.workers.work import Done, Failed, Report
 
-OnProgress = Callable[[str, float], None]  # (name of the recording, its seconds so far)
-OnAnswer = Callable[[Case, dict[str, Scored], Tagged], None]
+OnProgress: TypeAlias = Callable[[int, str, float], None]  # (number and name of a recording, its seconds so far)
+OnAnswer: TypeAlias = Callable[[Case, dict[str, Scored], Tagged], None]
 
 
 @dataclass(frozen=True)
@@ -36,87 +38,80 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
-class CaseAnswer:
-    """A pipeline's answer to a recording, the digest of its samples, and what was chosen among its channels."""
+class CaseJob:
+    """A recording to answer, and where all of the answer is kept; None: nowhere."""
 
-    result: Tagged
-    content: str
-    choices: tuple[str, ...]
-
-
-def answer_to(
-    pipeline: Pipeline, recording: Recording, device: str, on_progress: Callable[[float], None] | None = None
-) -> CaseAnswer:
-    """Tag a recording. Raises RtbciError and OSError."""
-    digesting, choices = Digesting(recording), pipeline.choices(recording.info)
-    result = tag(pipeline, digesting.recording, device=device, progress=on_progress)
-    return CaseAnswer(result, digesting.text(), choices)
+    source: Source
+    kept: Outputs | None
 
 
 class CaseTagger:
-    """What a process of `answers` does: loads the pipeline, and tags the recording of each path.
+    """What a process of `answers` does with each job."""
 
-    Parameters
-    ----------
-    pipeline_file, threshold
-        The pipeline, and another threshold than its own.
-    device, stream, told
-        As for `evaluate`, and for `Opened.of`.
-    """
+    def __init__(self, batch: Callable[[], Batch]) -> None:
+        self._batch = batch()
 
-    def __init__(
-        self,
-        pipeline_file: str,
-        threshold: float | None,
-        device: str,
-        stream: str | None,
-        told: StreamOverrides | None,
-    ) -> None:
-        self._pipeline = Pipeline.load(pipeline_file).with_threshold(threshold)
-        self._device, self._stream, self._told = device, stream, told
-
-    def __call__(self, path: Path) -> CaseAnswer:
-        return answer_to(self._pipeline, open_recording(path, stream=self._stream, told=self._told), self._device)
+    def __call__(self, job: CaseJob, report: Report) -> WholeAnswer:
+        return self._batch.whole_answer(job.source, job.kept, lambda done_s, _all_s: report(done_s))
 
 
 def answers(
     planned: Plan,
+    batch: Batch,
     *,
-    device: str = "cpu",
-    on_progress: OnProgress = lambda _name, _s: None,
-    make: Make | None = None,
-    n_processes: int = 1,
-) -> Iterator[CaseAnswer | Failed]:
+    keep: Path | None = None,
+    workers: Workers = HERE,
+    needs: Needs | None = None,
+    on_progress: OnProgress = lambda _number, _name, _s: None,
+) -> Generator[WholeAnswer | Failed, None, None]:
     """A pipeline's answer to each recording of a plan, in their order.
 
     Parameters
     ----------
     planned
         The recordings.
-    device
-        "cpu", "cuda", or "auto".
+    batch
+        The pipeline.
+    keep
+        Folder for the answers, below which each pipeline has its own; those that are there already are not done again.
+    workers
+        Who does them.
+    needs
+        Of a cluster.
     on_progress
-        Called with the name of the recording under way and its seconds so far.
-    make, n_processes
-        Makes a `CaseTagger` in each of so many processes; None: all in this one.
+        Called with number and name of a recording and its seconds so far.
+
+    Raises
+    ------
+    RtbciError
+        Where the work cannot begin.
     """
-    apart = [case for case, _ in planned.cases if case.by_path] if make is not None and n_processes > 1 else []
-    elsewhere = side_by_side(make, [case.recording.path for case in apart], n_processes) if make and apart else iter(())
-    for case, _ in planned.cases:
-        name = case.recording.path.name
-        if apart and case.by_path:
-            yield next(elsewhere)
-            on_progress(name, case.recording.duration_s)
-            continue
-        try:
-            yield answer_to(planned.pipeline, case.recording, device, partial(on_progress, name))
-        except (RtbciError, OSError) as error:
-            yield Failed(error_text(error))
+    cases = [case for case, _ in planned.cases]
+    jobs = [CaseJob(case.recording if workers.here else case.source, _kept(case, batch, keep)) for case in cases]
+
+    def on_report(number: int, seconds: float) -> None:
+        on_progress(number, cases[number].recording.path.name, seconds)
+
+    make = partial(CaseTagger, (lambda: batch) if workers.here else batch.again_elsewhere)
+    with closing(in_order(side_by_side(make, jobs, workers, on_report=on_report, needs=needs))) as outcomes:
+        for number, (case, outcome) in enumerate(zip(cases, outcomes, strict=True)):
+            on_report(number, case.recording.duration_s)
+            yield outcome.result if isinstance(outcome, Done) else outcome
+
+
+def _kept(case: Case, batch: Batch, keep: Path | None) -> Outputs | None:
+    """Where an answer is kept: by the pipeline, and by where the recording is, for names may be alike."""
+    if keep is None:
+        return None
+    path, member = case.recording.path, getattr(case.source, "member", "")
+    place = digest(f"{path.absolute()}\0{member}".encode("utf-8", "surrogateescape"))[:8]
+    folder = keep / f"{file_name(batch.pipeline.name, 'pipeline')}-{batch.key}"
+    return Outputs(folder, f"{path.stem}-{place}")
 
 
 def evaluate(
     planned: Plan,
-    answers: Iterable[CaseAnswer | Failed],
+    answers: Iterable[WholeAnswer | Failed],
     failed: Sequence[LeftOut] = (),
     *,
     on_answer: OnAnswer = lambda _case, _scored, _result: None,

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rtbci.datasets.dataset import Dataset
-from rtbci.datasets.named import missing_line
+from rtbci.datasets.named import MemberOf, NamedDataset, missing_line
 from rtbci.datasets.subjects import named_subjects
 from rtbci.errors import ConfigError, RecordingError, RtbciError, about_file, error_text
 from rtbci.evaluation.annotations import Annotations
@@ -30,11 +29,11 @@ MOST_SHOWN = 12  # labels in a line
 
 @dataclass(frozen=True)
 class Case:
-    """A recording, who was recorded, and whether its path is all that it takes to open it again."""
+    """A recording, who was recorded, and what opens it again in another process."""
 
     recording: Recording
     subject: str
-    by_path: bool = True
+    source: Path | MemberOf
 
 
 @dataclass
@@ -64,7 +63,7 @@ class Opened:
         told: StreamOverrides | None = None,
         background: Iterable[Path] = (),
         subject_pattern: str = "",
-        datasets: Iterable[Dataset] = (),
+        datasets: Iterable[NamedDataset] = (),
     ) -> Opened:
         """Open what paths name: recordings, and folders of them; with the members of datasets.
 
@@ -93,8 +92,8 @@ class Opened:
         """
         found, pattern, nameless = cls(), _pattern(subject_pattern), list[str]()
         quiet = {one.path.absolute(): one for one in listed(background)}
-        named = {one.path.absolute(): one for one in listed(paths)}
-        for path, one in (named | quiet).items():
+        wanted = {one.path.absolute(): one for one in listed(paths)}
+        for path, one in (wanted | quiet).items():
             try:
                 recording = open_recording(one.path, stream=stream, told=told)
                 recording = _quiet(recording) if path in quiet else recording
@@ -106,10 +105,10 @@ class Opened:
             subject = _subject(one, pattern)
             if not subject:
                 nameless.append(one.path.name)
-            found.cases.append(Case(recording, subject or str(one.path)))
-        for dataset in datasets:
-            found.cases += [Case(member.recording, member.subject, by_path=False) for member in dataset.members]
-            found.warnings += filter(None, [missing_line(dataset)])
+            found.cases.append(Case(recording, subject or str(one.path), one.path))
+        for named in datasets:
+            found.cases += [Case(member.recording, member.subject, source) for member, source in named.members]
+            found.warnings += filter(None, [missing_line(named.dataset)])
         if not found.cases:
             raise RecordingError(found.failed[0].reason if found.failed else "no recording was named")
         if nameless and len(found.cases) > 1:

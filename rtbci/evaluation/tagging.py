@@ -224,9 +224,13 @@ def write_tagged(result: Tagged, recording: Recording, folder: Path) -> tuple[Pa
 
 
 def write_answer(
-    result: Tagged, recording: Recording, outputs: Outputs, made_from: Mapping[str, str] | None = None
+    result: Tagged,
+    recording: Recording,
+    outputs: Outputs,
+    made_from: Mapping[str, str] | None = None,
+    more: Mapping[str, npt.NDArray[np.generic]] | None = None,
 ) -> None:
-    """Write the files of `write_tagged` where `outputs` says; `made_from` is kept with them."""
+    """Write the files of `write_tagged` where `outputs` says; `made_from` is kept with them, and `more` with the scores."""
     tables = {outputs.events: table_text(result.events, recording.start, recording.duration_s)}
     if result.answers:
         tables[outputs.cues] = table(result.answers, result.classes)
@@ -236,4 +240,4 @@ def write_answer(
         "valid": result.scores.valid,
         "classes": np.array(result.classes),
     }
-    outputs.write(arrays, tables, made_from)
+    outputs.write(arrays | dict(more or {}), tables, made_from)

@@ -1,6 +1,7 @@
 """Work for processes: twice the job, or the trouble that it names."""
 
 import os
+from collections.abc import Callable
 
 from rtbci.errors import RecordingError
 
@@ -10,7 +11,8 @@ class Doubler:
         if broken:
             raise RecordingError("no pipeline")
 
-    def __call__(self, job: object) -> object:
+    def __call__(self, job: object, report: Callable[[object], None]) -> object:
+        report(f"half of {job}")
         if job == "die":
             os._exit(7)
         if job == "fail":

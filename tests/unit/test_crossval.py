@@ -478,9 +478,8 @@ def test_a_mistake_in_a_process_is_one_line_and_ends_the_others(data, tmp_path):
 def test_a_fold_whose_process_is_killed_is_told_in_one_line_and_the_same_command_goes_on(data, whole, tmp_path):
     class Killer(Heard):
         def progress(self, fold, what, done, total, row):
-            if fold == "02":
-                for process in multiprocessing.active_children():
-                    process.kill() if process.name == "fold 02" else None
+            if fold == "02":  # the second to be started
+                max(multiprocessing.active_children(), key=lambda one: int(one.name.rpartition("-")[2])).kill()
 
     with pytest.raises(
         RtbciError, match=r"^fold 02: its process was ended \(exit code -9\), perhaps for want of memory"

@@ -11,6 +11,7 @@ from commands import mistake_here, rtbci_here
 from test_evaluate import recording
 
 from rtbci.bundled import PIPELINE
+from rtbci.evaluation.batch import Batch
 from rtbci.evaluation.evaluate import answers, evaluate
 from rtbci.evaluation.plan import Opened, plan
 from rtbci.pipeline.pipeline import Pipeline
@@ -20,12 +21,12 @@ from rtbci.report.pdf import pdf
 from rtbci.report.strips import FALSE_ALARM, FOUND, MISSED, StripCollector
 
 
-def contents(path: Path, pipeline: Pipeline | None = None) -> Contents:
-    pipeline = pipeline or Pipeline.load(PIPELINE)
-    strips = StripCollector(pipeline)
-    planned = plan(pipeline, Opened.of([path]), [])
-    found = evaluate(planned, answers(planned), on_answer=strips)
-    return Contents(pipeline, found.figures, strips.strips, 0, found.warnings)
+def contents(path: Path, threshold: float | None = None) -> Contents:
+    batch = Batch(PIPELINE, threshold=threshold)
+    strips = StripCollector(batch.pipeline)
+    planned = plan(batch.pipeline, Opened.of([path]), [])
+    found = evaluate(planned, answers(planned, batch), on_answer=strips)
+    return Contents(batch.pipeline, found.figures, strips.strips, 0, found.warnings)
 
 
 def test_a_strip_shows_what_is_there_around_each_event_and_false_alarm(tmp_path):
@@ -37,7 +38,7 @@ def test_a_strip_shows_what_is_there_around_each_event_and_false_alarm(tmp_path)
     assert 5 < np.abs(found.signals).mean() < 500  # µV
     (alarm,) = contents(recording(tmp_path, "b", "")).strips
     assert (alarm.kind, alarm.truth) == (FALSE_ALARM, ())
-    (missed,) = contents(recording(tmp_path, "c"), Pipeline.load(PIPELINE).with_threshold(1.0)).strips
+    (missed,) = contents(recording(tmp_path, "c"), 1.0).strips
     assert (missed.kind, missed.alarms) == (MISSED, ())
 
 

@@ -1,38 +1,71 @@
-"""Folds side by side, each in a process of its own, which ends with the one that started it."""
+"""Folds side by side; each is kept by whoever does it, and the first that fails ends them all."""
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-import threading
 import time
-import traceback
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
 
-import torch
-
-from rtbci.errors import ConfigError, RtbciError, error_text
-from rtbci.evaluation.workers import end_with_the_parent
-from rtbci.plugins import named, plugin
+from rtbci.errors import ConfigError, RtbciError
+from rtbci.models.threads import torch_threads
+from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.watch import Watch
 from rtbci.training.learning_curve import EpochFigures
+from rtbci.workers.needs import Needs
+from rtbci.workers.side_by_side import Workers, side_by_side
+from rtbci.workers.work import Failed, Report
 
-Work = Callable[[str, Watch], None]  # does the fold of a name, and keeps it; it is pickled
+Work: TypeAlias = Callable[[str, Watch], None]  # does the fold of a name, and keeps it; it is pickled
+SHOWN_WITHIN_S = 90.0  # by a network file system, what another machine has written
 
 
 @dataclass(frozen=True)
-class _Job:
-    fold: str
-    process: BaseProcess
-    reports: Connection
-    began: float
+class FoldWork:
+    """What a process does: each fold that it is given, with one thread."""
+
+    work: Work
+
+    def __call__(self, fold: str, report: Report) -> None:
+        with torch_threads(1):
+            self.work(fold, _Reporting(report))
 
 
-def side_by_side(work: Work, folds: Sequence[str], jobs: int, watch: Watch) -> Generator[tuple[str, float], None, None]:
-    """Run folds in as many processes as there are jobs.
+class _Reporting(Watch):
+    EVERY_S = 0.5  # for batches are many
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._reported = ("", 0.0)
+
+    def progress(self, fold: str, what: str, done: float, total: float, row: EpochFigures | None) -> None:
+        last, at = self._reported
+        if row is not None or what != last or time.monotonic() - at > self.EVERY_S:
+            self._reported = (what, time.monotonic())
+            self._report((fold, what, done, total, row))
+
+
+def needs_of(config: TrainConfig, out: Path, workers: Workers, watch: Watch) -> Needs:
+    """What folds need of a cluster."""
+    root = Path(config.data.root)
+    folders = [
+        folder for folder in (root, *(root / one.folder for one, _ in config.data.datasets())) if folder.is_dir()
+    ]
+    return Needs(out, folders, gpu=workers.needs_gpu(config.training.device), on_warning=watch.warned)
+
+
+def folds_side_by_side(
+    work: Work,
+    folds: Sequence[str],
+    workers: Workers,
+    watch: Watch,
+    needs: Needs,
+    is_kept: Callable[[str], bool],
+) -> Generator[tuple[str, float], None, None]:
+    """Run folds, several at once.
 
     Parameters
     ----------
@@ -40,10 +73,14 @@ def side_by_side(work: Work, folds: Sequence[str], jobs: int, watch: Watch) -> G
         Called in a process with the name of a fold, and what to tell the progress to.
     folds
         Names of those to do.
-    jobs
-        Processes at once.
+    workers
+        Who does them.
     watch
         Told the progress.
+    needs
+        Of a cluster.
+    is_kept
+        Whether the files of a fold are there.
 
     Yields
     ------
@@ -53,71 +90,32 @@ def side_by_side(work: Work, folds: Sequence[str], jobs: int, watch: Watch) -> G
     Raises
     ------
     RtbciError
-        As the fold did; or where a process was killed. The others are ended then, as on any exception.
+        As the fold did; or where its process was killed. The others are ended then, as on any exception.
     """
-    waiting, running = [*folds], list[_Job]()
-    try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                running.append(_start(work, waiting.pop(0)))
-            ready = wait([job.reports for job in running])
-            for job in [job for job in running if job.reports in ready]:
-                if _take(job, watch):
-                    running.remove(job)
-                    job.process.join()
-                    yield job.fold, time.monotonic() - job.began
-    finally:
-        for job in running:
-            job.process.kill()
-        for job in running:
-            job.process.join()
+    needs = replace(needs, name=lambda number: f"fold {folds[number]}")
+    outcomes = side_by_side(
+        partial(FoldWork, work), folds, workers, on_report=lambda _, told: watch.progress(*told), needs=needs
+    )
+    with closing(outcomes):
+        for number, outcome in outcomes:
+            fold = folds[number]
+            if isinstance(outcome, Failed) and outcome.ended:
+                raise ConfigError(
+                    f"fold {fold}: {outcome.reason}; what is finished is kept, and the same command goes on from there"
+                )
+            if isinstance(outcome, Failed):
+                raise RtbciError(f"fold {fold}: {outcome.reason}")
+            _await(fold, is_kept)
+            yield fold, outcome.seconds
 
 
-def _start(work: Work, fold: str) -> _Job:
-    context = multiprocessing.get_context("spawn")
-    reports, ours = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(work, fold, named(), ours), name=f"fold {fold}", daemon=True)
-    process.start()
-    ours.close()
-    return _Job(fold, process, reports, time.monotonic())
-
-
-def _take(job: _Job, watch: Watch) -> bool:
-    """Handle one report; whether the fold is finished."""
-    try:
-        what, *values = job.reports.recv()
-    except EOFError:
-        job.process.join()
-        raise ConfigError(
-            f"fold {job.fold}: its process was ended (exit code {job.process.exitcode}), perhaps for want of memory; what "
-            "is finished is kept, and the same command goes on from there"
-        ) from None
-    if what == "progress":
-        watch.progress(job.fold, *values)
-    elif what == "mistake":
-        raise RtbciError(f"fold {job.fold}: {values[0]}")
-    elif what == "bug":
-        raise RuntimeError(f"fold {job.fold}:\n{values[0]}")
-    return bool(what == "finished")
-
-
-def _work(work: Work, fold: str, plugins: tuple[str, ...], reports: Connection) -> None:
-    """The process of one fold."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its children
-    threading.Thread(target=end_with_the_parent, daemon=True).start()
-    torch.set_num_threads(1)
-
-    class Reporting(Watch):
-        def progress(self, fold: str, what: str, done: float, total: float, row: EpochFigures | None) -> None:
-            reports.send(("progress", what, done, total, row))
-
-    try:
-        for one in plugins:
-            plugin(one)
-        work(fold, Reporting())
-    except (RtbciError, OSError) as error:
-        reports.send(("mistake", error_text(error)))
-    except Exception:
-        reports.send(("bug", traceback.format_exc()))
-    else:
-        reports.send(("finished",))
+def _await(fold: str, is_kept: Callable[[str], bool]) -> None:
+    """Wait until the files of a fold are seen here."""
+    until = time.monotonic() + SHOWN_WITHIN_S
+    while not is_kept(fold):
+        if time.monotonic() > until:
+            raise ConfigError(
+                f"fold {fold}: is finished, but its files are not seen here after {SHOWN_WITHIN_S:.0f} s; once they are, "
+                "the same command goes on from there"
+            )
+        time.sleep(1.0)

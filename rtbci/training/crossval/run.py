@@ -17,7 +17,7 @@ from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.claimed import Manifest, require_folder
 from rtbci.training.crossval.fold import made_by, preprocess_for_all, run_fold
 from rtbci.training.crossval.folder import RESULTS, SUBJECTS, SUMMARY, Folder
-from rtbci.training.crossval.jobs import side_by_side
+from rtbci.training.crossval.jobs import folds_side_by_side, needs_of
 from rtbci.training.crossval.plan import Fold, plan, units_of
 from rtbci.training.crossval.results import CrossvalReport, FoldResult
 from rtbci.training.crossval.totals import summarise
@@ -26,9 +26,18 @@ from rtbci.training.data import OnWarning, with_mask, with_sizes
 from rtbci.training.data_config import ValidationConfig
 from rtbci.training.examples import find_sources
 from rtbci.training.source import Source
+from rtbci.workers.needs import Needs
+from rtbci.workers.side_by_side import Workers
 
 
-def crossval(config: TrainConfig, out: str | Path, *, jobs: int = 1, watch: Watch | None = None) -> CrossvalReport:
+def crossval(
+    config: TrainConfig,
+    out: str | Path,
+    *,
+    jobs: int | None = None,
+    cluster: str = "",
+    watch: Watch | None = None,
+) -> CrossvalReport:
     """Nested cross-validation by subject; with one seed, the same result to the bit, however many processes there are.
 
     Parameters
@@ -37,8 +46,8 @@ def crossval(config: TrainConfig, out: str | Path, *, jobs: int = 1, watch: Watc
         The training run.
     out
         Folder for the results. Folds that are finished there are not done again.
-    jobs
-        Processes, each of one thread.
+    jobs, cluster
+        Who does the folds, each with one thread: see `Workers`.
     watch
         Told what happens.
 
@@ -53,10 +62,12 @@ def crossval(config: TrainConfig, out: str | Path, *, jobs: int = 1, watch: Watc
         If config and data do not agree, before the first fold; or if the folder holds other results.
     """
     watch = watch or Watch()
-    out = Path(out)
-    check_request(out, jobs)
+    out, workers = Path(out), Workers(jobs, cluster)
+    require_folder(out)
     config, told = prepared(config)
-    check_device(config.training.device)
+    if not workers.cluster:
+        check_device(config.training.device)
+    needs = needs_of(config, out, workers, watch)
     warnings = Warnings(watch, told)
     with torch_threads(1):
         sources, folds = sources_and_folds(config, warnings.append)
@@ -64,16 +75,9 @@ def crossval(config: TrainConfig, out: str | Path, *, jobs: int = 1, watch: Watc
         folder = Folder(out, manifest.digest)
         folder.claim(manifest)
         try:
-            return _run(config, sources, folds, folder, jobs, watch, warnings)
+            return _run(config, sources, folds, folder, workers, needs, watch, warnings)
         finally:
             folder.close()
-
-
-def check_request(out: Path, jobs: int) -> None:
-    """Raise ConfigError for a number of processes or a place of results that is none."""
-    if jobs < 1:
-        raise ConfigError(f"--jobs {jobs}: wanted 1 or more")
-    require_folder(out)
 
 
 class Warnings(list[str]):
@@ -129,7 +133,8 @@ def _run(
     sources: list[Source],
     folds: list[Fold],
     folder: Folder,
-    jobs: int,
+    workers: Workers,
+    needs: Needs,
     watch: Watch,
     warnings: list[str],
 ) -> CrossvalReport:
@@ -139,10 +144,12 @@ def _run(
     watch.planned([fold.name for fold in folds], [name for name, result in results.items() if result is not None])
     report = _written(config, folds, results, folder, warnings)
     waiting = [fold for fold in folds if results[fold.name] is None]
-    if jobs > 1 and len(waiting) > 1:
-        preprocess_for_all(config, sources, watch.reading)
+    if not workers.here:
+        if waiting and not workers.cluster:
+            preprocess_for_all(config, sources, watch.reading)
         work = partial(_do_named, config, folder.path, folder.digest)
-        with closing(side_by_side(work, [fold.name for fold in waiting], jobs, watch)) as done:
+        names, is_kept = [fold.name for fold in waiting], lambda name: folder.finished(name) is not None
+        with closing(folds_side_by_side(work, names, workers, watch, needs, is_kept)) as done:
             for name, seconds in done:
                 results[name] = folder.finished(name)
                 report = _written(config, folds, results, folder, warnings)

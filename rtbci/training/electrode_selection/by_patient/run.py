@@ -12,9 +12,10 @@ from rtbci.errors import ConfigError
 from rtbci.models.step import check_device
 from rtbci.models.threads import torch_threads
 from rtbci.training.config import TrainConfig
-from rtbci.training.crossval.jobs import side_by_side
+from rtbci.training.crossval.claimed import require_folder
+from rtbci.training.crossval.jobs import folds_side_by_side, needs_of
 from rtbci.training.crossval.plan import Fold
-from rtbci.training.crossval.run import Warnings, check_request, sources_and_folds
+from rtbci.training.crossval.run import Warnings, sources_and_folds
 from rtbci.training.crossval.run import prepared as tagger_prepared
 from rtbci.training.crossval.watch import Watch
 from rtbci.training.electrode_selection.by_patient.fold import ElectrodesFold
@@ -26,10 +27,18 @@ from rtbci.training.electrode_selection.by_patient.watch import ElectrodesWatch
 from rtbci.training.electrode_selection.comparison import with_network_alone
 from rtbci.training.learning_curve import EpochFigures
 from rtbci.training.source import Source
+from rtbci.workers.needs import Needs
+from rtbci.workers.side_by_side import Workers
 
 
 def select_by_patient(
-    config: TrainConfig, ks: Sequence[int], out: str | Path, *, jobs: int = 1, watch: ElectrodesWatch | None = None
+    config: TrainConfig,
+    ks: Sequence[int],
+    out: str | Path,
+    *,
+    jobs: int | None = None,
+    cluster: str = "",
+    watch: ElectrodesWatch | None = None,
 ) -> ElectrodesReport:
     """Select derivations without each patient in turn, and compare; with one seed the same, however many processes there are.
 
@@ -41,8 +50,8 @@ def select_by_patient(
         Numbers of derivations.
     out
         Folder for the results. Sets that are finished there are not done again.
-    jobs
-        Processes, each of one thread and for one fold at a time.
+    jobs, cluster
+        Who does the folds, each with one thread: see `Workers`.
     watch
         Told what happens.
 
@@ -57,10 +66,12 @@ def select_by_patient(
         If config and data do not agree, before the first fold; or if the folder holds other results.
     """
     watch = watch or ElectrodesWatch()
-    out = Path(out)
-    check_request(out, jobs)
+    out, workers = Path(out), Workers(jobs, cluster)
+    require_folder(out)
     config, told = prepared(config)
-    check_device(config.training.device)
+    if not workers.cluster:
+        check_device(config.training.device)
+    needs = needs_of(config, out, workers, watch)
     wanted, left_out = wanted_sets(config, ks)
     warnings = Warnings(watch, (*told, *left_out))
     with torch_threads(1):
@@ -69,7 +80,7 @@ def select_by_patient(
         folder = ElectrodesFolder(out, manifest.digest)
         folder.claim(manifest)
         try:
-            return _Run(config, wanted, folds, folder, watch, warnings).go(sources, jobs)
+            return _Run(config, wanted, folds, folder, watch, warnings).go(sources, workers, needs)
         finally:
             folder.close()
 
@@ -97,15 +108,20 @@ class _Run:
         self.config, self.wanted, self.folds = config, wanted, folds
         self.folder, self.watch, self.warnings = folder, watch, warnings
 
-    def go(self, sources: Sequence[Source], jobs: int) -> ElectrodesReport:
+    def go(self, sources: Sequence[Source], workers: Workers, needs: Needs) -> ElectrodesReport:
         waiting = [fold for fold in self.folds if len(self._finished(fold)) < len(self.wanted)]
         self.watch.planned([f.name for f in self.folds], [f.name for f in self.folds if f not in waiting])
         report = self._written()
-        if jobs > 1 and len(waiting) > 1:
+        if not workers.here:
             work = partial(_do_named, self.config, self.wanted, self.folder.path, self.folder.digest)
-            with closing(side_by_side(work, [fold.name for fold in waiting], jobs, self.watch)) as done:
+            names = {fold.name: fold for fold in waiting}
+
+            def is_kept(name: str) -> bool:
+                return len(self._finished(names[name])) == len(self.wanted)
+
+            with closing(folds_side_by_side(work, [*names], workers, self.watch, needs, is_kept)) as done:
                 for name, seconds in done:
-                    report = self._after(next(fold for fold in waiting if fold.name == name), seconds)
+                    report = self._after(names[name], seconds)
             return report
         for fold in waiting:
             began = time.monotonic()
