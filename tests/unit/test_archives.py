@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from archives import write_edf
 from commands import mistake_here, rtbci_here
 from real_data import find_data
 from scipy.io import savemat
-from test_datasets import write_edf
 
 from rtbci.datasets import open_dataset
 from rtbci.datasets.bnci_2a import CHANNELS
