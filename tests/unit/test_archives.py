@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from archives import write_edf
+from archives import write_dataset, write_edf
 from commands import mistake_here, rtbci_here
 from real_data import find_data
 from scipy.io import savemat
@@ -13,7 +13,7 @@ from scipy.io import savemat
 from rtbci.datasets import open_dataset
 from rtbci.datasets.bnci_2a import CHANNELS
 from rtbci.datasets.dataset import Dataset
-from rtbci.datasets.helsinki_neonatal import read_votes
+from rtbci.datasets.helsinki_neonatal import read_mat_votes, read_votes
 from rtbci.datasets.named import missing_line, parse_dataset
 from rtbci.datasets.siena import read_list
 from rtbci.errors import ConfigError, DatasetError
@@ -180,6 +180,43 @@ def test_a_second_on_which_the_experts_of_helsinki_disagree_is_neither(tmp_path)
     (tmp_path / "annotations_2017_A_fixed.csv").write_text("1,2\n0,2\n")
     with pytest.raises(DatasetError, match="the column of newborn 2 holds more than 0 and 1"):
         read_votes(tmp_path / "annotations_2017_A_fixed.csv")
+
+
+def test_the_mat_file_of_helsinki_says_the_same_as_its_tables(tmp_path):
+    write_dataset("helsinki_neonatal", tmp_path, ())
+    tables = sorted(tmp_path.glob("*.csv"))
+    wanted = spans(open_dataset("helsinki_neonatal", tmp_path))
+    votes = [read_votes(table) for table in tables]
+    cells = np.empty((1, 5), object)  # the fifth newborn has no record
+    for number in range(5):
+        cells[0, number] = np.array([one[min(number, 3) + 1] for one in votes], float)
+    savemat(tmp_path / "annotations_2017.mat", {"annotat_new": cells})
+    for table in tables:
+        table.unlink()
+    dataset = open_dataset("helsinki_neonatal", tmp_path)
+    assert spans(dataset) == wanted
+    assert wanted["eeg4"] == [(10, 16, "seizure"), (8, 10, "seizure?")]
+    assert dataset.missing == ("eeg5.edf",)
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ({"other": 1}, "holds no annotat_new that can be read"),
+        ({"annotat_new": np.zeros((3, 9))}, "newborn 1 has one value.s.; wanted a row"),
+        (
+            {"annotat_new": np.array([[np.full((3, 4), 2), None]], object)[:, :1]},
+            "newborn 1 has 3 × 4 value.s.; wanted",
+        ),
+    ],
+)
+def test_another_mat_file_is_refused(tmp_path, content, line):
+    savemat(tmp_path / "annotations_2017.mat", content)
+    with pytest.raises(DatasetError, match=line):
+        read_mat_votes(tmp_path / "annotations_2017.mat")
+    (tmp_path / "annotations_2017.mat").write_bytes(b"no mat file")
+    with pytest.raises(DatasetError, match="holds no annotat_new that can be read"):
+        read_mat_votes(tmp_path / "annotations_2017.mat")
 
 
 # BCI Competition IV, 2a
