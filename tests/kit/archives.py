@@ -141,7 +141,7 @@ def write_bnci_2a(root: Path) -> None:
         for part in "TE":
             cues = [769 + n % 4 if part == "T" else 783 for n in range(8)]
             trials = [
-                event for n, cue in enumerate(cues) for event in ((10.0 + 7 * n, 768, 7.0), (12.0 + 7 * n, cue, 1.25))
+                event for n, cue in enumerate(cues) for event in ((10.0 + 7 * n, 768, 7.0), (12.0 + 7 * n, cue, 1.252))
             ]
             bad = [(17.0, 1023, 7.0)] if part == "T" else []
             events = [(0.0, 276, 4.0), (4.0, 277, 3.0), (7.0, 1072, 3.0), (10.0, 32766, 0.0), *bad, *trials]
