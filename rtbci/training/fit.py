@@ -124,7 +124,8 @@ class Fit:
         return row
 
     def _learn(self, batches: Iterable[Batch]) -> float:
-        self.learner.train()
+        # Below the last layer everything is as live: no dropout, and no statistics that would still be learned.
+        self.learner.train(self.config.layers == "all")
         total, weight = 0.0, 0.0
         state: State | None = None
         for batch in batches:
