@@ -120,17 +120,23 @@ class CurveSum:
 
 
 def _point(threshold: float, total: _Sum) -> CurvePoint:
-    figures = figures_of(Counts(true=total.true, hit=total.hit, false=total.false, seconds=total.seconds))
+    counts = Counts(true=total.true, hit=total.hit, false=total.false, seconds=total.seconds)
+    return curve_point(threshold, counts, percentiles(total.delays).p50)
+
+
+def curve_point(threshold: float, counts: Counts, delay_s: float | None) -> CurvePoint:
+    """A threshold with the ratios of counts by event, and the median delay."""
+    figures = figures_of(counts)
     return CurvePoint(
         threshold=threshold,
-        seizures=total.true,
-        found=total.hit,
-        false_alarms=total.false,
+        seizures=counts.true,
+        found=counts.hit,
+        false_alarms=counts.false,
         sensitivity=figures.sensitivity,
         precision=figures.precision,
         f1=figures.f1,
         fa_per_h=None if figures.false_alarms_per_24h is None else figures.false_alarms_per_24h / 24,
-        delay_s=percentiles(total.delays).p50,
+        delay_s=delay_s,
     )
 
 
@@ -177,8 +183,8 @@ class Rule:
     bound: float | None
 
     @classmethod
-    def parse(cls, text: str) -> Rule:
-        """From `fa_per_h<=0.5`, `sensitivity>=0.9` or `f1`. Raises ConfigError."""
+    def parse(cls, text: str, where: str = "--at") -> Rule:
+        """From `fa_per_h<=0.5`, `sensitivity>=0.9` or `f1`; `where` it was given. Raises ConfigError."""
         if text.strip() == "f1":
             return cls("f1", False, None)
         found = _RULE.fullmatch(text)
@@ -188,7 +194,7 @@ class Rule:
             bound = math.nan
         if found is None or not math.isfinite(bound) or found[1] not in _METRICS:
             raise ConfigError(
-                f"--at {text!r}: wanted a bound, as fa_per_h<=0.5 or sensitivity>=0.9 (of {', '.join(_METRICS)}), or f1 for "
+                f"{where} {text!r}: wanted a bound, as fa_per_h<=0.5 or sensitivity>=0.9 (of {', '.join(_METRICS)}), or f1 for "
                 "the highest F1"
             )
         return cls(found[1], found[2] == "<=", bound)
@@ -200,25 +206,36 @@ class Rule:
 
     def choose(self, curve: Curve) -> CurvePoint:
         """The point that is wanted. Raises ConfigError where no threshold keeps the bound."""
-        having = [(value, p) for p in curve.points if (value := self._of(p)) is not None]
+        best = min(curve.points, key=self.order, default=None)
+        if best is None or not self.is_kept(best):
+            values = [value for p in curve.points if (value := self._of(p)) is not None]
+            raise ConfigError(f"no threshold has {self}: {self._reached(values)}")
+        return best
+
+    def is_kept(self, point: CurvePoint) -> bool:
+        """Whether a point keeps the bound."""
+        return self._beyond(point) <= 0
+
+    def order(self, point: CurvePoint) -> tuple[float, ...]:
+        """The lowest is wanted: of the points that keep the bound the best, then those nearest to it."""
+        alarms, found = point.false_alarms, -point.found
+        first = (alarms, found) if self.metric in _FEWEST_ALARMS else (found, alarms)
+        return (self._beyond(point), *first, -point.threshold)
+
+    def _beyond(self, point: CurvePoint) -> float:
+        """How far a point is beyond the bound, 0 where it keeps it; without a bound, minus its F1."""
+        value = self._of(point)
+        if value is None:
+            return math.inf
         if self.bound is None:
-            kept = [p for value, p in having if value == max(v for v, _ in having)]
-        else:
-            kept = [p for value, p in having if (value <= self.bound if self.at_most else value >= self.bound)]
-        if not kept:
-            raise ConfigError(f"no threshold has {self}: {self._reached([value for value, _ in having])}")
-        return min(kept, key=self._rank)
+            return -value
+        return max(0.0, value - self.bound if self.at_most else self.bound - value)
 
     def _of(self, point: CurvePoint) -> float | None:
         if self.metric == "fa_per_24h":
             return None if point.fa_per_h is None else 24 * point.fa_per_h
         value: float | None = getattr(point, self.metric)
         return value
-
-    def _rank(self, point: CurvePoint) -> tuple[float, ...]:
-        alarms, found = point.false_alarms, -point.found
-        first = (alarms, found) if self.metric in _FEWEST_ALARMS else (found, alarms)
-        return (*first, -point.threshold)
 
     def _reached(self, values: Sequence[float]) -> str:
         if not values:
