@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from rtbci.errors import ConfigError
+from rtbci.evaluation.curve_area import log_area, low_area
 from rtbci.evaluation.decisions import decide
 from rtbci.evaluation.responses import Scored, detection_delays, percentiles
 from rtbci.evaluation.scoring import Counts, figures_of, score
@@ -17,7 +18,6 @@ from rtbci.stages.decision import DecisionConfig
 from rtbci.types import Chunk
 
 N_STEPS = 40  # of the probability, between 0 and 1
-UP_TO_FA_PER_H = 1.0  # of the area: what a monitor that is listened to can afford
 
 
 class CurvePoint(Result):
@@ -49,10 +49,13 @@ class Curve(Result):
     points: tuple[CurvePoint, ...]
     """By threshold."""
     area: float | None
-    """Area under the curve from 0 to `up_to_fa_per_h`, over that width: the mean sensitivity at that many false alarms an
-    hour or fewer, each answered by the best threshold that keeps within it. null where no event is annotated."""
-    up_to_fa_per_h: float
-    """Limit of the area."""
+    """Mean sensitivity over the logarithm of the false alarms an hour, from 0.1 to 100 as far as thresholds reach, as NeuroAtlas
+    has it (K. Kontras et al., 2026). null where they reach too little of that, or no event is annotated."""
+    area_fa_per_h: tuple[float, float] | None
+    """The rates that it is over; areas over others are not comparable."""
+    low_area: float | None
+    """Mean sensitivity over the false alarms an hour from 0 to 1, each rate answered by the best threshold that keeps within
+    it. null where no event is annotated."""
 
 
 @dataclass(slots=True)
@@ -110,7 +113,9 @@ class CurveSum:
     def curve(self) -> Curve:
         """Of what has been added."""
         points = tuple(_point(d.threshold, s) for d, s in zip(self._decisions, self._sums, strict=True))
-        return Curve(points=points, area=_area(points), up_to_fa_per_h=UP_TO_FA_PER_H)
+        reached = [(p.fa_per_h, p.sensitivity) for p in points if p.fa_per_h is not None and p.sensitivity is not None]
+        area, rates = log_area(reached) or (None, None)
+        return Curve(points=points, area=area, area_fa_per_h=rates, low_area=low_area(reached))
 
     def _decided(self, scores: Chunk, by_class: dict[str, Scored], decision: DecisionConfig) -> list[Scored]:
         config = self._config.model_copy(update={"decision": decision})
@@ -138,22 +143,6 @@ def curve_point(threshold: float, counts: Counts, delay_s: float | None) -> Curv
         fa_per_h=None if figures.false_alarms_per_24h is None else figures.false_alarms_per_24h / 24,
         delay_s=delay_s,
     )
-
-
-def _area(points: Sequence[CurvePoint]) -> float | None:
-    """Steps, and no lines between: between two thresholds lies nothing that a pipeline could do."""
-    reached = sorted(
-        (p.fa_per_h, p.sensitivity) for p in points if p.fa_per_h is not None and p.sensitivity is not None
-    )
-    if not reached:
-        return None
-    area, at, best = 0.0, 0.0, 0.0
-    for rate, sensitivity in reached:
-        if rate >= UP_TO_FA_PER_H:
-            break
-        area += best * (rate - at)
-        at, best = rate, max(best, sensitivity)
-    return (area + best * (UP_TO_FA_PER_H - at)) / UP_TO_FA_PER_H
 
 
 _RULE = re.compile(r"\s*([a-z0-9_]+)\s*(<=|>=)\s*([0-9.eE+-]+)\s*")

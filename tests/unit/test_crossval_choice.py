@@ -152,7 +152,7 @@ def test_with_a_bound_the_point_is_chosen_that_evaluate_would_choose():
     assert [(p.threshold, p.found, p.known_s, p.keeps_bound) for p in found] == [
         (0.4, 3, 300, True), (0.6, 2, 300, True), (0.3, 3, 300, False),
     ]  # fmt: skip
-    curve = Curve(points=tuple(p.curve_point() for p in found), area=None, up_to_fa_per_h=1.0)
+    curve = Curve(points=tuple(p.curve_point() for p in found), area=None, area_fa_per_h=None, low_area=None)
     for rule in ("fa_per_h<=12", "fa_per_h<=6", "sensitivity>=0.9", "precision>=0.7", "f1", "delay_s<=5"):
         best = points(*clear, faint, quiet, after, thresholds=(0.3, 0.4, 0.6), at=rule)[0]
         assert best.threshold == Rule.parse(rule).choose(curve).threshold
