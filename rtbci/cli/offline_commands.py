@@ -56,8 +56,12 @@ def train(
 ) -> None:
     """Train a pipeline from recordings and their annotations.
 
-    rtbci train configs/siena.toml --dataset siena=/data/siena --out siena.rtbci
-    rtbci train configs/siena.toml --dataset siena=/data/siena --from chbmit.rtbci --set training.lr=3e-4 --out tuned.rtbci
+    From random weights, or, with --from, from those of a pipeline: then a tenth of the learning rate is a beginning
+    (docs/adaptation.md).
+
+        rtbci train configs/siena.toml --dataset siena=/data/siena --out siena.rtbci
+
+        rtbci train configs/siena.toml --dataset siena=/data/siena --from siena.rtbci --set training.lr=3e-4 --out new.rtbci
     """
     from rtbci.bundled import bundled
     from rtbci.cli.train import train_from_file

@@ -128,7 +128,6 @@ class Data:
         for line in grouped(text for source in sources for text in source.warnings):
             warn(line)
         if start is not None:
-            start.require_fit(sized)
             validation = config.data.validation
             for line in start.told(sized, sources, in_folds=bool(validation.folds or validation.k_fold)):
                 warn(line)

@@ -150,14 +150,16 @@ class Start:
         """What a pipeline was trained on, with the recordings of this one that are not among them: `earlier`."""
         known = self.pipeline.notes.get("trained_on")
         its = [row for row in (known if isinstance(known, list) else ()) if isinstance(row, dict)]
-        mine = {(row["recording"], row["content"]) for row in rows}
-        return [
-            *rows,
-            *({**row, "earlier": True} for row in its if (row.get("recording"), row.get("content")) not in mine),
-        ]
+        mine = {_named(row) for row in rows}
+        return [*rows, *({**row, "earlier": True} for row in its if _named(row) not in mine)]
 
     def _other_channels(self, config: PipelineConfig) -> bool:
         return _channels(config) != _channels(self.pipeline.config)
+
+
+def _named(row: dict[str, Any]) -> tuple[str, str]:
+    """What tells a recording in notes from others; those of a file are JSON of any shape."""
+    return str(row.get("recording")), str(row.get("content"))
 
 
 def _channels(config: PipelineConfig) -> tuple[str, ...]:

@@ -141,6 +141,6 @@ def test_what_cannot_begin_with_a_pipeline_is_one_line(first, tmp_path):
 
 def test_notes_of_any_shape_are_no_obstacle(first):
     start = Start.load(first / "first.rtbci")
-    for odd in (None, 3, ["a", {"recording": 5}]):
+    for odd in (None, 3, ["a", {"recording": [5]}]):
         start.pipeline.notes["trained_on"] = odd
-        assert start.with_its_recordings([]) == ([{"recording": 5, "earlier": True}] if isinstance(odd, list) else [])
+        assert start.with_its_recordings([]) == ([{"recording": [5], "earlier": True}] if isinstance(odd, list) else [])

@@ -65,10 +65,10 @@ class OperatingPointConfig(Strict):
 
     def rule(self) -> Rule | None:
         """That of `at`; None where another one chooses. Raises ValueError."""
-        from rtbci.evaluation.curve import Rule
-
         if self.at is None:
             return None
+        from rtbci.evaluation.curve import Rule
+
         try:
             return Rule.parse(self.at, "at")
         except ConfigError as error:
