@@ -148,7 +148,8 @@ def override(values: dict[str, Any], settings: list[str]) -> dict[str, Any]:
     values
         The dict; it is not changed.
     settings
-        Each ``a.b=c``; c is parsed as TOML, and taken as a string where it is not TOML.
+        Each ``a.b=c``; c is parsed as TOML, and taken as a string where it is not TOML. A table of a list is named by its
+        number, from 0: ``data.dataset.0.part``.
 
     Returns
     -------
@@ -158,7 +159,7 @@ def override(values: dict[str, Any], settings: list[str]) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        Where a setting has no ``=`` or its path runs through something that is not a table.
+        Where a setting has no ``=`` or its path runs through something that is not a table, or a list has no such one.
     """
     values = json.loads(json.dumps(values, default=str))
     for setting in settings:
@@ -172,11 +173,20 @@ def override(values: dict[str, Any], settings: list[str]) -> dict[str, Any]:
         *path, last = key.strip().split(".")
         place = values
         for part in path:
-            place = place.setdefault(part, {})
-            if not isinstance(place, dict):
+            place = _numbered(place, part, setting) if isinstance(place, list) else place.setdefault(part, {})
+            if not isinstance(place, dict | list):
                 raise ConfigError(f"--set {setting}: {part!r} is not a table")
+        if isinstance(place, list):
+            raise ConfigError(f"--set {setting}: wanted a table of the list and a key of it, as {'.'.join(path)}.0.KEY")
         place[last] = value
     return values
+
+
+def _numbered(tables: list[Any], part: str, setting: str) -> Any:
+    """The table of a list by its number."""
+    if not part.isdecimal() or int(part) >= len(tables):
+        raise ConfigError(f"--set {setting}: {part!r} is none of the tables 0 to {len(tables) - 1} of a list")
+    return tables[int(part)]
 
 
 LARGEST = 1e15  # of a number: beyond, arithmetic and the clock's words fail

@@ -134,6 +134,8 @@ def fold_line(result: FoldResult) -> str:
         parts.append(f"{sum(sum(r.alarms.values()) for r in others)} in the recordings of {len(others)} other subjects")
     fitted = f"epoch {result.epoch}" if result.curve else f"{result.epoch} trees"
     parts.append(f"{fitted}, threshold {point.threshold:g}, at least {point.min_duration_s:g} s")
+    if point.keeps_bound is False:
+        parts.append("the nearest to the bound, which none keeps")
     return ", ".join(parts)
 
 

@@ -119,8 +119,11 @@ def _sentences(figures: Evaluation) -> Iterator[str]:
             f"{_figure_text(chance.high)}) of the events, these find {_figure_text(chance.observed)} (p {chance.p:.3f})"
         )
     curve = figures.curve
-    if curve.area is not None:
-        yield f"area under event sensitivity from 0 to {curve.up_to_fa_per_h:g} false alarms an hour: {curve.area:.3f}"
+    if curve.low_area is not None:
+        yield f"event sensitivity, mean over the rates from 0 to 1 false alarm an hour: {curve.low_area:.3f}"
+    if curve.area is not None and curve.area_fa_per_h is not None:
+        low, high = curve.area_fa_per_h
+        yield f"event sensitivity, mean over the logarithm of {low:.2g} to {high:.2g} false alarms an hour: {curve.area:.3f}"
     one = figures.calibration
     if one.brier is not None and one.calibration_error is not None:
         yield (

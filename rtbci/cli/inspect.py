@@ -119,6 +119,8 @@ def _readable(notes: dict[str, Any]) -> dict[str, Any]:
     if sources:
         shown["trained_on"] = [f"{n} recordings: {source}" for source, n in sources.items()]
     shown |= {key: notes[key] for key in ("synthetic", "commit") if notes.get(key)}
+    if start := _table(notes.get("started_from")):
+        shown["trained further"] = f"from {start.get('pipeline')} ({start.get('file')}), layers: {start.get('layers')}"
     if chosen := _table(notes.get("operating_point")):
         shown["threshold"] = f"chosen by {chosen.get('rule')} on {len(_list(chosen.get('chosen_on')))} recordings"
     if adapted := [_table(one) for one in _list(notes.get("adapted"))]:

@@ -39,6 +39,16 @@ def train(
             "epochs as its folds chose, with a threshold by its rule on their scores, and with its table by patient."
         ),
     ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="PIPELINE",
+            help="A pipeline to train further: the fit begins with its weights, and with its scaling where the config sets "
+            "none. Rate, classes, channels and network must be the same. --set training.layers=last trains its last layer "
+            "alone. Not with --crossval; --resume wants the same PIPELINE again.",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the checkpoint of an interrupted run.")
     ] = False,
@@ -46,10 +56,22 @@ def train(
     plugin: Plugins = None,
     json: Json = False,
 ) -> None:
-    """Train a pipeline from recordings and their annotations."""
+    """Train a pipeline from recordings and their annotations.
+
+    From random weights, or, with --from, from those of a pipeline: then a tenth of the learning rate is a beginning
+    (docs/adaptation.md).
+
+        rtbci train configs/siena.toml --dataset siena=/data/siena --out siena.rtbci
+
+        rtbci train configs/siena.toml --dataset siena=/data/siena --from siena.rtbci --set training.lr=3e-4 --out new.rtbci
+    """
+    from rtbci.bundled import bundled
     from rtbci.cli.train import train_from_file
 
-    train_from_file(config, out, set_ or [], resume=resume, json=json, crossval=crossval, datasets=dataset or ())
+    train_from_file(
+        config, out, set_ or [], resume=resume, json=json, crossval=crossval, datasets=dataset or (),
+        start_from=None if from_ is None else Path(bundled(from_)),
+    )  # fmt: skip
 
 
 @app.command()

@@ -9,6 +9,7 @@ from pydantic import ConfigDict
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from rtbci.cli.terminal import MinuteLines, Terminal
+from rtbci.errors import ConfigError
 from rtbci.evaluation import trial_scores
 from rtbci.evaluation.annotations import Annotations
 from rtbci.files import free
@@ -32,7 +33,9 @@ class TrainReport(Result):
     pipeline: Text
     """Path of the file."""
     trained_on: list[Json]
-    """Recordings: `recording`, `source`, `licence`, `held_out`."""
+    """Recordings: `recording`, `source`, `licence`, `held_out`; `earlier`: of the pipeline that the fit began with."""
+    started_from: Json | None = None
+    """What the fit began with: `pipeline`, `file`, `sha256`, `layers`, and its own `held_out_loss`; null: random weights."""
     annotations: Annotations | None = None
     """What the annotations of all recordings came to."""
     synthetic: Json | None = None
@@ -57,10 +60,16 @@ def train_from_file(
     resume: bool,
     json: bool,
     crossval: Path | None = None,
+    start_from: Path | None = None,
     datasets: Sequence[str] = (),
 ) -> None:
-    """Train as a TOML file says, `settings` over it; with `crossval`, the final fit of what that folder judged."""
+    """Train as a TOML file says, `settings` over it; with `crossval`, the final fit of what that folder judged; with
+    `start_from`, a pipeline is trained further. Raises ConfigError where both are given."""
     console = Terminal(stderr=True)
+    if crossval is not None and start_from is not None:
+        raise ConfigError(
+            "--crossval and --from: the folds judged a fit that begins with random weights; leave one out"
+        )
     parsed = read_train_config(config, settings, datasets)
     check_device(parsed.training.device)
     path = checkpoint_path(out)
@@ -84,7 +93,7 @@ def train_from_file(
                 console.print(f"warning: {line}", soft_wrap=True)
 
         if crossval is None:
-            pipeline = train(parsed, out, show, resume=resume, on_warning=warned)
+            pipeline = train(parsed, out, show, resume=resume, on_warning=warned, start_from=start_from)
         else:
             pipeline = train_final(parsed, crossval, out, show, resume=resume, on_warning=warned)
     if not distributed.leads():

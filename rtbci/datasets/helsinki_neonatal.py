@@ -26,6 +26,7 @@ PUBLISHED = "the dataset is published at https://zenodo.org/record/4940267"
 CITATION = "Neonatal EEG with seizure annotations; N. Stevenson et al., Scientific Data 6, 2019"
 SEIZURE, DISPUTED = "seizure", "seizure?"
 EXPERTS = "ABC"
+MAT = "annotations_2017.mat"
 _RECORD = re.compile(r"eeg(\d{1,2})", re.IGNORECASE)
 Votes = npt.NDArray[np.int64]
 
@@ -39,7 +40,8 @@ def open_folder(folder: Path) -> Dataset:
     Parameters
     ----------
     folder
-        With `eegN.edf`, and `annotations_2017_A_fixed.csv` (`_A.csv`), `…_B…`, `…_C…`.
+        With `eegN.edf`, and `annotations_2017_A_fixed.csv` (`_A.csv`), `…_B…`, `…_C…`; where there are none, with
+        `annotations_2017.mat`, as the first version of the dataset has them.
 
     Returns
     -------
@@ -54,15 +56,24 @@ def open_folder(folder: Path) -> Dataset:
     paths = {int(found[1]): path for path in in_folder(folder) if (found := _RECORD.fullmatch(path.stem))}
     if not paths:
         raise unfit("helsinki_neonatal", folder, "has no record named as eeg1.edf", PUBLISHED)
-    tables = [table for expert in EXPERTS if (table := _table(folder, expert)) is not None]
-    if not tables:
-        raise unfit("helsinki_neonatal", folder, "has no table named as annotations_2017_A_fixed.csv", PUBLISHED)
-    votes = [read_votes(table) for table in tables]
+    votes = _all_votes(folder)
+    if not votes:
+        what = f"has no table named as annotations_2017_A_fixed.csv, and no {MAT}"
+        raise unfit("helsinki_neonatal", folder, what, PUBLISHED)
     known = {number: path for number, path in sorted(paths.items()) if all(number in one for one in votes)}
     members, unread = opened(known.values(), lambda path: _member(path, votes))
     unmarked = [f"{path.name}: a table lacks it" for number, path in paths.items() if number not in known]
     absent = [f"eeg{number}.edf" for number in sorted(set.intersection(*map(set, votes)) - paths.keys())]
     return Dataset("helsinki_neonatal", (SEIZURE, DISPUTED), members, (*absent, *unmarked, *unread), citation=CITATION)
+
+
+def _all_votes(folder: Path) -> list[dict[int, Votes]]:
+    """Of each expert, by newborn: from the tables, else from the .mat file; empty where there is neither."""
+    tables = [table for expert in EXPERTS if (table := _table(folder, expert)) is not None]
+    if tables:
+        return [read_votes(table) for table in tables]
+    mats = sorted(folder.rglob(MAT))
+    return read_mat_votes(mats[0]) if mats else []
 
 
 def _table(folder: Path, expert: str) -> Path | None:
@@ -116,4 +127,34 @@ def read_votes(path: Path) -> dict[int, Votes]:
         if not set(filled) <= {"0", "1", "0.0", "1.0"}:
             raise DatasetError(f"{path}: the column of newborn {name} holds more than 0 and 1; {PUBLISHED}")
         votes[int(name)] = np.array([cell[0] == "1" for cell in filled], np.int64)
+    return votes
+
+
+def read_mat_votes(path: Path) -> list[dict[int, Votes]]:
+    """The tables of all experts from `annotations_2017.mat`: `annotat_new`, a cell a newborn, of a row an expert and a column
+    a second.
+
+    Raises
+    ------
+    DatasetError
+        If it is not that.
+    """
+    from scipy.io import loadmat
+
+    try:
+        cells = np.asarray(loadmat(path)["annotat_new"], object).ravel()
+    except Exception as error:  # whatever a damaged file may raise
+        raise DatasetError(
+            f"{path}: holds no annotat_new that can be read ({type(error).__name__}); {PUBLISHED}"
+        ) from None
+    votes: list[dict[int, Votes]] = [{} for _ in EXPERTS]
+    for number, cell in enumerate(cells, 1):
+        marks = np.asarray(cell)
+        if marks.ndim != 2 or len(marks) != len(EXPERTS) or not np.isin(marks, (0, 1)).all():
+            raise DatasetError(
+                f"{path}: newborn {number} has {' × '.join(map(str, marks.shape)) or 'one'} value(s); wanted a row of 0 and 1 "
+                f"of each of {len(EXPERTS)} experts; {PUBLISHED}"
+            )
+        for expert, row in zip(votes, marks, strict=True):
+            expert[number] = row.astype(np.int64)
     return votes

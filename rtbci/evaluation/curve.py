@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from rtbci.errors import ConfigError
+from rtbci.evaluation.curve_area import log_area, low_area
 from rtbci.evaluation.decisions import decide
 from rtbci.evaluation.responses import Scored, detection_delays, percentiles
 from rtbci.evaluation.scoring import Counts, figures_of, score
@@ -17,7 +18,6 @@ from rtbci.stages.decision import DecisionConfig
 from rtbci.types import Chunk
 
 N_STEPS = 40  # of the probability, between 0 and 1
-UP_TO_FA_PER_H = 1.0  # of the area: what a monitor that is listened to can afford
 
 
 class CurvePoint(Result):
@@ -49,10 +49,13 @@ class Curve(Result):
     points: tuple[CurvePoint, ...]
     """By threshold."""
     area: float | None
-    """Area under the curve from 0 to `up_to_fa_per_h`, over that width: the mean sensitivity at that many false alarms an
-    hour or fewer, each answered by the best threshold that keeps within it. null where no event is annotated."""
-    up_to_fa_per_h: float
-    """Limit of the area."""
+    """Mean sensitivity over the logarithm of the false alarms an hour, from 0.1 to 100 as far as thresholds reach, as NeuroAtlas
+    has it (K. Kontras et al., 2026). null where they reach too little of that, or no event is annotated."""
+    area_fa_per_h: tuple[float, float] | None
+    """The rates that it is over; areas over others are not comparable."""
+    low_area: float | None
+    """Mean sensitivity over the false alarms an hour from 0 to 1, each rate answered by the best threshold that keeps within
+    it. null where no event is annotated."""
 
 
 @dataclass(slots=True)
@@ -110,7 +113,9 @@ class CurveSum:
     def curve(self) -> Curve:
         """Of what has been added."""
         points = tuple(_point(d.threshold, s) for d, s in zip(self._decisions, self._sums, strict=True))
-        return Curve(points=points, area=_area(points), up_to_fa_per_h=UP_TO_FA_PER_H)
+        reached = [(p.fa_per_h, p.sensitivity) for p in points if p.fa_per_h is not None and p.sensitivity is not None]
+        area, rates = log_area(reached) or (None, None)
+        return Curve(points=points, area=area, area_fa_per_h=rates, low_area=low_area(reached))
 
     def _decided(self, scores: Chunk, by_class: dict[str, Scored], decision: DecisionConfig) -> list[Scored]:
         config = self._config.model_copy(update={"decision": decision})
@@ -120,34 +125,24 @@ class CurveSum:
 
 
 def _point(threshold: float, total: _Sum) -> CurvePoint:
-    figures = figures_of(Counts(true=total.true, hit=total.hit, false=total.false, seconds=total.seconds))
+    counts = Counts(true=total.true, hit=total.hit, false=total.false, seconds=total.seconds)
+    return curve_point(threshold, counts, percentiles(total.delays).p50)
+
+
+def curve_point(threshold: float, counts: Counts, delay_s: float | None) -> CurvePoint:
+    """A threshold with the ratios of counts by event, and the median delay."""
+    figures = figures_of(counts)
     return CurvePoint(
         threshold=threshold,
-        seizures=total.true,
-        found=total.hit,
-        false_alarms=total.false,
+        seizures=counts.true,
+        found=counts.hit,
+        false_alarms=counts.false,
         sensitivity=figures.sensitivity,
         precision=figures.precision,
         f1=figures.f1,
         fa_per_h=None if figures.false_alarms_per_24h is None else figures.false_alarms_per_24h / 24,
-        delay_s=percentiles(total.delays).p50,
+        delay_s=delay_s,
     )
-
-
-def _area(points: Sequence[CurvePoint]) -> float | None:
-    """Steps, and no lines between: between two thresholds lies nothing that a pipeline could do."""
-    reached = sorted(
-        (p.fa_per_h, p.sensitivity) for p in points if p.fa_per_h is not None and p.sensitivity is not None
-    )
-    if not reached:
-        return None
-    area, at, best = 0.0, 0.0, 0.0
-    for rate, sensitivity in reached:
-        if rate >= UP_TO_FA_PER_H:
-            break
-        area += best * (rate - at)
-        at, best = rate, max(best, sensitivity)
-    return (area + best * (UP_TO_FA_PER_H - at)) / UP_TO_FA_PER_H
 
 
 _RULE = re.compile(r"\s*([a-z0-9_]+)\s*(<=|>=)\s*([0-9.eE+-]+)\s*")
@@ -177,8 +172,8 @@ class Rule:
     bound: float | None
 
     @classmethod
-    def parse(cls, text: str) -> Rule:
-        """From `fa_per_h<=0.5`, `sensitivity>=0.9` or `f1`. Raises ConfigError."""
+    def parse(cls, text: str, where: str = "--at") -> Rule:
+        """From `fa_per_h<=0.5`, `sensitivity>=0.9` or `f1`; `where` it was given. Raises ConfigError."""
         if text.strip() == "f1":
             return cls("f1", False, None)
         found = _RULE.fullmatch(text)
@@ -188,7 +183,7 @@ class Rule:
             bound = math.nan
         if found is None or not math.isfinite(bound) or found[1] not in _METRICS:
             raise ConfigError(
-                f"--at {text!r}: wanted a bound, as fa_per_h<=0.5 or sensitivity>=0.9 (of {', '.join(_METRICS)}), or f1 for "
+                f"{where} {text!r}: wanted a bound, as fa_per_h<=0.5 or sensitivity>=0.9 (of {', '.join(_METRICS)}), or f1 for "
                 "the highest F1"
             )
         return cls(found[1], found[2] == "<=", bound)
@@ -200,25 +195,36 @@ class Rule:
 
     def choose(self, curve: Curve) -> CurvePoint:
         """The point that is wanted. Raises ConfigError where no threshold keeps the bound."""
-        having = [(value, p) for p in curve.points if (value := self._of(p)) is not None]
+        best = min(curve.points, key=self.order, default=None)
+        if best is None or not self.is_kept(best):
+            values = [value for p in curve.points if (value := self._of(p)) is not None]
+            raise ConfigError(f"no threshold has {self}: {self._reached(values)}")
+        return best
+
+    def is_kept(self, point: CurvePoint) -> bool:
+        """Whether a point keeps the bound."""
+        return self._beyond(point) <= 0
+
+    def order(self, point: CurvePoint) -> tuple[float, ...]:
+        """The lowest is wanted: of the points that keep the bound the best, then those nearest to it."""
+        alarms, found = point.false_alarms, -point.found
+        first = (alarms, found) if self.metric in _FEWEST_ALARMS else (found, alarms)
+        return (self._beyond(point), *first, -point.threshold)
+
+    def _beyond(self, point: CurvePoint) -> float:
+        """How far a point is beyond the bound, 0 where it keeps it; without a bound, minus its F1."""
+        value = self._of(point)
+        if value is None:
+            return math.inf
         if self.bound is None:
-            kept = [p for value, p in having if value == max(v for v, _ in having)]
-        else:
-            kept = [p for value, p in having if (value <= self.bound if self.at_most else value >= self.bound)]
-        if not kept:
-            raise ConfigError(f"no threshold has {self}: {self._reached([value for value, _ in having])}")
-        return min(kept, key=self._rank)
+            return -value
+        return max(0.0, value - self.bound if self.at_most else self.bound - value)
 
     def _of(self, point: CurvePoint) -> float | None:
         if self.metric == "fa_per_24h":
             return None if point.fa_per_h is None else 24 * point.fa_per_h
         value: float | None = getattr(point, self.metric)
         return value
-
-    def _rank(self, point: CurvePoint) -> tuple[float, ...]:
-        alarms, found = point.false_alarms, -point.found
-        first = (alarms, found) if self.metric in _FEWEST_ALARMS else (found, alarms)
-        return (*first, -point.threshold)
 
     def _reached(self, values: Sequence[float]) -> str:
         if not values:

@@ -110,9 +110,9 @@ def score(recordings: Iterable[Scored], n_classes: int = 1) -> SzcoreScores:
     n_already = 0
     for recording in recordings:
         truth, found = _annotation(recording.truth, recording), _annotation(judged(recording), recording)
-        known_s = np.count_nonzero(_known(recording)) / MASK_HZ
-        event.add(scoring.EventScoring(truth, found), known_s / n_classes)
-        sample.add(scoring.SampleScoring(truth, found), known_s / n_classes)
+        seconds = known_s(recording) / n_classes
+        event.add(scoring.EventScoring(truth, found), seconds)
+        sample.add(scoring.SampleScoring(truth, found), seconds)
         responses = detection_responses(recording)
         delays += [r.delay_s for r in responses if r.delay_s is not None]
         n_already += sum(r.already_alarmed for r in responses)
@@ -150,6 +150,11 @@ def _annotation(events: tuple[Event, ...], recording: Scored) -> Any:
     for start, stop in united(events, recording.duration_s):
         mask[int(start * MASK_HZ) : int(stop * MASK_HZ)] = True
     return Annotation(mask & _known(recording), MASK_HZ)
+
+
+def known_s(recording: Scored) -> float:
+    """Seconds of a recording in which it is known what holds."""
+    return int(np.count_nonzero(_known(recording))) / MASK_HZ
 
 
 def _known(recording: Scored) -> Flags:

@@ -84,7 +84,8 @@ class Contents:
             ("F1 by sample", "", _number(e.sample.f1)),
             ("AUROC of samples, mean over subjects", _interval(e.by_subject.auroc), _number(e.by_subject.auroc.mean)),
             ("time in warning, mean over subjects", "", _percent(e.by_subject.time_in_warning.mean)),
-            ("area under the curve, to 1 false alarm an hour", "", _number(e.curve.area)),
+            ("sensitivity, mean over 0 to 1 false alarm an hour", "", _number(e.curve.low_area)),
+            ("sensitivity, mean over log false alarms an hour", _rates(e.curve.area_fa_per_h), _number(e.curve.area)),
             ("found by as many alarms at random", "", _number(e.chance.sensitivity)),
             ("Brier score", "", _number(e.calibration.brier, ".4f")),
         ]
@@ -264,6 +265,10 @@ def _agreement(share: float | None, low: float | None) -> str:
 
 def _count(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def _rates(span: tuple[float, float] | None) -> str:
+    return "" if span is None else f"{span[0]:.2g} to {span[1]:.2g}"
 
 
 def _percent(value: float | None) -> str:

@@ -20,11 +20,14 @@ def checkpoint_path(out: Path) -> Path:
     return out.with_name(f"{out.stem}.checkpoint")
 
 
-def save_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
-    """Replace the previous checkpoint; an interruption leaves the old one or the new one. Raises OSError."""
+def save_checkpoint(path: Path, fit: Fit, config: TrainConfig, start: str = "") -> None:
+    """Replace the previous checkpoint; an interruption leaves the old one or the new one. Raises OSError.
+
+    start: digest of the pipeline that the fit began with; empty: none.
+    """
     progress = fit.progress
     content = {
-        "config": digest(config),
+        "config": digest(config, start),
         "network": fit.network.state_dict(),
         "average": fit.average.state_dict() if fit.average is not None else None,
         "optimizer": fit.optimizer.state_dict(),
@@ -50,7 +53,7 @@ def set_aside(out: Path) -> Path | None:
     return kept
 
 
-def load_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
+def load_checkpoint(path: Path, fit: Fit, config: TrainConfig, start: str = "") -> None:
     """Restore the state of a run.
 
     Parameters
@@ -61,6 +64,8 @@ def load_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
         A fresh fit of the same config, which is changed.
     config
         The config of this run.
+    start
+        Digest of the pipeline that this run begins with; empty: none.
 
     Raises
     ------
@@ -69,9 +74,9 @@ def load_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
     """
     try:
         content = torch.load(path, map_location=fit.device, weights_only=True)  # tensors and numbers, never code
-        if content["config"] != digest(config):
+        if content["config"] != digest(config, start):
             raise ConfigError(
-                f"{path}: belongs to another config or other data; train without --resume, which keeps it"
+                f"{path}: belongs to another config, other data or another --from; train without --resume, which keeps it"
             )
         fit.network.load_state_dict(content["network"])
         if fit.average is not None:
@@ -87,7 +92,7 @@ def load_checkpoint(path: Path, fit: Fit, config: TrainConfig) -> None:
         raise ConfigError(f"{path}: is not a complete checkpoint ({type(error).__name__}); remove it") from None
 
 
-def digest(config: TrainConfig) -> str:
-    """Hash of a config, but for where preprocessed recordings are kept."""
+def digest(config: TrainConfig, start: str = "") -> str:
+    """Hash of a config and of where its fit begins, but for where preprocessed recordings are kept."""
     content = config.model_dump_json(exclude={"data": {"cache", "cache_gb"}})
-    return hashlib.sha256(content.encode()).hexdigest()
+    return hashlib.sha256((content + start).encode()).hexdigest()

@@ -19,6 +19,7 @@ from rtbci.training.electrode_selection.by_patient.config import ElectrodesConfi
 from rtbci.training.sampling import SamplingConfig
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Layers = Literal["all", "last"]
 
 
 class AugmentConfig(Strict):
@@ -89,6 +90,9 @@ class TrainingConfig(Strict):
         "auto": rarer classes weigh more.
     label_smoothing
         Share of a label that goes to the other classes.
+    layers
+        Which are trained: "all", or "last", the one that gives the answers, behind a network that stays as it was in the
+        pipeline that the fit begins with (`rtbci train --from`).
     mixed_precision
         On a GPU: bfloat16 where that is enough.
     device
@@ -115,6 +119,7 @@ class TrainingConfig(Strict):
     focal_gamma: PositiveFloat = 2.0
     class_weights: Literal["auto", "none"] = "auto"
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    layers: Layers = "all"
     mixed_precision: bool = False
     device: Literal["cpu", "cuda", "auto"] = "cpu"
     threads: PositiveInt = 1

@@ -32,6 +32,7 @@ from rtbci.training.preprocessed import Preprocessed
 from rtbci.training.scaling import learn_scaling
 from rtbci.training.source import Source
 from rtbci.training.splits import matching
+from rtbci.training.start import Start
 from rtbci.training.subjects import require_whole_subjects
 
 # (what is being done, how much of it is done, of how much, the newest row of the learning curve)
@@ -52,6 +53,8 @@ class Data:
         Of all recordings.
     warnings
         What was chosen or is odd, one line each.
+    start
+        The pipeline that fits begin with; None: with random weights.
 
     Raises
     ------
@@ -65,9 +68,11 @@ class Data:
         pipeline_config: PipelineConfig,
         examples: list[Example],
         warnings: Sequence[str] = (),
+        start: Start | None = None,
     ) -> None:
         self.config = config
         self.pipeline_config = pipeline_config
+        self.start = start
         self.training = [e for e in examples if not e.source.held_out]
         self.held_out = [e for e in examples if e.source.held_out]
         self.warnings = list(warnings)
@@ -82,6 +87,7 @@ class Data:
         on_warning: OnWarning = lambda _: None,
         *,
         is_judged: bool = False,
+        start: Start | None = None,
     ) -> Data:
         """Find, read and preprocess the recordings.
 
@@ -95,6 +101,8 @@ class Data:
             Called with what a person should know of the recordings and their labels, a line each.
         is_judged
             Whether it is known by folds how well the recipe does, so that nothing has to be held out.
+        start
+            The pipeline that fits begin with, and whose constants of the scaling hold where the config sets none.
 
         Returns
         -------
@@ -121,6 +129,11 @@ class Data:
         sources = find_sources(config, warn)
         for line in grouped(text for source in sources for text in source.warnings):
             warn(line)
+        if start is not None:
+            validation = config.data.validation
+            for line in start.told(sized, sources, in_folds=bool(validation.folds or validation.k_fold)):
+                warn(line)
+            sized = start.scaled(sized)
         preprocessed = preprocessed_of(config, sized, sources)
         if preprocessed.folder is not None:
             on_warning(f"preprocessed recordings are kept in {preprocessed.folder}")
@@ -131,7 +144,7 @@ class Data:
         for i, source in enumerate(sources):
             on_progress("reading recordings", i, len(sources), None)
             examples.append(make_example(pipeline, source, preprocessed))
-        data = cls(config, pipeline_config, examples)
+        data = cls(config, pipeline_config, examples, start=start)
         for line in label_warnings(data, is_judged=is_judged):
             warn(line)
         data.warnings = warnings
@@ -153,11 +166,15 @@ class Data:
         return Annotations.of(source.labels for source in self.sources if source.labels is not None)
 
     def new_fit(self) -> Fit:
-        """A fresh network from the config's seed, with its loss."""
+        """A fresh network from the config's seed, or with the weights of `start`, and its loss."""
         training = self.config.training
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(training.seed)
             network = from_config(self.pipeline_config.model)
+        if self.start is not None:
+            self.start.begin(network, training.layers)
+        elif training.layers != "all":
+            raise ConfigError(f'training.layers = "{training.layers}" wants a pipeline to begin with: --from PIPELINE')
         classes = len(self.pipeline_config.classes)
         weights = torch.ones(classes)
         if training.class_weights == "auto":
@@ -216,7 +233,9 @@ class Data:
         """The data without recordings of these names, and the examples of these."""
         examples = [*self.training, *self.held_out]
         kept = [e for e in examples if e.source.name not in names]
-        return Data(self.config, self.pipeline_config, kept), [e for e in examples if e.source.name in names]
+        return Data(self.config, self.pipeline_config, kept, start=self.start), [
+            e for e in examples if e.source.name in names
+        ]
 
     def trials(self, examples: list[Example], rows: int = 256) -> TrialBatches:
         """Trials of some examples in order, without augmentation; for epoch networks."""

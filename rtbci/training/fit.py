@@ -134,7 +134,8 @@ class Fit:
 
     def _learn(self, batches: Iterable[Batch], on_batch: Callable[[int], None]) -> tuple[float, dict[str, float]]:
         """The mean loss, and of each class the share of the steps with a known label at which it holds."""
-        self.learner.train()
+        # Below the last layer everything is as live: no dropout, and no statistics that would still be learned.
+        self.learner.train(self.config.layers == "all")
         total, weight = 0.0, 0.0
         n_known, n_holding = 0, torch.zeros(len(self.classes), dtype=torch.int64)
         state: State | None = None

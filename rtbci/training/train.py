@@ -19,10 +19,11 @@ from rtbci.stages.decision import DecisionConfig
 from rtbci.training import cross_validation, distributed
 from rtbci.training.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint, set_aside
 from rtbci.training.config import TrainConfig
-from rtbci.training.data import Data, OnProgress, OnWarning
+from rtbci.training.data import Data, OnProgress, OnWarning, with_sizes
 from rtbci.training.fit import Fit
 from rtbci.training.held_out import held_out_scores, masked_scores
 from rtbci.training.learning_curve import EpochFigures, save_curves
+from rtbci.training.start import Start
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def train(
     resume: bool = False,
     on_warning: OnWarning = lambda _: None,
     settled: Settled | None = None,
+    start_from: str | Path | None = None,
 ) -> Pipeline:
     """Train a pipeline and save it, its learning curves beside it. With one seed, the same result on the same CPU.
 
@@ -81,6 +83,9 @@ def train(
         in the notes of the pipeline, too.
     settled
         What folds have settled, for `train_final`; nothing may be held out then.
+    start_from
+        A pipeline file that is trained further: the fit begins with its weights, and with the constants of its scaling
+        where the config sets none. `training.layers` says which layers change.
 
     Returns
     -------
@@ -90,14 +95,16 @@ def train(
     Raises
     ------
     ConfigError, RecordingError, DatasetError
-        Before the fit, if config and data do not agree; ConfigError also where the loss is no longer finite.
+        Before the fit, if config and data, or config and `start_from`, do not agree; ConfigError also where the loss is no
+        longer finite.
     PipelineFileError
-        If `out` exists and is not a pipeline file.
+        If `out` exists and is not a pipeline file, or `start_from` is none.
     """
     out = Path(out)
     check_out(out)
     check_device(config.training.device)
     on_progress = progress or (lambda *_: None)
+    start = None if start_from is None else _start(Path(start_from), config, out)
     if config.pipeline.model.kind == "selection":
         from rtbci.training.electrode_selection.pipeline import train_selection
 
@@ -105,7 +112,7 @@ def train(
         pipeline.save(out)
         return pipeline
     with torch_threads(config.training.threads), distributed.joined(config.training.device):
-        return _train(config, out, on_progress, on_warning, settled, resume=resume)
+        return _train(config, out, on_progress, on_warning, settled, start, resume=resume)
 
 
 def check_out(out: Path) -> None:
@@ -115,22 +122,34 @@ def check_out(out: Path) -> None:
     check_target(out)
 
 
+def _start(path: Path, config: TrainConfig, out: Path) -> Start:
+    """Refused before any recording is read, where that is possible."""
+    if out.exists() and path.exists() and out.samefile(path):
+        raise ConfigError(f"{out}: is the pipeline that the fit begins with, which is kept; name another file")
+    if config.pipeline.model.kind == "selection":
+        raise ConfigError(f"{path}: a selection of electrodes begins with random weights; leave --from out")
+    start = Start.load(path)
+    start.require_fit(with_sizes(config.pipeline))
+    return start
+
+
 def _train(
     config: TrainConfig,
     out: Path,
     on_progress: OnProgress,
     on_warning: OnWarning,
     settled: Settled | None,
+    start: Start | None,
     *,
     resume: bool,
 ) -> Pipeline:
     """Its frame holds the network to train, which must be freed before the process group ends."""
-    data = Data.load(config, on_progress, on_warning, is_judged=settled is not None)
+    data = Data.load(config, on_progress, on_warning, is_judged=settled is not None, start=start)
     epochs = config.training.epochs if settled is None else settled.epochs
     cross_validate = cross_validation.plan(data, fitted)
     fit, checkpoint = data.new_fit(), checkpoint_path(out)
     if resume and checkpoint.exists():
-        load_checkpoint(checkpoint, fit, config)
+        load_checkpoint(checkpoint, fit, config, "" if start is None else start.digest)
         if fit.epoch > epochs:
             raise ConfigError(
                 f"{checkpoint}: is of {fit.epoch} epochs, wanted at most {epochs}; train without --resume"
@@ -152,6 +171,8 @@ def _train(
         data.warnings = [*settled.warnings, *data.warnings]
         scores |= {"masked": settled.masked} if settled.masked else {}
     pipeline.notes = notes_of(data, fit, finished, scores)
+    if start is not None:
+        pipeline.notes["started_from"] = _begun_with(start, data, fit, on_warning)
     if settled is not None and finished:  # a fit that was stopped is not the one that the folds judged
         pipeline.notes["crossval"] = settled.notes
     if distributed.leads():
@@ -163,12 +184,27 @@ def _train(
     return pipeline
 
 
+def _begun_with(start: Start, data: Data, fit: Fit, on_warning: OnWarning) -> dict[str, Any]:
+    """What the fit began with, and a warning where it came to nothing better."""
+    original = from_config(data.pipeline_config.model)
+    start.begin(original, "all")
+    before = fit.validate(original, data.held_out_batches())[0] if data.held_out else None
+    if before is not None and fit.progress.best_loss >= before:
+        line = (
+            f"no epoch did better than {start.path.name} itself: its loss on what is held out is {before:.4f}, that of the best "
+            f"epoch {fit.progress.best_loss:.4f}; a lower training.lr or more recordings may help"
+        )
+        data.warnings.append(line)
+        on_warning(line)
+    return start.noted(data.config.training.layers, before)
+
+
 def _run_to_its_end_or_ctrl_c(fit: Fit, data: Data, epochs: int, on_progress: OnProgress, checkpoint: Path) -> bool:
     """Whether it ended by itself; saves a checkpoint after each epoch."""
 
     def keep() -> None:
         if distributed.leads():
-            save_checkpoint(checkpoint, fit, data.config)
+            save_checkpoint(checkpoint, fit, data.config, "" if data.start is None else data.start.digest)
 
     try:
         run(fit, data, epochs, on_progress, after_epoch=keep)
@@ -220,10 +256,9 @@ def pipeline_of(data: Data, fit: Fit) -> Pipeline:
 def notes_of(data: Data, fit: Fit, finished: bool, scores: dict[str, Any]) -> dict[str, Any]:
     """How and on what it was trained, for the pipeline file; plain JSON."""
     progress = fit.progress
+    rows = [source.noted(held_out=source.held_out) for source in data.sources if source.recording.format != "synthetic"]
     return {
-        "trained_on": [
-            source.noted(held_out=source.held_out) for source in data.sources if source.recording.format != "synthetic"
-        ],
+        "trained_on": rows if data.start is None else data.start.with_its_recordings(rows),
         "annotations": data.annotations.plain(),
         "warnings": data.warnings,
         "synthetic": None if data.config.data.synthetic is None else data.config.data.synthetic.model_dump(mode="json"),

@@ -20,7 +20,8 @@ class GdfSignal:
     rate: int
 
 
-def write_gdf(path: Path, signals: Sequence[GdfSignal]) -> Path:
+def write_gdf(path: Path, signals: Sequence[GdfSignal], events: Sequence[tuple[float, int, float]] = ()) -> Path:
+    """events: onset in seconds, type, and duration in seconds; their table has the rate of the first signal."""
     n, n_records = len(signals), len(signals[0].values) // signals[0].rate
     fixed = [
         *(b"GDF 1.25", b"patient".ljust(80), b"recording".ljust(80), b"2020010101010100"),
@@ -37,6 +38,15 @@ def write_gdf(path: Path, signals: Sequence[GdfSignal]) -> Path:
         for second in range(n_records)
         for one in signals
     ]
-    no_events = struct.pack("<BBBBI", 1, 0, 0, 0, 0)
-    path.write_bytes(b"".join([*fixed, *columns, *records, no_events]))
+    path.write_bytes(b"".join([*fixed, *columns, *records, _event_table(events, signals[0].rate)]))
     return path
+
+
+def _event_table(events: Sequence[tuple[float, int, float]], rate: int) -> bytes:
+    """Mode 3: positions from 1, types, channels (0: all), durations."""
+    n = len(events)
+    head = struct.pack("<B", 3) + struct.pack("<I", rate)[:3] + struct.pack("<I", n)
+    places = struct.pack(f"<{n}I", *(round(onset * rate) + 1 for onset, _, _ in events))
+    kinds = struct.pack(f"<{n}H", *(kind for _, kind, _ in events))
+    lengths = struct.pack(f"<{n}I", *(round(duration * rate) for _, _, duration in events))
+    return head + places + kinds + bytes(2 * n) + lengths

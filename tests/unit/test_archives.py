@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from archives import write_dataset, write_edf, write_session
 from commands import mistake_here, rtbci_here
 from real_data import find_data
 from scipy.io import savemat
-from test_datasets import write_edf
 
 from rtbci.datasets import open_dataset
 from rtbci.datasets.bnci_2a import CHANNELS
 from rtbci.datasets.dataset import Dataset
-from rtbci.datasets.helsinki_neonatal import read_votes
+from rtbci.datasets.helsinki_neonatal import read_mat_votes, read_votes
 from rtbci.datasets.named import missing_line, parse_dataset
 from rtbci.datasets.siena import read_list
 from rtbci.errors import ConfigError, DatasetError
@@ -182,24 +182,62 @@ def test_a_second_on_which_the_experts_of_helsinki_disagree_is_neither(tmp_path)
         read_votes(tmp_path / "annotations_2017_A_fixed.csv")
 
 
+def test_the_mat_file_of_helsinki_says_the_same_as_its_tables(tmp_path):
+    write_dataset("helsinki_neonatal", tmp_path, ())
+    tables = sorted(tmp_path.glob("*.csv"))
+    wanted = spans(open_dataset("helsinki_neonatal", tmp_path))
+    votes = [read_votes(table) for table in tables]
+    cells = np.empty((1, 5), object)  # the fifth newborn has no record
+    for number in range(5):
+        cells[0, number] = np.array([one[min(number, 3) + 1] for one in votes], float)
+    savemat(tmp_path / "annotations_2017.mat", {"annotat_new": cells})
+    for table in tables:
+        table.unlink()
+    dataset = open_dataset("helsinki_neonatal", tmp_path)
+    assert spans(dataset) == wanted
+    assert wanted["eeg4"] == [(10, 16, "seizure"), (8, 10, "seizure?")]
+    assert dataset.missing == ("eeg5.edf",)
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ({"other": 1}, "holds no annotat_new that can be read"),
+        ({"annotat_new": np.zeros((3, 9))}, "newborn 1 has one value.s.; wanted a row"),
+        (
+            {"annotat_new": np.array([[np.full((3, 4), 2), None]], object)[:, :1]},
+            "newborn 1 has 3 × 4 value.s.; wanted",
+        ),
+    ],
+)
+def test_another_mat_file_is_refused(tmp_path, content, line):
+    savemat(tmp_path / "annotations_2017.mat", content)
+    with pytest.raises(DatasetError, match=line):
+        read_mat_votes(tmp_path / "annotations_2017.mat")
+    (tmp_path / "annotations_2017.mat").write_bytes(b"no mat file")
+    with pytest.raises(DatasetError, match="holds no annotat_new that can be read"):
+        read_mat_votes(tmp_path / "annotations_2017.mat")
+
+
 # BCI Competition IV, 2a
 
 
 def test_the_cues_of_set_2a_have_the_classes_of_the_test_and_no_rejected_trial(tmp_path):
-    names = [f"EEG-{number}" for number in range(25)]
-    texts = [(0, "768"), (2, "769"), (3, "768"), (3, "1023"), (5, "770"), (5.5, "768"), (6, "772")]
-    cues = [(at, None, text) for at, text in texts]
-    write_edf(tmp_path / "A01T.edf", names, notes=cues)
-    hidden = [(at, None, "783" if text in ("769", "770", "772") else text) for at, _, text in cues]
-    write_edf(tmp_path / "A01E.edf", names, notes=hidden)
-    assert open_dataset("bnci_2a", tmp_path).missing == ("A01E.mat, the classes of A01E.edf",)
+    trials = [(0, 768), (2, 769), (3, 768), (3, 1023), (5, 770), (5.5, 768), (6, 772)]
+    others = [(0, 276), (0, 32766), (1, 1072)]  # idling, start of a run, eye movements
+    write_session(tmp_path / "A01T.gdf", [(at, kind, 1.252) for at, kind in sorted([*others, *trials])], seconds=8)
+    hidden = [(at, 783 if kind in (769, 770, 772) else kind, 1.252) for at, kind in trials]
+    write_session(tmp_path / "A01E.gdf", hidden, seconds=8)
+    assert open_dataset("bnci_2a", tmp_path).missing == ("A01E.mat, the classes of A01E.gdf",)
     savemat(tmp_path / "A01E.mat", {"classlabel": np.array([[3], [1], [2]])})
     dataset = open_dataset("bnci_2a", tmp_path)
-    assert {name: [label for *_, label in found] for name, found in spans(dataset).items()} == {
-        "A01E": ["feet", "right"], "A01T": ["left", "tongue"],
-    }  # fmt: skip
+    assert spans(dataset) == {
+        "A01E": [(2, 3.252, "feet"), (6, 7.252, "right")],
+        "A01T": [(2, 3.252, "left"), (6, 7.252, "tongue")],
+    }
     assert [(m.name, m.subject, m.part) for m in dataset.members] == [("A01E", "A01", "test"), ("A01T", "A01", "train")]
-    assert dataset.members[0].recording.info.channels == CHANNELS
+    recording = dataset.members[0].recording
+    assert (recording.info.channels, recording.info.sfreq, set(recording.info.units)) == (CHANNELS, 250, {"uV"})
     savemat(tmp_path / "A01E.mat", {"classlabel": np.array([[3], [1]])})
     with pytest.raises(DatasetError, match="has 2 classes in `classlabel` for 3 cues"):
         open_dataset("bnci_2a", tmp_path)

@@ -62,6 +62,19 @@ def test_a_setting_overrides_a_nested_value() -> None:
         override({}, ["a"])
 
 
+def test_a_setting_reaches_a_table_of_a_list_by_its_number() -> None:
+    values = {"data": {"dataset": [{"name": "siena"}, {"name": "tusz"}]}}
+    changed = override(values, ["data.dataset.1.part='test'"])
+    assert changed["data"]["dataset"] == [{"name": "siena"}, {"name": "tusz", "part": "test"}]
+    for setting, says in (
+        ("data.dataset.2.part=1", "'2' is none of the tables 0 to 1"),
+        ("data.dataset.part='test'", "as data.dataset.0.KEY"),
+        ("data.dataset.0.name.x=1", "'name' is not a table"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            override(values, [setting])
+
+
 def test_a_toml_file_that_is_broken_or_absent_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "seizure.toml").write_text("a = \n")
     with pytest.raises(ConfigError, match=r"seizure\.toml: .*line 1"):

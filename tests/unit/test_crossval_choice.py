@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from rtbci.config import parse
+from rtbci.evaluation.curve import Curve, Rule
 from rtbci.evaluation.decisions import above_threshold, decide
 from rtbci.evaluation.tagging import tag
 from rtbci.models import build
@@ -73,6 +74,7 @@ def test_the_most_seizures_are_found_that_can_be_without_an_alarm_where_none_is_
         median_delay_s=4.5,
         alarms_where_none_is_wanted=0,
         alarms_elsewhere=0,
+        known_s=180.0,
     )
     assert [(p.threshold, p.found, p.alarms_where_none_is_wanted) for p in rest] == [(0.8, 0, 0), (0.4, 2, 1)]
 
@@ -141,8 +143,39 @@ def test_where_a_miss_weighs_so_many_alarms_the_least_sum_is_chosen():
     assert (best.threshold, best.found) == (0.6, 2)
 
 
+def test_with_a_bound_the_point_is_chosen_that_evaluate_would_choose():
+    clear = [answered("seizures", (24, 40, 0.7), seizure=(20, 40)) for _ in range(2)]
+    faint = answered("seizures", (22, 40, 0.5), seizure=(20, 40))
+    quiet, after = answered("quiet", (30, 33, 0.55)), answered("after seizures", (5, 20, 0.35))
+    found = points(*clear, faint, quiet, after, thresholds=(0.3, 0.4, 0.6), at="fa_per_h<=12")
+    # Five minutes: one alarm is twelve an hour, whatever its group; of the points that have it, most seizures are found.
+    assert [(p.threshold, p.found, p.known_s, p.keeps_bound) for p in found] == [
+        (0.4, 3, 300, True), (0.6, 2, 300, True), (0.3, 3, 300, False),
+    ]  # fmt: skip
+    curve = Curve(points=tuple(p.curve_point() for p in found), area=None, area_fa_per_h=None, low_area=None)
+    for rule in ("fa_per_h<=12", "fa_per_h<=6", "sensitivity>=0.9", "precision>=0.7", "f1", "delay_s<=5"):
+        best = points(*clear, faint, quiet, after, thresholds=(0.3, 0.4, 0.6), at=rule)[0]
+        assert best.threshold == Rule.parse(rule).choose(curve).threshold
+        assert best.keeps_bound is True
+    nearest = points(*clear, faint, quiet, after, thresholds=(0.3, 0.4), at="fa_per_h<=6")[0]
+    assert (nearest.threshold, nearest.keeps_bound) == (0.4, False)
+
+
+def test_where_the_label_is_unknown_no_hour_counts():
+    one = answered("seizures", (24, 40, 0.7), seizure=(20, 40))
+    half = Answered(replace(one.source, elsewhere="unknown"), one.scores)
+    assert points(half, answered("quiet"), thresholds=(0.5,))[0].known_s == 80
+
+
+def test_a_bound_that_is_none_is_refused_by_its_key():
+    with pytest.raises(ValueError, match="at 'fa<=1': wanted a bound, as fa_per_h<=0.5"):
+        OperatingPointConfig(at="fa<=1")
+
+
 def test_two_rules_at_once_are_refused():
-    with pytest.raises(ValueError, match="wanted one of them, or neither"):
+    with pytest.raises(ValueError, match="enough and at are 2 rules"):
+        OperatingPointConfig(enough=0.9, at="f1")
+    with pytest.raises(ValueError, match="enough and miss_weighs are 2 rules; wanted one of them"):
         OperatingPointConfig(enough=0.9, miss_weighs=3)
 
 

@@ -220,7 +220,7 @@ def test_the_operating_point_is_chosen_by_the_rule_on_the_scores_of_all_folds(da
     )
     assert pipeline.notes["crossval"]["operating_point"] == {
         "threshold": 0.4, "release": 0.3, "min_duration_s": 2.0, "seizures": 4, "found": 3, "median_delay_s": 1.875,
-        "alarms_where_none_is_wanted": 0, "alarms_elsewhere": 0,
+        "alarms_where_none_is_wanted": 0, "alarms_elsewhere": 0, "known_s": 360.0,
     }  # fmt: skip
 
 
@@ -368,7 +368,7 @@ def test_the_file_keeps_the_table_by_patient_and_how_its_fit_was_settled(data, f
     assert notes["groups"] == summary["groups"]
     assert notes["rule"] == {
         "thresholds": [0.2, 0.4, 0.6, 0.8], "min_duration_s": [1.0, 2.0], "no_alarm_in": ["quiet"], "enough": None,
-        "miss_weighs": None,
+        "miss_weighs": None, "at": None,
     }  # fmt: skip
     assert (notes["epoch"], notes["epochs_of_folds"]) == (2, [4, 2, 1, 2])
     assert (notes["seeds"], notes["digest"]) == (summary["seeds"], summary["digest"])

@@ -3,25 +3,14 @@
 import shutil
 from pathlib import Path
 
-import edfio
 import numpy as np
 import pytest
+from archives import write_edf
 from real_data import find_data
 from scipy.io import loadmat, savemat
 
 from rtbci.datasets import NAMES, bci2_iv, chbmit, eegmmidb, high_gamma, open_dataset
 from rtbci.errors import DatasetError
-
-
-def write_edf(path: Path, channels=("C3", "C4"), seconds=8, sfreq=64, notes=()) -> None:
-    """Each channel counts in tenths of a microvolt from sixty of its own."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ramp = np.arange(seconds * sfreq) / 10
-    signals = [
-        edfio.EdfSignal(ramp + 60 * i, sfreq, label=name, physical_dimension="uV", physical_range=(-3276.8, 3276.7))
-        for i, name in enumerate(channels)
-    ]
-    edfio.Edf(signals, annotations=[edfio.EdfAnnotation(*note) for note in notes] or None).write(path)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -18,7 +18,8 @@ from rtbci.evaluation.chance import chance
 from rtbci.evaluation.chosen_point import stale_scores
 from rtbci.evaluation.comparison import FIGURES, Comparison
 from rtbci.evaluation.cue_answers import TrialSum, paired
-from rtbci.evaluation.curve import Curve, CurvePoint, Rule, _area
+from rtbci.evaluation.curve import Curve, CurvePoint, Rule
+from rtbci.evaluation.curve_area import log_area, low_area
 from rtbci.evaluation.intervals import interval, spread
 from rtbci.evaluation.lengths import length_rows
 from rtbci.evaluation.probabilities import calibration
@@ -136,7 +137,7 @@ def point(
 
 
 POINTS = (point(0.2, 10, 40), point(0.4, 9, 8), point(0.5, 9, 5), point(0.6, 8, 5), point(0.8, 5, 0))
-CURVE = Curve(points=POINTS, area=None, up_to_fa_per_h=1.0)
+CURVE = Curve(points=POINTS, area=None, area_fa_per_h=None, low_area=None)
 
 
 @pytest.mark.parametrize(
@@ -170,10 +171,24 @@ def test_a_bound_that_no_threshold_keeps_says_what_is_reached():
 
 
 def test_the_area_is_the_mean_of_the_best_sensitivity_within_each_rate():
-    assert _area(POINTS) == pytest.approx(0.5 * 0.5 + 0.5 * 0.9)
-    assert _area((point(0.5, 4, 0),)) == pytest.approx(0.4)
-    assert _area((point(0.5, 4, 11),)) == 0.0
-    assert _area(()) is None
+    assert low_area([(p.fa_per_h, p.sensitivity) for p in POINTS]) == pytest.approx(0.5 * 0.5 + 0.5 * 0.9)
+    assert low_area([(0.0, 0.4)]) == pytest.approx(0.4)
+    assert low_area([(1.1, 0.4)]) == 0.0
+    assert low_area([]) is None
+
+
+def test_the_area_of_neuroatlas_is_the_mean_over_the_logarithm_of_the_rates_that_are_reached():
+    # A line in log rate: the mean is that of its ends, 0.1 and 100 but for the steps of the grid.
+    rates = np.geomspace(0.01, 1000, 400)
+    area, (low, high) = log_area([(rate, np.log10(rate) / 4 + 0.5) for rate in rates[::-1]])
+    assert (low, high) == (pytest.approx(0.103, abs=0.001), pytest.approx(100))
+    assert area == pytest.approx((np.log10(low) + np.log10(high)) / 8 + 0.5, abs=1e-3)
+    # Only what is reached counts, and below the threshold with the most false alarms nothing does.
+    area, (low, high) = log_area([(0.0, 1.0), (4.0, 0.8), (2.0, 0.8), (0.5, 0.8)])
+    assert (area, low > 0.5, high < 4.0) == (pytest.approx(0.8), True, True)
+    assert low_area([(0.0, 1.0), (4.0, 0.8), (2.0, 0.8), (0.5, 0.8)]) == pytest.approx(0.4)
+    for too_little in ([], [(0.0, 1.0)], [(300.0, 1.0), (200.0, 0.5)], [(0.05, 1.0), (0.0, 0.5)]):
+        assert log_area(too_little) is None
 
 
 # Chance, calibration, burden, lengths

@@ -52,15 +52,21 @@ class Answers:
         return (each * weights).sum() / counted.sum().clamp(min=1)
 
 
-def output_layer(network: Network) -> nn.Linear:
-    """The layer that gives the logits. Raises ConfigError where none does."""
+def linear_output(network: Network) -> nn.Linear | None:
+    """The linear layer that gives the logits; None where none does."""
     linear = [m for m in network.modules() if isinstance(m, nn.Linear) and m.out_features == network.n_classes]
-    if not linear:
+    return linear[-1] if linear else None
+
+
+def output_layer(network: Network) -> nn.Linear:
+    """The same. Raises ConfigError where there is none."""
+    last = linear_output(network)
+    if last is None:
         raise ConfigError(
             f"the last layer of a {type(network).__name__} is not linear, so that it cannot be adapted alone; "
             "--level all-layers adapts the whole network"
         )
-    return linear[-1]
+    return last
 
 
 class Seen:

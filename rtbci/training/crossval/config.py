@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator, model_validator
 
 from rtbci.config import Name, Strict
+from rtbci.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rtbci.evaluation.curve import Rule
 
 _STEPS = tuple(n / 20 for n in range(1, 20))
 
@@ -22,7 +26,10 @@ class OperatingPointConfig(Strict):
     found, or as near to it as there can be; of the points that have that, the fewest alarms in `no_alarm_in`, then the
     fewest elsewhere, then the least median delay, the highest threshold, the longest duration. With `miss_weighs`, the
     rule is a balance: a missed seizure, or an alarm in `no_alarm_in`, weighs as much as so many alarms elsewhere, and the
-    point of the least sum is chosen; then the least median delay, the highest threshold, the longest duration.
+    point of the least sum is chosen; then the least median delay, the highest threshold, the longest duration. With `at`,
+    the rule is that of `rtbci evaluate --at`: of the points that keep a bound, the one that finds most seizures (where the
+    bound is on sensitivity or F1: with the fewest alarms, whatever their group), or, where none does, the nearest to it; then
+    the highest threshold, the longest duration.
 
     Attributes
     ----------
@@ -36,6 +43,9 @@ class OperatingPointConfig(Strict):
         Share of the seizures that must be found, where that comes first.
     miss_weighs
         Number of alarms that a missed seizure weighs as much as, where the two are balanced.
+    at
+        A bound, as "fa_per_h<=0.5" or "sensitivity>=0.9" (also of precision, f1, fa_per_24h, delay_s), or "f1" for the highest
+        F1, where that comes first.
     """
 
     thresholds: Annotated[tuple[Threshold, ...], Field(min_length=1, max_length=1000)] = _STEPS
@@ -43,12 +53,26 @@ class OperatingPointConfig(Strict):
     no_alarm_in: Annotated[tuple[Name, ...], Field(min_length=1)] = ("*",)
     enough: Annotated[float, Field(gt=0, le=1)] | None = None
     miss_weighs: PositiveFloat | None = None
+    at: str | None = None
 
     @model_validator(mode="after")
     def _one_rule(self) -> Self:
-        if self.enough is not None and self.miss_weighs is not None:
-            raise ValueError("enough and miss_weighs are two rules; wanted one of them, or neither")
+        given = [name for name in ("enough", "miss_weighs", "at") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are {len(given)} rules; wanted one of them, or none")
+        self.rule()
         return self
+
+    def rule(self) -> Rule | None:
+        """That of `at`; None where another one chooses. Raises ValueError."""
+        if self.at is None:
+            return None
+        from rtbci.evaluation.curve import Rule
+
+        try:
+            return Rule.parse(self.at, "at")
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
 
 
 class CrossvalConfig(Strict):

@@ -145,6 +145,12 @@ def settle(
     for line in warnings:
         on_warning(line)
     chosen = choose(judged, unchanged)
+    if chosen.keeps_bound is False:
+        warnings = (
+            *warnings,
+            f"no operating point has {judged.config.crossval.operating_point.at}; the nearest is chosen",
+        )
+        on_warning(warnings[-1])
     epoch = median_epoch(judged.folds)
     there, here = set(judged.subject_of.values()), {source.subject for source in sources if source.subject}
     crossval = judged.config.crossval

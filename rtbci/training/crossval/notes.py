@@ -78,6 +78,8 @@ class Rule(Kept):
     """Share of the seizures that must be found, where that comes first."""
     miss_weighs: float | None = None
     """Number of alarms that a missed seizure weighs as much as, where the two are balanced."""
+    at: Text | None = None
+    """The bound that comes first."""
 
 
 class CrossvalNotes(Kept):

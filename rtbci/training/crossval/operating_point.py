@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtbci.evaluation.decisions import decide
-from rtbci.evaluation.responses import detection_delays
-from rtbci.evaluation.scoring import score
+from rtbci.evaluation.responses import Scored, detection_delays
+from rtbci.evaluation.scoring import known_s, score
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.stages.decision import DecisionConfig
 from rtbci.training.crossval.config import OperatingPointConfig
 from rtbci.training.crossval.results import OperatingPoint as OperatingPoint
-from rtbci.training.held_out import scored_classes
+from rtbci.training.held_out import scored_classes, unknown_stretches
 from rtbci.training.source import Source
 from rtbci.training.splits import matches
-from rtbci.types import Chunk
+from rtbci.types import Chunk, Event
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,16 @@ def operating_points(
         Ordered by the rule; the first is chosen.
     """
     points = [_point(answered, config, decision, wanted, hop_s) for decision in _grid(config.decision, wanted)]
+    seconds = sum(_known_s(one.source) for one in answered)
+    points = [point.model_copy(update={"known_s": seconds}) for point in points]
+    if (rule := wanted.rule()) is not None:
+        points = [point.model_copy(update={"keeps_bound": rule.is_kept(point.curve_point())}) for point in points]
     return sorted(points, key=lambda point: point.rank(wanted))
+
+
+def _known_s(source: Source) -> float:
+    unknown = tuple(Event(s.start, s.stop - s.start, s.label) for s in unknown_stretches(source))
+    return known_s(Scored((), (), (), source.recording.duration_s, unknown))
 
 
 def _grid(base: DecisionConfig, wanted: OperatingPointConfig) -> Iterator[DecisionConfig]:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterable
 
 from rtbci.evaluation import rows
+from rtbci.evaluation.curve import CurvePoint, curve_point
 from rtbci.evaluation.intervals import Interval
-from rtbci.evaluation.scoring import SzcoreScores
+from rtbci.evaluation.scoring import Counts, SzcoreScores
 from rtbci.results import Result, Text, Texts
 from rtbci.stages.decision import DecisionConfig
 from rtbci.training.crossval.config import OperatingPointConfig
@@ -33,6 +34,16 @@ class OperatingPoint(Result):
     """In recordings of the groups of `crossval.operating_point.no_alarm_in`."""
     alarms_elsewhere: int
     """In the others."""
+    known_s: float = 0.0
+    """Seconds of these recordings in which it is known what holds."""
+    keeps_bound: bool | None = None
+    """Whether it keeps the bound of `crossval.operating_point.at`; null without one."""
+
+    def curve_point(self) -> CurvePoint:
+        """What it comes to, alarms of all groups together, as `rtbci evaluate` has it of a threshold."""
+        alarms = self.alarms_where_none_is_wanted + self.alarms_elsewhere
+        counts = Counts(true=self.seizures, hit=self.found, false=alarms, seconds=self.known_s)
+        return curve_point(self.threshold, counts, self.median_delay_s)
 
     def decision(self, base: DecisionConfig) -> DecisionConfig:
         """A pipeline's decision with this point."""
@@ -41,6 +52,8 @@ class OperatingPoint(Result):
 
     def rank(self, wanted: OperatingPointConfig) -> tuple[float, ...]:
         """The rule of `OperatingPointConfig`: the lowest is chosen."""
+        if (rule := wanted.rule()) is not None:
+            return (*rule.order(self.curve_point()), -self.min_duration_s)
         delay = math.inf if self.median_delay_s is None else self.median_delay_s
         strictest = (-self.threshold, -self.min_duration_s)
         if wanted.miss_weighs is not None:

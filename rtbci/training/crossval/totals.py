@@ -228,6 +228,7 @@ def _rule(wanted: OperatingPointConfig) -> Rule:
         no_alarm_in=_names(wanted.no_alarm_in),
         enough=wanted.enough,
         miss_weighs=wanted.miss_weighs,
+        at=wanted.at,
     )
 
 
