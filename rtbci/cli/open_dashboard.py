@@ -42,7 +42,7 @@ def _first(told: StreamOverrides, *, new: bool, process: int | None) -> Session:
             raise ConfigError(
                 f"--process {process}: no engine of yours runs there; `rtbci dashboard --list` lists them"
             )
-    return attached(engines[0].folder) if len(engines) == 1 else NoSession(told)
+    return attached(engines[0].folder) if len(engines) == 1 else NoSession(told, new)
 
 
 def list_running() -> None:

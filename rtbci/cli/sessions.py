@@ -139,14 +139,23 @@ class AttachedSession:
 
 @dataclass(frozen=True, slots=True)
 class NoSession:
-    """Nothing is watched yet: the window lets its user choose. told: what a person says of the stream to come."""
+    """Nothing is watched yet: the window lets its user choose.
+
+    Parameters
+    ----------
+    told
+        What a person says of the stream to come.
+    new
+        Not an engine that runs already.
+    """
 
     told: StreamOverrides
+    new: bool = False
 
     def run(self, dashboard: DashboardProcess | None, stop_asked: StopAsked) -> SessionEnded | None:
         """Wait for a choice."""
         assert dashboard is not None
-        dashboard.tell(ChooseSession())
+        dashboard.tell(ChooseSession(new=self.new))
         while not stop_asked() and not dashboard.has_request and dashboard.alive:
             time.sleep(_LOOK_S)
         return None

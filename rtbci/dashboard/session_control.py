@@ -74,8 +74,9 @@ class SessionControl:
                     self._show(message)
                 case SessionEnded():
                     self._end(message)
-                case ChooseSession():
-                    QTimer.singleShot(0, self._choose)  # a dialog does not hold up what comes after
+                case ChooseSession(new=new):
+                    choose = self._choose_stream if new or not running_engines() else self._choose_engine
+                    QTimer.singleShot(0, choose)  # a dialog does not hold up what comes after
         if not self._pipe.is_open and self._window.notices.can_start:
             self._window.notices.can_start = False
             self._end(SessionEnded(text=f"{_COMMAND_GONE}; `rtbci dashboard` opens another window"))
@@ -98,7 +99,7 @@ class SessionControl:
         steps = {
             "again": self._again, "stream": self._choose_stream, "unit": self._say_unit, "folder": self._show_folder,
             "engines": self._choose_engine, "end": self._end_session, "record": self._record,
-            "stop_recording": self._stop_recording,
+            "stop_recording": self._stop_recording, "dismiss": self._dismiss,
         }  # fmt: skip
         steps[step]()
 
@@ -127,13 +128,6 @@ class SessionControl:
         session = self._window.session
         return not session.is_running or bool(session.owner) or self._agrees(restart_question(session))
 
-    def _choose(self) -> None:
-        """Where nothing is shown: a running engine, or a stream."""
-        if running_engines():
-            self._choose_engine()
-        else:
-            self._choose_stream()
-
     def _choose_stream(self) -> None:
         window = self._window
         if not self._pipe.is_open:
@@ -148,10 +142,8 @@ class SessionControl:
         shown = window.model.feed.folder if window.model.feed is not None and window.session.is_running else None
         engines = [engine for engine in running_engines() if engine.folder != shown]
         texts = [engine.text for engine in engines]
-        answer, accepted = QInputDialog.getItem(
-            window, "Engines", "Which engine is to be watched?", [*texts, _ANOTHER], 0, False
-        )
-        if not accepted:
+        answer = _chosen(window, "Engines", "Which engine is to be watched?", [*texts, _ANOTHER])
+        if answer is None:
             return
         if answer == _ANOTHER:
             self._choose_stream()
@@ -172,6 +164,10 @@ class SessionControl:
 
     def _show_folder(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(self._window.session.folder))
+
+    def _dismiss(self) -> None:
+        self._window.notices.dismiss()
+        self._window.show_session()
 
     def _end_session(self) -> None:
         if self._agrees(f"The session on {self._window.session.name} ends, in order. The window stays."):
@@ -215,3 +211,15 @@ class SessionControl:
             self._window.model.commands.stop()
         self._pipe.send(WindowCloses(stops=chosen is stop and not session.owner))
         return True
+
+
+def _chosen(parent: Window, title: str, question: str, items: list[str]) -> str | None:
+    """One of a list; None where the user cancels."""
+    dialog = QInputDialog(parent)
+    dialog.setWindowTitle(title)
+    dialog.setLabelText(question)
+    dialog.setOption(QInputDialog.InputDialogOption.UseListViewForComboBoxItems)
+    dialog.setComboBoxItems(items)
+    dialog.setTextValue(items[0])
+    dialog.resize(round(34 * dialog.fontMetrics().height()), round(14 * dialog.fontMetrics().height()))
+    return dialog.textValue() if dialog.exec() == QDialog.DialogCode.Accepted else None

@@ -66,7 +66,7 @@ class RecordingSwitch:
         self._outlets.copy_to(None)
         self._sinks.remove(recorder)
         self._closing.append(recorder.close_apart())
-        return WarningLine(text=f"recording to {recorder.state().file or 'no file'} ends, as a person asked for")
+        return WarningLine(text=f"recording to {recorder.recorder.folder} ends, as a person asked for")
 
     def close(self) -> None:
         """Wait for the recordings that are ending, for CLOSE_TIMEOUT_S at most."""

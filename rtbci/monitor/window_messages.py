@@ -62,6 +62,8 @@ class ChooseSession(Message):
     """Nothing is shown: let the user choose a running engine, or a stream and a pipeline."""
 
     do: Literal["choose"] = "choose"
+    new: bool = False
+    """Not an engine that runs."""
 
 
 # -- of the window -------------------------------------------------------------------------------------------

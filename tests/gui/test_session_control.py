@@ -171,11 +171,11 @@ def test_of_several_engines_that_run_one_is_chosen(here: Attended, monkeypatch: 
     monkeypatch.setattr(session_control, "running_engines", lambda: engines)
     offered: list[list[str]] = []
 
-    def choose(_parent: Any, _title: str, _question: str, items: list[str], *_: object) -> tuple[str, bool]:
+    def choose(_parent: Any, _title: str, _question: str, items: list[str]) -> str:
         offered.append(items)
-        return items[1], True
+        return items[1]
 
-    monkeypatch.setattr(QInputDialog, "getItem", choose)
+    monkeypatch.setattr(session_control, "_chosen", choose)
     here.tell(ChooseSession())
     QApplication.processEvents()
     assert [len(items) for items in offered] == [3]

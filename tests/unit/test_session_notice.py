@@ -17,6 +17,7 @@ from rtbci.monitor.messages import (
     RefusedLine,
     ReplayState,
     StreamState,
+    WarningLine,
 )
 from rtbci.monitor.window_messages import SessionEnded
 
@@ -81,6 +82,18 @@ def test_a_replay_that_has_come_to_its_end_is_no_fault() -> None:
     again = made.notice(lost(6.0))
     assert again is not None
     assert again.tone == "bad"
+
+
+def test_values_that_are_no_eeg_in_their_unit_offer_to_say_it_until_that_is_dismissed() -> None:
+    made = board()
+    made.take(WarningLine(text="values are too small for an EEG: 2e-05 µV rms; --unit says the unit"))
+    notice = made.notice(EngineState(state="running"))
+    assert notice is not None
+    assert (notice.text[:20], notice.steps) == ("values are too small", ("unit", "dismiss"))
+    made.dismiss()
+    assert made.notice(EngineState(state="running")) is None
+    made.take(WarningLine(text="unit '-6' is taken as 10^-6 V (--unit says another)"))
+    assert made.notice(EngineState(state="running")) is None
 
 
 def test_an_end_says_why_what_was_written_and_what_can_be_done() -> None:

@@ -15,11 +15,13 @@ from rtbci.monitor.messages import (
     ReconnectedLine,
     RefusedLine,
     ReplayState,
+    WarningLine,
 )
 from rtbci.monitor.window_messages import SessionEnded
+from rtbci.stages.amplitude import ODD_VALUES
 from rtbci.text import one_line
 
-Step: TypeAlias = Literal["again", "stream", "unit", "folder", "end"]
+Step: TypeAlias = Literal["again", "stream", "unit", "folder", "end", "dismiss"]
 Tone: TypeAlias = Literal["bad", "good", "plain"]
 
 STEPS: dict[Step, str] = {
@@ -28,6 +30,7 @@ STEPS: dict[Step, str] = {
     "stream": "Choose another stream …",
     "folder": "Show the recording's folder",
     "end": "End the session",
+    "dismiss": "Leave it",
 }
 LOST_S = 5.0  # a shorter loss is said in the header alone
 _REPLAY_END_S = 2.0
@@ -62,7 +65,7 @@ class NoticeBoard:
     def clear(self) -> None:
         """Another engine is shown."""
         self.ended = None
-        self._refused = self._lost = self._error = ""
+        self._refused = self._lost = self._error = self._doubt = ""
         self._replay: ReplayState | None = None
 
     def take(self, line: LogLine) -> None:
@@ -76,6 +79,12 @@ class NoticeBoard:
                 self._refused = self._lost = ""
             case ErrorLine(text=text):
                 self._error = text
+            case WarningLine(text=text) if text.startswith(ODD_VALUES):
+                self._doubt = text
+
+    def dismiss(self) -> None:
+        """What was a warning only is not to be said any more."""
+        self._doubt = ""
 
     def notice(self, state: EngineState) -> Notice | None:
         """What is to be said now; None where there is nothing."""
@@ -92,6 +101,8 @@ class NoticeBoard:
             )  # fmt: skip
         if state.state == "lost" and state.silent_s > LOST_S:
             return self._of_loss(state)
+        if self._doubt:
+            return Notice(one_line(self._doubt), (), "bad", (*self._possible(("unit",)), "dismiss"))
         return None
 
     def _of_end(self, ended: SessionEnded, state: EngineState) -> Notice:

@@ -88,6 +88,7 @@ class StatePanel(QWidget):
             else:
                 grid.addWidget(value, row, 1, 1, 2)
         grid.setColumnStretch(1, 1)
+        self.show_state(EngineState())
 
     def set_theme(self, theme: Theme) -> None:
         self.spark.theme = theme
