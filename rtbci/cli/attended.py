@@ -9,7 +9,7 @@ from rtbci.cli.dashboard_process import DashboardProcess
 from rtbci.cli.signals import StopAsked
 from rtbci.cli.terminal import Terminal
 from rtbci.errors import EngineFailed, RtbciError, error_text
-from rtbci.monitor.window_messages import Offer, SessionEnded, SessionRequest
+from rtbci.monitor.window_messages import Offer, RequestRefused, SessionEnded, SessionRequest
 from rtbci.text import one_line
 
 _LOOK_S = 0.05
@@ -51,6 +51,7 @@ def attend(session: Session, title: str, stop_asked: StopAsked) -> int:
     dashboard = DashboardProcess(title)
     try:
         while True:
+            dashboard.check = session.next
             ended, code = _run(session, dashboard, stop_asked)
             following = _next(session, ended, dashboard, stop_asked)
             if following is None:
@@ -92,7 +93,7 @@ def _next(
             try:
                 return session.next(request)
             except (RtbciError, OSError) as error:
-                dashboard.tell(failure(error))
+                dashboard.tell(RequestRefused(text=error_text(error)))  # it could be when it was asked
         if not alive:
             return None
         time.sleep(_LOOK_S)

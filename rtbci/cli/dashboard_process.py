@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
+from rtbci.errors import RtbciError, error_text
 from rtbci.monitor.window_messages import (
     AttachTo,
     FromCommand,
+    RequestRefused,
     SessionRequest,
     StartSession,
     WindowCloses,
@@ -42,6 +45,8 @@ class DashboardProcess:
     ----------
     stops_engine
         The user has closed it, and the engine is to end.
+    check
+        Raises RtbciError for a request that cannot be met; the window is told, and what runs goes on.
     """
 
     def __init__(self, title: str) -> None:
@@ -55,6 +60,7 @@ class DashboardProcess:
         self._was_opened = self._was_closed = self._is_end_taken = False
         self._request: SessionRequest | None = None
         self.stops_engine = False
+        self.check: Callable[[SessionRequest], object] = lambda _request: None
 
     @property
     def alive(self) -> bool:
@@ -74,7 +80,15 @@ class DashboardProcess:
                 case WindowCloses(stops=stops):
                     self._was_closed, self.stops_engine = True, stops
                 case StartSession() | AttachTo():
-                    self._request = message
+                    self._consider(message)
+
+    def _consider(self, request: SessionRequest) -> None:
+        try:
+            self.check(request)
+        except (RtbciError, OSError) as error:
+            self.tell(RequestRefused(text=error_text(error)))
+        else:
+            self._request = request
 
     @property
     def has_request(self) -> bool:

@@ -127,9 +127,7 @@ class DemoSession:
             watch = Watch(engine, TITLE, show=self.show, dashboard=dashboard)
             replay = _start_replay(name, self.seconds, self.speed)
             if dashboard is not None:
-                dashboard.tell(
-                    ShowEngine(folder=str(engine.folder), title=TITLE, name=RECORDING.stem, pipeline=PIPELINE.stem)
-                )
+                dashboard.tell(ShowEngine(folder=str(engine.folder), name=RECORDING.stem, pipeline=PIPELINE.stem))
             try:
                 watch.follow(_until_all_is_received(replay), stop_asked)
             finally:

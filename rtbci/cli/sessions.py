@@ -59,15 +59,13 @@ class LiveSession:
 
     def run(self, dashboard: DashboardProcess | None, stop_asked: StopAsked) -> SessionEnded:
         """Follow the engine until it ends, or is to end. Raises RtbciError, EngineFailed."""
-        title = f"{self.command} · {self.name}"
         journal = Journal(self.log) if self.log is not None else None
         with EngineProcess(self.spec) as engine:
             recording = LiveRecording(self.labrecorder, engine) if self.labrecorder is not None else None
-            watch = Watch(
-                engine, title, show=self.show, recording=recording, journal=journal, dashboard=dashboard
-            )  # fmt: skip
+            title = f"{self.command} · {self.name}"
+            watch = Watch(engine, title, show=self.show, recording=recording, journal=journal, dashboard=dashboard)
             if dashboard is not None:
-                dashboard.tell(self._shown(engine, title))
+                dashboard.tell(self._shown(engine))
             try:
                 watch.follow(self._is_over, stop_asked)
             except OSError as error:  # no mistake of the start: a service manager starts this again
@@ -84,11 +82,8 @@ class LiveSession:
     def _is_over(self, state: EngineState) -> bool:
         return self.seconds is not None and state.recording_s >= self.seconds
 
-    def _shown(self, engine: EngineProcess, title: str) -> ShowEngine:
-        return ShowEngine(
-            folder=str(engine.folder), title=title, name=self.spec.query.get("name", ""), pipeline=self.name,
-            events=self.spec.events,
-        )  # fmt: skip
+    def _shown(self, engine: EngineProcess) -> ShowEngine:
+        return ShowEngine(folder=str(engine.folder), name=self.spec.query.get("name", ""), pipeline=self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +106,8 @@ class AttachedSession:
         assert dashboard is not None
         engine = self.engine
         dashboard.tell(
-            ShowEngine(
-                folder=str(engine.folder), title="rtbci dashboard", name=engine.name, pipeline=engine.pipeline,
-                owner=engine.about.owner, events=engine.state.events_file,
-            )
-        )  # fmt: skip
+            ShowEngine(folder=str(engine.folder), name=engine.name, pipeline=engine.pipeline, owner=engine.about.owner)
+        )
         reader, errors = MonitorReader(engine.folder), list[str]()
         ended = ""
         while not ended and not stop_asked() and not dashboard.has_request:
@@ -175,10 +167,13 @@ def next_session(spec: EngineSpec, command: str, request: SessionRequest, before
     """
     if isinstance(request, AttachTo):
         return attached(Path(request.folder))
-    unit = told_by(unit=request.unit)
+    is_other_stream = bool(spec.query) and request.query not in ({}, spec.query)
+    is_other_pipeline = request.pipeline not in ("", spec.pipeline)
     spec = replace(
         spec, pipeline=request.pipeline or spec.pipeline, query=request.query or spec.query,
-        overrides=unit.over(spec.overrides),
+        # What a person said of one stream is not so of another, nor is a threshold of another pipeline.
+        overrides=told_by(unit=request.unit).over(StreamOverrides() if is_other_stream else spec.overrides),
+        threshold=None if is_other_pipeline else spec.threshold,
     )  # fmt: skip
     config, _ = read_config(Path(spec.pipeline))
     if before is not None:

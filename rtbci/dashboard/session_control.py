@@ -24,6 +24,7 @@ from rtbci.monitor.running import running_engines
 from rtbci.monitor.window_messages import (
     AttachTo,
     ChooseSession,
+    RequestRefused,
     SessionEnded,
     ShowEngine,
     StartSession,
@@ -74,23 +75,37 @@ class SessionControl:
                     self._show(message)
                 case SessionEnded():
                     self._end(message)
+                case RequestRefused(text=text):
+                    self._refuse(text)
                 case ChooseSession(new=new):
                     choose = self._choose_stream if new or not running_engines() else self._choose_engine
                     QTimer.singleShot(0, choose)  # a dialog does not hold up what comes after
         if not self._pipe.is_open and self._window.notices.can_start:
-            self._window.notices.can_start = False
+            self._lose_command()
+
+    def _lose_command(self) -> None:
+        """An engine of another command goes on, and takes commands still."""
+        window = self._window
+        window.notices.can_start = False
+        window.session = replace(window.session, can_start=False)
+        if not window.session.owner:
             self._end(SessionEnded(text=f"{_COMMAND_GONE}; `rtbci dashboard` opens another window"))
 
     def _show(self, engine: ShowEngine) -> None:
-        session = Session(engine.name, engine.pipeline, True, True, engine.owner)
+        session = Session(engine.name, engine.pipeline, is_running=True, can_start=True, owner=engine.owner)
         folder = Path(engine.folder)
         self._window.open_feed(Feed(folder), CommandClient(folder), session)
 
     def _end(self, ended: SessionEnded) -> None:
         window = self._window
         window.notices.ended = ended
-        window.session = replace(window.session, is_running=False, can_start=self._pipe.is_open)
+        window.session = replace(window.session, is_running=False)
         window.show_session()
+
+    def _refuse(self, text: str) -> None:
+        """Beside the window, which goes on."""
+        icon, button = QMessageBox.Icon.Warning, QMessageBox.StandardButton.Ok
+        QMessageBox(icon, "rtbci", text, button, self._window).open()
 
     # -- of the user ------------------------------------------------------------------------------------------
 
@@ -151,14 +166,8 @@ class SessionControl:
             self._pipe.send(AttachTo(folder=str(engines[texts.index(answer)].folder)))
 
     def _say_unit(self) -> None:
-        answer, accepted = QInputDialog.getItem(
-            self._window,
-            "Unit",
-            "In what unit are the values of this stream? A factor may stand before it.",
-            UNITS,
-            0,
-            True,
-        )
+        question = "In what unit are the values of this stream? A factor may stand before it."
+        answer, accepted = QInputDialog.getItem(self._window, "Unit", question, UNITS, 0, True)
         if accepted and answer.strip():
             self._start(StartSession(unit=answer.strip()))
 

@@ -8,7 +8,7 @@ from PyQt6.QtCore import QByteArray, QSettings
 
 N_RECENT = 8
 N_SESSIONS = 64  # whose settings are kept
-OF_SESSION = frozenset(("geometry", "page_s", "per_mm", "montage", "sweep", "sidebar", "as_model"))
+OF_SESSION = frozenset(("geometry", "page_s", "per_mm", "montage", "sweep", "sidebar"))
 RANGES = {"zoom": (0.7, 2.0), "page_s": (1.0, 3600.0), "per_mm": (0.0, 1e5)}
 
 

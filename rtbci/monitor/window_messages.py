@@ -30,16 +30,12 @@ class ShowEngine(Message):
     do: Literal["show"] = "show"
     folder: Text
     """Of its monitor."""
-    title: Text
-    """Of the command, as `rtbci run · seizure`."""
     name: Text
     """Of the stream or the recording; empty where only the stream that is found will say."""
     pipeline: Text
     """Its name."""
     owner: Count = 0
     """Process id of another command that the engine belongs to; 0: of the one that opened the window."""
-    events: Text = ""
-    """The event table's path; empty without one."""
 
 
 class SessionEnded(Message):
@@ -56,6 +52,14 @@ class SessionEnded(Message):
     """It ended for a reason that nobody asked for."""
     offers: tuple[Offer, ...] = ()
     """What the command can do next."""
+
+
+class RequestRefused(Message):
+    """What was asked for cannot be; what runs goes on."""
+
+    do: Literal["refused"] = "refused"
+    text: Text
+    """Why."""
 
 
 class ChooseSession(Message):
@@ -103,7 +107,7 @@ class WindowCloses(Message):
     """The engine is to end with it."""
 
 
-FromCommand: TypeAlias = ShowEngine | SessionEnded | ChooseSession
+FromCommand: TypeAlias = ShowEngine | SessionEnded | RequestRefused | ChooseSession
 SessionRequest: TypeAlias = StartSession | AttachTo
 FromWindow: TypeAlias = WindowOpened | WindowCloses | SessionRequest
 WindowMessage: TypeAlias = Annotated[FromCommand | FromWindow, Field(discriminator="do")]

@@ -87,7 +87,7 @@ def test_a_dashboard_that_is_stopped_and_killed_changes_nothing_in_the_engine(
     replay.start()
     with EngineProcess(EngineSpec(str(PIPELINE), {"name": name})) as engine:
         ours, theirs = SPAWN.Pipe()
-        WindowPipe(ours).send(ShowEngine(folder=str(engine.folder), title="test", name=name, pipeline="seizure_demo"))
+        WindowPipe(ours).send(ShowEngine(folder=str(engine.folder), name=name, pipeline="seizure_demo"))
         window = SPAWN.Process(target=dashboard_main, args=(theirs, "test"))
         window.start()
         try:

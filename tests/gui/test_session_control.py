@@ -24,6 +24,7 @@ from rtbci.monitor.window_messages import (
     AttachTo,
     ChooseSession,
     FromCommand,
+    RequestRefused,
     SessionEnded,
     ShowEngine,
     StartSession,
@@ -66,7 +67,7 @@ class Attended:
             self.window.tick()
 
     def show(self, name: str = "Bed-1", owner: int = 0) -> None:
-        self.tell(ShowEngine(folder=str(self.folder), title="rtbci run", name=name, pipeline="seizure", owner=owner))
+        self.tell(ShowEngine(folder=str(self.folder), name=name, pipeline="seizure", owner=owner))
 
     def answers(self, monkeypatch: pytest.MonkeyPatch, yes: bool = True) -> list[str]:
         """Every question is answered; returns what was asked."""
@@ -120,6 +121,15 @@ def test_the_unit_can_be_said_where_the_refusal_is_about_it(
     assert here.command.received() == [StartSession(unit="0.1 uV")]
 
 
+def test_a_request_that_cannot_be_met_is_told_beside_the_session_that_goes_on(here: Attended) -> None:
+    here.show()
+    here.tell(RequestRefused(text="--unit 'furlong' is not known"))
+    (box,) = here.window.findChildren(QMessageBox)
+    assert box.text() == "--unit 'furlong' is not known"
+    assert here.window.header.fact == ("Live", False)
+    box.close()
+
+
 def test_a_command_that_is_gone_leaves_the_window_which_says_so(here: Attended) -> None:
     here.show()
     here.command.close()
@@ -129,6 +139,15 @@ def test_a_command_that_is_gone_leaves_the_window_which_says_so(here: Attended) 
     )
     assert not here.window.notice.steps.buttons
     assert not here.items()["Choose stream and pipeline …  (" + NOBODY + ")"].isEnabled()
+
+
+def test_the_engine_of_another_command_goes_on_without_the_window_s_own(here: Attended) -> None:
+    here.show(owner=42)
+    here.command.close()
+    here.control.look()
+    here.look()
+    assert here.window.notice.isHidden()
+    assert here.items()["End the session"].isEnabled()
 
 
 NOBODY = "this window cannot start engines: `rtbci dashboard` opens one that can"

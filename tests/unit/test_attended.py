@@ -13,7 +13,7 @@ from commands import mistake_here, rtbci_here
 from cutting import make_pipeline
 
 from rtbci.cli import attended, sessions
-from rtbci.cli.dashboard_process import WindowEnd
+from rtbci.cli.dashboard_process import DashboardProcess, WindowEnd
 from rtbci.cli.demo import DemoSummary, SeizureFound, ended
 from rtbci.engine.session import EngineSpec, read_spec, write_spec
 from rtbci.errors import ConfigError, EngineFailed, RtbciError, StreamNotFound
@@ -22,6 +22,7 @@ from rtbci.monitor.folder import monitor_folder, remove_monitor
 from rtbci.monitor.messages import LatencyMs
 from rtbci.monitor.window_messages import (
     AttachTo,
+    RequestRefused,
     SessionEnded,
     ShowEngine,
     StartSession,
@@ -108,10 +109,10 @@ def test_a_request_that_cannot_be_met_is_told_and_the_window_stays(monkeypatch: 
     window = Window(StartSession(unit="furlong"), StartSession(unit="mV"))
     play = Play(StreamNotFound("say the unit with --unit"), SessionEnded(text="over"))
     attend(monkeypatch, window, play)
-    assert [(one.text, one.offers) for one in window.told] == [
-        ("say the unit with --unit", ("unit", "again", "stream")),
-        ("--unit 'furlong' is not known", ("unit", "again", "stream")),
-        ("over", ()),
+    assert window.told == [
+        SessionEnded(text="say the unit with --unit", offers=("unit", "again", "stream")),
+        RequestRefused(text="--unit 'furlong' is not known"),
+        SessionEnded(text="over"),
     ]
 
 
@@ -126,7 +127,7 @@ def test_a_window_that_died_is_told_as_what_it_was(
 def test_what_crosses_the_pipe_comes_as_it_was_sent_and_what_is_no_message_is_dropped() -> None:
     ours, theirs = Pipe()
     command, window = WindowPipe(ours), WindowPipe(theirs)
-    shown = ShowEngine(folder="/f", title="t", name="Bed-1", pipeline="p", owner=3)
+    shown = ShowEngine(folder="/f", name="Bed-1", pipeline="p", owner=3)
     command.send(shown)
     ours.send_bytes(b'{"do": "explode"}')
     command.send(SessionEnded(text="over", offers=("again",)))
@@ -147,7 +148,9 @@ def pipeline(tmp_path: Path) -> str:
 
 
 def live(pipeline: str) -> sessions.LiveSession:
-    spec = EngineSpec(pipeline, {"name": "Amp"}, events="e.tsv", wait_s=5.0, overrides=StreamOverrides(gain=2.0))
+    spec = EngineSpec(
+        pipeline, {"name": "Amp"}, events="e.tsv", wait_s=5.0, overrides=StreamOverrides(gain=2.0), threshold=0.3
+    )
     return sessions.LiveSession("rtbci run", spec, "small", "dashboard", log=Path("log"))
 
 
@@ -157,8 +160,43 @@ def test_another_session_is_like_the_one_before_but_for_what_was_asked(pipeline:
     said = before.next(StartSession(unit="mV", query={"name": "Bed-2"}))
     assert isinstance(said, sessions.LiveSession)
     assert said.spec.query == {"name": "Bed-2"}
-    assert said.spec.overrides == StreamOverrides(unit="mV", gain=2.0)
     assert (said.spec.events, said.spec.wait_s, said.log) == ("e.tsv", 5.0, Path("log"))
+
+
+def test_what_was_said_of_a_stream_is_not_so_of_another_nor_a_threshold_of_another_pipeline(
+    pipeline: str, tmp_path: Path
+) -> None:
+    before = live(pipeline)
+    said = before.next(StartSession(unit="mV"))
+    assert isinstance(said, sessions.LiveSession)
+    assert (said.spec.overrides, said.spec.threshold) == (StreamOverrides(unit="mV", gain=2.0), 0.3)
+    other = before.next(StartSession(query={"name": "Bed-2"}))
+    assert isinstance(other, sessions.LiveSession)
+    assert (other.spec.overrides, other.spec.threshold) == (StreamOverrides(), 0.3)
+    make_pipeline().save(tmp_path / "other.rtbci")
+    trained = before.next(StartSession(pipeline=str(tmp_path / "other.rtbci")))
+    assert isinstance(trained, sessions.LiveSession)
+    assert (trained.spec.overrides, trained.spec.threshold) == (StreamOverrides(gain=2.0), None)
+    first = sessions.NoSession(StreamOverrides(unit="V")).next(StartSession(query={"name": "A"}, pipeline=pipeline))
+    assert isinstance(first, sessions.LiveSession)
+    assert first.spec.overrides == StreamOverrides(unit="V")
+
+
+def test_a_request_that_cannot_be_met_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = Pipe()
+    process = SimpleNamespace(start=lambda: None, is_alive=lambda: True)
+    context = SimpleNamespace(Pipe=lambda: (ours, SimpleNamespace(close=lambda: None)), Process=lambda **_: process)
+    monkeypatch.setattr("multiprocessing.get_context", lambda _: context)
+    dashboard, window = DashboardProcess("title"), WindowPipe(theirs)
+    dashboard.check = Play().next
+    window.send(StartSession(unit="furlong"))
+    assert not dashboard.has_request
+    assert window.received() == [RequestRefused(text="--unit 'furlong' is not known")]
+    window.send(StartSession(unit="mV"))
+    assert dashboard.has_request
+    assert (dashboard.take_request(), dashboard.take_request()) == (StartSession(unit="mV"), None)
+    window.close()
+    ours.close()
 
 
 @pytest.mark.parametrize(
