@@ -7,18 +7,24 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
 
 from rtbci.bundled import PIPELINE, RECORDING
+from rtbci.cli.attended import Session, attend
+from rtbci.cli.dashboard_process import DashboardProcess
 from rtbci.cli.run import require_device
+from rtbci.cli.sessions import next_session
+from rtbci.cli.signals import StopAsked, stopped_by_signal
 from rtbci.cli.watch import Watch
 from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
 from rtbci.evaluation.responses import Response, Scored, detection_delays, detection_responses, overlaps
 from rtbci.lsl.replay_key import VARIABLE
 from rtbci.monitor.messages import EngineState, EventLine, LatencyMs, LogLine, OnsetLine
+from rtbci.monitor.window_messages import SessionEnded, SessionRequest, ShowEngine, StartSession
 from rtbci.recordings.open import open_recording
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.vocabulary import is_seizure
@@ -28,6 +34,7 @@ from rtbci.text import tenths_text
 from rtbci.types import Event
 
 _NONE = "none is annotated in the part that was played"
+TITLE = f"rtbci demo · {RECORDING.name}, a real seizure · {PIPELINE.name}"
 QUIET_S = 2.0  # without a new sample after the end of the replay, nothing more is in flight
 
 
@@ -84,25 +91,73 @@ def demo(
     *,
     show: str,
     on_summary: Callable[[DemoSummary, Iterable[str]], None],
-) -> None:
-    """Run the demonstration. on_summary: called with its summary and the warnings."""
+) -> int:
+    """Run the demonstration; under a window, until that is closed. on_summary: called with its summary and the warnings.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
     require_device(device)
-    recording = open_recording(RECORDING)
-    name = f"rtbci-demo-{os.getpid()}"
     os.environ.setdefault(VARIABLE, secrets.token_hex(32))  # of its replay, for the processes that are started here
-    spec = EngineSpec(str(PIPELINE), {"name": name}, device=device, wait_s=60.0)
-    with EngineProcess(spec) as engine:
-        watch = Watch(engine, f"rtbci demo · {RECORDING.name}, a real seizure · {PIPELINE.name}", show=show)
-        replay = _start_replay(name, seconds, speed)
-        try:
-            watch.follow(_until_all_is_received(replay))
-            on_summary(
-                summary(recording, seconds, watch.state, list(watch.log)), (*recording.warnings, *watch.warnings)
-            )
-            watch.linger()
-        finally:
-            watch.close()
-            _end(replay)
+    session = DemoSession(seconds, speed, device, show, on_summary)
+    with stopped_by_signal() as stop_asked:
+        if show == "dashboard":
+            return attend(session, TITLE, stop_asked)
+        session.run(None, stop_asked)
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSession:
+    """One replay of the bundled recording, and the engine that tags it; parameters as of `demo`."""
+
+    seconds: float | None
+    speed: float
+    device: str
+    show: str
+    on_summary: Callable[[DemoSummary, Iterable[str]], None]
+
+    def run(self, dashboard: DashboardProcess | None, stop_asked: StopAsked) -> SessionEnded | None:
+        """Play it to its end; None where the window asks for something else before. Raises RtbciError, EngineFailed."""
+        recording, name = open_recording(RECORDING), f"rtbci-demo-{os.getpid()}"
+        spec = EngineSpec(str(PIPELINE), {"name": name}, device=self.device, wait_s=60.0)
+        with EngineProcess(spec) as engine:
+            watch = Watch(engine, TITLE, show=self.show, dashboard=dashboard)
+            replay = _start_replay(name, self.seconds, self.speed)
+            if dashboard is not None:
+                dashboard.tell(ShowEngine(folder=str(engine.folder), name=RECORDING.stem, pipeline=PIPELINE.stem))
+            try:
+                watch.follow(_until_all_is_received(replay), stop_asked)
+            finally:
+                _end(replay)
+            if dashboard is not None and dashboard.has_request:
+                return None
+            result = summary(recording, self.seconds, watch.state, list(watch.log))
+        self.on_summary(result, (*recording.warnings, *watch.warnings))
+        return ended(result)
+
+    def next(self, request: SessionRequest) -> Session:
+        """The same again, or what else the window asks for. Raises RtbciError."""
+        if request == StartSession():
+            return self
+        return next_session(EngineSpec(str(PIPELINE), {}, device=self.device), "rtbci demo", request)
+
+
+def ended(result: DemoSummary) -> SessionEnded:
+    """What the window says at the end: how many seizures were found, how late, truth beside answer."""
+    n, found = result.seizures_annotated, result.seizures_detected
+    delays = ", ".join(f"{delay:.1f} s" for delay in result.detection_delay_s)
+    alarms = f"{result.false_alarms} false alarm{'s' if result.false_alarms != 1 else ''}"
+    text = f"{found} of {n} seizures found" if n else f"No seizure to find: {_NONE}"
+    details = tuple(f"{name}: {value}" for one in result.seizures for name, value in _truth_and_answer(one))
+    samples = f"samples: {result.samples_received} received of {result.samples_expected}"
+    return SessionEnded(
+        text=", ".join(filter(None, (text, f"delay {delays}" if delays else "", alarms))),
+        details=(*details, samples), is_good=bool(n) and found == n and not result.false_alarms, is_failure=False,
+        offers=("again", "stream"),
+    )  # fmt: skip
 
 
 def _start_replay(name: str, seconds: float | None, speed: float) -> multiprocessing.process.BaseProcess:

@@ -39,7 +39,7 @@ class Journal:
 
     def __init__(self, path: Path, max_bytes: int = MAX_BYTES, keep: int = KEEP) -> None:
         """Raises OSError if the file cannot be opened, ConfigError if it exists and is not such a log."""
-        _check(path)
+        check_log(path)
         self.path = path
         self.n_lost = 0
         self._max_bytes = max_bytes
@@ -156,7 +156,7 @@ class Journal:
         self._retry_at = time.monotonic() + _RETRY_S
 
 
-def _check(path: Path) -> None:
+def check_log(path: Path) -> None:
     """Refuse any other file: a mistyped path must not add lines to a recording or a table."""
     if path.is_fifo() or path.is_socket() or path.is_dir():
         raise ConfigError(f"--log {path}: is a folder, a FIFO or a socket; wanted a file")

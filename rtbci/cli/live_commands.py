@@ -47,7 +47,8 @@ def demo(
 
     with on_this_machine():
         on_summary = print_json if json else lambda result, _: play.print_summary(result, Console())
-        play.demo(seconds, speed, device, show=_show(headless, json), on_summary=on_summary)
+        code = play.demo(seconds, speed, device, show=_show(headless, json), on_summary=on_summary)
+    raise typer.Exit(code)
 
 
 def _show(headless: bool, json: bool) -> str:
@@ -125,12 +126,13 @@ def run(
     from rtbci.cli.run import run_live
 
     never_wait_for_output()
-    run_live(
+    code = run_live(
         bundled(pipeline), stream, show="json" if json else _show(headless, json=False), events=events,
         wait_s=wait or None, seconds=seconds, overrides=told_by(channels, unit, gain, sfreq, reference, clock),
         device=device, cues=cues, record=record, recorder=recorder, log=log, sinks=tuple(sink or ()),
         share_annotations=share_annotations, threshold=threshold,
     )  # fmt: skip
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -252,6 +254,16 @@ def record(
 
 @app.command()
 def dashboard(
+    list_engines: Annotated[
+        bool, typer.Option("--list", help="List the engines of this user that run, oldest first, and open nothing.")
+    ] = False,
+    new: Annotated[
+        bool, typer.Option("--new", help="Choose a stream and a pipeline, though an engine runs already.")
+    ] = False,
+    process: Annotated[
+        int | None,
+        typer.Option(min=1, help="Watch the engine of the command with this process id, as --list names it."),
+    ] = None,
     channels: Channels = None,
     unit: Unit = "",
     gain: Gain = None,
@@ -260,16 +272,24 @@ def dashboard(
     clock: ClockOption = "lsl",
     plugin: Plugins = None,
 ) -> None:
-    """Open the dashboard empty, with pickers for stream and pipeline."""
-    from rtbci.cli.dashboard_process import open_empty
+    """Open a window on an engine that runs, or, where none does, on a stream and a pipeline that are chosen in it.
+
+    An engine whose window was closed or killed is found again; closing this window ends only what was started in it, and
+    asks before.
+    """
+    from rtbci.cli.open_dashboard import list_running, open_dashboard
     from rtbci.cli.overrides import told_by
     from rtbci.errors import ConfigError
     from rtbci.lsl.config import quiet_lsl
 
+    if list_engines:
+        list_running()
+        return
     if not _display():
         raise ConfigError("there is no display to open a window on; `rtbci run … --headless` is the terminal view")
     quiet_lsl()
-    raise typer.Exit(open_empty(told=told_by(channels, unit, gain, sfreq, reference, clock)))
+    told = told_by(channels, unit, gain, sfreq, reference, clock)
+    raise typer.Exit(open_dashboard(told, new=new, process=process))
 
 
 @app.command()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rtbci.cli.journal import Journal
+from rtbci.cli.attended import attend
+from rtbci.cli.journal import check_log
+from rtbci.cli.sessions import LiveSession
 from rtbci.cli.signals import stopped_by_signal
-from rtbci.cli.watch import Watch
-from rtbci.engine.process import EngineProcess
-from rtbci.engine.recording import LiveRecording
 from rtbci.engine.session import EngineSpec
-from rtbci.errors import ConfigError, EngineFailed, error_text
+from rtbci.errors import ConfigError
 from rtbci.lsl.config import quiet_lsl
 from rtbci.lsl.discovery import parse_query
 from rtbci.lsl.recorder import LABRECORDER, OWN, check_recorder
@@ -38,13 +37,18 @@ def run_live(
     sinks: tuple[str, ...] = (),
     share_annotations: bool = False,
     threshold: float | None = None,
-) -> None:
+) -> int:
     """Run an engine until a signal (Ctrl-C, SIGTERM, SIGHUP, SIGQUIT) or `seconds` of the stream; then close everything.
+
+    Returns
+    -------
+    int
+        The exit code: under a window, that of the last session.
 
     Raises
     ------
     RtbciError, OSError
-        For a mistake at the start.
+        For a mistake at the start; under a window, for one before it is opened.
     EngineFailed
         For whatever goes wrong later.
     """
@@ -63,7 +67,8 @@ def run_live(
         check_folder(record)  # before anything starts
     if cues is not None and config.cues is None:
         raise ConfigError(f"pipeline {config.name!r} answers no cues: its config has no [pipeline.cues]")
-    journal = Journal(log) if log is not None else None
+    if log is not None:
+        check_log(log)
     spec = EngineSpec(
         pipeline, query, events=str(events or ""), device=device, wait_s=wait_s, overrides=overrides,
         cues=parse_query(cues) if cues is not None else {}, sinks=sinks, patient=wait_s is None,
@@ -71,15 +76,12 @@ def run_live(
         record=str(record) if record is not None and recorder == OWN else "",
         share_annotations=share_annotations, threshold=threshold,
     )  # fmt: skip
-    with stopped_by_signal() as stop_asked, EngineProcess(spec) as engine:
-        recording = LiveRecording(record, engine) if record is not None and recorder == LABRECORDER else None
-        watch = Watch(engine, f"rtbci run · {config.name}", show=show, recording=recording, journal=journal)
-        try:
-            watch.follow(lambda state: seconds is not None and state.recording_s >= seconds, stop_asked)
-        except OSError as error:  # no mistake of the start: a service manager starts this again
-            raise EngineFailed(f"the engine was ended: {error_text(error)}") from error
-        finally:
-            watch.close()
+    session = LiveSession("rtbci run", spec, config.name, show, seconds, log, record if spec.start_gate else None)
+    with stopped_by_signal() as stop_asked:
+        if show == "dashboard":
+            return attend(session, f"rtbci run · {config.name}", stop_asked)
+        session.run(None, stop_asked)
+    return 0
 
 
 def require_device(device: str) -> None:

@@ -64,6 +64,8 @@ class Watch:
         The recording beside the engine.
     journal
         The log file.
+    dashboard
+        The window that shows the engine; it may ask for another session, which ends this one.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Watch:
         show: str = "view",
         recording: LiveRecording | None = None,
         journal: Journal | None = None,
+        dashboard: DashboardProcess | None = None,
     ) -> None:
         self._engine = engine
         self._recording = recording
@@ -91,7 +94,7 @@ class Watch:
         self._recording_error = ""
         self._error: str | None = None  # why the engine ended
         self._about = about() if show == "json" else None
-        self._dashboard = DashboardProcess(engine.folder, title) if show == "dashboard" else None
+        self._dashboard = dashboard
         self.log: deque[LogLine] = deque(maxlen=4096)
         self.warnings: deque[str] = deque(maxlen=MOST_WARNINGS)  # without repetition
         self.state = EngineState()  # empty until the engine has written one
@@ -99,7 +102,7 @@ class Watch:
     def follow(
         self, until: Callable[[EngineState], bool] = lambda _: False, stop_asked: StopAsked | None = None
     ) -> None:
-        """Follow the engine until it ends, `until` returns True, or the user stops it.
+        """Follow the engine until it ends, `until` returns True, or the user stops it, here or in the window.
 
         Parameters
         ----------
@@ -121,29 +124,16 @@ class Watch:
                     alive = self._engine.alive  # before the log is read, so that its last line is not missed
                     self._update()
                     draw()
-                    if not alive or until(self.state):
+                    if not alive or until(self.state) or self._is_over_in_window:
                         break
                     time.sleep(0.05)
                 self._end(asked)
                 draw()
             self._raise_for_failure()
 
-    def linger(self) -> None:
-        """Wait until the user closes the dashboard, if there is one."""
-        if self._dashboard is None:
-            return
-        if self._dashboard.alive:
-            self._console.print("the engine has ended; close the window, or press Ctrl-C here")
-        with stopped_by_signal() as stop_asked:
-            while self._dashboard.alive and not stop_asked():
-                time.sleep(0.1)
-        self.close()
-
-    def close(self) -> None:
-        """Close the dashboard, if there is one."""
-        if self._dashboard is not None:
-            self._dashboard.close()
-            self._dashboard = None
+    @property
+    def _is_over_in_window(self) -> bool:
+        return self._dashboard is not None and (self._dashboard.stops_engine or self._dashboard.has_request)
 
     # -- one turn -------------------------------------------------------------------------------------------------
 
@@ -223,11 +213,11 @@ class Watch:
         return self._show == "dashboard" or (self._show == "view" and not self._console.is_terminal)
 
     def _tend(self, dashboard: DashboardProcess) -> None:
-        if dashboard.alive:
-            return
-        why = "could not be opened; `rtbci doctor` checks why" if dashboard.failed else "was closed"
-        self._console.print(f"the dashboard {why}; the engine continues, Ctrl-C ends it")
-        self.close()
+        end = dashboard.take_end()
+        if end is not None and not dashboard.stops_engine:
+            self._console.print(
+                f"{end.text}; the engine goes on, Ctrl-C here ends it; `rtbci dashboard` opens another", soft_wrap=True
+            )
 
     @contextmanager
     def _display(self) -> Iterator[Callable[[], None]]:
@@ -272,7 +262,6 @@ class Watch:
     def _raise_for_failure(self) -> None:
         if self._error is None:
             return
-        self.close()
         if self._engine.process.exitcode == USER_ERROR:
             raise RtbciError(self._error)
         raise EngineFailed(self._error)

@@ -34,6 +34,8 @@ class WindowControl(Protocol):
 
     def choose_stream(self) -> None: ...
 
+    def show_session_menu(self) -> None: ...
+
     def end(self) -> None: ...
 
     def ask_choice(self, title: str, question: str, choices: Sequence[str]) -> str | None: ...
@@ -281,6 +283,9 @@ class Actions:
 
     def choose_stream(self) -> None:
         self._window.choose_stream()
+
+    def session_menu(self) -> None:
+        self._window.show_session_menu()
 
     def close(self) -> None:
         self._window.end()

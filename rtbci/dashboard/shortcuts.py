@@ -75,6 +75,7 @@ SHORTCUTS = (
     Shortcut(("P",), "toggle_sidebar", "show or hide the panels", "Window"),
     Shortcut(("F11",), "toggle_full_screen", "full screen", "Window"),
     Shortcut(("Ctrl+O",), "choose_stream", "choose stream and pipeline", "Window"),
+    Shortcut(("F10",), "session_menu", "the session: recording, unit, end …", "Window"),
     Shortcut(("Ctrl++", "Ctrl+="), "text_larger", "larger text", "Window"),
     Shortcut(("Ctrl+-",), "text_smaller", "smaller text", "Window"),
     Shortcut(("?", "F1"), "show_shortcuts", "this help", "Window"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
@@ -16,8 +17,13 @@ from rtbci.dashboard.model.commands import CommandPort
 from rtbci.dashboard.model.dashboard_model import DashboardModel
 from rtbci.dashboard.model.display_montage import AS_RECORDED
 from rtbci.dashboard.model.feed import Feed
+from rtbci.dashboard.model.identity import Identity
+from rtbci.dashboard.model.notice import NoticeBoard, written_folder
+from rtbci.dashboard.model.session_menu import Session
 from rtbci.dashboard.model.state_text import Fact, state_sentence
 from rtbci.dashboard.panels.header import Header
+from rtbci.dashboard.panels.identity import IdentityBand
+from rtbci.dashboard.panels.notice import NoticePanel
 from rtbci.dashboard.panels.replay_bar import ReplayBar
 from rtbci.dashboard.panels.shortcuts_dialog import ShortcutsDialog
 from rtbci.dashboard.panels.sidebar import Sidebar
@@ -37,8 +43,8 @@ SLOW_EVERY = 6  # frames between two looks at the state
 class Window(QMainWindow):
     """One engine's dashboard."""
 
-    stream_wanted = pyqtSignal()  # the user wants to choose a stream
-    closed = pyqtSignal()
+    step_wanted = pyqtSignal(str)  # a step of the session's: rtbci/dashboard/session_control.py takes it
+    menu_wanted = pyqtSignal()  # the session's menu
 
     def __init__(self, settings: Settings, title: str = "rtbci") -> None:
         super().__init__()
@@ -48,7 +54,8 @@ class Window(QMainWindow):
         self.theme = theme.THEMES.get(settings.get("theme", "dark"), theme.DARK)
         self.zoom: float = settings.get("zoom", 1.0)
         self._points = 0.0
-        self.ended: Callable[[], str | None] = lambda: None
+        self.notices, self.session = NoticeBoard(), Session()
+        self.may_close: Callable[[], bool] = lambda: True
         self.model, self.alarm = DashboardModel(), Alarm()
         self.model.as_model = settings.get("as_model", False)
         self._build()
@@ -72,10 +79,16 @@ class Window(QMainWindow):
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.header)
+        self.identity, self.notice = IdentityBand(self.theme), NoticePanel(self.theme)
+        top = QHBoxLayout()
+        top.setSpacing(0)
+        top.addWidget(self.identity)
+        top.addWidget(self.header, 1)
+        column.addLayout(top)
         body = QVBoxLayout()
         body.setContentsMargins(8, 6, 8, 8)
         body.setSpacing(6)
+        body.addWidget(self.notice)
         body.addWidget(self.toolbar)
         row = QHBoxLayout()
         row.setSpacing(8)
@@ -91,6 +104,9 @@ class Window(QMainWindow):
         model.began.subscribe(self._begin_trend)
         model.view_changed.subscribe(self._show_view)
         model.logged.subscribe(self._show_line)
+        model.logged.subscribe(self.notices.take)
+        self.notice.chosen.connect(self.step_wanted.emit)
+        self.identity.clicked.connect(self.menu_wanted.emit)
         model.timeline.changed.subscribe(self.show_controls)
         self.toolbar.triggered.connect(lambda action: actions.named(action)())
         self.toolbar.page_chosen.connect(model.timeline.set_page)
@@ -120,9 +136,38 @@ class Window(QMainWindow):
 
     # -- the engine -------------------------------------------------------------------------------------------
 
-    def open_feed(self, feed: Feed, port: CommandPort | None) -> None:
-        """Watch an engine. port: takes the commands to it."""
+    def open_feed(self, feed: Feed, port: CommandPort | None, session: Session | None = None) -> None:
+        """Watch an engine. port: takes the commands to it. session: whose it is, for its name and its settings."""
+        self.notices.clear()
+        self.session = session or Session(is_running=True)
+        if session is not None:
+            self._use_settings(Identity(session.name, session.pipeline))
         self.model.watch(feed, port)
+        self.show_session()
+
+    def _use_settings(self, identity: Identity) -> None:
+        """A window that has had no place of its own is a little aside of the one before."""
+        if self.model.feed is not None:
+            self.keep()
+        is_known = self.settings.use_session(identity.digest)
+        self._restore()
+        if not is_known and identity.digest and not (self.isMaximized() or self.isFullScreen()):
+            aside = self.fontMetrics().height() * (1 + int(identity.digest[0], 16) % 6)
+            self.move(self.pos().x() + aside, self.pos().y() + aside)
+
+    def show_session(self) -> None:
+        """Whose window this is, and what has to be said of the session."""
+        state, session = self.model.state, self.session
+        if state.stream is not None and not session.name and session.pipeline:
+            session = replace(session, name=state.stream.name)  # the query did not say
+            self._use_settings(Identity(session.name, session.pipeline))
+        self.session = replace(session, folder=written_folder(state) or session.folder)
+        self.notice.show_notice(self.notices.notice(state))
+        identity = Identity(session.name, session.pipeline)
+        if identity != self.identity.identity:
+            self.identity.show_identity(identity)
+            self.setWindowTitle(identity.title)
+            self.setWindowIcon(self.identity.icon_of_window)
 
     def start(self) -> None:
         self._timer.start()
@@ -137,6 +182,7 @@ class Window(QMainWindow):
         elif self._frame % SLOW_EVERY == 0:
             self.header.show_fact(Fact("No stream chosen. Press Ctrl+O to choose one."))
             self.header.refresh()
+            self.show_session()
 
     def _begin_trend(self) -> None:
         if (feed := self.model.feed) is not None:
@@ -163,6 +209,7 @@ class Window(QMainWindow):
         elif turn == 1:
             self.sidebar.state.show_state(state)
             self.replay_bar.show_state(state.replay)
+            self.show_session()
         elif turn == 2:
             self._show_header(feed)
         elif turn == 3:
@@ -175,12 +222,13 @@ class Window(QMainWindow):
             plots.trend.advance(feed.scores)
 
     def _show_header(self, feed: Feed) -> None:
-        died = self.ended()
-        self.header.show_fact(Fact(died, True) if died else state_sentence(feed.state, feed.dead_s))
+        ended = self.notices.ended
+        fact = Fact("The session has ended", ended.is_failure) if ended else state_sentence(feed.state, feed.dead_s)
+        self.header.show_fact(fact)
         stream = feed.state.stream
         where = one_line(f"{stream.name} on {stream.hostname}") if stream is not None else ""
         self.header.place = "  ·  ".join(p for p in (where, feed.state.pipeline) if p)
-        self._show_alarm(alive=not (died or feed.dead_s))
+        self._show_alarm(alive=not (ended or feed.dead_s))
         self.header.refresh()
 
     def _show_alarm(self, *, alive: bool) -> None:
@@ -204,8 +252,10 @@ class Window(QMainWindow):
         ShortcutsDialog(self).show()
 
     def choose_stream(self) -> None:
-        """Only a dashboard that starts engines of its own has a choice; it listens."""
-        self.stream_wanted.emit()
+        self.step_wanted.emit("stream")
+
+    def show_session_menu(self) -> None:
+        self.menu_wanted.emit()
 
     def end(self) -> None:
         self.close()
@@ -246,6 +296,8 @@ class Window(QMainWindow):
         self.header.setFixedHeight(round(2.1 * self.fontMetrics().height()))
         self.sidebar.set_theme(self.theme)
         self.replay_bar.set_theme(self.theme)
+        self.identity.set_theme(self.theme)
+        self.notice.set_theme(self.theme)
         self.plots.set_theme(self.theme)
         self.show_controls()
         self.header.refresh()
@@ -288,9 +340,11 @@ class Window(QMainWindow):
         self.settings.save()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
+        if event is not None and not self.may_close():
+            event.ignore()
+            return
         self._timer.stop()
         self.alarm.set_ringing(False)
         self.keep()
         self.model.commands.close()
         super().closeEvent(event)
-        self.closed.emit()

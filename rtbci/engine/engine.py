@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pylsl import local_clock
 from rtbci.engine.cue_watch import CueWatch
 from rtbci.engine.notes import annotation_of, verdict_of
 from rtbci.engine.recorder_sink import RecorderSink
+from rtbci.engine.recording_switch import RecordingSwitch
 from rtbci.engine.session import Connection, EngineSpec, Latency
 from rtbci.engine.sink_process import SinkProcess
 from rtbci.engine.sinks import Sink, SinkMessage, Sinks
@@ -51,7 +53,9 @@ from rtbci.monitor.messages import (
     SeekLine,
     SetThreshold,
     StalledLine,
+    StartRecording,
     Stop,
+    StopRecording,
     WarningLine,
 )
 from rtbci.monitor.sink import MonitorSink
@@ -98,6 +102,8 @@ class Engine:
         self.table = EventTableSink(Path(spec.events)) if spec.events else None
         own = (sink for sink in (self.outlets, self.recorder, self.monitor, self.table) if sink is not None)
         self.sinks = Sinks([*own, *(SinkProcess(name) for name in spec.sinks), *sinks])
+        self._recording_switch = RecordingSwitch(self.sinks, self.outlets)
+        self._found: StreamConnected | None = None  # the connection as the source gave it
         self.connection: Connection | None = None
         self.gate = StartGate()
         self.staleness = Staleness()
@@ -181,6 +187,7 @@ class Engine:
                 self._send(AlarmLine(text=self.recorder.trouble))
         self._publish_state()
         self.sinks.close()
+        self._recording_switch.close()
         self.monitor = self.table = None
 
     def state(self) -> EngineState:
@@ -203,12 +210,36 @@ class Engine:
             case SetThreshold(value=value) if self.connection is not None:
                 self.connection.stream.live.decision.set_threshold(value)
                 self._send(ThresholdChanged(value, local_clock()))
+            case StartRecording(folder=folder):
+                self._start_recording(folder)
+            case StopRecording():
+                self._stop_recording()
             case Annotate():
                 self._send(annotation_of(what))
             case Review():
                 self._send(verdict_of(what))
             case _:
                 pass  # it needs a replay or a stream, and there is none
+
+    def _start_recording(self, folder: str) -> None:
+        is_recorded = self.recorder is not None or (self.recording is not None and self.recording.on)
+        if is_recorded or self.connection is None or self._found is None:
+            self._send(WarningLine(text="recording is on already" if is_recorded else "no recording without a stream"))
+            return
+        stream = self.connection.stream
+        about = replace(stream.about, threshold=stream.live.decision.threshold)
+        self.recorder, told = self._recording_switch.begin(folder, self._found, about, self.tally.received)
+        self._send(told)
+
+    def _stop_recording(self) -> None:
+        if self.recorder is None:
+            self._send(
+                WarningLine(text="the engine itself records nothing: a recorder beside it ends with the session")
+            )
+            return
+        self._send(self._recording_switch.end(self.recorder))
+        self.recorder = self.recording = None
+        self.source.waits_for = lambda _is_replay: False
 
     def _tend(self) -> None:
         """Housekeeping, about ten times a second."""
@@ -384,6 +415,7 @@ class Engine:
 
     def _connected(self, found: StreamConnected) -> None:
         reader, old = self._reader(found.described), self.connection
+        self._found = found
         info = reader.info
         self.staleness.begin(local_clock())
         if self.source.is_paused:

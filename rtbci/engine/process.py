@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtbci import plugins
-from rtbci.engine.session import EngineSpec
+from rtbci.engine.session import EngineSpec, write_spec
 from rtbci.engine.threads import one_thread_each
 from rtbci.errors import RtbciError
 from rtbci.lsl.config import responsive_lsl
@@ -26,6 +26,7 @@ from rtbci.monitor import command_pipe
 from rtbci.monitor.command_server import CommandServer
 from rtbci.monitor.folder import monitor_folder, remove_monitor
 from rtbci.monitor.messages import Command, ErrorLine, LogLine, Stop
+from rtbci.monitor.running import note_engine
 from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter
 from rtbci.text import plain
 
@@ -153,6 +154,9 @@ class EngineProcess:
             self.process.start()
         theirs.close()
         output.close()
+        with suppress(OSError):  # without them a window that is opened later does not find it
+            note_engine(self.folder, self.process.pid or 0, os.getpid(), spec.query, spec.pipeline)
+            write_spec(self.spec)
         self._unsent: queue.Queue[Command | None] = queue.Queue(MOST_UNSENT)
         for work in (self._feed, self._hear):
             threading.Thread(target=work, name=f"engine {work.__name__}", daemon=True).start()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pylsl
 
 from rtbci.lsl.marker_source import MarkerSource
 from rtbci.lsl.source import StreamConnected
@@ -100,6 +102,24 @@ class RecorderSink:
         }
         self._set_preface()
 
+    def begin_midway(self, found: StreamConnected, session: SessionInfo, n_received: int) -> None:
+        """Begin while the engine runs, after the outlets were made: the file says that it goes on in mid-run.
+
+        n_received: samples that the engine has read of the stream `found` and of those before.
+        """
+        self.connected(found)
+        self.stream.n_received = n_received
+        self.begin(session)
+        self.marker(json_text(self._continued), pylsl.local_clock())
+        self._set_preface()
+
+    def close_apart(self) -> threading.Thread:
+        """End the file in a thread, which is returned; the live one waits for nothing."""
+        self.ask_to_close()
+        closing = threading.Thread(target=self.close, name="ends the recording", daemon=True)
+        closing.start()
+        return closing
+
     def on(self, message: object) -> None:
         """A replay has another speed, or a person an annotation: its text is kept, whether it is published or not."""
         match message:
@@ -134,4 +154,8 @@ class RecorderSink:
     def _set_preface(self) -> None:
         """The mark with which a file begins that continues another one (rtbci/recordings/engine_marks.py)."""
         if self._events:
-            self.recorder.preface = self._events, {"label": "rtbci", "state": "continued", **self._told}
+            self.recorder.preface = self._events, self._continued
+
+    @property
+    def _continued(self) -> dict[str, Any]:
+        return {"label": "rtbci", "state": "continued", **self._told}

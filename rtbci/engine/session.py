@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
+from rtbci.files import atomic_write
 from rtbci.lsl.clock import HostClock
 from rtbci.lsl.rate_check import RateCheck
 from rtbci.monitor.messages import LatencyMs
@@ -69,6 +72,23 @@ class EngineSpec:
     share_annotations: bool = False
     record: str = ""
     threshold: float | None = None
+
+
+_SPEC: TypeAdapter[EngineSpec] = TypeAdapter(EngineSpec)
+_SPEC_FILE = "spec.json"
+
+
+def write_spec(spec: EngineSpec) -> None:
+    """Keep it in the monitor's folder, so that another command of this user can start the same. Raises OSError."""
+    atomic_write(Path(spec.monitor) / _SPEC_FILE, _SPEC.dump_json(spec))
+
+
+def read_spec(monitor: Path) -> EngineSpec | None:
+    """What the engine of a monitor's folder was started with; None where that is not there, or not valid."""
+    try:
+        return _SPEC.validate_json((monitor / _SPEC_FILE).read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 class Latency:

@@ -82,13 +82,22 @@ class Troubles:
     def news(self) -> list[str]:
         """What has newly gone wrong or recovered, one line each."""
         lines = []
-        for number, part in enumerate(self._parts):
-            before, now = self._now.get(number, ""), part.trouble
-            self._now[number] = now
+        for part in self._parts:
+            before, now = self._now.get(id(part), ""), part.trouble
+            self._now[id(part)] = now
             # A number that grows in it is no news; that it is for good is.
             if bool(now) != bool(before) or (getattr(part, "is_dropped", False) and now != before):
                 lines.append(now or part.recovered)
         return lines
+
+    def add(self, part: MayFail) -> None:
+        """Look at one more."""
+        self._parts.append(part)
+
+    def remove(self, part: MayFail) -> None:
+        """Look no more at one."""
+        self._parts.remove(part)
+        self._now.pop(id(part), None)
 
     @property
     def text(self) -> str:
@@ -102,6 +111,16 @@ class Sinks:
     def __init__(self, sinks: Iterable[Sink]) -> None:
         self._sinks = list(sinks)
         self._troubles = Troubles(self._sinks)
+
+    def add(self, sink: Sink) -> None:
+        """One more, from here on; its `begin` was called."""
+        self._sinks.append(sink)
+        self._troubles.add(sink)
+
+    def remove(self, sink: Sink) -> None:
+        """One less; whoever takes it closes it."""
+        self._sinks.remove(sink)
+        self._troubles.remove(sink)
 
     def begin(self, session: SessionInfo) -> None:
         for sink in self._sinks:

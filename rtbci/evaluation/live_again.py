@@ -80,28 +80,30 @@ class LiveAgain:
         """The recordings that this one continues, the first first, each with how many samples the next begins after."""
         found: list[tuple[Recording, LiveRun, int]] = []
         path, run = self._recording.path, run_of(self._recording)
+        if run.first_received and not run.continues:
+            self._warn("it begins in mid-run", "what the engine had read before is not recorded")
+        continued = f"it continues {run.continues}"
         while run.continues and run.first_received:
             path = path.with_name(run.continues)
             try:
                 earlier = open_recording(path)
             except RecordingError as error:
-                self._warn(str(error))
+                self._warn(continued, str(error))
                 return []
             holds = earlier.live is not None and (
                 earlier.live.first_received < run.first_received <= earlier.live.n_received
             )
             if earlier.live is None or not holds:
-                self._warn(f"{path.name} does not hold what was read before")
+                self._warn(continued, f"{path.name} does not hold what was read before")
                 return []
             found.insert(0, (earlier, earlier.live, run.first_received))
             run = earlier.live
         return found
 
-    def _warn(self, why: str) -> None:
-        name = run_of(self._recording).continues
+    def _warn(self, what: str, why: str) -> None:
         self.warnings.append(
-            f"it continues {name}, and is answered as if nothing had been before, so its first answers differ from those "
-            f"of the live run: {why}"
+            f"{what}, and is answered as if nothing had been before, so its first answers differ from those of the live run: "
+            f"{why}"
         )
 
     def _steps(

@@ -103,8 +103,13 @@ class Outlets:
             named = self._named(session)
             self._probability = pylsl.StreamOutlet(_probability_info(session, named))
             self._events = pylsl.StreamOutlet(_info(session, named, "events", "Markers", 1, 0, "string"))
-            if self._recording is not None:
-                self._recording.published(xml_of(self._probability.get_info()), xml_of(self._events.get_info()))
+            self.copy_to(self._recording)
+
+    def copy_to(self, recording: PublishedCopy | None) -> None:
+        """From here on, what is published goes there too; None: nowhere."""
+        self._recording = recording
+        if recording is not None and self._probability is not None and self._events is not None:
+            recording.published(xml_of(self._probability.get_info()), xml_of(self._events.get_info()))
 
     def take_notices(self) -> list[str]:
         """What a person should know of the outlets, once."""

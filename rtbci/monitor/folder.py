@@ -52,6 +52,44 @@ def remove_monitor(folder: Path) -> None:
         owner.close()
 
 
+def monitors_in_use() -> list[Path]:
+    """The folders of this user whose processes run, the oldest first; none where the system has no locks of files."""
+    if fcntl is None:
+        return []
+    found: list[tuple[float, Path]] = []
+    for parent in {_MEMORY, Path(tempfile.gettempdir())}:
+        with suppress(OSError), os.scandir(parent) as entries:
+            for entry in [entry for entry in entries if entry.name.startswith(_PREFIX)]:
+                with suppress(OSError):
+                    if _is_in_use(Path(entry.path)):
+                        found.append((entry.stat(follow_symlinks=False).st_ctime, Path(entry.path)))
+    return [path for _, path in sorted(found)]
+
+
+def _is_in_use(folder: Path) -> bool:
+    """Raises OSError where it is no such folder."""
+    opened = os.open(folder, _LOOK | os.O_DIRECTORY)
+    try:
+        if os.fstat(opened).st_uid != os.geteuid():
+            return False
+        owner = os.open(_OWNER, _LOOK, dir_fd=opened)
+        try:
+            about = os.fstat(owner)
+            return stat.S_ISREG(about.st_mode) and about.st_uid == os.geteuid() and _is_locked(owner)
+        finally:
+            os.close(owner)
+    finally:
+        os.close(opened)
+
+
+def _is_locked(opened: int) -> bool:
+    try:
+        fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
 def _remove_abandoned(parent: Path) -> None:
     """Remove the folders of killed processes, whose memory would be lost until the next boot; only those of this user."""
     if fcntl is None:

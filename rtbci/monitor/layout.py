@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import model_validator
 
 from rtbci.monitor.messages import Message, Rate, Real, Speed, read, within
-from rtbci.results import Texts
+from rtbci.results import Text, Texts
 from rtbci.types import SessionInfo
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ class Layout(Message):
     """The columns of the three rings.
 
     channels, units: of the stream, as it describes them. inputs: of the model ring. montage: all channels that training
-    could select from; weights: the selector's probability of each input, empty without a selector. scaled: the model ring
-    is scaled, not in µV.
+    could select from; weights: the selector's probability of each input, empty without a selector; choice: how good that
+    selection was, in words, "" where it was not scored. scaled: the model ring is scaled, not in µV.
     """
 
     channels: Texts
@@ -36,6 +37,7 @@ class Layout(Message):
     speed: Speed = 1.0
     scaled: bool = False
     weights: tuple[Real, ...] = ()
+    choice: Text = ""
     begins_s: Real | None = None  # second of the recording of the rings' first sample, if known
 
     @model_validator(mode="after")
@@ -63,7 +65,19 @@ def layout_of(session: SessionInfo, pipeline: Pipeline) -> Layout:
         scaled=config.scaling.kind != "none",
         begins_s=session.begins_s,
         weights=() if chosen is None else tuple(max(row, default=1.0) for row in chosen.probabilities),
+        choice=_score_of_choice(pipeline.notes, len(session.inputs)),
     )
+
+
+def _score_of_choice(notes: Mapping[str, Any], k: int) -> str:
+    """What `rtbci select` noted of its search for k electrodes, on what it held out; notes are JSON of any shape."""
+    scores = notes.get("scores")
+    rows = scores.get("selection") if isinstance(scores, dict) else None
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict) and row.get("method") == "gumbel" and row.get("k") == k:
+            accuracy = row.get("accuracy")
+            return f"accuracy {accuracy:.2f} held out" if isinstance(accuracy, float) else ""
+    return ""
 
 
 def write_layout(folder: Path, generation: int, layout: Layout) -> None:

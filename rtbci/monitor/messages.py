@@ -623,6 +623,20 @@ class ReportRecording(Message):
     state: RecordingState | None
 
 
+class StartRecording(Message):
+    """Record from here on, by the engine's own recorder."""
+
+    do: Literal["record"] = "record"
+    folder: Text
+    """Where to."""
+
+
+class StopRecording(Message):
+    """End the recording."""
+
+    do: Literal["stop_recording"] = "stop_recording"
+
+
 class ReportAlarm(Message):
     """What is wrong with the log or the output of the process that started the engine, for every viewer."""
 
@@ -668,7 +682,16 @@ class Review(Message):
 
 
 Command: TypeAlias = Annotated[
-    Stop | OpenStartGate | SetThreshold | ReportRecording | ReportAlarm | ReplayCommand | Annotate | Review,
+    Stop
+    | OpenStartGate
+    | SetThreshold
+    | ReportRecording
+    | StartRecording
+    | StopRecording
+    | ReportAlarm
+    | ReplayCommand
+    | Annotate
+    | Review,
     Field(discriminator="do"),
 ]
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)

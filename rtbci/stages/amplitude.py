@@ -10,7 +10,9 @@ from rtbci.recordings.units import microvolts
 from rtbci.types import StreamInfo
 
 N_BLOCKS = 5  # seconds with a signal
+ODD_VALUES = "values are too"  # how the words begin
 # rms about the mean of a second, median over channels and seconds, µV; scalp EEG has 4 to 60, and a seizure 140.
+LEAST_SIGNAL_UV = 1e-7  # below, a channel is flat; EEG in V that is taken for µV has 1e-5
 LEAST_UV, MOST_UV = 0.2, 1000.0
 LEAST_ASSUMED_UV, MOST_ASSUMED_UV = 1.0, 200.0  # where no unit is named and µV are assumed
 
@@ -42,9 +44,9 @@ class AmplitudeCheck:
         if len(self._seen) == N_BLOCKS or not len(self._eeg):
             return
         rms = rms_uv[self._eeg]
-        if not (rms > 1e-3).any():
+        if not (rms > LEAST_SIGNAL_UV).any():
             return
-        self._seen.append(float(np.median(rms[rms > 1e-3])))
+        self._seen.append(float(np.median(rms[rms > LEAST_SIGNAL_UV])))
         if len(self._seen) == N_BLOCKS:
             self.words = self._judged(float(np.median(self._seen)))
 
@@ -60,6 +62,6 @@ class AmplitudeCheck:
         how, like = ("large", "counts of an amplifier, or nV") if rms_uv > most else ("small", "mV or V")
         unit = "where no unit is named and µV are assumed" if self._assumed else "in the unit that is named"
         return (
-            f"values are too {how} for an EEG {unit}: {rms_uv:.3g} µV rms, as if they were {like}, not µV; --unit says the "
+            f"{ODD_VALUES} {how} for an EEG {unit}: {rms_uv:.3g} µV rms, as if they were {like}, not µV; --unit says the "
             "unit, --gain how many µV one is"
         )

@@ -10,7 +10,7 @@ import pytest
 
 from rtbci.bench.dashboard import bench_gui
 from rtbci.dashboard import stream_picker
-from rtbci.dashboard.app import EngineLauncher, has_display
+from rtbci.dashboard.app import has_display
 from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.stream_picker import StreamPicker
 from rtbci.dashboard.window import Window
@@ -58,7 +58,6 @@ def test_without_a_stream_the_picker_says_what_to_do(qtbot, settings, monkeypatc
 
 def test_an_empty_dashboard_says_how_to_begin(qtbot, settings):
     window = Window(settings)
-    EngineLauncher(window)
     qtbot.addWidget(window)
     window.show()
     for _ in range(6):

@@ -27,6 +27,7 @@ from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
 from rtbci.monitor.messages import EngineState
 from rtbci.monitor.shared_memory import MonitorReader
+from rtbci.monitor.window_messages import ShowEngine, WindowPipe
 from rtbci.replay.replay import Replay, run_replay
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -70,7 +71,7 @@ def test_a_whole_visit(display: str, tmp_path: Path) -> None:
     assert told["jumped_to"]
     assert told["channels"][0] != "ch1"
     assert told["samples"]["lost"] == 0
-    assert "died" in told["died"]
+    assert told["died"].startswith("The engine has not answered for")
     header, *rows = (line.split("\t") for line in told["events"])
     assert any(row[header.index("eventType")] == "eyes closed" for row in rows)
     assert told["review"][-1].split("\t")[2] == "confirmed"
@@ -85,7 +86,9 @@ def test_a_dashboard_that_is_stopped_and_killed_changes_nothing_in_the_engine(
     replay = SPAWN.Process(target=run_replay, args=(Replay([RECORDING], name=name, wait_for_consumer=True),))
     replay.start()
     with EngineProcess(EngineSpec(str(PIPELINE), {"name": name})) as engine:
-        window = SPAWN.Process(target=dashboard_main, args=(str(engine.folder), "test"))
+        ours, theirs = SPAWN.Pipe()
+        WindowPipe(ours).send(ShowEngine(folder=str(engine.folder), name=name, pipeline="seizure_demo"))
+        window = SPAWN.Process(target=dashboard_main, args=(theirs, "test"))
         window.start()
         try:
             wait_until(lambda: (engine.reader.status() or EngineState()).state == "running")
@@ -108,6 +111,8 @@ def test_a_dashboard_that_is_stopped_and_killed_changes_nothing_in_the_engine(
             window.kill()
             replay.terminate()
             replay.join(10)
+            ours.close()
+            theirs.close()
 
 
 def front(name: str, test: Connection) -> None:

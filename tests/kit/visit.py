@@ -17,10 +17,12 @@ from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication, QInputDialog
 
 from rtbci.bundled import PIPELINE, RECORDING
-from rtbci.dashboard.app import EngineLauncher
+from rtbci.dashboard.app import watch
 from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.stream_picker import StreamPicker
 from rtbci.dashboard.window import Window
+from rtbci.engine.process import EngineProcess
+from rtbci.engine.session import EngineSpec
 from rtbci.replay.replay import Replay, run_replay
 
 
@@ -55,21 +57,17 @@ def visit(folder: Path, name: str) -> dict[str, Any]:
     app = QApplication(["rtbci"])
     app.setStyle("Fusion")
     window = Window(Settings(str(folder / "settings.ini")))
-    launcher = EngineLauncher(window)
     window.resize(1280, 720)
     window.show()
     window.start()
-    try:
-        return act(window, launcher, folder, name)
-    finally:
-        launcher.stop()
+    picker, events = pick(window, name), folder / "events.tsv"
+    with EngineProcess(EngineSpec(picker.pipeline, picker.query, events=str(events))) as engine:
+        return act(window, engine, folder, events)
 
 
-def act(window: Window, launcher: EngineLauncher, folder: Path, name: str) -> dict[str, Any]:
+def act(window: Window, engine: EngineProcess, folder: Path, events: Path) -> dict[str, Any]:
     """What the visitor does."""
-    picker = pick(window, name)
-    events = folder / "events.tsv"
-    launcher.start(picker.query, picker.pipeline, events=str(events))
+    watch(window, engine.folder)
     feed = window.model.feed
     assert feed is not None
     until(lambda: feed.state.state == "running", 40, "the engine to run")
@@ -109,8 +107,8 @@ def act(window: Window, launcher: EngineLauncher, folder: Path, name: str) -> di
     told["channels"] = list(feed.layout.channels[:3]) if feed.layout else []
     told["samples"] = feed.state.samples.plain()
     told["log"] = [window.sidebar.log.item(k).text() for k in range(window.sidebar.log.count())]
-    assert launcher.engine is not None
-    os.kill(launcher.engine.process.pid, signal.SIGKILL)
+    assert engine.process.pid is not None
+    os.kill(engine.process.pid, signal.SIGKILL)
     until(lambda: window.header.fact.wrong, 10, "the window to say that the engine died")
     told["died"] = window.header.fact.text
     window.grab().save(str(folder / "died.png"))

@@ -27,7 +27,7 @@ from rtbci.lsl.clock import HostClock
 from rtbci.lsl.discovery import read_description
 from rtbci.lsl.inlet import xml_of
 from rtbci.lsl.source import SourceItem, StreamConnected, StreamLost
-from rtbci.monitor.messages import WarningLine
+from rtbci.monitor.messages import AlarmLine, StartRecording, StopRecording, WarningLine
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.pipeline.stream import StreamSession
 from rtbci.recordings.engine_marks import continued_file
@@ -485,3 +485,66 @@ def test_a_file_that_was_cut_off_is_tagged_as_far_as_it_goes(tmp_path: Path) -> 
     wanted = np.concatenate([s.chunk.data for s in lived.scores])
     assert 10 < len(tagged.scores) < len(wanted)
     np.testing.assert_array_equal(tagged.scores.data, wanted[: len(tagged.scores)])
+
+
+@dataclass
+class CommandedScript(Script):
+    """Commands, by how many reads are left when they come."""
+
+    commands: dict[int, Callable[[], None]] = field(default_factory=dict)
+
+    def read(self, timeout_s: float) -> list[SourceItem]:
+        if (command := self.commands.pop(len(self.reads), None)) is not None:
+            command()
+        return super().read(timeout_s)
+
+
+def test_a_recording_that_begins_and_ends_in_mid_run_holds_what_was_read_between(tmp_path: Path) -> None:
+    script, heard = CommandedScript(), Heard()
+    script.connects(Amplifier())
+    begin = script.sends(N, 100.0, 1)
+    n_before = len(script.reads)
+    end = script.sends(N, begin, 2)
+    n_recorded = len(script.reads) - n_before
+    script.sends(N, end, 3)
+    n_after = len(script.reads) - n_before - n_recorded
+    engine = Engine(wavering(), EngineSpec("", {"name": "Amp"}), [heard])
+    engine.source.close()
+    engine.source = script  # type: ignore[assignment]
+    script.done = engine.stop
+    recorders = []
+
+    def stop() -> None:
+        recorders.append(engine.recorder)
+        engine.command(StopRecording())
+
+    begin_there, end_there = n_after + n_recorded, n_after
+    script.commands = {begin_there: lambda: engine.command(StartRecording(folder=str(tmp_path))), end_there: stop}
+    engine.run()
+    assert recorders[0].trouble == ""
+    assert (engine.recorder, engine.recording) == (None, None)
+    told = [line.text for line in heard.messages if isinstance(line, WarningLine)]
+    assert [text.split(",")[0] for text in told[-2:]] == [
+        f"recording to {tmp_path} begins in mid-run", f"recording to {tmp_path} ends",
+    ]  # fmt: skip
+    recording = rtbci.open_recording(recorded(tmp_path))
+    (chunk,) = recording.chunks(N + 1)
+    np.testing.assert_array_equal(chunk.data, eeg(N, len(CHANNELS), SFREQ, 2).data - 300)
+    tagged = rtbci.tag(wavering(), recording)
+    assert len(tagged.scores) > 0
+    assert any(text.startswith("it begins in mid-run, and is answered as if") for text in tagged.warnings)
+
+
+def test_a_folder_that_cannot_be_recorded_to_is_an_alarm_and_nothing_else(tmp_path: Path) -> None:
+    script, heard = CommandedScript(), Heard()
+    script.connects(Amplifier())
+    script.sends(N, 100.0, 1)
+    engine = Engine(wavering(), EngineSpec("", {"name": "Amp"}), [heard])
+    engine.source.close()
+    engine.source = script  # type: ignore[assignment]
+    script.done = engine.stop
+    script.commands = {3: lambda: engine.command(StartRecording(folder=str(tmp_path / "gone")))}
+    engine.run()
+    (alarm,) = [line.text for line in heard.messages if isinstance(line, AlarmLine)]
+    assert alarm.startswith("the recording: ")
+    assert engine.tally.received == N

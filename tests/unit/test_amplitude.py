@@ -27,6 +27,7 @@ def test_the_amplitude_of_an_eeg_is_not_told(factor: float, unit: str) -> None:
         (1e-2, "", "too small for an EEG where no unit is named"),
         (1e3, "uV", "too large for an EEG in the unit that is named"),
         (1e-3, "uV", "as if they were mV or V, not µV"),
+        (1e-6, "", "as if they were mV or V, not µV"),
     ],
 )
 def test_another_amplitude_is_told_with_the_options(factor: float, unit: str, says: str) -> None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from rtbci.monitor.messages import Annotate, Command, ReplayCommand, Review, SetThreshold, Verdict
+from rtbci.monitor.messages import (
+    Annotate,
+    Command,
+    ReplayCommand,
+    Review,
+    SetThreshold,
+    StartRecording,
+    Stop,
+    StopRecording,
+    Verdict,
+)
 
 THRESHOLD_EVERY_S = 0.1
 
@@ -42,6 +52,17 @@ class CommandSender:
 
     def review(self, label: str, onset_s: float, verdict: Verdict, note: str) -> None:
         self._send(Review(label=label, onset=onset_s, verdict=verdict, note=note))
+
+    def stop(self) -> None:
+        """The engine is to end, in order."""
+        self._send(Stop())
+
+    def record(self, folder: str) -> None:
+        """From here on, to a folder."""
+        self._send(StartRecording(folder=folder))
+
+    def stop_recording(self) -> None:
+        self._send(StopRecording())
 
     def replay(self, line: str) -> None:
         """A line of rtbci/replay/transport.py's grammar, for the replay that the engine reads."""

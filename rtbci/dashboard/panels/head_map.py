@@ -3,51 +3,28 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
+from PyQt6.QtGui import (
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QMouseEvent,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
 from PyQt6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from rtbci.dashboard.model.electrodes import HeadElectrode, electrodes, must_be_named, parts, with_room
 from rtbci.dashboard.theme import Theme
 from rtbci.monitor.layout import Layout
-from rtbci.recordings.channel_names import derivation
 from rtbci.recordings.electrode_positions import POSITIONS
 
-TEXT_IN_DOT = 0.95
-SMALLEST_TEXT = 7.5  # pixels; smaller names are shown in the tool tip only
-
-
-@dataclass(frozen=True, slots=True)
-class HeadElectrode:
-    """weight: how much the pipeline uses it (0 where it does not); present: the stream carries it."""
-
-    name: str
-    weight: float
-    present: bool
-    fault: str = ""
-
-
-def electrodes(layout: Layout, quality: dict[str, str]) -> list[HeadElectrode]:
-    """Every electrode that the stream carries or the pipeline's montage names, and has a place."""
-    weights: dict[str, float] = {}
-    for k, name in enumerate(layout.inputs):
-        weight = layout.weights[k] if k < len(layout.weights) else 1.0
-        for electrode in _of(name):
-            weights[electrode] = max(weights.get(electrode, 0.0), weight)
-    carried = {e for channel in layout.channels for e in _of(channel)}
-    wanted = {e for channel in layout.montage for e in _of(channel)}
-    faults = {e: f"{channel} {fault}" for channel, fault in quality.items() for e in _of(channel)}
-    return [
-        HeadElectrode(name, weights.get(name, 0.0), name in carried, faults.get(name, ""))
-        for name in POSITIONS
-        if name in carried | wanted
-    ]
-
-
-def _of(channel: str) -> list[str]:
-    meant = derivation(channel)
-    return [name for name in (meant.electrode, meant.reference) if name in POSITIONS]
+SMALLEST_TEXT = 8  # pixels
+_BESIDE = 0.55  # of a dot's radius, for electrodes that are not chosen
 
 
 class HeadMap(QWidget):
@@ -61,6 +38,8 @@ class HeadMap(QWidget):
         self.electrodes: list[HeadElectrode] = []
         self.pairs: list[tuple[str, str]] = []
         self._shown: tuple[Layout | None, dict[str, str]] = None, {}
+        self._boxes: dict[str, QRectF] = {}  # of the names that are written
+        self._text_px = SMALLEST_TEXT
         self.setMouseTracking(True)
         self.setMinimumSize(150, 90)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -75,10 +54,11 @@ class HeadMap(QWidget):
         found = electrodes(layout, quality) if layout is not None else []
         pairs = []
         for name in layout.inputs if layout is not None else ():
-            ends = _of(name)
+            ends = parts(name)
             if len(ends) == 2:
                 pairs.append((ends[0], ends[1]))
         self.electrodes, self.pairs = found, pairs
+        self._place_names()
         self.update()
 
     # -- geometry ---------------------------------------------------------------------------------------------
@@ -106,6 +86,35 @@ class HeadMap(QWidget):
         crowd = 0.112 if len(self.electrodes) <= 24 else 0.085 if len(self.electrodes) <= 40 else 0.045
         return max(3.0, crowd * self._radius())
 
+    def _place_names(self) -> None:
+        """In the largest letters in which every name that matters has room; others where there is room left."""
+        needed = must_be_named(self.electrodes)
+        largest = max(SMALLEST_TEXT, round(0.95 * self._dot()), round(0.6 * self.fontMetrics().height()))
+        boxes, named, pixels = dict[str, QRectF](), set[str](), SMALLEST_TEXT
+        for pixels in _falling(largest):
+            boxes = {e.name: self._box(e.name, pixels) for e in self.electrodes}
+            named = with_room(self.electrodes, {name: box.getCoords() for name, box in boxes.items()})
+            if needed <= named:
+                break
+        self._text_px = pixels
+        self._boxes = {name: boxes[name] for name in named}
+
+    def _box(self, name: str, pixels: int) -> QRectF:
+        """Round a name, and no smaller than its dot."""
+        wide = QFontMetricsF(self._font(pixels)).horizontalAdvance(name)
+        box = QRectF(0, 0, max(wide + 0.5 * pixels, 1.5 * pixels), 1.35 * pixels)
+        box.moveCenter(self.place(name))
+        return box
+
+    def _font(self, pixels: int) -> QFont:
+        font = QFont(self.font())
+        font.setPixelSize(pixels)
+        font.setBold(True)
+        return font
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        self._place_names()
+
     # -- painting ---------------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
@@ -115,7 +124,8 @@ class HeadMap(QWidget):
         painter.setPen(QPen(self.theme.colour("accent", 130), max(1.5, 0.02 * self._radius())))
         for first, second in self.pairs:
             painter.drawLine(self.place(first), self.place(second))
-        for electrode in self.electrodes:
+        painter.setFont(self._font(self._text_px))
+        for electrode in sorted(self.electrodes, key=lambda one: one.rank):  # what matters most lies on top
             self._electrode(painter, electrode)
         painter.end()
 
@@ -136,30 +146,36 @@ class HeadMap(QWidget):
         painter.drawEllipse(middle, radius, radius)
 
     def _electrode(self, painter: QPainter, electrode: HeadElectrode) -> None:
-        at, size = self.place(electrode.name), self._dot()
-        used = electrode.weight > 0
-        ink = (
-            self.theme.colour("bad")
-            if electrode.fault
-            else self.theme.colour("accent" if used else "dim", 255 if used else 120)
-        )
-        painter.setPen(QPen(ink, 1.4))
-        fill = QColor(ink)
-        fill.setAlphaF(0.25 + 0.75 * min(1.0, electrode.weight) if used else 0.0)
-        painter.setBrush(fill if used else self.theme.colour("panel"))
-        painter.drawEllipse(at, size, size)
-        if electrode.fault or (used and not electrode.present):
-            painter.setPen(QPen(self.theme.colour("bad"), 2))
-            reach = size * 1.15
+        """Filled where it is used, an outline where it is not; what is wrong is red, and crossed at a corner."""
+        is_wrong, used = electrode.rank[0], electrode.weight > 0
+        ink = self.theme.colour("bad" if is_wrong else "accent" if used else "dim")
+        fill, letters = QColor(ink if used else self.theme.colour("panel")), ink
+        if used:
+            fill = _blend(ink, self.theme.colour("panel"), 0.35 + 0.65 * min(1.0, electrode.weight))
+            letters = self.theme.colour("plot" if electrode.weight > 0.5 else "text")
+        painter.setPen(QPen(ink, 1.6 if used or is_wrong else 1.0))
+        painter.setBrush(fill)
+        box = self._boxes.get(electrode.name)
+        if box is None:
+            size = self._dot() * (1.0 if used else _BESIDE)
+            box = QRectF(0, 0, 2 * size, 2 * size)
+            box.moveCenter(self.place(electrode.name))
+            painter.drawEllipse(box)
+        else:
+            painter.drawRoundedRect(box, 0.5 * box.height(), 0.5 * box.height())
+            painter.setPen(letters)
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, electrode.name)
+        if is_wrong:
+            self._cross(painter, box)
+
+    def _cross(self, painter: QPainter, box: QRectF) -> None:
+        """At the upper right corner, so that the name is read."""
+        reach = max(2.5, 0.3 * self._text_px)
+        at = box.topRight() + QPointF(0.4 * reach, -0.2 * reach)
+        for colour, width in (("panel", 4.0), ("bad", 2.0)):
+            painter.setPen(QPen(self.theme.colour(colour), width))
             painter.drawLine(at + QPointF(-reach, -reach), at + QPointF(reach, reach))
             painter.drawLine(at + QPointF(-reach, reach), at + QPointF(reach, -reach))
-        elif size * TEXT_IN_DOT >= SMALLEST_TEXT:
-            font = painter.font()
-            font.setPixelSize(round(size * TEXT_IN_DOT))
-            painter.setFont(font)
-            painter.setPen(self.theme.colour("plot") if used and electrode.weight > 0.5 else self.theme.colour("text"))
-            box = QRectF(at.x() - 3 * size, at.y() - 2 * size, 6 * size, 4 * size)
-            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, electrode.name)
 
     # -- the pointer -----------------------------------------------------------------------------------------
 
@@ -184,9 +200,15 @@ class HeadMap(QWidget):
             self.clicked.emit(name)
 
 
-def caption(layout: Layout | None) -> str:
-    """How many of the montage's channels the pipeline needs."""
-    if layout is None:
-        return ""
-    n, m = len(layout.inputs), len(layout.montage)
-    return f"{n} of {m} channels chosen" if n < m else f"all {m} channels used"
+def _falling(largest: int) -> list[int]:
+    """Sizes of letters, each a seventh smaller than the one before, down to the smallest."""
+    sizes = [largest]
+    while sizes[-1] > SMALLEST_TEXT:
+        sizes.append(max(SMALLEST_TEXT, math.floor(0.86 * sizes[-1])))
+    return sizes
+
+
+def _blend(ink: QColor, ground: QColor, share: float) -> QColor:
+    """`share` of the ink on a ground, opaque: lines below do not shine through."""
+    mixed = [share * a + (1 - share) * b for a, b in zip(ink.getRgbF()[:3], ground.getRgbF()[:3], strict=True)]
+    return QColor.fromRgbF(*mixed)

@@ -17,9 +17,10 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from rtbci.dashboard.model.electrodes import caption
 from rtbci.dashboard.model.event_log import DisplayEventLog
 from rtbci.dashboard.panels.events import EventTable
-from rtbci.dashboard.panels.head_map import HeadMap, caption
+from rtbci.dashboard.panels.head_map import HeadMap
 from rtbci.dashboard.panels.state import StatePanel
 from rtbci.dashboard.theme import Theme
 from rtbci.monitor.layout import Layout
@@ -62,9 +63,11 @@ class Sidebar(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
         column.addWidget(panel("State", self.state))
-        head = panel(self.head_title, self.head)
-        head.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        column.addWidget(head, 6)
+        self.head_title.setWordWrap(True)
+        self.head_panel = panel(self.head_title, self.head)
+        self.head_panel.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self.head_panel.setVisible(False)
+        column.addWidget(self.head_panel, 6)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         bar = self.tabs.tabBar()
@@ -96,7 +99,9 @@ class Sidebar(QWidget):
         return page
 
     def show_layout(self, layout: Layout | None, quality: dict[str, str]) -> None:
+        """The electrodes; where none has a place on the head, their panel leaves its room to the events."""
         self.head.show_layout(layout, quality)
+        self.head_panel.setVisible(bool(self.head.electrodes))
         title = "  ·  ".join(part for part in ("Electrodes", caption(layout)) if part)
         if self.head_title.text() != title:
             self.head_title.setText(title)

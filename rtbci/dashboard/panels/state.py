@@ -73,9 +73,10 @@ class StatePanel(QWidget):
         grid.setHorizontalSpacing(10)
         grid.setVerticalSpacing(1)
         self.values: dict[str, ElidedLabel] = {}
+        self._keys: dict[str, QLabel] = {}
         self.spark = Sparkline(theme)
         for row, name in enumerate(LINES):
-            key = QLabel(name)
+            key = self._keys[name] = QLabel(name)
             key.setObjectName("key")
             value = self.values[name] = ElidedLabel()
             grid.addWidget(key, row, 0)
@@ -87,15 +88,20 @@ class StatePanel(QWidget):
             else:
                 grid.addWidget(value, row, 1, 1, 2)
         grid.setColumnStretch(1, 1)
+        self.show_state(EngineState())
 
     def set_theme(self, theme: Theme) -> None:
         self.spark.theme = theme
         self.spark.setFixedSize(70, self.fontMetrics().height() + 2)
 
     def show_state(self, state: EngineState) -> None:
+        """Lines without anything to say leave their room to what is below."""
         shown = state_facts(state)
         for name, value in self.values.items():
-            value.show_fact(shown.get(name, Fact("–")))
+            value.show_fact(shown.get(name, Fact("")))
+            if value.isHidden() == (name in shown):
+                for widget in (self._keys[name], value, *((self.spark,) if name == "Latency" else ())):
+                    widget.setVisible(name in shown)
 
     def add_latency(self, state: EngineState) -> None:
         """Once a second: the p99 into the sparkline."""
