@@ -9,13 +9,15 @@ from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from rtbci.cli.crossval_trials import print_trials, trials_line
 from rtbci.cli.patients import groups_table, with_interval
 from rtbci.cli.terminal import Terminal
 from rtbci.results import print_json
 from rtbci.training.config import read_train_config
 from rtbci.training.crossval.folder import SUBJECTS, SUMMARY
-from rtbci.training.crossval.results import CrossvalReport, FoldResult
+from rtbci.training.crossval.results import CrossvalReport, FoldChoice, FoldResult
 from rtbci.training.crossval.run import crossval
+from rtbci.training.crossval.trial_results import TrialCrossvalReport, TrialFoldResult
 from rtbci.training.crossval.watch import Watch
 from rtbci.training.learning_curve import EpochFigures
 
@@ -23,16 +25,25 @@ LINE_EVERY_S = 60.0  # where there is no terminal
 
 
 def crossval_from_file(
-    config: Path, out: Path, settings: list[str], *, jobs: int, json: bool, datasets: Sequence[str] = ()
+    config: Path,
+    out: Path,
+    settings: list[str],
+    *,
+    jobs: int,
+    json: bool,
+    against: Path | None = None,
+    datasets: Sequence[str] = (),
 ) -> None:
-    """Cross-validate as a TOML file says, `settings` over it."""
+    """Cross-validate as a TOML file says, `settings` over it; compare with the results in the folder `against`."""
     console = Terminal(stderr=True)
     parsed = read_train_config(config, settings, datasets)
     display = Display(console)
     with display.until_interrupted(out):
-        report = crossval(parsed, out, jobs=jobs, watch=display)
+        report = crossval(parsed, out, jobs=jobs, watch=display, against=against)
     if json:
         return print_json(report, display.warnings)
+    if isinstance(report, TrialCrossvalReport):
+        return print_trials(report, against, console)
     console.print(groups_table(report.groups))
     for line in summary(report):
         console.print(line, soft_wrap=True)
@@ -94,9 +105,12 @@ class Display(Watch):
         if not self._console.is_terminal and time.monotonic() - self._told_at >= LINE_EVERY_S:
             self._print(f"fold {fold}: {what}, {done} of {total}{f', {figures}' if figures else ''}")
 
-    def finished(self, result: FoldResult, seconds: float) -> None:
+    def finished(self, result: FoldChoice, seconds: float) -> None:
         """Say what came of a fold."""
-        self._done(result.fold, fold_line(result), seconds)
+        if isinstance(result, TrialFoldResult):
+            self._done(result.fold, trials_line(result), seconds)
+        elif isinstance(result, FoldResult):
+            self._done(result.fold, fold_line(result), seconds)
 
     def _done(self, fold: str, line: str, seconds: float) -> None:
         self.n_finished += 1
