@@ -56,7 +56,9 @@ def _summary(report: TrialCrossvalReport, against: Path | None) -> list[str]:
         f"accuracy {scores.accuracy:.3f} (95 %: {scores.accuracy_low:.3f}–{scores.accuracy_high:.3f}, Wilson) of "
         f"{scores.trials} trials, kappa {_text(scores.kappa)}; always the commonest class {chance.accuracy:.3f}, above that at "
         f"p < 0.05 from {chance.above_from:.3f} on",
-        f"mean over subjects: accuracy {with_interval(report.accuracy)}, kappa {with_interval(report.kappa)}",
+        f"mean over subjects: accuracy {with_interval(report.accuracy)}, kappa {with_interval(report.kappa)}"
+        if report.subjects > 1
+        else "one subject: it says nothing of others; trials of one recording are alike, so that the interval is too narrow",
         f"true class by answered class, {listing(scores.classes)}: "
         + "; ".join(" ".join(map(str, row)) for row in scores.confusion),
     ]
@@ -66,7 +68,7 @@ def _summary(report: TrialCrossvalReport, against: Path | None) -> list[str]:
         lines.append(
             f"lowest accuracy: {report.worst.subject}, {report.worst.accuracy:.3f} of {report.worst.trials} trials"
         )
-    if report.by != "subject":
+    if report.by != "subject" and report.subjects > 1:
         lines.append("other trials of the same subjects were in the fits: this says nothing of new subjects")
     if report.against is not None:
         lines.append(

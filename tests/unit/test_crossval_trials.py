@@ -169,6 +169,14 @@ def test_the_answers_are_those_that_the_pipeline_of_the_fold_gives_at_the_cues_o
             assert probabilities == pytest.approx(answers[onset], abs=1e-6)
 
 
+def test_the_last_epoch_needs_no_inner_fold(tmp_path):
+    write_people(tmp_path)
+    report = crossval(config_of(tmp_path, "crossval.epoch='last'"), tmp_path / "out")
+    assert [fold.epoch for fold in report.folds] == [12, 12, 12]
+    assert report.chosen_on == {"pa": (), "pb": (), "pc": ()}
+    assert report.trials.trials == 36
+
+
 # Tables
 
 
@@ -260,6 +268,10 @@ def test_a_subject_that_cannot_be_cross_validated_by_itself_is_left_out_with_a_w
     within_subject = ("crossval.by='recording'", "crossval.within='subject'")
     assert mistake(people, *within_subject).startswith(
         "crossval.inner is 2, but fold pa_r1.edf trains on 1 of the recordings that are tested; nested folds want three"
+    )
+    assert mistake(people, "crossval.test=['pa']") == (
+        'crossval.test: 1 subjects (pa); leaving one out wants at least two; crossval.by = "trial" leaves out parts of each '
+        "recording"
     )
     write_people(tmp_path, runs=3)
     (tmp_path / "pc_r2.edf").unlink()

@@ -23,6 +23,7 @@ from rtbci.training.config import TrainConfig
 from rtbci.training.crossval import trees
 from rtbci.training.crossval.answered_trials import answered_trials, arrays_of, rows_of_trials
 from rtbci.training.crossval.operating_point import Answered, OperatingPoint, operating_points, with_point
+from rtbci.training.crossval.parts import window_of
 from rtbci.training.crossval.plan import Fold
 from rtbci.training.crossval.results import EpochRow, FoldChoice, FoldResult, RecordingRow, SubjectRow
 from rtbci.training.crossval.totals import recording_row, subject_row
@@ -143,8 +144,11 @@ def choose(
 
     The inner fits go on together, epoch by epoch, until the mean of their held-out losses has had no new minimum for
     `training.patience` epochs; the weights of that minimum give the scores that the operating point is chosen on. With
-    `crossval.epoch = "last"` they go on to the end of the schedule, and its weights are taken.
+    `crossval.epoch = "last"` they go on to the end of the schedule, and its weights are taken; of trials, nothing is left to
+    choose then, and nothing is fitted.
     """
+    if config.crossval.epoch == "last" and window_of(config) is not None:
+        return Chosen(config.training.epochs, (), ())
     folds = []
     for number, names in enumerate(inner, 1):
         on_progress(f"reading, inner fold {number} of {len(inner)}", number - 1, len(inner), None)

@@ -167,7 +167,8 @@ def _folds(sources: Sequence[Source], config: TrainConfig) -> list[Fold]:
         for unit, own in by_unit.items()
         if settings.by != "recording" or any(s.label not in (BACKGROUND, UNKNOWN) for one in own for s in one.stretches)
     ]
-    tested = _tested(settings, can_be_tested)
+    of_trials = window_of(config) is not None
+    tested = _tested(settings, can_be_tested, of_trials=of_trials)
     category = {unit: own[0].category for unit, own in by_unit.items()}
     others = {unit: kind for unit, kind in category.items() if unit not in tested}
     parts = _outer(settings, tested)
@@ -185,7 +186,7 @@ def _folds(sources: Sequence[Source], config: TrainConfig) -> list[Fold]:
         rng = np.random.default_rng([settings.seed, 19, number])
         inner = zip(_dealt(rest, settings.inner, rng), _dealt_by_kind(rest_of_others, settings.inner, rng), strict=True)
         folds.append(Fold(name, tuple(part), tuple(share), tuple(frozenset((*a, *b)) for a, b in inner)))
-    if window_of(config) is None:
+    if not of_trials:
         _require_a_choice(folds, sources, settings)
     _require_classes(folds, sources, config)
     return folds
@@ -200,12 +201,13 @@ def _require_matches(units: Sequence[str], settings: CrossvalConfig) -> None:
             raise ConfigError(f"crossval.test: no {one} matches {pattern!r}; there are {listing(units)}")
 
 
-def _tested(settings: CrossvalConfig, units: Sequence[str]) -> list[str]:
+def _tested(settings: CrossvalConfig, units: Sequence[str], *, of_trials: bool) -> list[str]:
     tested = sorted(unit for unit in units if matches(unit, settings.test))
     if len(tested) < 2:
+        cut = '; crossval.by = "trial" leaves out parts of each recording' if of_trials else ""
         raise ConfigError(
             f"crossval.test: {len(tested)} {UNITS[settings.by]} ({listing(tested) or 'none'}); leaving one out wants at least "
-            "two"
+            f"two{cut}"
         )
     if settings.folds > len(tested) and settings.by != "trial":
         raise ConfigError(f"crossval.folds is {settings.folds}, but only {len(tested)} {UNITS[settings.by]} are tested")

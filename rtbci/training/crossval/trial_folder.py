@@ -56,7 +56,10 @@ class TrialFolder(FoldsFolder[TrialFoldResult, TrialCrossvalReport]):
             folds_finished=len(folds),
             folds_planned=planned,
             subjects=len(subjects),
-            chosen_on={fold.fold: tuple(sorted(name for part in fold.inner for name in part)) for fold in folds},
+            chosen_on={
+                fold.fold: tuple(sorted(name for part in fold.inner for name in part)) if fold.curve else ()
+                for fold in folds
+            },
             seeds=seeds_of(config),
             digest=self.digest,
             files=self.written(folds),

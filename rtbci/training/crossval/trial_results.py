@@ -26,7 +26,7 @@ class TrialFoldRow(TrialFigures):
 
 
 class TrialFoldResult(FoldChoice):
-    """A fold of a network of trials, and how its pipeline did."""
+    """A fold of a network of trials, and how its pipeline did; without a curve where `crossval.epoch` is "last"."""
 
     recordings: tuple[TrialFoldRow, ...]
     unanswered: int
