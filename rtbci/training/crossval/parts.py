@@ -118,11 +118,10 @@ def parts_of(
 
 def _dealt(windows: Sequence[Window], is_dealt: bool, config: TrainConfig, number: int) -> list[int]:
     """The part of each piece: a piece a trial where they are dealt, else a piece a block."""
-    n_parts = config.crossval.folds
+    n_parts, classes = config.crossval.folds, config.pipeline.classes
     if not is_dealt:
         return list(range(n_parts))
-    labels = [list(config.pipeline.classes).index(w.stretch.label) if w.stretch.label in config.pipeline.classes else -1
-              for w in windows]  # fmt: skip
+    labels = [classes.index(w.stretch.label) if w.stretch.label in classes else -1 for w in windows]
     parts = deal(list(map(str, range(len(windows)))), labels, n_parts, [config.crossval.seed, 31, number])
     return [next(i for i, part in enumerate(parts) if str(n) in part) for n in range(len(windows))]
 

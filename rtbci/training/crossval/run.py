@@ -16,6 +16,7 @@ from rtbci.models.threads import torch_threads
 from rtbci.text import grouped
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.claimed import Manifest, require_folder
+from rtbci.training.crossval.config import OperatingPointConfig
 from rtbci.training.crossval.fold import made_by, run_fold
 from rtbci.training.crossval.folder import Folder, FoldsFolder
 from rtbci.training.crossval.jobs import side_by_side
@@ -143,9 +144,8 @@ def prepared(config: TrainConfig) -> tuple[TrainConfig, list[str]]:
         )
     if of_trials and config.crossval.baseline:
         raise ConfigError("crossval.baseline is for taggers: its features are of hops, and this network takes trials")
-    default = TrainConfig.model_fields["crossval"].default.operating_point
     told = []
-    if of_trials and config.crossval.operating_point != default:
+    if of_trials and config.crossval.operating_point != OperatingPointConfig():
         told.append("crossval.operating_point: not used, for a trial is of its most probable class")
     validation, by_default = config.data.validation, ValidationConfig()
     unused = [
