@@ -122,6 +122,11 @@ class ClaimedFolder:
                 "another folder with --out"
             )
 
+    def began_with(self, manifest: Manifest) -> bool:
+        """Whether the recordings of a manifest, which may be some of all, are as they were when it was claimed first."""
+        known = read_json(self.path / self.MANIFEST).get("recordings", {})
+        return all(known.get(name) == digest for name, digest in manifest.recordings.items())
+
     def close(self) -> None:
         """Let another run claim it."""
         if self._lock is not None:
