@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -19,18 +19,16 @@ from rtbci.models import from_config
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.file import MAX_WEIGHT
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.stages.scaling import NoScaling
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval import trees
 from rtbci.training.crossval.answered_trials import answered_trials, arrays_of, rows_of_trials
 from rtbci.training.crossval.operating_point import Answered, OperatingPoint, operating_points, with_point
-from rtbci.training.crossval.parts import window_of
-from rtbci.training.crossval.plan import Fold
+from rtbci.training.crossval.plan import Fold, chooses
 from rtbci.training.crossval.results import EpochRow, FoldChoice, FoldResult, RecordingRow, SubjectRow
 from rtbci.training.crossval.totals import recording_row, subject_row
 from rtbci.training.crossval.trial_results import TrialFoldResult
 from rtbci.training.data import Data, OnProgress, preprocessed_of, with_mask, with_sizes
-from rtbci.training.examples import make_example, step_of
+from rtbci.training.examples import make_example
 from rtbci.training.fit import Fit, Weights
 from rtbci.training.held_out import RecordingScores, score_tagged, scores_of
 from rtbci.training.learning_curve import EpochFigures
@@ -136,7 +134,7 @@ def choose(
     `crossval.epoch = "last"` they go on to the end of the schedule, and its weights are taken; of trials, nothing is left to
     choose then, and nothing is fitted.
     """
-    if config.crossval.epoch == "last" and window_of(config) is not None:
+    if not chooses(config):
         return Chosen(config.training.epochs, (), ())
     folds = []
     for number, names in enumerate(inner, 1):
@@ -190,23 +188,6 @@ def data_of(
     lasting = pipeline_config.scaling == sized.scaling  # another fit learns other constants
     examples = [make_example(pipeline, source, preprocessed, lasting=lasting) for source in sources]
     return Data(config, pipeline_config, examples)
-
-
-def preprocess_for_all(config: TrainConfig, sources: Sequence[Source], on_reading: Callable[[int, int], None]) -> None:
-    """Keep on the disk what every fold wants of the recordings, before several processes want it at once.
-
-    That is the network's input; where the folds learn a scaling of their own, what they learn it from.
-    """
-    sized = with_mask(with_sizes(config.pipeline), config.augment)
-    preprocessed = preprocessed_of(config, sized, sources)
-    if preprocessed.folder is None or config.crossval.baseline:
-        return
-    learns = not isinstance(sized.scaling, NoScaling)
-    pipeline = Pipeline(sized.model_copy(update={"scaling": NoScaling()}), from_config(sized.model))
-    for number, source in enumerate(sources):
-        on_reading(number, len(sources))
-        preprocessed.signal(pipeline, source.recording, 1 if learns else step_of(pipeline))
-    on_reading(len(sources), len(sources))
 
 
 def _fit_together(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,9 +11,10 @@ import numpy as np
 
 from rtbci.datasets.subjects import same_person
 from rtbci.errors import ConfigError
-from rtbci.text import file_name, listing
+from rtbci.text import listing
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.config import CrossvalConfig
+from rtbci.training.crossval.dealing import dealt, dealt_by_kind, fold_names
 from rtbci.training.crossval.parts import parts_of, published_as, window_of, with_trials
 from rtbci.training.data_config import BACKGROUND, UNKNOWN
 from rtbci.training.duplicates import copies_of
@@ -150,7 +151,7 @@ def plan(
             refused.append(error)
     if not folds:
         raise refused[0]
-    names = _names([fold.tested for fold in folds])
+    names = fold_names([fold.tested for fold in folds])
     return [replace(fold, name=name) for fold, name in zip(folds, names, strict=True)]
 
 
@@ -168,28 +169,34 @@ def _folds(sources: Sequence[Source], config: TrainConfig) -> list[Fold]:
         if settings.by != "recording" or any(s.label not in (BACKGROUND, UNKNOWN) for one in own for s in one.stretches)
     ]
     of_trials = window_of(config) is not None
+    n_inner = settings.inner if chooses(config) else 1  # part: all that is trained on
     tested = _tested(settings, can_be_tested, of_trials=of_trials)
     category = {unit: own[0].category for unit, own in by_unit.items()}
     others = {unit: kind for unit, kind in category.items() if unit not in tested}
     parts = _outer(settings, tested)
-    shares = _dealt_by_kind(others, len(parts), np.random.default_rng([settings.seed, 17]))
+    shares = dealt_by_kind(others, len(parts), np.random.default_rng([settings.seed, 17]))
     folds = []
     units = UNITS[settings.by]
-    for number, (name, part, share) in enumerate(zip(_names(parts), parts, shares, strict=True)):
+    for number, (name, part, share) in enumerate(zip(fold_names(parts), parts, shares, strict=True)):
         rest = [unit for unit in tested if unit not in part]
         rest_of_others = {unit: kind for unit, kind in others.items() if unit not in share}
-        if len(rest) < settings.inner:
+        if len(rest) < n_inner:
             raise ConfigError(
                 f"crossval.inner is {settings.inner}, but fold {name} trains on {len(rest)} of the {units} that are tested; "
                 + ("lower crossval.inner" if len(rest) > 1 else f"nested folds want three tested {units} or more")
             )
         rng = np.random.default_rng([settings.seed, 19, number])
-        inner = zip(_dealt(rest, settings.inner, rng), _dealt_by_kind(rest_of_others, settings.inner, rng), strict=True)
+        inner = zip(dealt(rest, n_inner, rng), dealt_by_kind(rest_of_others, n_inner, rng), strict=True)
         folds.append(Fold(name, tuple(part), tuple(share), tuple(frozenset((*a, *b)) for a, b in inner)))
     if not of_trials:
         _require_a_choice(folds, sources, settings)
     _require_classes(folds, sources, config)
     return folds
+
+
+def chooses(config: TrainConfig) -> bool:
+    """Whether inner folds are fitted: of trials, the last epoch leaves nothing to choose on them."""
+    return window_of(config) is None or config.crossval.epoch != "last"
 
 
 def _require_matches(units: Sequence[str], settings: CrossvalConfig) -> None:
@@ -217,31 +224,7 @@ def _tested(settings: CrossvalConfig, units: Sequence[str], *, of_trials: bool) 
 def _outer(settings: CrossvalConfig, tested: list[str]) -> list[list[str]]:
     if not settings.folds or settings.by == "trial":
         return [[unit] for unit in tested]
-    return [sorted(p) for p in _dealt(tested, settings.folds, np.random.default_rng([settings.seed, 13]))]
-
-
-def _names(parts: Sequence[Sequence[str]]) -> list[str]:
-    """A name for each fold that differs from the others' as a file name, too."""
-    names: list[str] = []
-    for number, part in enumerate(parts, 1):
-        name = file_name(part[0], "subject") if len(part) == 1 else f"{number:02d}"
-        taken = {other.casefold() for other in names}
-        names.append(name if name.casefold() not in taken else f"{name}-{number}")
-    return names
-
-
-def _dealt(subjects: Sequence[str], n: int, rng: np.random.Generator) -> list[list[str]]:
-    order = [subjects[i] for i in rng.permutation(len(subjects))]
-    return [order[first::n] for first in range(n)]
-
-
-def _dealt_by_kind(kinds: Mapping[str, str], n: int, rng: np.random.Generator) -> list[list[str]]:
-    """Subjects dealt in turn, those of one group of recordings after another, so that each part has its share of each."""
-    order: list[str] = []
-    for kind in sorted(set(kinds.values())):
-        own = sorted(subject for subject, of in kinds.items() if of == kind)
-        order += [own[i] for i in rng.permutation(len(own))]
-    return [sorted(order[first::n]) for first in range(n)]
+    return [sorted(p) for p in dealt(tested, settings.folds, np.random.default_rng([settings.seed, 13]))]
 
 
 def _require_one_name_each(sources: Sequence[Source], by: str) -> None:
@@ -296,9 +279,10 @@ def _require_classes(folds: Sequence[Fold], sources: Sequence[Source], config: T
                 + (f" (there are {listing(labels)})" if labels else "")
             )
         for fold in folds:
-            for number, part in enumerate(fold.inner, 1):
+            for number, part in enumerate(fold.inner if chooses(config) else (frozenset[str](),), 1):
                 if not having - fold.left_out - part:
+                    where = f"{fold.name}, inner fold {number}," if part else fold.name
                     raise ConfigError(
-                        f"fold {fold.name}, inner fold {number}, would train on no recording of {label!r}: only "
-                        f"{listing(sorted(having))} have it; {REMEDIES[config.crossval.by]}"
+                        f"fold {where} would train on no recording of {label!r}: only {listing(sorted(having))} have it; "
+                        f"{REMEDIES[config.crossval.by]}"
                     )

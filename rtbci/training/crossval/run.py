@@ -17,12 +17,13 @@ from rtbci.text import grouped
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.claimed import Manifest, require_folder
 from rtbci.training.crossval.config import OperatingPointConfig
-from rtbci.training.crossval.fold import made_by, preprocess_for_all, run_fold
+from rtbci.training.crossval.fold import made_by, run_fold
 from rtbci.training.crossval.folder import Folder, FoldsFolder
 from rtbci.training.crossval.jobs import folds_side_by_side, needs_of
 from rtbci.training.crossval.parts import window_of
 from rtbci.training.crossval.plan import Fold, plan, units_of
 from rtbci.training.crossval.results import CrossvalReport, FoldChoice
+from rtbci.training.crossval.shared_signals import preprocess_for_all
 from rtbci.training.crossval.trial_folder import KeptTrials, TrialFolder
 from rtbci.training.crossval.trial_results import TrialCrossvalReport
 from rtbci.training.crossval.watch import Watch
