@@ -83,7 +83,7 @@ def crossval(
     warnings = Warnings(watch, told)
     with torch_threads(1):
         sources, folds = sources_and_folds(config, warnings.append)
-        manifest = Manifest.of(config, sources)
+        manifest = Manifest.of(config, sources).as_written(out / Folder.MANIFEST)
         folder = folder_of(config, out, manifest.digest)
         folder.claim(manifest)
         try:
