@@ -28,6 +28,7 @@ from rtbci.cli.train import TrainReport
 from rtbci.monitor.messages import Command, EngineState, KnownLine, StateLine
 from rtbci.results import Provenance, Result
 from rtbci.training.crossval.results import CrossvalReport
+from rtbci.training.crossval.trial_results import TrialCrossvalReport
 from rtbci.training.electrode_selection.by_patient.results import ElectrodesReport
 from rtbci.training.electrode_selection.report import SelectionReport
 
@@ -38,6 +39,7 @@ COMMANDS: dict[str, type[Result]] = {
     "record": RecordState,
     "train": TrainReport,
     "crossval": CrossvalReport,
+    "crossval CONFIG_OF_TRIALS": TrialCrossvalReport,
     "adapt": AdaptReport,
     "select": SelectionReport,
     "select --by-patient": ElectrodesReport,

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom, binomtest
+from scipy.stats import binomtest
 
 from rtbci.evaluation.trial_scores import kappa as kappa
+from rtbci.evaluation.trial_scores import least_above_chance as least_above_chance
 from rtbci.evaluation.trial_scores import mcnemar_p
 
 LEVEL = 0.05
@@ -40,11 +41,3 @@ def interval(right: Flags) -> tuple[float, float]:
     """95 % interval of the share of True by Clopper and Pearson (Biometrika 26, 1934), for independent trials."""
     edges = binomtest(int(right.sum()), len(right)).proportion_ci(1 - LEVEL, "exact")
     return float(edges.low), float(edges.high)
-
-
-def least_above_chance(chance: float, n: int) -> int:
-    """Right answers of n from which on guessing with this chance is refused at p < 0.05, one-sided.
-
-    References ---------- E. Combrisson, K. Jerbi, J. Neuroscience Methods 250, 2015.
-    """
-    return int(binom.isf(LEVEL, n, chance)) + 1

@@ -8,13 +8,15 @@ from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from rtbci.cli.crossval_trials import print_trials, trials_line
 from rtbci.cli.patients import groups_table, with_interval
 from rtbci.cli.terminal import MinuteLines, Terminal
 from rtbci.results import print_json
 from rtbci.training.config import read_train_config
 from rtbci.training.crossval.folder import SUBJECTS, SUMMARY
-from rtbci.training.crossval.results import CrossvalReport, FoldResult
+from rtbci.training.crossval.results import CrossvalReport, FoldChoice, FoldResult
 from rtbci.training.crossval.run import crossval
+from rtbci.training.crossval.trial_results import TrialCrossvalReport, TrialFoldResult
 from rtbci.training.crossval.watch import Watch
 from rtbci.training.learning_curve import EpochFigures
 
@@ -27,16 +29,19 @@ def crossval_from_file(
     jobs: int | None = None,
     cluster: str = "",
     json: bool,
+    against: Path | None = None,
     datasets: Sequence[str] = (),
 ) -> None:
-    """Cross-validate as a TOML file says, `settings` over it."""
+    """Cross-validate as a TOML file says, `settings` over it; compare with the results in the folder `against`."""
     console = Terminal(stderr=True)
     parsed = read_train_config(config, settings, datasets)
     display = Display(console)
     with display.until_interrupted(out):
-        report = crossval(parsed, out, jobs=jobs, cluster=cluster, watch=display)
+        report = crossval(parsed, out, jobs=jobs, cluster=cluster, watch=display, against=against)
     if json:
         return print_json(report, display.warnings)
+    if isinstance(report, TrialCrossvalReport):
+        return print_trials(report, against, console)
     console.print(groups_table(report.groups))
     for line in summary(report):
         console.print(line, soft_wrap=True)
@@ -104,9 +109,12 @@ class Display(Watch):
         self.bar.update(task, description=what, completed=done, total=total, figures=figures)
         self._lines.say(f"{what}, {done:.3g} of {total:g}{f', {figures}' if figures else ''}")
 
-    def finished(self, result: FoldResult, seconds: float) -> None:
+    def finished(self, result: FoldChoice, seconds: float) -> None:
         """Say what came of a fold."""
-        self._done(result.fold, fold_line(result), seconds)
+        if isinstance(result, TrialFoldResult):
+            self._done(result.fold, trials_line(result), seconds)
+        elif isinstance(result, FoldResult):
+            self._done(result.fold, fold_line(result), seconds)
 
     def _done(self, fold: str, line: str, seconds: float) -> None:
         self.n_finished += 1

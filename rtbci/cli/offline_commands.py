@@ -92,6 +92,12 @@ def crossval(
     set_: Annotated[list[str] | None, typer.Option("--set", help="Set a value: crossval.folds=5; repeatable.")] = None,
     jobs: Jobs = None,
     cluster: Cluster = "",
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="For trials: folder of another complete run, to compare with trial by trial (McNemar's test)."
+        ),
+    ] = None,
     dataset: Datasets = None,
     plugin: Plugins = None,
     json: Json = False,
@@ -102,16 +108,23 @@ def crossval(
     on all of these patients is then scored on the patient that was left out. The same seed gives the same results to the
     bit, whatever --jobs is. After Ctrl-C or a crash the same command goes on; only the fold under way is lost.
 
+    crossval.by says what is left out: "subject", "recording", or "trial": parts of each recording, for networks of trials
+    (motor imagery), which have accuracy, kappa and confusion in place of seizures, and no threshold. crossval.within =
+    "subject" makes each subject a problem of its own.
+
     In the folder: results.tsv (a row a recording), subjects.tsv (a row a subject), summary.json (totals with intervals),
     and of each fold its pipeline fold-NAME.rtbci with its own threshold, the scores fold-NAME_scores.npz, and
     fold-NAME.json (the choice, and all that it was chosen from). docs/crossval.md describes every column.
 
         rtbci crossval configs/seizure_crossval.toml --set data.root=DATA --out results --jobs 2
+        rtbci crossval configs/motor_imagery.toml --set data.root=DATA --set crossval.by=trial --out results
     """
     from rtbci.cli.crossval import crossval_from_file
 
     settings = [*(set_ or []), *(["crossval.baseline=true"] if baseline else [])]
-    crossval_from_file(config, out, settings, jobs=jobs, cluster=cluster, json=json, datasets=dataset or ())
+    crossval_from_file(
+        config, out, settings, jobs=jobs, cluster=cluster, json=json, against=against, datasets=dataset or ()
+    )
 
 
 @app.command()

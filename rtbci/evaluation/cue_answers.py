@@ -110,23 +110,28 @@ class TrialSum:
 
     def scores(self) -> TrialScores | None:
         """Of what was added; None without an answer whose meaning is known."""
-        if not self.trials:
-            return None
-        groups: dict[tuple[str, str | None], list[Trial]] = defaultdict(list)
-        for trial in self.trials:
-            groups[trial.subject, None].append(trial)
-        for trial in self.trials:
-            groups[trial.subject, trial.recording].append(trial)
-        return TrialScores(
-            **dict(_figures(self.trials, self._classes)),
-            classes=self._classes if len(self._classes) > 1 else (BACKGROUND, *self._classes),
-            unanswered=self._unanswered,
-            unknown=self._unknown,
-            rows=tuple(
-                TrialRow(**dict(_figures(own, self._classes)), subject=subject, recording=recording)
-                for (subject, recording), own in groups.items()
-            ),
-        )
+        return scores_of_trials(self.trials, self._classes, self._unanswered, self._unknown) if self.trials else None
+
+
+def scores_of_trials(
+    trials: Sequence[Trial], classes: tuple[str, ...], unanswered: int, unknown: int = 0
+) -> TrialScores:
+    """Of all trials together, of each subject and of each recording; there is at least one trial."""
+    groups: dict[tuple[str, str | None], list[Trial]] = defaultdict(list)
+    for trial in trials:
+        groups[trial.subject, None].append(trial)
+    for trial in trials:
+        groups[trial.subject, trial.recording].append(trial)
+    return TrialScores(
+        **dict(figures_of(trials, classes)),
+        classes=classes if len(classes) > 1 else (BACKGROUND, *classes),
+        unanswered=unanswered,
+        unknown=unknown,
+        rows=tuple(
+            TrialRow(**dict(figures_of(own, classes)), subject=subject, recording=recording)
+            for (subject, recording), own in groups.items()
+        ),
+    )
 
 
 def paired(first: Sequence[Trial], other: Sequence[Trial]) -> PairedTrials | None:
@@ -140,18 +145,20 @@ def paired(first: Sequence[Trial], other: Sequence[Trial]) -> PairedTrials | Non
 
 
 def _right(trial: Trial) -> bool:
-    return bool(_answers([trial]).predicted[0] == trial.truth)
+    return bool(answers_of([trial]).predicted[0] == trial.truth)
 
 
-def _answers(trials: Sequence[Trial]) -> Answers:
+def answers_of(trials: Sequence[Trial]) -> Answers:
+    """The same without whose and when, grouped by recording."""
     probabilities: Samples = np.array([trial.probabilities for trial in trials], np.float32)
     return Answers(
         probabilities, np.array([trial.truth for trial in trials], np.int64), tuple(t.recording for t in trials)
     )
 
 
-def _figures(trials: Sequence[Trial], classes: tuple[str, ...]) -> TrialFigures:
-    answers = _answers(trials)
+def figures_of(trials: Sequence[Trial], classes: tuple[str, ...]) -> TrialFigures:
+    """Of answered trials of a pipeline with these classes."""
+    answers = answers_of(trials)
     found = report(answers, classes)
     low, high = found["accuracy_wilson_95"]
     kinds = np.unique(answers.truth, return_counts=True)[1]

@@ -149,6 +149,18 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
     return float(stats.binomtest(only_first, differing, 0.5).pvalue) if differing else 1.0
 
 
+def least_above_chance(chance: float, n: int, level: float = 0.05) -> int:
+    """Right answers of n independent trials from which on guessing with this chance is refused at p < `level`, one-sided.
+
+    References
+    ----------
+    E. Combrisson, K. Jerbi, J. Neuroscience Methods 250, 2015.
+    """
+    from scipy import stats
+
+    return int(stats.binom.isf(level, n, chance)) + 1
+
+
 def kappa(truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64]) -> float | None:
     """Cohen's; None where there is one class only."""
     from sklearn.metrics import cohen_kappa_score

@@ -191,11 +191,11 @@ class TrialBatches:
         self._rng, self._augment = rng, augment
         self._classes = classes
         self._trials = [
-            (example, at, classes.index(stretch.label) if stretch.label in classes else -1)
+            (example, at, stretch.start, classes.index(stretch.label) if stretch.label in classes else -1)
             for example in examples
             for times in [example.times[:]]
             for stretch in example.source.stretches
-            if stretch.label in classes or (stretch.label == BACKGROUND and len(classes) == 1)
+            if is_trial(stretch.label, classes)
             if (at := _sample(times, stretch.start + start_s)) >= 0 and at + window <= len(times)
             if example.source.recording.stamps is None or _is_whole(times[at : at + window], stretch.start + start_s)
         ]
@@ -217,13 +217,18 @@ class TrialBatches:
         """Of each trial in order: the index of its class; -1 for background."""
         return np.array([label for *_, label in self._trials], np.int64)
 
+    @property
+    def onsets(self) -> tuple[float, ...]:
+        """Of each trial in order: the onset of its stretch, in seconds of the recording."""
+        return tuple(onset for *_, onset, _ in self._trials)
+
     def __iter__(self) -> Iterator[Batch]:
         order = np.arange(len(self)) if self._rng is None else self._rng.permutation(len(self))
         for first in range(0, len(order), self._rows):
             yield self._batch([self._trials[i] for i in order[first : first + self._rows]])
 
-    def _batch(self, trials: list[tuple[Example, int, int]]) -> Batch:
-        x: list[Samples] = [example.x[at : at + self._window] for example, at, _ in trials]
+    def _batch(self, trials: list[tuple[Example, int, float, int]]) -> Batch:
+        x: list[Samples] = [example.x[at : at + self._window] for example, at, *_ in trials]
         if self._augment is not None and self._rng is not None:
             x = [self._augment.draw(self._rng)(part) for part in x]
         y = np.zeros((len(trials), 1, len(self._classes)), np.float32)
@@ -232,6 +237,11 @@ class TrialBatches:
                 y[row, 0, label] = 1
         valid = np.ones((len(trials), 1), np.bool_)
         return Batch(*map(torch.from_numpy, (np.stack(x), y, valid, np.ones(len(trials), np.bool_))))
+
+
+def is_trial(label: str, classes: Sequence[str]) -> bool:
+    """Whether a stretch of this label is a trial: of a class, or of background where there is a single class."""
+    return label in classes or (label == BACKGROUND and len(classes) == 1)
 
 
 def _sample(times: Times, time: float) -> int:

@@ -220,10 +220,15 @@ def make_example(
     lasting
         As of `Preprocessed.signal`.
     """
-    hop = 1 if pipeline.network.window is not None else pipeline.hop
+    hop = step_of(pipeline)
     signal = (preprocessed or Preprocessed(None)).signal(pipeline, source.recording, hop, lasting=lasting)
     y, known = label_steps(signal.times[:], source, pipeline.classes)
     return Example(source, signal.x, signal.times, StepLabels.of(y, known & signal.valid[:]), hop)
+
+
+def step_of(pipeline: Pipeline) -> int:
+    """Samples of a step: of an epoch network each is one."""
+    return 1 if pipeline.network.window is not None else pipeline.hop
 
 
 def require_labels(examples: list[Example], classes: tuple[str, ...]) -> None:

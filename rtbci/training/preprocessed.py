@@ -261,7 +261,7 @@ def _name(content: str, recording: Recording, stages: str) -> str:
 
 def _by_looks(recording: Recording) -> str:
     """Digest of what changes with a recording's content: the state of its file, and a second in three places."""
-    looks: list[object] = [glance(recording), recording.info]
+    looks: list[object] = [glance(recording), recording.info, recording.start]  # a part of a file begins elsewhere
     if recording.path.is_file():
         about = recording.path.stat()
         looks += [str(recording.path.absolute()), about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]

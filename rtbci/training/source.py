@@ -41,6 +41,10 @@ class Source:
         What its annotations came to; None where they are not used.
     warnings
         What a person should know of it, one line each.
+    person
+        Who was recorded, where `subject` is the unit of a cross-validation (rtbci/training/crossval/plan.py).
+    part_of
+        The complete recording, where this is a part of one; with the labels of this part alone.
     """
 
     name: str
@@ -56,6 +60,8 @@ class Source:
     labels: Labelled | None = None
     warnings: tuple[str, ...] = ()
     category: str = ""
+    person: str = ""
+    part_of: Source | None = None
 
     def noted(self, *, held_out: bool) -> dict[str, Any]:
         """Its row in the notes of a pipeline, plain JSON; the digest tells it from others whatever its file is called."""
@@ -64,5 +70,5 @@ class Source:
             "source": self.origin,
             "licence": self.licence,
             "held_out": held_out,
-            "content": self.recording.content[:DIGITS],
+            "content": (self.part_of or self).recording.content[:DIGITS],
         }

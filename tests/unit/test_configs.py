@@ -10,8 +10,8 @@ from rtbci import datasets
 from rtbci.models.config import CONFIGS
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.config import TrainConfig, read_train_config
-from rtbci.training.crossval.plan import plan
-from rtbci.training.examples import find_sources
+from rtbci.training.crossval.config import CrossvalConfig
+from rtbci.training.crossval.run import prepared, sources_and_folds
 from rtbci.training.train import train
 from rtbci.types import Chunk, StreamInfo
 
@@ -35,7 +35,7 @@ def small(name: str, root: Path) -> TrainConfig:
     if whole.data.validation.k_fold:
         settings += ["data.validation.k_fold=2", "data.validation.repeats=1"]
     if whole.crossval.folds:
-        settings += ["crossval.folds=0"]
+        settings += ["crossval.folds=4" if whole.crossval.by == "trial" else "crossval.folds=0"]
     if name == "msfbcnn":
         settings += ["pipeline.sfreq=160", "pipeline.model.window=720"]
     if name == "stacked_lstm":
@@ -56,6 +56,11 @@ def test_a_dataset_is_found_in_its_config_and_in_the_documentation(name):
     assert f"`{name}.toml`" in table
 
 
+def test_the_config_of_a_dataset_says_how_it_is_cross_validated():
+    for name in datasets.NAMES:
+        assert read_train_config(FOLDER / f"{name}.toml").crossval != CrossvalConfig()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_config_trains_for_an_epoch_and_its_pipeline_runs_live(name, tmp_path):
     config = small(name, tmp_path)
@@ -69,7 +74,8 @@ def test_a_config_trains_for_an_epoch_and_its_pipeline_runs_live(name, tmp_path)
         assert np.sum(scores["cross_validated"]["trials"]["confusion"]) >= 12
     elif config.data.dataset:
         assert scores["real"]["labelled"] >= 1
-        assert len(plan(find_sources(config), config)) >= 3  # its [crossval] can be followed
+    if config.crossval != CrossvalConfig():
+        assert len(sources_and_folds(prepared(config)[0], lambda _: None)[1]) >= 2  # its [crossval] can be followed
     sfreq = pipeline.sfreq
     info = StreamInfo("amplifier", sfreq, pipeline.channels, ("uV",) * len(pipeline.channels))
     n = round(sfreq * 6)

@@ -6,6 +6,7 @@ import io
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from rtbci.evaluation.intervals import interval
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.training.crossval import fold as one_fold
 from rtbci.training.crossval import run
+from rtbci.training.crossval.claimed import Manifest
 from rtbci.training.crossval.results import FoldResult
 from rtbci.training.crossval.run import crossval, prepared, sources_and_folds
 from rtbci.training.crossval.watch import Watch
@@ -454,6 +456,25 @@ def test_two_runs_never_write_to_one_folder(data, whole, monkeypatch):
     with pytest.raises(ConfigError, match="another cross-validation is writing to it"):
         crossval(config_of(data, *TWO), whole)
     file.close()
+
+
+def test_a_folder_of_a_version_with_fewer_keys_goes_on(data, whole, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    manifest = json.loads((out / "crossval.json").read_text())
+    for section, key in (("crossval", "shuffle"), ("training", "layers"), ("pipeline", "cues")):
+        manifest["config"][section].pop(key)
+    parts = {name: manifest[name] for name in ("config", "recordings")}
+    manifest["digest"] = Manifest(**parts).digest
+    (out / "crossval.json").write_text(json.dumps(manifest))
+    for fold in out.glob("fold-0?.json"):
+        content = json.loads(fold.read_text())
+        fold.write_text(json.dumps(content | {"digest": manifest["digest"]}))
+    heard = Heard()
+    crossval(config_of(data, *TWO), out, watch=heard)
+    assert (heard.done, heard.before) == ([], ["01", "02"])
+    with pytest.raises(ConfigError, match="training.lr is"):
+        crossval(config_of(data, *TWO, "training.lr=0.5"), out)
 
 
 # Processes

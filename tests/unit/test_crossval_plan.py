@@ -140,9 +140,32 @@ def test_the_config_of_the_repository_holds_no_seizure_for_background():
     assert any(matches(group, config.crossval.operating_point.no_alarm_in) for group in groups)
 
 
-def test_networks_of_trials_are_refused_with_what_to_use(root):
-    trials = "pipeline.model={kind='small_lstm', window=64, units=[4], n_classes=1}"
-    assert mistake(root, trials).startswith("crossval is for taggers, and a small_lstm takes trials")
+def test_a_tagger_has_no_trials_to_leave_out_or_to_compare(root):
+    assert mistake(root, "crossval.by='trial'", "crossval.folds=3") == (
+        'crossval.by = "trial" is for networks of trials, and a conv_lstm is a tagger; wanted "subject" or "recording"'
+    )
+    with pytest.raises(ConfigError, match="--against compares answers to trials, and a conv_lstm is a tagger"):
+        crossval(config_of(root), root / "out", against=root)
+
+
+def test_within_subjects_one_seizure_is_left_out_and_recordings_of_the_same_patient_alone_are_in_the_fit(root):
+    within = ("crossval.by='recording'", "crossval.within='subject'", "crossval.inner=2", "crossval.test=['*']")
+    for seed in range(2):
+        write_recording(root / f"pa_{seed}_sz.edf", 60 + seed, (5.0, 10.0))
+    file = root / "crossval.toml"
+    file.write_text(file.read_text().replace("(\\w+)_", "(\\w\\w)_"))
+    config = prepared(config_of(root, *within, "crossval.operating_point.no_alarm_in=['*']"))[0]
+    told: list[str] = []
+    sources, folds = sources_and_folds(config, told.append)
+    assert [fold.tested for fold in folds] == [("pa_0_sz.edf",), ("pa_1_sz.edf",), ("pa_sz.edf",)]
+    for fold in folds:
+        training, left_out = fold.sides(sources)
+        assert {source.name for source in (*training, *left_out)} == {
+            f"pa_{n}.edf" for n in ("sz", "post", "0_sz", "1_sz")
+        }
+    assert [line.partition(",")[0] for line in told if line.startswith("left out")] == [
+        f"left out: {name}" for name in ("pb", "pc", "pd", "qa", "qb", "qc")
+    ]
 
 
 def test_what_train_would_hold_out_is_not_used_and_that_is_told(root):

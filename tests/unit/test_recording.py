@@ -3,6 +3,7 @@
 import shutil
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import edfio
@@ -15,8 +16,9 @@ from real_data import DATA, SHARED, find_data
 from rtbci.errors import RecordingError
 from rtbci.recordings.event_table import write_events
 from rtbci.recordings.open import open_recording
+from rtbci.recordings.part import part_of
 from rtbci.recordings.recording import Recording
-from rtbci.types import Chunk, Event
+from rtbci.types import Chunk, Event, StreamInfo
 
 SEIZURE = "chbmit/chb01_03_Seizure.edf"
 OTHER_FORMATS = {
@@ -232,3 +234,16 @@ def test_edf_with_annotations_only_is_refused(tmp_path: Path) -> None:
     edfio.Edf([], annotations=[edfio.EdfAnnotation(0, None, "start")]).write(tmp_path / "a.edf")
     with pytest.raises(RecordingError, match="no signal"):
         open_recording(tmp_path / "a.edf")
+
+
+def test_a_part_of_a_recording_counts_times_and_annotations_from_its_first_sample():
+    data = np.arange(20, dtype=np.float32)[:, None]
+    stamps = np.arange(20) / 10 + np.where(np.arange(20) >= 12, 3.0, 0.0)  # three seconds are missing
+    events = (Event(0.2, 0.1, "before"), Event(0.9, 0.5, "in"), Event(4.9, 0.1, "after"))
+    info = StreamInfo("x", 10.0, ("C3",), ("uV",))
+    whole_one = Recording(Path("x"), "XDF", info, 20, lambda a, b: data[a:b], events, stamps=stamps)
+    part = part_of(whole_one, 8, 15)
+    assert part.read(0, part.n_samples)[:, 0].tolist() == [8, 9, 10, 11, 12, 13, 14]
+    assert part.times() == pytest.approx([0, 0.1, 0.2, 0.3, 3.4, 3.5, 3.6])
+    assert [(event.label, round(event.onset, 9)) for event in part.annotations] == [("in", 0.1)]
+    assert part_of(replace(whole_one, stamps=None), 8, 15).times() == pytest.approx(np.arange(7) / 10)

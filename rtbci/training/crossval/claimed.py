@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -28,11 +28,12 @@ class Manifest:
     @classmethod
     def of(cls, config: TrainConfig, sources: Sequence[Source]) -> Manifest:
         """Reads every recording to its end; where they lie does not count."""
-        values = config.model_dump(mode="json")
-        for key in ("root", "cache", "cache_gb"):
-            values["data"].pop(key)
-        values.pop("electrodes")  # of `rtbci select` alone
-        return cls(values, {source.name: _digest_of(source) for source in sources})
+        return cls(_values(config), {source.name: _digest_of(source) for source in sources})
+
+    def as_written(self, file: Path) -> Manifest:
+        """The same in the words of a manifest by a version with fewer keys, where that says the same."""
+        found = read_json(file).get("config") if file.is_file() else None
+        return replace(self, config=found) if found is not None and _completed(found) == self.config else self
 
     @property
     def digest(self) -> str:
@@ -49,7 +50,8 @@ class Manifest:
 
     def difference(self, other: Mapping[str, Any]) -> str:
         """The first thing in which another one, as JSON, differs."""
-        pairs = zip((self.config, self.recordings), (other.get("config"), other.get("recordings")), strict=True)
+        theirs = (_completed(other.get("config")), other.get("recordings"))
+        pairs = zip((self.config, self.recordings), theirs, strict=True)
         for what, (mine, theirs) in zip(("config", "data"), pairs, strict=True):
             here, there = flat(mine), flat(theirs)
             for key in sorted({*here, *there}):
@@ -60,6 +62,24 @@ class Manifest:
                         else f"{key} differs"
                     )
         return "it is damaged"
+
+
+def _values(config: TrainConfig) -> dict[str, Any]:
+    """What of a config results depend on, as JSON."""
+    values = config.model_dump(mode="json")
+    for key in ("root", "cache", "cache_gb"):
+        values["data"].pop(key)
+    values.pop("electrodes")  # of `rtbci select` alone
+    return values
+
+
+def _completed(config: Any) -> Any:
+    """A config of a manifest with the defaults of today for keys that it has not; as it is where it is none."""
+    try:
+        is_whole = isinstance(config, dict) and "electrodes" not in config  # of `rtbci crossval`
+        return _values(parse(TrainConfig, config, "")) if is_whole else config
+    except ConfigError:
+        return config
 
 
 class ClaimedFolder:
@@ -121,6 +141,11 @@ class ClaimedFolder:
                 f"{self.path}: holds results of another config or other data ({manifest.difference(found)}); name "
                 "another folder with --out"
             )
+
+    def began_with(self, manifest: Manifest) -> bool:
+        """Whether the recordings of a manifest, which may be some of all, are as they were when it was claimed first."""
+        known = read_json(self.path / self.MANIFEST).get("recordings", {})
+        return all(known.get(name) == digest for name, digest in manifest.recordings.items())
 
     def close(self) -> None:
         """Let another run claim it."""

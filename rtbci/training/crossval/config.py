@@ -12,6 +12,8 @@ from rtbci.errors import ConfigError
 if TYPE_CHECKING:
     from rtbci.evaluation.curve import Rule
 
+# (by, within) that leave something to train on
+INSIDE = (("recording", "subject"), ("trial", "subject"), ("trial", "recording"))
 _STEPS = tuple(n / 20 for n in range(1, 20))
 
 Threshold = Annotated[float, Field(gt=0, le=1)]
@@ -83,12 +85,21 @@ class CrossvalConfig(Strict):
     by
         The unit that is never split. "subject": how well new patients are answered. "recording": how well further recordings
         of the same patients are; each recording with an event is tested by a fold that trains on the others, so that, on the
-        recordings of one patient, one seizure is left out at a time.
+        recordings of one patient, one seizure is left out at a time. "trial", for networks of trials: each recording is cut
+        into `folds` parts with nearly as many trials in each, and a part is left out.
+    within
+        What else a fit may see: "subject", only recordings of the subject that it is tested on; "recording", only the other
+        parts of the recording. Each subject, or recording, is then a problem of its own, with fits of its own. Left out:
+        everything, and with `by = "trial"` the recording.
+    shuffle
+        Whether trials are dealt to the parts one by one at random, with as many of each class in each, where they could be
+        blocks in the order of time. Neighbours are alike, and then stand on both sides. Published single trials always are.
     test
         Patterns of the subjects, or recordings, that are tested. Others, as sources of background, are dealt among the folds
         as they are, so that their recordings, too, are answered by a fit that never saw them.
     folds
-        0: each tested subject is a fold; else so many groups of them, dealt by the seed.
+        0: each tested subject is a fold; else so many groups of them, dealt by the seed. With `by = "trial"`, the number of
+        parts.
     inner
         Folds among the training subjects of each fold, on which epoch and operating point are chosen.
     epoch
@@ -102,7 +113,9 @@ class CrossvalConfig(Strict):
         For the dealing and for the intervals. The seed of the fits is `training.seed`.
     """
 
-    by: Literal["subject", "recording"] = "subject"
+    by: Literal["subject", "recording", "trial"] = "subject"
+    within: Literal["subject", "recording"] | None = None
+    shuffle: bool = False
     test: Annotated[tuple[Name, ...], Field(min_length=1)] = ("*",)
     folds: NonNegativeInt = 0
     inner: Annotated[int, Field(ge=2, le=100)] = 3
@@ -111,9 +124,26 @@ class CrossvalConfig(Strict):
     baseline: bool = False
     seed: NonNegativeInt = 0
 
+    @property
+    def problem(self) -> Literal["subject", "recording"] | None:
+        """What is cross-validated by itself; None: all together."""
+        return self.within or ("recording" if self.by == "trial" else None)
+
     @field_validator("folds")
     @classmethod
     def _more_than_one(cls, folds: int) -> int:
         if folds == 1:
             raise ValueError("one fold leaves nothing to train on; wanted 0 (each subject on its own), or 2 or more")
         return folds
+
+    @model_validator(mode="after")
+    def _units_agree(self) -> Self:
+        if self.by == "trial" and not self.folds:
+            raise ValueError('by = "trial" wants the number of parts that a recording is cut into, as folds = 5')
+        if self.within is not None and (self.by, self.within) not in INSIDE:
+            raise ValueError(
+                f"within = {self.within!r} leaves nothing to train on where by = {self.by!r}; leave it out"
+            )
+        if self.shuffle and self.by != "trial":
+            raise ValueError(f'shuffle: trials are dealt where by = "trial", not where by = {self.by!r}; leave it out')
+        return self

@@ -16,9 +16,10 @@ from rtbci.text import listing
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.claimed import Manifest, flat
 from rtbci.training.crossval.config import CrossvalConfig
-from rtbci.training.crossval.folder import Folder, read_finished
+from rtbci.training.crossval.folder import Folder, read_finished, read_manifest
 from rtbci.training.crossval.masked import masked_out_of_fold
 from rtbci.training.crossval.operating_point import Answered, OperatingPoint, operating_points
+from rtbci.training.crossval.parts import window_of
 from rtbci.training.crossval.plan import units_of
 from rtbci.training.crossval.results import FoldResult
 from rtbci.training.crossval.run import prepared
@@ -45,9 +46,20 @@ class Judged:
 
     @classmethod
     def read(cls, path: Path) -> Judged:
-        """Raises ConfigError where there is none, or folds are missing."""
+        """Raises ConfigError where there is none, it is not of one tagger for all, or folds are missing."""
+        config = read_manifest(path).train_config(str(path))
+        if window_of(config) is not None:
+            raise ConfigError(
+                f"{path}: judged a network of trials, and --crossval settles the final fit of a tagger, by a threshold; train "
+                "without it, with training.epochs and nothing held out"
+            )
+        if config.crossval.within is not None:
+            raise ConfigError(
+                f"{path}: judged each subject by itself, and not one fit on all of them; cross-validate the recordings of one "
+                "subject without crossval.within, and name that folder"
+            )
         manifest, folds = read_finished(path)
-        return cls(path, manifest, manifest.train_config(str(path)), tuple(folds))
+        return cls(path, manifest, config, tuple(folds))
 
     @property
     def folder(self) -> Folder:
@@ -138,7 +150,7 @@ def settle(
         If no threshold can be chosen.
     """
     on_progress("comparing with the folds", 0, 1, None)
-    sources = units_of(find_sources(config), config.crossval)
+    sources = units_of(find_sources(config), config)
     unchanged = _unchanged(Manifest.of(config, sources), judged, sources)
     other_data = difference(config, judged, sources, unchanged)
     warnings = (*told, other_data) if other_data else tuple(told)

@@ -1,29 +1,32 @@
-"""One fold: inner fits choose epoch and operating point, one refit sees all training subjects, and the rest is scored."""
+"""One fold: inner fits choose epoch and operating point, one refit sees all training units, and the rest is scored."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from rtbci import provenance
 from rtbci.errors import ConfigError
+from rtbci.evaluation.cue_answers import answers_of
 from rtbci.evaluation.tagging import Tagged, tag
+from rtbci.evaluation.trial_scores import report
 from rtbci.models import from_config
 from rtbci.pipeline.config import PipelineConfig
 from rtbci.pipeline.file import MAX_WEIGHT
 from rtbci.pipeline.pipeline import Pipeline
-from rtbci.stages.scaling import NoScaling
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval import trees
+from rtbci.training.crossval.answered_trials import answered_trials, arrays_of, rows_of_trials
 from rtbci.training.crossval.operating_point import Answered, OperatingPoint, operating_points, with_point
-from rtbci.training.crossval.plan import Fold
-from rtbci.training.crossval.results import EpochRow, FoldResult, RecordingRow, SubjectRow
+from rtbci.training.crossval.plan import Fold, chooses
+from rtbci.training.crossval.results import EpochRow, FoldChoice, FoldResult, RecordingRow, SubjectRow
 from rtbci.training.crossval.totals import recording_row, subject_row
+from rtbci.training.crossval.trial_results import TrialFoldResult
 from rtbci.training.data import Data, OnProgress, preprocessed_of, with_mask, with_sizes
 from rtbci.training.examples import make_example
 from rtbci.training.fit import Fit, Weights
@@ -42,14 +45,15 @@ Answer: TypeAlias = tuple[Source, Tagged, RecordingScores]
 class Fitted:
     """What a fold came to: its row of the results, its pipeline, and the scores of what it left out. Trees are no pipeline."""
 
-    result: FoldResult
+    result: FoldChoice
     pipeline: Pipeline | None
     scores: dict[str, npt.NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What the inner folds came to: epoch and operating point, and everything that they were chosen from."""
+    """What the inner folds came to: epoch and operating point, and everything that they were chosen from. Of trials, which
+    are answered by the most probable class, there is no operating point."""
 
     epoch: int
     curve: tuple[EpochRow, ...]
@@ -75,8 +79,7 @@ def run_fold(config: TrainConfig, sources: Sequence[Source], fold: Fold, on_prog
     ConfigError
         If a loss is no longer finite.
     """
-    training = [source for source in sources if source.subject not in fold.left_out]
-    left_out = [source for source in sources if source.subject in fold.left_out]
+    training, left_out = fold.sides(sources)
     if config.crossval.baseline:
         return _of_trees(config, training, left_out, fold, on_progress)
     sized = with_mask(with_sizes(config.pipeline), config.augment)
@@ -85,16 +88,23 @@ def run_fold(config: TrainConfig, sources: Sequence[Source], fold: Fold, on_prog
     data = data_of(config, training, frozenset(), preprocessed)
     fit = fitted_for(chosen.epoch, data, "refit", on_progress)
     fitted = pipeline_of(data, fit)
-    pipeline = Pipeline(with_point(fitted.config, chosen.points[0]), fitted.network)
-    answers = answered_by(pipeline, left_out, on_progress)
-    pipeline.notes = notes_of(data, fit, True, scores_of([one for *_, one in answers]))
-    pipeline.notes["crossval"] = {
+    of_fold = {
         "fold": fold.name,
         "left_out": sorted(fold.left_out),
         "epoch": chosen.epoch,
-        "operating_point": chosen.points[0].plain(),
         "seed": data.config.crossval.seed,
     }
+    if data.window is not None:
+        trials, unanswered = answered_trials(fitted, data, left_out, fold, on_progress)
+        scores = {"trials": report(answers_of([one.trial for one in trials]), fitted.classes)} if trials else {}
+        fitted.notes = notes_of(data, fit, True, scores) | {"crossval": of_fold}
+        rows = rows_of_trials(fold.name, trials, fitted.classes)
+        outcome = TrialFoldResult(**_choice(fold, chosen), recordings=rows, unanswered=unanswered)
+        return Fitted(outcome, fitted, arrays_of(trials, fitted.classes))
+    pipeline = Pipeline(with_point(fitted.config, chosen.points[0]), fitted.network)
+    answers = answered_by(pipeline, left_out, on_progress)
+    pipeline.notes = notes_of(data, fit, True, scores_of([one for *_, one in answers]))
+    pipeline.notes["crossval"] = of_fold | {"operating_point": chosen.points[0].plain()}
     result = _result(fold, chosen, pipeline.config, pipeline.hop_s, answers)
     return Fitted(result, pipeline, _arrays(answers, pipeline.config))
 
@@ -121,13 +131,26 @@ def choose(
 
     The inner fits go on together, epoch by epoch, until the mean of their held-out losses has had no new minimum for
     `training.patience` epochs; the weights of that minimum give the scores that the operating point is chosen on. With
-    `crossval.epoch = "last"` they go on to the end of the schedule, and its weights are taken.
+    `crossval.epoch = "last"` they go on to the end of the schedule, and its weights are taken; of trials, nothing is left to
+    choose then, and nothing is fitted.
     """
+    if not chooses(config):
+        return Chosen(config.training.epochs, (), ())
     folds = []
     for number, names in enumerate(inner, 1):
         on_progress(f"reading, inner fold {number} of {len(inner)}", number - 1, len(inner), None)
         folds.append(data_of(config, training, names, preprocessed))
     curve, best = _fit_together(config, folds, on_progress)
+    last = config.crossval.epoch == "last"
+    epoch = curve[-1].epoch if last else min(curve, key=lambda row: (row.held_out_loss, row.epoch)).epoch
+    points = _points(config, folds, best, on_progress) if folds[0].window is None else []
+    return Chosen(epoch, curve, tuple(points))
+
+
+def _points(
+    config: TrainConfig, folds: Sequence[Data], best: Sequence[Weights], on_progress: OnProgress
+) -> list[OperatingPoint]:
+    """What every operating point comes to on the answers of the inner fits, best first."""
     answered: list[Answered] = []
     for data, weights in zip(folds, best, strict=True):
         network = from_config(data.pipeline_config.model)
@@ -137,10 +160,7 @@ def choose(
             on_progress("scoring inner folds", len(answered), sum(len(d.held_out) for d in folds), None)
             answered.append(Answered(example.source, tag(pipeline, example.source.recording).scores))
     on_progress("choosing the operating point", 0, 1, None)
-    points = operating_points(answered, folds[0].pipeline_config, config.crossval.operating_point, pipeline.hop_s)
-    last = config.crossval.epoch == "last"
-    epoch = curve[-1].epoch if last else min(curve, key=lambda row: (row.held_out_loss, row.epoch)).epoch
-    return Chosen(epoch, curve, tuple(points))
+    return operating_points(answered, folds[0].pipeline_config, config.crossval.operating_point, pipeline.hop_s)
 
 
 def fitted_for(epochs: int, data: Data, what: str, on_progress: OnProgress) -> Fit:
@@ -168,23 +188,6 @@ def data_of(
     lasting = pipeline_config.scaling == sized.scaling  # another fit learns other constants
     examples = [make_example(pipeline, source, preprocessed, lasting=lasting) for source in sources]
     return Data(config, pipeline_config, examples)
-
-
-def preprocess_for_all(config: TrainConfig, sources: Sequence[Source], on_reading: Callable[[int, int], None]) -> None:
-    """Keep on the disk what every fold wants of the recordings, before several processes want it at once.
-
-    That is the network's input; where the folds learn a scaling of their own, what they learn it from.
-    """
-    sized = with_mask(with_sizes(config.pipeline), config.augment)
-    preprocessed = preprocessed_of(config, sized, sources)
-    if preprocessed.folder is None or config.crossval.baseline:
-        return
-    learns = not isinstance(sized.scaling, NoScaling)
-    pipeline = Pipeline(sized.model_copy(update={"scaling": NoScaling()}), from_config(sized.model))
-    for number, source in enumerate(sources):
-        on_reading(number, len(sources))
-        preprocessed.signal(pipeline, source.recording, 1 if learns else pipeline.hop)
-    on_reading(len(sources), len(sources))
 
 
 def _fit_together(
@@ -246,19 +249,23 @@ def answered_by(pipeline: Pipeline, left_out: Sequence[Source], on_progress: OnP
 
 def _result(fold: Fold, chosen: Chosen, config: PipelineConfig, hop_s: float, answers: Sequence[Answer]) -> FoldResult:
     rows, subjects = rows_of(fold, config, hop_s, answers)
+    points = chosen.points
     return FoldResult(
-        fold=fold.name,
-        tested=fold.tested,
-        others=fold.others,
-        inner=tuple(tuple(sorted(names)) for names in fold.inner),
-        epoch=chosen.epoch,
-        curve=chosen.curve,
-        operating_point=chosen.points[0],
-        operating_points=chosen.points,
-        recordings=rows,
-        subjects=subjects,
-        made_by=made_by(),
+        **_choice(fold, chosen), operating_point=points[0], operating_points=points, recordings=rows, subjects=subjects
     )
+
+
+def _choice(fold: Fold, chosen: Chosen) -> dict[str, Any]:
+    """The keys of a `FoldChoice`."""
+    return {
+        "fold": fold.name,
+        "tested": fold.tested,
+        "others": fold.others,
+        "inner": tuple(tuple(sorted(names)) for names in fold.inner),
+        "epoch": chosen.epoch,
+        "curve": chosen.curve,
+        "made_by": made_by(),
+    }
 
 
 def rows_of(

@@ -1,24 +1,34 @@
-"""Who is tested by which fold: whole subjects, dealt by the seed, and those of the inner folds likewise."""
+"""Who is tested by which fold: whole units, which are subjects, recordings or parts of them, dealt by the seed."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from rtbci.datasets.subjects import same_person
 from rtbci.errors import ConfigError
-from rtbci.text import file_name, listing
+from rtbci.text import listing
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.config import CrossvalConfig
+from rtbci.training.crossval.dealing import dealt, dealt_by_kind, fold_names
+from rtbci.training.crossval.parts import parts_of, published_as, window_of, with_trials
 from rtbci.training.data_config import BACKGROUND, UNKNOWN
 from rtbci.training.duplicates import copies_of
 from rtbci.training.source import Source
 from rtbci.training.splits import matches
 
-Names = frozenset[str]  # of subjects
+Names = frozenset[str]  # of units
+
+UNITS = {"subject": "subjects", "recording": "recordings", "trial": "parts"}
+REMEDIES = {
+    "subject": "lower crossval.inner, or test fewer subjects at once",
+    "recording": "lower crossval.inner, or test fewer recordings at once",
+    "trial": "cut fewer parts (crossval.folds), or deal the trials with crossval.shuffle = true",
+}
 
 
 @dataclass(frozen=True)
@@ -28,11 +38,11 @@ class Fold:
     Attributes
     ----------
     name
-        The subject that is tested, where it is one alone; else a number. Part of file names.
+        The unit that is tested, where it is one alone; else a number. Part of file names.
     tested, others
-        Subjects that are left out: those that match `crossval.test`, and those that do not.
+        Units that are left out: those that match `crossval.test`, and those that do not.
     inner
-        Subjects that each inner fold leaves out as well; together, all training subjects.
+        Units that each inner fold leaves out as well; together, all that the fold trains on.
     """
 
     name: str
@@ -44,127 +54,190 @@ class Fold:
     def left_out(self) -> Names:
         return frozenset((*self.tested, *self.others))
 
-
-def units_of(sources: Sequence[Source], settings: CrossvalConfig) -> list[Source]:
-    """The sources with the unit that is never split as their subject: with `by = "recording"`, each is one of its own."""
-    if settings.by == "subject":
-        return list(sources)
-    return [
-        source if source.recording.format == "synthetic" else replace(source, subject=source.name) for source in sources
-    ]
+    def sides(self, sources: Sequence[Source]) -> tuple[list[Source], list[Source]]:
+        """What it trains on, and what it leaves out; other problems have a part in neither."""
+        trained = frozenset(name for part in self.inner for name in part)
+        training = [source for source in sources if source.subject in trained or not source.subject]
+        return training, [source for source in sources if source.subject in self.left_out]
 
 
-def plan(sources: Sequence[Source], config: TrainConfig) -> list[Fold]:
-    """Deal the subjects, and check that every fit can be fitted and every choice be made.
+def units_of(
+    sources: Sequence[Source], config: TrainConfig, on_warning: Callable[[str], None] = lambda _: None
+) -> list[Source]:
+    """The sources with the unit that is never split as their subject, and who was recorded as their person.
+
+    With `by = "recording"`, each is a unit of its own; with `by = "trial"`, each is cut into parts, which are the units.
 
     Parameters
     ----------
     sources
-        All recordings; synthetic ones have no subject, and are in every fit and in no test.
+        All recordings; synthetic ones stay as they are.
     config
         The training run.
-
-    Returns
-    -------
-    list of Fold
-        Every subject is left out by exactly one of them.
+    on_warning
+        Told of recordings and trials that are left out.
 
     Raises
     ------
     ConfigError
-        If there are too few subjects, one patient is there under two names, or a fit would lack a class.
+        If a recording has fewer trials than it is to have parts.
+    """
+    settings, of_trials = config.crossval, window_of(config) is not None
+    real = [source for source in sources if source.recording.format != "synthetic"]
+    made_up = [source for source in sources if source.recording.format == "synthetic"]
+    if of_trials:
+        real = with_trials(real, config, on_warning)
+    if settings.within == "subject" and (unknown := [source.name for source in real if not source.subject]):
+        raise ConfigError(
+            f'{unknown[0]}: its name does not tell whose recording it is, and crossval.within is "subject"; set '
+            "data.recordings.subject, or subject_pattern"
+        )
+    real = [replace(source, person=source.subject or published_as(source)) for source in real]
+    if settings.by == "recording":
+        real = [replace(s, subject=published_as(s) if of_trials else s.name) for s in real]
+    elif settings.by == "trial":
+        real = parts_of(real, partial(problem_of, settings=settings), config, on_warning)
+    return [*real, *made_up]
+
+
+def problem_of(source: Source, settings: CrossvalConfig) -> str:
+    """What is cross-validated by itself: the subject, or the recording, by name; "" where all is one problem."""
+    if settings.problem == "subject":
+        return source.person
+    return published_as(source.part_of or source) if settings.problem == "recording" else ""
+
+
+def plan(
+    sources: Sequence[Source], config: TrainConfig, on_warning: Callable[[str], None] = lambda _: None
+) -> list[Fold]:
+    """Deal the units, and check that every fit can be fitted and every choice be made.
+
+    Parameters
+    ----------
+    sources
+        All recordings, as `units_of` gives them; synthetic ones have no subject, and are in every fit and in no test.
+    config
+        The training run.
+    on_warning
+        Told of subjects, or recordings, that are left out where each is a problem of its own, and why.
+
+    Returns
+    -------
+    list of Fold
+        Every unit is left out by exactly one of them.
+
+    Raises
+    ------
+    ConfigError
+        If there are too few units, one patient is there under two names, or a fit would lack a class.
     """
     settings = config.crossval
-    by_subject: dict[str, list[Source]] = defaultdict(list)
+    real, made_up = [s for s in sources if s.subject], [s for s in sources if not s.subject]
+    _require_one_name_each(real, settings.by)
+    _require_matches(sorted({s.subject for s in real}), settings)
+    problems: dict[str, list[Source]] = defaultdict(list)
+    for source in real:
+        problems[problem_of(source, settings)].append(source)
+    folds: list[Fold] = []
+    refused: list[ConfigError] = []
+    for name, own in problems.items():
+        if len(problems) > 1 and not any(matches(source.subject, settings.test) for source in own):
+            continue
+        try:
+            folds += _folds([*own, *made_up], config)
+        except ConfigError as error:
+            if len(problems) > 1:
+                on_warning(f"left out: {name}, a problem of its own: {error}")
+            refused.append(error)
+    if not folds:
+        raise refused[0]
+    names = fold_names([fold.tested for fold in folds])
+    return [replace(fold, name=name) for fold, name in zip(folds, names, strict=True)]
+
+
+def _folds(sources: Sequence[Source], config: TrainConfig) -> list[Fold]:
+    """The folds of a problem."""
+    settings = config.crossval
+    by_unit: dict[str, list[Source]] = defaultdict(list)
     for source in sources:
         if source.subject:
-            by_subject[source.subject].append(source)
-    _require_one_name_each(sources, list(by_subject), settings.by)
+            by_unit[source.subject].append(source)
     # A recording without an event tells nothing that its group does not tell, and need not be a fold of its own.
     can_be_tested = [
-        subject
-        for subject, own in by_subject.items()
-        if settings.by == "subject" or any(s.label not in (BACKGROUND, UNKNOWN) for one in own for s in one.stretches)
+        unit
+        for unit, own in by_unit.items()
+        if settings.by != "recording" or any(s.label not in (BACKGROUND, UNKNOWN) for one in own for s in one.stretches)
     ]
-    tested = _tested(settings, can_be_tested)
-    category = {subject: own[0].category for subject, own in by_subject.items()}
-    others = {subject: kind for subject, kind in category.items() if subject not in tested}
+    of_trials = window_of(config) is not None
+    n_inner = settings.inner if chooses(config) else 1  # part: all that is trained on
+    tested = _tested(settings, can_be_tested, of_trials=of_trials)
+    category = {unit: own[0].category for unit, own in by_unit.items()}
+    others = {unit: kind for unit, kind in category.items() if unit not in tested}
     parts = _outer(settings, tested)
-    shares = _dealt_by_kind(others, len(parts), np.random.default_rng([settings.seed, 17]))
+    shares = dealt_by_kind(others, len(parts), np.random.default_rng([settings.seed, 17]))
     folds = []
-    for number, (name, part, share) in enumerate(zip(_names(parts), parts, shares, strict=True)):
-        rest = [subject for subject in tested if subject not in part]
-        rest_of_others = {subject: kind for subject, kind in others.items() if subject not in share}
-        if len(rest) < settings.inner:
+    units = UNITS[settings.by]
+    for number, (name, part, share) in enumerate(zip(fold_names(parts), parts, shares, strict=True)):
+        rest = [unit for unit in tested if unit not in part]
+        rest_of_others = {unit: kind for unit, kind in others.items() if unit not in share}
+        if len(rest) < n_inner:
             raise ConfigError(
-                f"crossval.inner is {settings.inner}, but fold {name} trains on {len(rest)} of the subjects that are tested; "
-                + ("lower crossval.inner" if len(rest) > 1 else "nested folds want three tested subjects or more")
+                f"crossval.inner is {settings.inner}, but fold {name} trains on {len(rest)} of the {units} that are tested; "
+                + ("lower crossval.inner" if len(rest) > 1 else f"nested folds want three tested {units} or more")
             )
         rng = np.random.default_rng([settings.seed, 19, number])
-        inner = zip(_dealt(rest, settings.inner, rng), _dealt_by_kind(rest_of_others, settings.inner, rng), strict=True)
+        inner = zip(dealt(rest, n_inner, rng), dealt_by_kind(rest_of_others, n_inner, rng), strict=True)
         folds.append(Fold(name, tuple(part), tuple(share), tuple(frozenset((*a, *b)) for a, b in inner)))
-    _require_a_choice(folds, sources, settings)
-    _require_classes(folds, sources, config.pipeline.classes)
+    if not of_trials:
+        _require_a_choice(folds, sources, settings)
+    _require_classes(folds, sources, config)
     return folds
 
 
-def _tested(settings: CrossvalConfig, subjects: Sequence[str]) -> list[str]:
-    if not subjects:
+def chooses(config: TrainConfig) -> bool:
+    """Whether inner folds are fitted: of trials, the last epoch leaves nothing to choose on them."""
+    return window_of(config) is None or config.crossval.epoch != "last"
+
+
+def _require_matches(units: Sequence[str], settings: CrossvalConfig) -> None:
+    if not units:
         raise ConfigError("crossval tests recordings of subjects, and the config has synthetic ones alone")
     for pattern in settings.test:
-        if not any(matches(subject, [pattern]) for subject in subjects):
-            raise ConfigError(f"crossval.test: no subject matches {pattern!r}; there are {listing(sorted(subjects))}")
-    tested = sorted(subject for subject in subjects if matches(subject, settings.test))
+        if not any(matches(unit, [pattern]) for unit in units):
+            one = UNITS[settings.by].removesuffix("s")
+            raise ConfigError(f"crossval.test: no {one} matches {pattern!r}; there are {listing(units)}")
+
+
+def _tested(settings: CrossvalConfig, units: Sequence[str], *, of_trials: bool) -> list[str]:
+    tested = sorted(unit for unit in units if matches(unit, settings.test))
     if len(tested) < 2:
+        cut = '; crossval.by = "trial" leaves out parts of each recording' if of_trials else ""
         raise ConfigError(
-            f"crossval.test: {len(tested)} subjects ({listing(tested) or 'none'}); leaving one out wants at least two"
+            f"crossval.test: {len(tested)} {UNITS[settings.by]} ({listing(tested) or 'none'}); leaving one out wants at least "
+            f"two{cut}"
         )
-    if settings.folds > len(tested):
-        raise ConfigError(f"crossval.folds is {settings.folds}, but only {len(tested)} subjects are tested")
+    if settings.folds > len(tested) and settings.by != "trial":
+        raise ConfigError(f"crossval.folds is {settings.folds}, but only {len(tested)} {UNITS[settings.by]} are tested")
     return tested
 
 
 def _outer(settings: CrossvalConfig, tested: list[str]) -> list[list[str]]:
-    if not settings.folds:
-        return [[subject] for subject in tested]
-    return [sorted(p) for p in _dealt(tested, settings.folds, np.random.default_rng([settings.seed, 13]))]
+    if not settings.folds or settings.by == "trial":
+        return [[unit] for unit in tested]
+    return [sorted(p) for p in dealt(tested, settings.folds, np.random.default_rng([settings.seed, 13]))]
 
 
-def _names(parts: Sequence[Sequence[str]]) -> list[str]:
-    """A name for each fold that differs from the others' as a file name, too."""
-    names: list[str] = []
-    for number, part in enumerate(parts, 1):
-        name = file_name(part[0], "subject") if len(part) == 1 else f"{number:02d}"
-        taken = {other.casefold() for other in names}
-        names.append(name if name.casefold() not in taken else f"{name}-{number}")
-    return names
-
-
-def _dealt(subjects: Sequence[str], n: int, rng: np.random.Generator) -> list[list[str]]:
-    order = [subjects[i] for i in rng.permutation(len(subjects))]
-    return [order[first::n] for first in range(n)]
-
-
-def _dealt_by_kind(kinds: Mapping[str, str], n: int, rng: np.random.Generator) -> list[list[str]]:
-    """Subjects dealt in turn, those of one group of recordings after another, so that each part has its share of each."""
-    order: list[str] = []
-    for kind in sorted(set(kinds.values())):
-        own = sorted(subject for subject, of in kinds.items() if of == kind)
-        order += [own[i] for i in rng.permutation(len(own))]
-    return [sorted(order[first::n]) for first in range(n)]
-
-
-def _require_one_name_each(sources: Sequence[Source], subjects: Sequence[str], by: str) -> None:
+def _require_one_name_each(sources: Sequence[Source], by: str) -> None:
     known: dict[str, str] = {}
-    for subject in subjects if by == "subject" else ():
+    for subject in dict.fromkeys(source.subject for source in sources) if by == "subject" else ():
         other = known.setdefault(same_person(subject).casefold(), subject)
         if other != subject:
             raise ConfigError(
                 f"{other} and {subject} are one patient, whom the config has under two names; give their recordings one "
                 "with data.recordings.subject, or leave subject_pattern out where the names of the files tell"
             )
-    for first, copy in copies_of([source for source in sources if source.subject]):
-        if first.subject != copy.subject and by == "recording":
+    for first, copy in copies_of(sources):
+        if by != "subject":
             raise ConfigError(
                 f"{copy.name} has the samples of {first.name}: one recording under two names; leave one out"
             )
@@ -193,10 +266,11 @@ def _require_a_choice(folds: Sequence[Fold], sources: Sequence[Source], settings
             )
 
 
-def _require_classes(folds: Sequence[Fold], sources: Sequence[Source], classes: Sequence[str]) -> None:
-    for label in classes:
-        if label == BACKGROUND:
-            continue
+def _require_classes(folds: Sequence[Fold], sources: Sequence[Source], config: TrainConfig) -> None:
+    classes = config.pipeline.classes
+    # Trials of background are the other side of a single class; a tagger has it between its events.
+    both = len(classes) == 1 and window_of(config) is not None and not config.data.without_background
+    for label in (*(name for name in classes if name != BACKGROUND), *([BACKGROUND] if both else [])):
         having = {source.subject for source in sources if any(s.label == label for s in source.stretches)}
         if not having:
             labels = sorted({s.label for source in sources for s in source.stretches} - {UNKNOWN, BACKGROUND})
@@ -205,9 +279,10 @@ def _require_classes(folds: Sequence[Fold], sources: Sequence[Source], classes: 
                 + (f" (there are {listing(labels)})" if labels else "")
             )
         for fold in folds:
-            for number, part in enumerate(fold.inner, 1):
+            for number, part in enumerate(fold.inner if chooses(config) else (frozenset[str](),), 1):
                 if not having - fold.left_out - part:
+                    where = f"{fold.name}, inner fold {number}," if part else fold.name
                     raise ConfigError(
-                        f"fold {fold.name}, inner fold {number}, would train on no recording of {label!r}: only "
-                        f"{listing(sorted(having))} have it; lower crossval.inner, or test fewer subjects at once"
+                        f"fold {where} would train on no recording of {label!r}: only {listing(sorted(having))} have it; "
+                        f"{REMEDIES[config.crossval.by]}"
                     )

@@ -100,27 +100,32 @@ class EpochRow(Result):
     """Of each inner fold; null where it leaves out nothing with a known label."""
 
 
-class FoldResult(Result):
-    """A fold: whom it left out, what it chose, and how its pipeline did."""
+class FoldChoice(Result):
+    """A fold: what it left out, and what it chose on inner folds."""
 
     fold: Text
     """Its name."""
     tested: Texts
-    """Subjects that match `crossval.test`."""
+    """Subjects that match `crossval.test`; recordings, or parts of them, where these are the unit."""
     others: Texts
-    """The other subjects that it left out."""
+    """The others that it left out."""
     inner: tuple[Texts, ...]
-    """Subjects that each inner fold left out as well."""
+    """What each inner fold left out as well."""
     epoch: int
     """Chosen; of the baseline, the number of its trees."""
     curve: tuple[EpochRow, ...]
+    made_by: dict[str, Text]
+    """Version of the program, and what computed."""
+
+
+class FoldResult(FoldChoice):
+    """A fold of a tagger, and how its pipeline did."""
+
     operating_point: OperatingPoint
     operating_points: tuple[OperatingPoint, ...]
     """All that it was chosen from, best first."""
     recordings: tuple[RecordingRow, ...]
     subjects: tuple[SubjectRow, ...]
-    made_by: dict[str, Text]
-    """Version of the program, and what computed."""
 
 
 class WorstSubject(Result):
@@ -165,23 +170,25 @@ class GroupTotals(Result):
     """Of these, with the smoothed probability at the threshold or above."""
 
 
-class ChosenFold(Result):
+class ChosenEpoch(Result):
     """What a fold chose."""
 
     fold: Text
     """Its name."""
     subjects: Texts
-    """Whom it left out."""
+    """Whom it left out; recordings, or parts of them, where these are the unit."""
     epoch: int
     """Chosen on the inner folds; of the baseline, the number of its trees."""
+
+
+class ChosenFold(ChosenEpoch):
+    """What a fold of a tagger chose."""
+
     operating_point: OperatingPoint
 
 
-class CrossvalReport(SzcoreScores):
-    """Nested cross-validation: every figure is of recordings of subjects that took part in no fit and in no choice.
-
-    `event` to `scorer` are those of `rtbci evaluate`, pooled over the recordings of tested subjects.
-    """
+class FoldsReport(Result):
+    """What every cross-validation says of itself."""
 
     pipeline: Text
     """Name of the pipeline's config."""
@@ -195,6 +202,22 @@ class CrossvalReport(SzcoreScores):
     """Number of them."""
     subjects: int
     """Tested, in finished folds."""
+    chosen_on: dict[Text, Texts]
+    """By fold: the subjects (or recordings, or parts of them) on whose inner folds all was chosen that the fold chose."""
+    seeds: dict[str, int]
+    """`crossval` deals the subjects and draws the bootstrap, `training` is that of each fit."""
+    digest: str
+    """Of the config and of the recordings with their labels."""
+    files: Texts
+    """Written, below the folder."""
+
+
+class CrossvalReport(FoldsReport, SzcoreScores):
+    """Nested cross-validation: every figure is of recordings of subjects that took part in no fit and in no choice.
+
+    `event` to `scorer` are those of `rtbci evaluate`, pooled over the recordings of tested subjects.
+    """
+
     seizures: int
     """Annotated events of tested subjects."""
     found: int
@@ -210,12 +233,4 @@ class CrossvalReport(SzcoreScores):
     groups: dict[Text, GroupTotals]
     """Of tested and other subjects."""
     folds: tuple[ChosenFold, ...]
-    chosen_on: dict[Text, Texts]
-    """By fold: the subjects on whose inner folds epoch and operating point were chosen."""
     rows: tuple[RecordingRow, ...]
-    seeds: dict[str, int]
-    """`crossval` deals the subjects and draws the bootstrap, `training` is that of each fit."""
-    digest: str
-    """Of the config and of the recordings with their labels."""
-    files: Texts
-    """Written, below the folder."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from rtbci.errors import ConfigError
 from rtbci.models.contract import check_before_training
@@ -15,12 +16,16 @@ from rtbci.models.threads import torch_threads
 from rtbci.text import grouped
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.claimed import Manifest, require_folder
-from rtbci.training.crossval.fold import made_by, preprocess_for_all, run_fold
-from rtbci.training.crossval.folder import RESULTS, SUBJECTS, SUMMARY, Folder
+from rtbci.training.crossval.config import OperatingPointConfig
+from rtbci.training.crossval.fold import made_by, run_fold
+from rtbci.training.crossval.folder import Folder, FoldsFolder
 from rtbci.training.crossval.jobs import folds_side_by_side, needs_of
+from rtbci.training.crossval.parts import window_of
 from rtbci.training.crossval.plan import Fold, plan, units_of
-from rtbci.training.crossval.results import CrossvalReport, FoldResult
-from rtbci.training.crossval.totals import summarise
+from rtbci.training.crossval.results import CrossvalReport, FoldChoice
+from rtbci.training.crossval.shared_signals import preprocess_for_all
+from rtbci.training.crossval.trial_folder import KeptTrials, TrialFolder
+from rtbci.training.crossval.trial_results import TrialCrossvalReport
 from rtbci.training.crossval.watch import Watch
 from rtbci.training.data import OnWarning, with_mask, with_sizes
 from rtbci.training.data_config import ValidationConfig
@@ -28,6 +33,9 @@ from rtbci.training.examples import find_sources
 from rtbci.training.source import Source
 from rtbci.workers.needs import Needs
 from rtbci.workers.side_by_side import Workers
+
+AnyFolder: TypeAlias = FoldsFolder[Any, Any]
+Results: TypeAlias = dict[str, FoldChoice | None]
 
 
 def crossval(
@@ -37,8 +45,9 @@ def crossval(
     jobs: int | None = None,
     cluster: str = "",
     watch: Watch | None = None,
-) -> CrossvalReport:
-    """Nested cross-validation by subject; with one seed, the same result to the bit, however many processes there are.
+    against: Path | None = None,
+) -> CrossvalReport | TrialCrossvalReport:
+    """Nested cross-validation; with one seed, the same result to the bit, however many processes there are.
 
     Parameters
     ----------
@@ -50,11 +59,13 @@ def crossval(
         Who does the folds, each with one thread: see `Workers`.
     watch
         Told what happens.
+    against
+        Folder of another complete cross-validation of trials, to compare with trial by trial.
 
     Returns
     -------
-    CrossvalReport
-        As written to `summary.json`.
+    CrossvalReport, TrialCrossvalReport
+        Of a tagger, or of a network of trials; as written to `summary.json`.
 
     Raises
     ------
@@ -67,17 +78,35 @@ def crossval(
     config, told = prepared(config)
     if not workers.cluster:
         check_device(config.training.device)
+    other = None if against is None else _to_compare(config, against)
     needs = needs_of(config, out, workers, watch)
     warnings = Warnings(watch, told)
     with torch_threads(1):
         sources, folds = sources_and_folds(config, warnings.append)
-        manifest = Manifest.of(config, sources)
-        folder = Folder(out, manifest.digest)
+        manifest = Manifest.of(config, sources).as_written(out / Folder.MANIFEST)
+        folder = folder_of(config, out, manifest.digest)
         folder.claim(manifest)
         try:
-            return _run(config, sources, folds, folder, workers, needs, watch, warnings)
+            report = _run(config, sources, folds, folder, workers, needs, watch, warnings)
         finally:
             folder.close()
+    if other is None:
+        return report
+    return report.model_copy(update={"against": KeptTrials.read(out).paired_with(other)})
+
+
+def _to_compare(config: TrainConfig, against: Path) -> KeptTrials:
+    if window_of(config) is None:
+        raise ConfigError(
+            f"--against compares answers to trials, and a {config.pipeline.model.kind} is a tagger; `rtbci evaluate --against` "
+            "compares two of these"
+        )
+    return KeptTrials.read(against)
+
+
+def folder_of(config: TrainConfig, path: Path, digest: str) -> AnyFolder:
+    """Where results are written, by what the network answers."""
+    return Folder(path, digest) if window_of(config) is None else TrialFolder(path, digest)
 
 
 class Warnings(list[str]):
@@ -101,20 +130,31 @@ def prepared(config: TrainConfig) -> tuple[TrainConfig, list[str]]:
     """
     sized = with_mask(with_sizes(config.pipeline), config.augment)
     check_before_training(sized.model)
-    if getattr(sized.model, "window", None) is not None:
-        raise ConfigError(
-            f"crossval is for taggers, and a {config.pipeline.model.kind} takes trials; `rtbci train` with "
-            "data.validation.k_fold cross-validates these"
-        )
+    of_trials = window_of(config) is not None
     if config.pipeline.model.kind == "selection":
-        raise ConfigError("crossval is for taggers; `rtbci select` has folds of its own")
-    validation = config.data.validation
-    default = ValidationConfig()
-    unused = [key for key in ("files", "fraction", "folds") if getattr(validation, key) != getattr(default, key)]
-    told = [
-        f"data.validation.{' and '.join(unused)}: not used; every choice is made on folds of [crossval]"
-    ] if unused else []  # fmt: skip
-    never_split = ValidationConfig(by=config.crossval.by, synthetic_fraction=0.0)
+        raise ConfigError(
+            "a selection of electrodes has a search in each fold, and folds of its own: `rtbci select`; crossval takes the "
+            "network alone, as pipeline.model"
+        )
+    if config.crossval.by == "trial" and not of_trials:
+        raise ConfigError(
+            f'crossval.by = "trial" is for networks of trials, and a {config.pipeline.model.kind} is a tagger; wanted '
+            '"subject" or "recording"'
+        )
+    if of_trials and config.crossval.baseline:
+        raise ConfigError("crossval.baseline is for taggers: its features are of hops, and this network takes trials")
+    told = []
+    if of_trials and config.crossval.operating_point != OperatingPointConfig():
+        told.append("crossval.operating_point: not used, for a trial is of its most probable class")
+    validation, by_default = config.data.validation, ValidationConfig()
+    unused = [
+        key for key in ("files", "fraction", "folds", "k_fold") if getattr(validation, key) != getattr(by_default, key)
+    ]
+    if unused:
+        told.append(f"data.validation.{' and '.join(unused)}: not used; every choice is made on folds of [crossval]")
+    never_split = ValidationConfig(
+        by="subject" if config.crossval.by == "subject" else "recording", synthetic_fraction=0.0
+    )
     data = config.data.model_copy(update={"validation": never_split})
     training = config.training.model_copy(update={"threads": 1})
     return config.model_copy(update={"data": data, "training": training}), told
@@ -122,22 +162,23 @@ def prepared(config: TrainConfig) -> tuple[TrainConfig, list[str]]:
 
 def sources_and_folds(config: TrainConfig, on_warning: OnWarning) -> tuple[list[Source], list[Fold]]:
     """All recordings of a prepared config, and who is tested by which fold. Raises ConfigError."""
-    sources = units_of(find_sources(config, on_warning), config.crossval)
+    sources = find_sources(config, on_warning)
     for line in grouped(text for source in sources for text in source.warnings):
         on_warning(line)
-    return sources, plan(sources, config)
+    units = units_of(sources, config, on_warning)
+    return units, plan(units, config, on_warning)
 
 
 def _run(
     config: TrainConfig,
     sources: list[Source],
     folds: list[Fold],
-    folder: Folder,
+    folder: AnyFolder,
     workers: Workers,
     needs: Needs,
     watch: Watch,
     warnings: list[str],
-) -> CrossvalReport:
+) -> CrossvalReport | TrialCrossvalReport:
     results = {fold.name: folder.finished(fold.name) for fold in folds}
     for line in _oddities(results, folder):
         warnings.append(line)
@@ -164,7 +205,7 @@ def _run(
     return report
 
 
-def _oddities(results: dict[str, FoldResult | None], folder: Folder) -> list[str]:
+def _oddities(results: Results, folder: AnyFolder) -> list[str]:
     """What is odd about folds that were finished before, a line each."""
     lines = [
         f"fold {name}: its files are not as they were written; it is done again"
@@ -180,40 +221,28 @@ def _oddities(results: dict[str, FoldResult | None], folder: Folder) -> list[str
 def _do_named(config: TrainConfig, path: Path, digest: str, name: str, watch: Watch) -> None:
     """A fold in a process of its own."""
     sources, folds = sources_and_folds(config, lambda _: None)
-    do_fold(config, sources, next(fold for fold in folds if fold.name == name), Folder(path, digest), watch)
+    do_fold(config, sources, next(fold for fold in folds if fold.name == name), folder_of(config, path, digest), watch)
 
 
-def do_fold(config: TrainConfig, sources: Sequence[Source], fold: Fold, folder: Folder, watch: Watch) -> None:
+def do_fold(config: TrainConfig, sources: Sequence[Source], fold: Fold, folder: AnyFolder, watch: Watch) -> None:
     """Run a fold and keep it. Raises ConfigError where a recording was changed since the cross-validation began."""
     fitted = run_fold(config, sources, fold, lambda *what: watch.progress(fold.name, *what))
-    if Manifest.of(config, sources).digest != folder.digest:
+    own = [source for side in fold.sides(sources) for source in side]
+    if not folder.began_with(Manifest.of(config, own)):
         raise ConfigError(f"recordings were changed while fold {fold.name} was fitted; its result is not kept")
     folder.save(fitted)
 
 
-def _there(result: FoldResult | None) -> FoldResult:
+def _there(result: FoldChoice | None) -> FoldChoice:
     assert result is not None, "a fold that was just written can be read"
     return result
 
 
 def _written(
-    config: TrainConfig,
-    folds: Sequence[Fold],
-    results: dict[str, FoldResult | None],
-    folder: Folder,
-    warnings: list[str],
-) -> CrossvalReport:
+    config: TrainConfig, folds: Sequence[Fold], results: Results, folder: AnyFolder, warnings: list[str]
+) -> CrossvalReport | TrialCrossvalReport:
     """Write tables and summary of what is finished."""
     done = [result for fold in folds if (result := results[fold.name]) is not None]
-    files = [path.name for result in done for path in folder.files(result.fold)]
-    report = summarise(
-        done,
-        pipeline=config.pipeline.name,
-        folder=str(folder.path),
-        planned=len(folds),
-        seeds={"crossval": config.crossval.seed, "training": config.training.seed},
-        digest=folder.digest,
-        files=(RESULTS, SUBJECTS, SUMMARY, *files),
-    )
+    report: CrossvalReport | TrialCrossvalReport = folder.report(done, config, len(folds))
     folder.write_tables(done, report, warnings)
     return report

@@ -212,7 +212,7 @@ def notes_of_folds(
         not_in_folds=_names(not_in_folds),
         seeds=seeds,
         digest=digest,
-        by=settings.by,
+        by="subject" if settings.by == "subject" else "recording",
         made_by=_names({fold.made_by.get("version", "unknown") for fold in folds}),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rtbci.training.crossval.results import FoldResult
+from rtbci.training.crossval.results import FoldChoice
 from rtbci.training.learning_curve import EpochFigures
 
 
@@ -23,5 +23,5 @@ class Watch:
     def progress(self, fold: str, what: str, done: float, total: float, row: EpochFigures | None) -> None:
         """What a fold does, how much of it is done, of how much, and the newest row of a learning curve."""
 
-    def finished(self, result: FoldResult, seconds: float) -> None:
+    def finished(self, result: FoldChoice, seconds: float) -> None:
         """A fold is finished, and its files are there."""

@@ -46,8 +46,7 @@ class ElectrodesFold:
 
     def __init__(self, config: TrainConfig, sources: Sequence[Source], fold: Fold) -> None:
         self.config, self.fold = config, fold
-        self.left_out = [source for source in sources if source.subject in fold.left_out]
-        training = [source for source in sources if source.subject not in fold.left_out]
+        training, self.left_out = fold.sides(sources)
         self.data = data_of(config, training, frozenset())
         self.channels = config.pipeline.montage.channels
 

@@ -14,9 +14,10 @@ from rtbci.models.threads import torch_threads
 from rtbci.training.config import TrainConfig
 from rtbci.training.crossval.claimed import require_folder
 from rtbci.training.crossval.jobs import folds_side_by_side, needs_of
+from rtbci.training.crossval.parts import window_of
 from rtbci.training.crossval.plan import Fold
 from rtbci.training.crossval.run import Warnings, sources_and_folds
-from rtbci.training.crossval.run import prepared as tagger_prepared
+from rtbci.training.crossval.run import prepared as crossval_prepared
 from rtbci.training.crossval.watch import Watch
 from rtbci.training.electrode_selection.by_patient.fold import ElectrodesFold
 from rtbci.training.electrode_selection.by_patient.folder import ElectrodesFolder, manifest_of
@@ -87,7 +88,11 @@ def select_by_patient(
 
 def prepared(config: TrainConfig) -> tuple[TrainConfig, list[str]]:
     """The config of a tagger without a selector, and a line for what of it is not used. Raises ConfigError."""
-    config, told = tagger_prepared(with_network_alone(config))
+    config, told = crossval_prepared(with_network_alone(config))
+    if window_of(config) is not None:
+        raise ConfigError(
+            f"select --by-patient is for taggers, and a {config.pipeline.model.kind} takes trials; leave --by-patient out"
+        )
     if config.crossval.baseline:
         raise ConfigError("crossval.baseline: boosted trees have no search; leave it out of a selection")
     if config.sampling is None:
