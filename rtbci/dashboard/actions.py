@@ -9,13 +9,12 @@ from typing import Protocol
 from rtbci.dashboard import theme
 from rtbci.dashboard.alarm import MUTES_MIN, Alarm
 from rtbci.dashboard.model.dashboard_model import DashboardModel
-from rtbci.dashboard.model.display_montage import AS_RECORDED
 from rtbci.dashboard.model.event_log import EventEntry
 from rtbci.dashboard.panels.replay_bar import ReplayBar
 from rtbci.dashboard.panels.sidebar import Sidebar
 from rtbci.dashboard.plots.plot_area import PlotArea
+from rtbci.dashboard.trace_actions import TraceActions
 from rtbci.monitor.messages import Verdict
-from rtbci.recordings.channel_names import derivation
 
 LABELS = ("seizure", "spike", "artefact", "movement", "eyes closed", "medication")
 
@@ -42,8 +41,12 @@ class WindowControl(Protocol):
 
     def ask_save_path(self, title: str, name: str, kinds: str) -> Path | None: ...
 
+    def choose_rows(self) -> None: ...
 
-class Actions:
+    def edit_montage(self) -> None: ...
+
+
+class Actions(TraceActions):
     """Acts on the model, the plots, the panels and the window that it is given."""
 
     def __init__(
@@ -105,68 +108,6 @@ class Actions:
 
     def toggle_sweep(self) -> None:
         self._timeline.set_sweep(not self._timeline.sweep)
-
-    # -- traces -----------------------------------------------------------------------------------------------
-
-    def larger(self) -> None:
-        self._traces.step_sensitivity(1)
-
-    def smaller(self) -> None:
-        self._traces.step_sensitivity(-1)
-
-    def row_larger(self) -> None:
-        self._step_row_sensitivity(1)
-
-    def row_smaller(self) -> None:
-        self._step_row_sensitivity(-1)
-
-    def _step_row_sensitivity(self, by: int) -> None:
-        if (row := self._labels.selection) is not None:
-            self._traces.step_sensitivity(by, row)
-            self._labels.update()
-
-    def fit(self) -> None:
-        self._traces.fit()
-
-    def next_montage(self) -> None:
-        names, now = self._traces.montages(), self._traces.montage
-        self._traces.set_montage(names[(names.index(now) + 1) % len(names)] if now in names else AS_RECORDED)
-
-    def toggle_source(self) -> None:
-        self._traces.solo = None
-        self._model.set_as_model(not self._model.as_model)
-
-    def toggle_butterfly(self) -> None:
-        self._traces.set_butterfly(not self._traces.butterfly)
-
-    # -- channels ---------------------------------------------------------------------------------------------
-
-    def next_row(self) -> None:
-        self._labels.step(1)
-
-    def previous_row(self) -> None:
-        self._labels.step(-1)
-
-    def toggle_solo(self) -> None:
-        self._traces.set_solo(None if self._traces.solo is not None else self._labels.selection)
-
-    def hide_row(self) -> None:
-        if (row := self._labels.selection) is not None:
-            self._labels.step(1)
-            self._traces.hide_row(row)
-
-    def show_all_rows(self) -> None:
-        self._traces.show_all()
-
-    def solo_electrode(self, electrode: str) -> None:
-        """Show alone the first row that this electrode is a part of; again: all rows."""
-        traces = self._traces
-        if traces.solo is not None and electrode in _electrodes(traces.solo):
-            traces.set_solo(None)
-        elif traces.all_rows is not None:
-            found = [name for name in traces.all_rows.names if electrode in _electrodes(name)]
-            if found:
-                traces.set_solo(found[0])
 
     # -- events -----------------------------------------------------------------------------------------------
 
@@ -284,9 +225,3 @@ class Actions:
 
     def close(self) -> None:
         self._window.end()
-
-
-def _electrodes(row: str) -> tuple[str, str]:
-    """Those that a row is made of."""
-    meant = derivation(row)
-    return meant.electrode, meant.reference

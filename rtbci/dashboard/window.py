@@ -14,20 +14,24 @@ from rtbci.dashboard.actions import Actions
 from rtbci.dashboard.alarm import Alarm
 from rtbci.dashboard.model.commands import CommandPort
 from rtbci.dashboard.model.dashboard_model import DashboardModel
-from rtbci.dashboard.model.display_montage import AS_RECORDED
 from rtbci.dashboard.model.feed import Feed
+from rtbci.dashboard.model.montages import BY_REGION
 from rtbci.dashboard.model.state_text import Fact, state_sentence
+from rtbci.dashboard.model.view_modes import montage_modes, sensitivity_modes, time_modes
 from rtbci.dashboard.panels.header import Header
+from rtbci.dashboard.panels.mode_line import ModeLine
+from rtbci.dashboard.panels.montage_dialog import MontageDialog
 from rtbci.dashboard.panels.replay_bar import ReplayBar
+from rtbci.dashboard.panels.row_picker import RowPicker
 from rtbci.dashboard.panels.shortcuts_dialog import ShortcutsDialog
 from rtbci.dashboard.panels.sidebar import Sidebar
 from rtbci.dashboard.panels.toolbar import Toolbar
 from rtbci.dashboard.plots.plot_area import PlotArea
 from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.shortcuts import SHORTCUTS
+from rtbci.dashboard.trace_settings import keep_traces, restore_traces
 from rtbci.monitor.describe import describe
 from rtbci.monitor.messages import LogLine
-from rtbci.recordings.channel_names import canonical
 from rtbci.text import one_line
 
 FRAME_MS = 16
@@ -66,6 +70,7 @@ class Window(QMainWindow):
         self.header = Header(self.theme)
         self.toolbar = Toolbar()
         self.plots = PlotArea(self.model.timeline, self.model.marks, self.theme)
+        self.mode_line = ModeLine(self.theme)
         self.sidebar = Sidebar(self.model.event_log, self.theme)
         self.replay_bar = ReplayBar(self.theme)
         whole = QWidget()
@@ -77,6 +82,7 @@ class Window(QMainWindow):
         body.setContentsMargins(8, 6, 8, 8)
         body.setSpacing(6)
         body.addWidget(self.toolbar)
+        body.addWidget(self.mode_line)
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.plots, 1)
@@ -94,7 +100,10 @@ class Window(QMainWindow):
         model.timeline.changed.subscribe(self.show_controls)
         self.toolbar.triggered.connect(lambda action: actions.named(action)())
         self.toolbar.page_chosen.connect(model.timeline.set_page)
+        self.toolbar.speed_chosen.connect(model.timeline.set_speed)
         self.toolbar.montage_chosen.connect(plots.traces.set_montage)
+        self.toolbar.per_page_chosen.connect(plots.traces.set_per_page)
+        self.mode_line.undone.connect(lambda action: actions.named(action)())
         plots.traces.rescaled.connect(self.show_controls)
         plots.traces.rearranged.connect(self.show_controls)
         plots.probability.threshold_asked.connect(lambda value: model.commands.set_threshold(value))
@@ -188,8 +197,14 @@ class Window(QMainWindow):
         self.alarm.set_ringing(bool(texts) or (alive and self.model.is_old))
         self.header.alarm = "   ".join(texts)
 
+    def _show_modes(self) -> None:
+        rows = self.plots.traces.rows
+        parts = [*sensitivity_modes(self.plots.traces.sensitivity, rows), *time_modes(self.model.timeline)]
+        self.mode_line.show_modes([*parts, *montage_modes(rows)])
+
     def _show_quality(self, quality: dict[str, str]) -> None:
-        self.plots.labels.set_quality({canonical(name): word for name, word in quality.items()})
+        self.plots.labels.set_quality(self.plots.traces.rows.faults(quality))
+        self._show_modes()
         self.sidebar.show_layout(self.model.feed.layout if self.model.feed else None, quality)
 
     # -- what the actions need --------------------------------------------------------------------------------
@@ -206,6 +221,29 @@ class Window(QMainWindow):
     def choose_stream(self) -> None:
         """Only a dashboard that starts engines of its own has a choice; it listens."""
         self.stream_wanted.emit()
+
+    def choose_rows(self) -> None:
+        rows = self.plots.traces.rows
+        if rows.all_rows is None:
+            return
+        faults = rows.faults(self.model.state.quality)
+        notes = [
+            " ".join((kind, faults.get(name, "")))
+            for name, kind in zip(rows.all_rows.names, rows.all_rows.kinds, strict=True)
+        ]
+        picker = RowPicker(rows.all_rows.names, notes, rows.hidden, self)
+        if picker.exec():
+            self.plots.traces.set_hidden(picker.hidden())
+
+    def edit_montage(self) -> None:
+        traces = self.plots.traces
+        rows = traces.rows
+        if rows.fixed or rows.all_rows is None:
+            return
+        dialog = MontageDialog(rows.own, rows.montage, rows.all_rows.names, rows.channels, self)
+        if dialog.exec():
+            rows.own = dialog.own
+            traces.set_montage(dialog.montage or BY_REGION)
 
     def end(self) -> None:
         self.close()
@@ -227,9 +265,10 @@ class Window(QMainWindow):
     def show_controls(self) -> None:
         """Bring the toolbar up to date."""
         traces, toolbar, timeline = self.plots.traces, self.toolbar, self.model.timeline
-        toolbar.show_page(timeline.page_s)
+        toolbar.show_page(timeline.page_s, timeline.mm_per_s)
         toolbar.show_sensitivity(traces.per_mm, traces.per_division, traces.unit)
-        toolbar.show_montages([AS_RECORDED] if self.model.as_model else traces.montages(), traces.montage)
+        toolbar.show_montages(traces.montage_choices(), traces.montage, fixed=traces.rows.fixed)
+        toolbar.show_rows(traces.rows.per_page, traces.rows.page_text())
         for action, on in (
             ("toggle_source", self.model.as_model),
             ("toggle_butterfly", traces.butterfly),
@@ -237,6 +276,7 @@ class Window(QMainWindow):
             ("toggle_freeze", timeline.frozen),
         ):
             toolbar.check(action, on)
+        self._show_modes()
 
     def dress(self) -> None:
         """Theme and size of text, after the window's size: a screen on a wall is read from afar."""
@@ -247,6 +287,7 @@ class Window(QMainWindow):
         self.sidebar.set_theme(self.theme)
         self.replay_bar.set_theme(self.theme)
         self.plots.set_theme(self.theme)
+        self.mode_line.set_theme(self.theme)
         self.show_controls()
         self.header.refresh()
 
@@ -265,9 +306,7 @@ class Window(QMainWindow):
             self.restoreGeometry(geometry)
         timeline.page_s = get("page_s", 10.0)
         timeline.sweep = get("sweep", True)
-        if chosen := get("per_mm", 0.0):
-            traces.per_mm, traces.auto = chosen, False
-        traces.montage = get("montage", AS_RECORDED)
+        restore_traces(self.settings, traces)
         self.alarm.enabled = get("alarm", True)
         self.sidebar.setVisible(get("sidebar", True))
         traces.setFocus()
@@ -278,12 +317,11 @@ class Window(QMainWindow):
         timeline, traces = self.model.timeline, self.plots.traces
         for key, value in (
             ("theme", self.theme.name), ("zoom", self.zoom), ("as_model", self.model.as_model), ("sweep", timeline.sweep),
-            ("page_s", timeline.page_s), ("montage", traces.montage), ("alarm", self.alarm.enabled),
+            ("page_s", timeline.page_s), ("alarm", self.alarm.enabled),
             ("sidebar", not self.sidebar.isHidden()),
         ):  # fmt: skip
             self.settings.set(key, value)
-        if traces.unit == "µV" and not traces.auto:
-            self.settings.set("per_mm", traces.per_mm)
+        keep_traces(self.settings, traces)
         self.settings.set("geometry", self.saveGeometry())
         self.settings.save()
 

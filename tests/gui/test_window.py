@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from html import escape
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from PyQt6.QtWidgets import QInputDialog, QLabel, QToolTip
 
 from rtbci.dashboard.model.state_text import Fact
 from rtbci.dashboard.panels.header import two_lines
+from rtbci.dashboard.panels.montage_dialog import MontageDialog
+from rtbci.dashboard.panels.row_picker import RowPicker
 from rtbci.dashboard.panels.shortcuts_dialog import ShortcutsDialog
 from rtbci.dashboard.shortcuts import SHORTCUTS
 from rtbci.monitor.messages import Annotate, ReviewLine, SetThreshold
@@ -188,10 +190,15 @@ def test_m_walks_through_the_montages_that_can_be_derived(visit):
     here = visit()
     here.play(1)
     shown = []
-    for _ in range(3):
+    for _ in range(7):
         here.press(Key.Key_M)
         shown.append((here.window.plots.traces.montage, len(here.window.plots.traces.shown)))
-    assert shown == [("Double banana", 18), ("Common average", 19), ("As recorded", 19)]
+    assert shown == [
+        ("As recorded", 19), ("Double banana", 18), ("Transverse", 18), ("Laplacian", 19), ("Common average", 19),
+        ("Reference Cz", 18), ("By region", 19),
+    ]  # fmt: skip
+    ears = next(action for action in here.window.toolbar.montage.menu_.actions() if action.data() == "Ears (A1, A2)")
+    assert (ears.isEnabled(), ears.text()) == (False, "Ears (A1, A2) (needs A1 and A2, not in the stream)")
 
 
 def test_r_shows_what_the_model_sees(visit):
@@ -406,7 +413,7 @@ def test_settings_and_layout_come_back(visit):
     here.window.close()
     again = here.open()
     assert (again.theme.name, again.model.timeline.sweep, again.model.timeline.page_s) == ("light", False, 20.0)
-    assert (again.plots.traces.montage, again.plots.traces.per_mm) == ("Double banana", kept)
+    assert (again.plots.traces.montage, again.plots.traces.per_mm) == ("As recorded", kept)
     assert again.sidebar.isHidden()
     again.close()
 
@@ -440,14 +447,16 @@ def test_no_text_is_cut_off_or_laid_over_another(visit, channels, size):
     here.play(1)
     window = here.window
     for label in window.findChildren(QLabel):
-        if label.isVisible() and label.text():
+        if label.isVisible() and label.wordWrap():
+            assert label.heightForWidth(label.width()) <= label.height()
+        elif label.isVisible() and label.text():
             assert label.fontMetrics().horizontalAdvance(label.text()) <= label.width() + 1, label.text()
             assert label.fontMetrics().height() <= label.height() + 1, label.text()
     for button in window.toolbar.buttons.values():
         assert button.width() >= button.sizeHint().width(), button.text()
-    edges = [(b.x(), b.x() + b.width()) for b in window.toolbar.children() if hasattr(b, "x") and b.isVisible()]
-    edges.sort()
-    assert all(a[1] <= b[0] for a, b in pairwise(edges))
+    boxes = [b.geometry() for b in window.toolbar.children() if hasattr(b, "geometry") and b.isVisible()]
+    assert not any(a.intersects(b) for a, b in combinations(boxes, 2))
+    assert all(window.toolbar.rect().contains(box) for box in boxes)
     ys = [y for _, y in window.plots.labels.names_drawn()]
     line = window.plots.labels._font().pixelSize()
     assert all(b - a >= line for a, b in pairwise(ys))
@@ -495,3 +504,111 @@ def test_a_name_of_a_channel_is_text_where_the_mouse_shows_it(visit, qtbot, monk
     qtbot.mouseMove(labels, QPoint(9, 9))
     qtbot.waitUntil(lambda: bool(shown))
     assert shown[0] == "<qt>&lt;img src=x&gt; \\x1b[2J</qt>"
+
+
+# -- traces and channels ------------------------------------------------------------------------------------------
+
+
+def test_a_sensitivity_chosen_by_hand_survives_another_montage_another_view_and_more_data(visit):
+    here = visit(channels=19)
+    here.play(1)
+    traces = here.window.plots.traces
+    here.press(Key.Key_Down)
+    chosen = traces.per_mm
+    here.press(Key.Key_M)
+    here.press(Key.Key_R)
+    here.press(Key.Key_R)
+    here.play(6, seizure=True)
+    assert traces.per_mm == chosen
+    assert here.window.mode_line.words.startswith(f"{chosen:g} µV/mm  ·")
+    here.press(Key.Key_F, Shift)
+    assert "µV/mm auto" in here.window.mode_line.words
+
+
+def test_auto_that_was_found_within_a_seizure_is_found_again_after_it(visit):
+    here = visit()
+    traces = here.window.plots.traces
+    here.play(5, seizure=True)
+    within = traces.per_mm
+    here.fake.event(0.0, 5.0)
+    here.play(11)
+    assert traces.per_mm < within
+    assert traces.sensitivity.by_hand == set()
+
+
+def test_the_heart_has_a_sensitivity_of_its_own(visit):
+    here = visit(channels=8)
+    traces = here.window.plots.traces
+    traces.show_history(None, ("C3", "C4", "ECG"))
+    traces.step_kind(-1, "ECG")
+    assert traces.sensitivity.per_mm["ECG"] == 15.0
+    assert traces.per_mm == 10.0
+    assert traces.scales()[0] == pytest.approx(1.5 * traces.scales()[2])
+
+
+def test_many_channels_are_paged_and_a_click_on_the_mode_shows_all(visit):
+    here = visit(channels=128)
+    here.play(1)
+    traces, labels = here.window.plots.traces, here.window.plots.labels
+    n = len(traces.shown)
+    assert len(labels.names_drawn()) == n < 128
+    assert not here.window.plots.row_bar.isHidden()
+    here.press(Key.Key_PageDown, Ctrl)
+    assert traces.rows.first == n - 1
+    here.look()
+    assert f"channels {n}–{n - 1 + len(traces.shown)} of 128" in here.window.mode_line.words
+    here.window.mode_line.linkActivated.emit("all_on_page")
+    assert len(traces.shown) == 128
+    assert here.window.plots.row_bar.isHidden()
+
+
+def test_the_channel_picker_hides_what_has_no_tick(visit, monkeypatch):
+    here = visit()
+    here.play(1)
+
+    def untick_fp1(picker: RowPicker) -> int:
+        picker.search.setText("fp1")
+        picker._tick_listed(on=False)
+        return 1
+
+    monkeypatch.setattr(RowPicker, "exec", untick_fp1)
+    here.press(Key.Key_V)
+    assert len(here.window.plots.traces.shown) == 18
+    here.look()
+    assert "1 hidden" in here.window.mode_line.words
+
+
+def test_a_montage_of_ones_own_is_checked_kept_and_comes_back(visit, monkeypatch):
+    here = visit()
+    here.play(1)
+
+    def write(dialog: MontageDialog) -> int:
+        dialog.name.setEditText("Double banana")
+        assert "comes with rtbci" in dialog.verdict.text()
+        dialog.name.setEditText("Mine")
+        dialog.text.setPlainText("C4-C3\n\nXX\nCz")
+        assert dialog.verdict.text() == "2 rows; not on this stream: XX."
+        dialog._save()
+        return 1
+
+    monkeypatch.setattr(MontageDialog, "exec", write)
+    here.press(Key.Key_M, Shift)
+    assert here.window.plots.traces.shown.names == ("C4-C3", "Cz")
+    here.window.close()
+    again = here.open()
+    assert again.plots.traces.rows.own == {"Mine": ("C4-C3", "XX", "Cz")}
+    assert again.plots.traces.montage == "Mine"
+    again.close()
+
+
+def test_a_time_base_in_mm_a_second_holds_at_any_width(visit):
+    here = visit()
+    here.play(1)
+    line = here.window.model.timeline
+    here.window.toolbar.page.chosen.emit("30 mm/s")
+    assert line.columns_per_s / line.pixels_per_mm == pytest.approx(30)
+    here.window.resize(1600, 800)
+    here.qtbot.wait(1)
+    assert line.columns_per_s / line.pixels_per_mm == pytest.approx(30)
+    here.press(Key.Key_BracketLeft)
+    assert line.mm_per_s is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QResizeEvent
-from PyQt6.QtWidgets import QGridLayout, QLabel, QWidget
+from PyQt6.QtWidgets import QGridLayout, QLabel, QScrollBar, QWidget
 
 from rtbci.dashboard.model.display_clock import DisplayClock
 from rtbci.dashboard.model.feed import Feed
@@ -31,6 +31,10 @@ class PlotArea(QWidget):
         self.probability = ProbabilityPlot(timeline, marks, theme)
         self.legend = ProbabilityLegend(self.labels.width(), theme)
         self.trend = TrendPlot(theme)
+        self.row_bar = QScrollBar(Qt.Orientation.Vertical)
+        self.row_bar.setToolTip("more channels (Ctrl+PgDn, Ctrl+PgUp, Shift + wheel)")
+        self.row_bar.valueChanged.connect(self.traces.scroll_rows_to)
+        self.traces.rearranged.connect(self._show_rows)
         self.corner = QWidget()
         self.chip = QLabel(self.traces)
         self.chip.setTextFormat(Qt.TextFormat.PlainText)
@@ -42,6 +46,7 @@ class PlotArea(QWidget):
         grid.setSpacing(0)
         grid.addWidget(self.labels, 0, 0)
         grid.addWidget(self.traces, 0, 1)
+        grid.addWidget(self.row_bar, 0, 2)
         grid.addWidget(self.corner, 1, 0)
         grid.addWidget(self.axis, 1, 1)
         grid.addWidget(self.legend, 2, 0)
@@ -62,11 +67,24 @@ class PlotArea(QWidget):
         if layout is None or feed.clock is None:
             self.traces.show_history(None, ())
         elif as_model:
-            self.traces.show_history(feed.model, layout.inputs, "σ" if layout.scaled else "µV")
+            self.traces.show_history(feed.model, layout.inputs, "σ" if layout.scaled else "µV", as_model=True)
         else:
-            self.traces.show_history(feed.signals, layout.channels)
+            self.traces.show_history(feed.signals, layout.channels, types=layout.types)
         self.probability.show_history(feed.scores)
         self.axis.update()
+
+    def _show_rows(self) -> None:
+        """The scroll bar is there where there are more rows than the page has."""
+        rows = self.traces.rows
+        n = len(rows.shown) if rows.shown is not None else 0
+        self.row_bar.blockSignals(True)
+        self.row_bar.setRange(0, rows.n_kept - n)
+        self.row_bar.setPageStep(max(1, n))
+        self.row_bar.setValue(rows.first)
+        self.row_bar.blockSignals(False)
+        if self.row_bar.isHidden() == (n < rows.n_kept):
+            self.row_bar.setVisible(n < rows.n_kept)
+            self._set_width()
 
     def advance(self) -> None:
         """One frame."""

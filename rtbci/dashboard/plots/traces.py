@@ -7,25 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from PyQt6.QtCore import QRect, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPen, QResizeEvent
+from PyQt6.QtGui import QColor, QPainter, QPen, QResizeEvent
 
+from rtbci.dashboard.model import time_marks
+from rtbci.dashboard.model.channel_kinds import EEG
 from rtbci.dashboard.model.column_extents import ColumnExtents
-from rtbci.dashboard.model.display_montage import (
-    AS_RECORDED,
-    MONTAGES,
-    DisplayMontage,
-    derive_in_blocks,
-    display_montage,
-)
+from rtbci.dashboard.model.display_montage import DisplayMontage, derive_in_blocks
 from rtbci.dashboard.model.history import History
+from rtbci.dashboard.model.montages import MontageChoice
+from rtbci.dashboard.model.sensitivity import SURE_S, AutoClock, Sensitivity, typical_spreads
 from rtbci.dashboard.model.time_marks import TimeMarks
 from rtbci.dashboard.model.timeline import Timeline
+from rtbci.dashboard.model.trace_rows import PER_PAGE, TraceRows
 from rtbci.dashboard.plots.time_plot import TimePlot
 from rtbci.dashboard.theme import Theme
 from rtbci.types import Samples
 
-LADDER = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000, 2000, 5000)  # µV/mm
-MODEL_LADDER = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5)  # of the model's own unit a mm
 REACH = 1.5  # lanes that a trace may leave its own by
 SETTLED_S = (1.0, 4.0)  # of data, after which all is drawn about its zero anew
 GROUP_GAP = 0.6  # lanes between two regions
@@ -51,17 +48,11 @@ class TracePlot(TimePlot):
 
     def __init__(self, timeline: Timeline, marks: TimeMarks, theme: Theme) -> None:
         super().__init__(timeline, marks, theme)
-        self.all_rows: DisplayMontage | None = None
-        self.shown: DisplayMontage | None = None
-        self.montage = AS_RECORDED
+        self.rows = TraceRows()
         self.butterfly = False
-        self.hidden: set[str] = set()
-        self.solo: str | None = None
-        self.factors: dict[str, float] = {}  # a row's own sensitivity, times the common one
-        self.unit = "µV"
-        self.per_mm = 10.0
-        self.auto = True  # the user has not chosen a sensitivity
-        self._channels: tuple[str, ...] = ()
+        self._sensitivities = {"µV": Sensitivity()}
+        self.sensitivity = self._sensitivities["µV"]
+        self._auto_clock = AutoClock()
         self._base = np.zeros(0, np.float32)
         self._settled_s = SETTLED_S[0]
         self._scale = np.ones(0, np.float32)
@@ -71,64 +62,119 @@ class TracePlot(TimePlot):
 
     # -- what is shown ----------------------------------------------------------------------------------------
 
-    def show_history(self, history: History | None, channels: tuple[str, ...], unit: str = "µV") -> None:
-        """unit: "µV", or that of the model's scaling."""
-        if unit != self.unit:
-            self.unit = unit
-            self.per_mm = 10.0 if unit == "µV" else 0.3
-            self.auto = True
-        self.history, self._channels = history, channels
-        self._settled_s = SETTLED_S[0]
+    @property
+    def all_rows(self) -> DisplayMontage | None:
+        return self.rows.all_rows
+
+    @property
+    def shown(self) -> DisplayMontage | None:
+        return self.rows.shown
+
+    @property
+    def montage(self) -> str:
+        return self.rows.montage
+
+    @property
+    def solo(self) -> str | None:
+        return self.rows.solo
+
+    @property
+    def factors(self) -> dict[str, float]:
+        return self.rows.factors
+
+    @property
+    def microvolts(self) -> Sensitivity:
+        """Of the channels as recorded, whatever is shown."""
+        return self._sensitivities["µV"]
+
+    def show_history(
+        self,
+        history: History | None,
+        channels: tuple[str, ...],
+        unit: str = "µV",
+        types: tuple[str, ...] = (),
+        *,
+        as_model: bool = False,
+    ) -> None:
+        """unit: "µV", or that of the model's scaling. types: of the channels. Each unit keeps its sensitivity."""
+        self.sensitivity = self._sensitivities.setdefault(unit, Sensitivity(unit))
+        self.history = history
+        self.rows.set_channels(channels, types, fixed=as_model)
+        self._settled_s, self._auto_clock = SETTLED_S[0], AutoClock()
         self._arrange()
 
     def montages(self) -> list[str]:
         """Those that the channels let be derived."""
-        return (
-            [name for name in MONTAGES if display_montage(name, self._channels) is not None]
-            if self._channels
-            else [AS_RECORDED]
-        )
+        return [choice.name for choice in self.montage_choices() if not choice.reason]
+
+    def montage_choices(self) -> list[MontageChoice]:
+        return self.rows.choices()
 
     def set_montage(self, montage: str) -> None:
-        self.montage = montage
-        self.solo = None
+        self.rows.montage = montage
+        self.rows.solo = None
         self._arrange()
+        self.find_sensitivity()
 
     def set_butterfly(self, on: bool) -> None:
         self.butterfly = on
         self._arrange()
 
     def hide_row(self, name: str) -> None:
-        if self.shown is not None and len(self.shown) > 1:
-            self.hidden.add(name)
+        if self.shown is not None and self.rows.n_kept > 1:
+            self.rows.hidden.add(name)
             self._arrange()
 
+    def set_hidden(self, names: set[str]) -> None:
+        """Hide these of the montage's rows and no others."""
+        there = set(self.all_rows.names) if self.all_rows is not None else set()
+        self.rows.hidden = (self.rows.hidden - there) | names
+        self._arrange()
+
     def show_all(self) -> None:
-        self.hidden.clear()
-        self.solo = None
+        self.rows.hidden.clear()
+        self.rows.solo = None
         self._arrange()
 
     def set_solo(self, name: str | None) -> None:
         """This row alone; again, or None: all."""
-        self.solo = None if name == self.solo else name
+        self.rows.solo = None if name == self.rows.solo else name
         self._arrange()
 
+    def set_per_page(self, per_page: int) -> None:
+        """per_page: rows on a page, or trace_rows.ALL or AS_FIT."""
+        self.rows.per_page = per_page
+        self._arrange()
+
+    def step_per_page(self, by: int) -> None:
+        """More rows on a page, or fewer."""
+        now = len(self.shown) if self.shown is not None else 0
+        steps = sorted({n for n in PER_PAGE if 0 < n < self.rows.n_kept} | {self.rows.n_kept})
+        wanted = [n for n in steps if (n > now if by > 0 else n < now)]
+        if wanted:
+            self.set_per_page(wanted[0] if by > 0 else wanted[-1])
+
+    def scroll_rows_to(self, first: int) -> None:
+        """Begin the page with this row."""
+        self.rows.first = first
+        self._arrange()
+
+    def page_rows(self, by: int) -> None:
+        """A page of rows down, or up; one row of the page before stays."""
+        self.scroll_rows_to(self.rows.first + by * max(1, (len(self.shown) if self.shown else 1) - 1))
+
     def _arrange(self) -> None:
-        """Which rows, and where."""
-        made = display_montage(self.montage, self._channels) if self._channels else None
-        if made is None and self._channels:
-            made = display_montage(AS_RECORDED, self._channels)
-        self.all_rows = made
-        if made is not None:
-            keep = [k for k, name in enumerate(made.names) if self._is_shown(name)]
-            made = made.only(keep or list(range(len(made))))
-        self.shown = made
-        self._lay_out()
+        """Which rows, and where: as many as have room for their names."""
+        line = max(11.0, 0.5 * self.fontMetrics().height() + 2) * self.ratio
+        room = int(self.device_size().height() / line)
+        for _ in range(4):  # the gaps between regions take room, too
+            self.rows.arrange(room)
+            self._lay_out()
+            if self.lanes.pitch >= line or self.butterfly:
+                break
+            room = int(room * self.lanes.pitch / line)
         self.redraw()
         self.rearranged.emit()
-
-    def _is_shown(self, name: str) -> bool:
-        return name == self.solo if self.solo is not None else name not in self.hidden
 
     def _lay_out(self) -> None:
         n, height = len(self.shown) if self.shown else 0, self.device_size().height()
@@ -146,40 +192,99 @@ class TracePlot(TimePlot):
     # -- sensitivity ------------------------------------------------------------------------------------------
 
     @property
-    def ladder(self) -> tuple[float, ...]:
-        return LADDER if self.unit == "µV" else MODEL_LADDER
+    def unit(self) -> str:
+        return self.sensitivity.unit
+
+    @property
+    def kind(self) -> str:
+        """The kind of channel that most rows are."""
+        return next(iter(self.rows.kinds), EEG)
+
+    @property
+    def per_mm(self) -> float:
+        """Of most rows."""
+        return self.sensitivity.per_mm[self.kind]
+
+    @per_mm.setter
+    def per_mm(self, per_mm: float) -> None:
+        self.sensitivity.choose(self.kind, per_mm)
 
     def _measure_screen(self) -> None:
         screen = self.screen()
         dpi = screen.physicalDotsPerInch() if screen is not None else 96.0
         self.pixels_per_mm = (dpi if 50 <= dpi <= 400 else 96.0) * self.ratio / 25.4
+        self.timeline.pixels_per_mm = self.pixels_per_mm
 
     @property
     def per_division(self) -> float:
         """What a trace must swing to reach the next lane."""
         return self.per_mm * self.lanes.pitch / self.pixels_per_mm
 
+    def kind_of_row(self, row: str | None) -> str:
+        """That of a row's name; of most rows where it is none."""
+        shown = self.shown
+        return shown.kinds[shown.names.index(row)] if shown is not None and row in shown.names else self.kind
+
     def step_sensitivity(self, by: int, row: str | None = None) -> None:
         """by > 0: larger traces. row: that one alone."""
         if row is not None:
             self.factors[row] = float(np.clip(self.factors.get(row, 1.0) * 1.5**-by, 1 / 32, 32))
         else:
-            self.auto = False
-            nearest = int(np.argmin(np.abs(np.log(np.array(self.ladder) / self.per_mm))))
-            self.per_mm = float(self.ladder[min(max(nearest - by, 0), len(self.ladder) - 1)])
-        self.redraw()
-        self.rescaled.emit()
+            self.sensitivity.step(self.kind, by)
+        self._rescaled()
+
+    def step_kind(self, by: int, kind: str) -> None:
+        """All rows of one kind; by > 0: larger."""
+        self.sensitivity.step(kind, by)
+        self._rescaled()
+
+    def reset_factors(self) -> None:
+        """Every row as large as those of its kind."""
+        self.factors.clear()
+        self._rescaled()
+
+    def set_auto(self) -> None:
+        """Let all kinds be found from the data again."""
+        self.sensitivity.by_hand.clear()
+        self.find_sensitivity()
+        self._rescaled()
 
     def fit(self) -> None:
-        """The step at which the page's traces fill their lanes, more or less."""
+        """By hand, the steps at which this page's traces fill their lanes, more or less."""
         data = self._page()
         if data is None or not len(data):
             return
         low, high = np.percentile(data, [5, 95], axis=0)
-        spread = np.median(high - low)
-        lane = self.lanes.pitch * (0.5 if self.butterfly else 1.0)
-        wanted = max(float(spread), 1e-6) * self.pixels_per_mm / lane
-        self.per_mm = float(min(self.ladder, key=lambda step: abs(np.log(step / wanted))))
+        self.sensitivity.by_hand.clear()
+        self._find(high - low)
+        self.sensitivity.by_hand.update(self.rows.kinds)
+        self._rescaled()
+
+    def find_sensitivity(self, *, tolerance: int = 0) -> None:
+        """For the kinds that are auto: after what the stream usually swings, outside events."""
+        if self.history is None or self.shown is None or not self.history.n:
+            return
+        if set(self.rows.kinds) <= self.sensitivity.by_hand:
+            return
+        spreads = typical_spreads(self.history, self.shown.derive, len(self.shown), self._is_event)
+        if self._find(spreads, tolerance):
+            self._rescaled()
+
+    def _is_event(self, start: float, stop: float) -> bool:
+        return any(mark.kind == time_marks.EVENT for mark in self.marks.between(start, stop))
+
+    def _find(self, spreads: npt.NDArray[np.float64], tolerance: int = 0) -> bool:
+        assert self.shown is not None
+        self._measure_screen()
+        lane_mm = self.lanes.pitch * (0.5 if self.butterfly else 1.0) / self.pixels_per_mm
+        kinds = np.array(self.shown.kinds)
+        changed = False
+        for kind in self.rows.kinds:
+            usual = float(np.nanmedian(spreads[kinds == kind])) if np.isfinite(spreads[kinds == kind]).any() else np.nan
+            changed |= self.sensitivity.find(kind, usual, lane_mm, tolerance=tolerance)
+        return changed
+
+    def _rescaled(self) -> None:
         self.redraw()
         self.rescaled.emit()
 
@@ -196,14 +301,22 @@ class TracePlot(TimePlot):
         """Each trace about the middle of its lane: the page's median is its zero."""
         self._measure_screen()
         self._lay_out()
+        self._scale = self.scales()
         data = self._page()
-        names = self.shown.names if self.shown else ()
-        n, scale = len(names), self.pixels_per_mm / self.per_mm
-        self._scale = np.array([scale / self.factors.get(name, 1.0) for name in names], np.float32)
         if data is None or not len(data):
-            self._base = np.zeros(n, np.float32)
+            self._base = np.zeros(len(self._scale), np.float32)
             return
         self._base = np.median(data, axis=0).astype(np.float32)
+
+    def scales(self) -> npt.NDArray[np.float32]:
+        """Device pixels to the unit, of each row."""
+        if self.shown is None:
+            return np.ones(0, np.float32)
+        per_mm = [
+            self.sensitivity.per_mm[kind] * self.factors.get(name, 1.0)
+            for name, kind in zip(self.shown.names, self.shown.kinds, strict=True)
+        ]
+        return (self.pixels_per_mm / np.array(per_mm)).astype(np.float32)
 
     def _page(self) -> Samples | None:
         """A few hundred moments of the page; what is no number is 0."""
@@ -216,8 +329,7 @@ class TracePlot(TimePlot):
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
-        self._lay_out()
-        self.rearranged.emit()
+        self._arrange()
 
     def advance(self) -> None:
         before = self._head_column // max(1, self.timeline.width)
@@ -227,12 +339,13 @@ class TracePlot(TimePlot):
         # Once a page the zero follows what has drifted; the page so far stays as it was painted.
         if self._head_column // max(1, self.timeline.width) != before:
             self.prepare()
+        data_s = self.history.newest_x - self.history.oldest_x
         # A zero out of a moment's data is none.
-        if self.history.newest_x - self.history.oldest_x > self._settled_s:
+        if data_s > self._settled_s:
             self._settled_s = SETTLED_S[1] if self._settled_s == SETTLED_S[0] else np.inf
             self.redraw()
-            if self.auto:
-                self.fit()
+        if self._auto_clock.due(self.history.newest_x):
+            self.find_sensitivity(tolerance=0 if data_s < SURE_S + 1 else 1)
 
     def paint_extents(self, found: ColumnExtents) -> None:
         if self.shown is None or not len(found.columns):
@@ -248,8 +361,7 @@ class TracePlot(TimePlot):
         if self.shown is None or exposed.right() < self.raster.width - 12 * self.ratio * self.fontMetrics().height():
             return
         ratio, height = self.ratio, self.raster.height
-        target = min(60.0 * ratio, 0.2 * height) * self.per_mm / self.pixels_per_mm
-        amount = max((s for s in _ROUND if s <= target), default=_ROUND[0])
+        amount = calibration(min(60.0 * ratio, 0.2 * height) * self.per_mm / self.pixels_per_mm)
         size = amount * self.pixels_per_mm / self.per_mm
         text = f"{amount:g} {self.unit}"
         metrics = painter.fontMetrics()
@@ -269,6 +381,11 @@ class TracePlot(TimePlot):
         """The row whose lane is at y (device pixels)."""
         return None if self.butterfly else self.lanes.at(y)
 
+    def name_at(self, y: float) -> str | None:
+        """The name of the row at y (device pixels)."""
+        row = self.row_at(y)
+        return None if row is None or self.shown is None else self.shown.names[row]
+
     def value_at(self, x: float, row: int) -> float | None:
         """The sample at or just before x, in the unit of the display; None in a gap."""
         if self.history is None or self.shown is None or row >= len(self.shown):
@@ -277,13 +394,12 @@ class TracePlot(TimePlot):
         times, data, _ = self.history.rows(found - 1, found)
         if not len(times) or abs(float(times[0]) - x) > 0.1:
             return None
-        return float(self.shown.derive(data)[0, row])
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
-        assert event is not None
-        row = self.row_at(event.position().y() * self.ratio)
-        if row is not None and self.shown is not None:
-            self.set_solo(self.shown.names[row])
+        return float(self.shown.only([row]).derive(data)[0, 0])
 
 
 _ROUND = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
+
+
+def calibration(most: float) -> float:
+    """The largest round amount that is no more."""
+    return max((step for step in _ROUND if step <= most), default=_ROUND[0])
