@@ -13,13 +13,13 @@ from rtbci.dashboard.model.event_log import EventEntry
 from rtbci.dashboard.panels.replay_bar import ReplayBar
 from rtbci.dashboard.panels.sidebar import Sidebar
 from rtbci.dashboard.plots.plot_area import PlotArea
-from rtbci.dashboard.trace_actions import TraceActions
+from rtbci.dashboard.trace_actions import TraceActions, TraceDialogs
 from rtbci.monitor.messages import Verdict
 
 LABELS = ("seizure", "spike", "artefact", "movement", "eyes closed", "medication")
 
 
-class WindowControl(Protocol):
+class WindowControl(TraceDialogs, Protocol):
     """What the actions need of the window itself. A question that the user cancels is answered by None."""
 
     theme: theme.Theme
@@ -41,13 +41,11 @@ class WindowControl(Protocol):
 
     def ask_save_path(self, title: str, name: str, kinds: str) -> Path | None: ...
 
-    def choose_rows(self) -> None: ...
-
-    def edit_montage(self) -> None: ...
-
 
 class Actions(TraceActions):
     """Acts on the model, the plots, the panels and the window that it is given."""
+
+    annotation_labels = LABELS
 
     def __init__(
         self,
@@ -62,6 +60,7 @@ class Actions(TraceActions):
         self._plots, self._traces, self._labels = plots, plots.traces, plots.labels
         self._sidebar, self._replay_bar = sidebar, replay_bar
         self._alarm, self._window = alarm, window
+        self._dialogs = window
 
     def named(self, name: str) -> Callable[[], None]:
         """The action of a name in shortcuts.py.

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
 
 from rtbci.dashboard.model.dashboard_model import DashboardModel
+from rtbci.dashboard.model.display_filter import HIGH_HZ, LOW_HZ, NOTCH_HZ, DisplayFilter
 from rtbci.dashboard.model.montages import BY_REGION, REFERENCE
-from rtbci.dashboard.model.timeline import Timeline
+from rtbci.dashboard.model.timeline import LONGEST_S, SHORTEST_S, Timeline
 from rtbci.dashboard.model.trace_rows import ALL
 from rtbci.dashboard.plots.channel_labels import ChannelLabels
 from rtbci.dashboard.plots.traces import TracePlot
 from rtbci.recordings.channel_names import derivation
 
-if TYPE_CHECKING:
-    from rtbci.dashboard.actions import WindowControl
+
+class TraceDialogs(Protocol):
+    """What the traces' actions need of the window: questions to the user."""
+
+    def choose_rows(self) -> None: ...
+
+    def edit_montage(self) -> None: ...
+
+    def ask_choice(self, title: str, question: str, choices: Sequence[str]) -> str | None: ...
 
 
 class TraceActions:
@@ -23,7 +33,8 @@ class TraceActions:
     _timeline: Timeline
     _traces: TracePlot
     _labels: ChannelLabels
-    _window: WindowControl
+    _dialogs: TraceDialogs
+    annotation_labels: Sequence[str] = ()
 
     # -- traces -----------------------------------------------------------------------------------------------
 
@@ -47,6 +58,16 @@ class TraceActions:
     def fit(self) -> None:
         self._traces.fit()
 
+    def kind_larger(self) -> None:
+        self._step_kind(1)
+
+    def kind_smaller(self) -> None:
+        self._step_kind(-1)
+
+    def _step_kind(self, by: int) -> None:
+        """All rows of the chosen row's kind."""
+        self._traces.step_kind(by, self._traces.kind_of_row(self._labels.selection))
+
     def auto_sensitivity(self) -> None:
         self._traces.set_auto()
 
@@ -62,7 +83,7 @@ class TraceActions:
         self._traces.set_montage(BY_REGION)
 
     def edit_montage(self) -> None:
-        self._window.edit_montage()
+        self._dialogs.edit_montage()
 
     def use_as_reference(self) -> None:
         """The chosen channel is taken away from all other electrodes."""
@@ -75,6 +96,84 @@ class TraceActions:
 
     def toggle_butterfly(self) -> None:
         self._traces.set_butterfly(not self._traces.butterfly)
+
+    # -- filters for the eye ----------------------------------------------------------------------------------
+
+    def next_low_cut(self) -> None:
+        now = self._traces.filter
+        self._traces.set_filter(replace(now, low_hz=_after(now.low_hz, LOW_HZ)))
+
+    def next_high_cut(self) -> None:
+        now = self._traces.filter
+        self._traces.set_filter(replace(now, high_hz=_after(now.high_hz, HIGH_HZ)))
+
+    def next_notch(self) -> None:
+        now = self._traces.filter
+        self._traces.set_filter(replace(now, notch_hz=_after(now.notch_hz, NOTCH_HZ)))
+
+    def filters_off(self) -> None:
+        self._traces.set_filter(DisplayFilter())
+
+    # -- cursors and a stretch --------------------------------------------------------------------------------
+
+    def put_cursor_1(self) -> None:
+        self._put_cursor(1)
+
+    def put_cursor_2(self) -> None:
+        self._put_cursor(2)
+
+    def _put_cursor(self, number: int) -> None:
+        """Under the hand; where the hand is elsewhere, a third, or two thirds, into the page."""
+        x = self._traces.cursor_x
+        if x is None:
+            x = self._timeline.x_at(round(self._timeline.width * number / 3))
+        if x is not None and self._traces.history is not None:
+            self._traces.cursors.put(number, x)
+
+    def cursor_left(self) -> None:
+        self._move_cursor(-self._timeline.page_s / 100)
+
+    def cursor_right(self) -> None:
+        self._move_cursor(self._timeline.page_s / 100)
+
+    def cursor_sample_left(self) -> None:
+        self._move_cursor(-self._sample_s)
+
+    def cursor_sample_right(self) -> None:
+        self._move_cursor(self._sample_s)
+
+    @property
+    def _sample_s(self) -> float:
+        return 1 / self._traces.history.sfreq if self._traces.history is not None else 0.0
+
+    def _move_cursor(self, by_s: float) -> None:
+        cursors = self._traces.cursors
+        if cursors.latest in cursors.at:
+            cursors.put(cursors.latest, cursors.at[cursors.latest] + by_s)
+
+    def choose_between(self) -> None:
+        self._traces.cursors.choose_between()
+
+    def clear_cursors(self) -> None:
+        self._traces.cursors.clear()
+
+    def show_stretch(self) -> None:
+        """The stretch fills the page."""
+        if (stretch := self._traces.cursors.stretch) is not None:
+            self._timeline.set_page(min(max(stretch[1] - stretch[0], SHORTEST_S), LONGEST_S))
+            self._timeline.freeze(stretch[1])
+
+    def annotate_stretch(self) -> None:
+        if (stretch := self._traces.cursors.stretch) is not None:
+            self.annotate_at(stretch[0], round(stretch[1] - stretch[0], 3))
+
+    def annotate_at(self, x: float, duration_s: float = 0.0) -> None:
+        """x: on the display's axis."""
+        if self._model.feed is None:
+            return
+        label = self._dialogs.ask_choice("Annotate", "What is it?", self.annotation_labels)
+        if label is not None and label.strip():
+            self._model.annotate(label.strip(), x, duration_s)
 
     # -- channels ---------------------------------------------------------------------------------------------
 
@@ -96,7 +195,7 @@ class TraceActions:
         self._traces.show_all()
 
     def choose_rows(self) -> None:
-        self._window.choose_rows()
+        self._dialogs.choose_rows()
 
     def rows_down(self) -> None:
         self._traces.page_rows(1)
@@ -122,6 +221,11 @@ class TraceActions:
             found = [name for name in traces.all_rows.names if electrode in _electrodes(name)]
             if found:
                 traces.set_solo(found[0])
+
+
+def _after(now: float, steps: Sequence[float]) -> float:
+    """The next step; after the last one the first."""
+    return steps[(steps.index(now) + 1) % len(steps)] if now in steps else steps[0]
 
 
 def _electrodes(row: str) -> tuple[str, str]:

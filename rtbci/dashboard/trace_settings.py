@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 from rtbci.dashboard.model.channel_kinds import EEG, KINDS
+from rtbci.dashboard.model.display_filter import HIGH_HZ, LOW_HZ, NOTCH_HZ, DisplayFilter
 from rtbci.dashboard.model.montages import BY_REGION, MONTAGES
 from rtbci.dashboard.model.sensitivity import LADDER
 from rtbci.dashboard.model.trace_rows import AS_FIT, PER_PAGE
@@ -23,6 +24,9 @@ def restore_traces(settings: Settings, traces: TracePlot) -> None:
             traces.microvolts.choose(kind, per_mm)
     traces.rows.own = _montages(settings.get("own_montages", ""))
     traces.rows.montage = settings.get("montage", BY_REGION)
+    edges = [settings.get(f"filter_{part}_hz", 0.0) for part in ("low", "high", "notch")]
+    if edges[0] in LOW_HZ and edges[1] in HIGH_HZ and edges[2] in NOTCH_HZ:
+        traces.filter = DisplayFilter(*edges)
     per_page = settings.get("rows_per_page", AS_FIT)
     traces.rows.per_page = per_page if per_page in PER_PAGE else AS_FIT
 
@@ -32,6 +36,8 @@ def keep_traces(settings: Settings, traces: TracePlot) -> None:
     chosen = traces.microvolts
     for kind in KINDS:
         settings.set(_key(kind), chosen.per_mm[kind] if kind in chosen.by_hand else 0.0)
+    for part, hz in (("low", traces.filter.low_hz), ("high", traces.filter.high_hz), ("notch", traces.filter.notch_hz)):
+        settings.set(f"filter_{part}_hz", hz)
     settings.set("own_montages", json.dumps(traces.rows.own))
     settings.set("montage", traces.rows.montage)
     settings.set("rows_per_page", traces.rows.per_page)

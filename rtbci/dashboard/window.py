@@ -15,20 +15,17 @@ from rtbci.dashboard.alarm import Alarm
 from rtbci.dashboard.model.commands import CommandPort
 from rtbci.dashboard.model.dashboard_model import DashboardModel
 from rtbci.dashboard.model.feed import Feed
-from rtbci.dashboard.model.montages import BY_REGION
 from rtbci.dashboard.model.state_text import Fact, state_sentence
-from rtbci.dashboard.model.view_modes import montage_modes, sensitivity_modes, time_modes
 from rtbci.dashboard.panels.header import Header
 from rtbci.dashboard.panels.mode_line import ModeLine
-from rtbci.dashboard.panels.montage_dialog import MontageDialog
 from rtbci.dashboard.panels.replay_bar import ReplayBar
-from rtbci.dashboard.panels.row_picker import RowPicker
 from rtbci.dashboard.panels.shortcuts_dialog import ShortcutsDialog
 from rtbci.dashboard.panels.sidebar import Sidebar
 from rtbci.dashboard.panels.toolbar import Toolbar
 from rtbci.dashboard.plots.plot_area import PlotArea
 from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.shortcuts import SHORTCUTS
+from rtbci.dashboard.trace_controls import TraceControls
 from rtbci.dashboard.trace_settings import keep_traces, restore_traces
 from rtbci.monitor.describe import describe
 from rtbci.monitor.messages import LogLine
@@ -57,6 +54,9 @@ class Window(QMainWindow):
         self.model.as_model = settings.get("as_model", False)
         self._build()
         self.user_actions = Actions(self.model, self.plots, self.sidebar, self.replay_bar, self.alarm, self)
+        self.trace_controls = TraceControls(
+            self.model, self.plots, self.toolbar, self.mode_line, self.sidebar.events, self.user_actions, self
+        )
         self._connect()
         self._bind_shortcuts()
         self._restore()
@@ -100,14 +100,9 @@ class Window(QMainWindow):
         model.timeline.changed.subscribe(self.show_controls)
         self.toolbar.triggered.connect(lambda action: actions.named(action)())
         self.toolbar.page_chosen.connect(model.timeline.set_page)
-        self.toolbar.speed_chosen.connect(model.timeline.set_speed)
-        self.toolbar.montage_chosen.connect(plots.traces.set_montage)
-        self.toolbar.per_page_chosen.connect(plots.traces.set_per_page)
-        self.mode_line.undone.connect(lambda action: actions.named(action)())
         plots.traces.rescaled.connect(self.show_controls)
         plots.traces.rearranged.connect(self.show_controls)
         plots.probability.threshold_asked.connect(lambda value: model.commands.set_threshold(value))
-        plots.labels.soloed.connect(plots.traces.set_solo)
         plots.trend.chosen.connect(model.timeline.jump)
         sidebar.head.clicked.connect(actions.solo_electrode)
         sidebar.events.chosen.connect(actions.jump_to)
@@ -176,7 +171,7 @@ class Window(QMainWindow):
             self._show_header(feed)
         elif turn == 3:
             self._show_quality(state.quality)
-            plots.show_chip(plots.readout or self.model.frozen_text)
+            plots.show_chip("\n".join(filter(None, (plots.readout or self.model.frozen_text, plots.between_text))))
         elif turn == 4 and self._frame % 60 < SLOW_EVERY:
             self.sidebar.state.add_latency(state)
             self.toolbar.show_mute(self.alarm.muted_s)
@@ -197,14 +192,9 @@ class Window(QMainWindow):
         self.alarm.set_ringing(bool(texts) or (alive and self.model.is_old))
         self.header.alarm = "   ".join(texts)
 
-    def _show_modes(self) -> None:
-        rows = self.plots.traces.rows
-        parts = [*sensitivity_modes(self.plots.traces.sensitivity, rows), *time_modes(self.model.timeline)]
-        self.mode_line.show_modes([*parts, *montage_modes(rows)])
-
     def _show_quality(self, quality: dict[str, str]) -> None:
         self.plots.labels.set_quality(self.plots.traces.rows.faults(quality))
-        self._show_modes()
+        self.trace_controls.show_modes()
         self.sidebar.show_layout(self.model.feed.layout if self.model.feed else None, quality)
 
     # -- what the actions need --------------------------------------------------------------------------------
@@ -223,27 +213,10 @@ class Window(QMainWindow):
         self.stream_wanted.emit()
 
     def choose_rows(self) -> None:
-        rows = self.plots.traces.rows
-        if rows.all_rows is None:
-            return
-        faults = rows.faults(self.model.state.quality)
-        notes = [
-            " ".join((kind, faults.get(name, "")))
-            for name, kind in zip(rows.all_rows.names, rows.all_rows.kinds, strict=True)
-        ]
-        picker = RowPicker(rows.all_rows.names, notes, rows.hidden, self)
-        if picker.exec():
-            self.plots.traces.set_hidden(picker.hidden())
+        self.trace_controls.choose_rows()
 
     def edit_montage(self) -> None:
-        traces = self.plots.traces
-        rows = traces.rows
-        if rows.fixed or rows.all_rows is None:
-            return
-        dialog = MontageDialog(rows.own, rows.montage, rows.all_rows.names, rows.channels, self)
-        if dialog.exec():
-            rows.own = dialog.own
-            traces.set_montage(dialog.montage or BY_REGION)
+        self.trace_controls.edit_montage()
 
     def end(self) -> None:
         self.close()
@@ -265,10 +238,7 @@ class Window(QMainWindow):
     def show_controls(self) -> None:
         """Bring the toolbar up to date."""
         traces, toolbar, timeline = self.plots.traces, self.toolbar, self.model.timeline
-        toolbar.show_page(timeline.page_s, timeline.mm_per_s)
-        toolbar.show_sensitivity(traces.per_mm, traces.per_division, traces.unit)
-        toolbar.show_montages(traces.montage_choices(), traces.montage, fixed=traces.rows.fixed)
-        toolbar.show_rows(traces.rows.per_page, traces.rows.page_text())
+        self.trace_controls.show()
         for action, on in (
             ("toggle_source", self.model.as_model),
             ("toggle_butterfly", traces.butterfly),
@@ -276,7 +246,6 @@ class Window(QMainWindow):
             ("toggle_freeze", timeline.frozen),
         ):
             toolbar.check(action, on)
-        self._show_modes()
 
     def dress(self) -> None:
         """Theme and size of text, after the window's size: a screen on a wall is read from afar."""
@@ -288,6 +257,7 @@ class Window(QMainWindow):
         self.replay_bar.set_theme(self.theme)
         self.plots.set_theme(self.theme)
         self.mode_line.set_theme(self.theme)
+        self.trace_controls.stretch.set_theme(self.theme)
         self.show_controls()
         self.header.refresh()
 

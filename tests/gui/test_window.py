@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 from gui_kit import Visit, pixels
-from PyQt6.QtCore import QPoint, Qt
-from PyQt6.QtGui import QFontMetrics
-from PyQt6.QtWidgets import QInputDialog, QLabel, QToolTip
+from PyQt6.QtCore import QEvent, QPoint, QPointF, Qt
+from PyQt6.QtGui import QFontMetrics, QMouseEvent, QWheelEvent
+from PyQt6.QtWidgets import QApplication, QInputDialog, QLabel, QToolTip
 
 from rtbci.dashboard.model.state_text import Fact
 from rtbci.dashboard.panels.header import two_lines
 from rtbci.dashboard.panels.montage_dialog import MontageDialog
 from rtbci.dashboard.panels.row_picker import RowPicker
 from rtbci.dashboard.panels.shortcuts_dialog import ShortcutsDialog
+from rtbci.dashboard.panels.trace_menu import TraceMenu
 from rtbci.dashboard.shortcuts import SHORTCUTS
 from rtbci.monitor.messages import Annotate, ReviewLine, SetThreshold
 
@@ -612,3 +613,129 @@ def test_a_time_base_in_mm_a_second_holds_at_any_width(visit):
     assert line.columns_per_s / line.pixels_per_mm == pytest.approx(30)
     here.press(Key.Key_BracketLeft)
     assert line.mm_per_s is None
+
+
+def turn(traces: Any, at: QPoint, notches: float, keys: Any = Qt.KeyboardModifier.NoModifier) -> None:
+    place = QPointF(at)
+    wheel = QWheelEvent(
+        place, traces.mapToGlobal(place), QPoint(), QPoint(0, round(120 * notches)), Qt.MouseButton.NoButton, keys,
+        Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(traces, wheel)
+
+
+def test_the_wheel_turns_the_sensitivity_and_with_ctrl_the_time_base(visit):
+    here = visit()
+    here.play(1)
+    traces, at = here.window.plots.traces, QPoint(100, 100)
+    traces.per_mm = 10.0
+    turn(traces, at, 1)
+    assert traces.per_mm == 7.0
+    turn(traces, at, -0.5)
+    turn(traces, at, -0.5)
+    assert traces.per_mm == 10.0
+    turn(traces, at, -1, Ctrl)
+    assert here.window.model.timeline.page_s == 20.0
+
+
+def test_a_drag_measures_a_stretch_and_escape_lets_it_go(visit, qtbot, monkeypatch):
+    here = visit()
+    here.play(6)
+    traces, line, left = here.window.plots.traces, here.window.model.timeline, Qt.MouseButton.LeftButton
+    start, stop = line.pixel(2.0), line.pixel(4.0)
+    qtbot.mousePress(traces, left, pos=QPoint(start, 60))
+    for x in (start + 20, stop):
+        qtbot.mouseMove(traces, QPoint(x, 60))
+        moved = QMouseEvent(
+            QEvent.Type.MouseMove, QPointF(x, 60), traces.mapToGlobal(QPointF(x, 60)), left, left,
+            Qt.KeyboardModifier.NoModifier,
+        )  # fmt: skip
+        QApplication.sendEvent(traces, moved)
+    qtbot.mouseRelease(traces, left, pos=QPoint(stop, 60))
+    assert traces.cursors.stretch == pytest.approx((2.0, 4.0), abs=0.03)
+    panel = here.window.trace_controls.stretch.panel
+    assert panel.isVisible()
+    assert panel.table.rowCount() == 19
+    assert panel.heading.text().startswith(f"{traces.cursors.stretch[1] - traces.cursors.stretch[0]:.3f} s, 0:00:0")
+    monkeypatch.setattr(QInputDialog, "getItem", lambda *a: ("artefact", True))
+    panel.wanted.emit("annotate_stretch")
+    assert here.sent[-1].duration == pytest.approx(2.0, abs=0.03)
+    panel.wanted.emit("show_stretch")
+    assert (line.page_s, line.end) == pytest.approx((2.0, 4.0), abs=0.03)
+    panel.reject()
+    assert traces.cursors.stretch is None
+
+
+def test_two_cursors_tell_time_and_value_between_them(visit):
+    here = visit()
+    here.play(12)
+    traces, plots = here.window.plots.traces, here.window.plots
+    here.press(Key.Key_1)
+    here.press(Key.Key_2)
+    here.press(Key.Key_Down, Ctrl)
+    first, second = traces.cursors.at[1], traces.cursors.at[2]
+    assert plots.between_text.startswith(f"1 to 2: {second - first:+.3f} s")
+    values = [traces.value_at(x, 0) for x in (first, second)]
+    assert plots.between_text.endswith(f"Fp1 {values[0]:.1f} → {values[1]:.1f}, {values[1] - values[0]:+.1f} µV")
+    here.press(Key.Key_Right, Qt.KeyboardModifier.AltModifier)
+    assert traces.cursors.at[2] == pytest.approx(second + 0.1)
+    here.press(Key.Key_Escape)
+    assert plots.between_text == ""
+
+
+def test_a_filter_for_the_eye_alters_what_is_drawn_and_says_so(visit):
+    here = visit()
+    here.play(4)
+    traces = here.window.plots.traces
+    before = pixels(traces)
+    raw = traces.value_at(3.0, 0)
+    for _ in range(4):
+        here.press(Key.Key_L, Ctrl)
+    here.look()
+    assert "above 1 Hz, causal, for the eye only" in here.window.mode_line.words
+    assert (pixels(traces) != before).any()
+    assert traces.value_at(3.0, 0) != raw
+    here.play(4.7)
+    after = pixels(traces)
+    traces.redraw()
+    assert (pixels(traces) != after).mean() < 2e-3  # painted column by column or as a whole page
+    here.window.close()
+    again = here.open()
+    assert again.plots.traces.filter.low_hz == 1.0
+    again.close()
+
+
+def test_what_is_cut_at_its_lane_is_marked_and_counted(visit):
+    here = visit()
+    here.play(2)
+    traces = here.window.plots.traces
+    traces.per_mm = 1.0
+    traces.redraw()
+    warn = here.window.theme.colour("warn").rgb()
+    assert (pixels(traces) == warn).any()
+    here.look()
+    assert "19 clipped" in here.window.mode_line.words
+    here.window.mode_line.linkActivated.emit("fit")
+    traces.per_mm = 100.0
+    traces.redraw()
+    assert not (pixels(traces) == warn).any()
+
+
+def test_the_right_button_opens_a_menu_of_channel_moment_and_event(visit):
+    here = visit()
+    here.play(12)
+    here.fake.event(5.0, 4.0)
+    here.look()
+    controls = here.window.trace_controls
+    controls.open_menu("C3", 6.0, QPoint(10, 10))
+    menu = here.window.findChild(TraceMenu)
+    texts = [action.text().partition("\t")[0] for action in menu.actions()]
+    assert texts[:2] == ["seizure, 0:00:05", "confirm it"]
+    assert {"C3", "hide the chosen channel", "All EEG", "Here", "cursor 1 under the hand"} <= set(texts)
+    next(a for a in menu.actions() if a.text().startswith("hide")).trigger()
+    assert "C3" not in here.window.plots.traces.shown.names
+    next(a for a in menu.actions() if a.text().startswith("cursor 1")).trigger()
+    assert here.window.plots.traces.cursors.at == {1: 6.0}
+    next(a for a in menu.actions() if a.text().startswith("confirm")).trigger()
+    assert here.sent[-1].verdict == "confirmed"
+    menu.close()

@@ -286,7 +286,8 @@ def test_what_is_usual_is_not_what_an_event_was():
     x = np.arange(4000) / 100
     data = np.sin(2 * np.pi * 5 * x) * np.where(x < 30, 200, 20)  # a seizure of 30 s, then 10 s without
     history.append(x, data[:, None].astype(np.float32), np.ones(4000, bool))
-    spread = typical_spreads(history, lambda d: d, 1, lambda a, b: a < 30)[0]
+    read = lambda a, b: history.rows(history.find(a), history.find(b))  # noqa: E731
+    spread = typical_spreads(history, read, 1, lambda a, b: a < 30)[0]
     assert spread == pytest.approx(2 * 20 * np.sin(np.pi / 2 * 0.9), rel=0.05)
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rtbci.dashboard.model.channel_kinds import KINDS
 from rtbci.dashboard.model.history import History
-from rtbci.types import Samples
+from rtbci.types import Flags, Samples, Times
 
 LADDER = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000, 2000, 5000)  # µV/mm
 MODEL_LADDER = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5)  # of the model's own unit a mm
@@ -18,10 +18,9 @@ AUTO_AT_S = (1.0, 4.0, 15.0, 60.0, 240.0)  # of data, at which "auto" looks anew
 AUTO_EVERY_S = 300.0
 SURE_S = 4.0  # of data; from then on auto leaves a step that is off by no more than one
 WINDOW_S = 1.0
-N_WINDOWS = 24
+N_WINDOWS = 12
 SPAN_S = 600.0  # of the past that auto looks at
 _SAMPLES = 128  # of a window that are looked at
-_ROWS = 64  # that are looked at
 
 
 class Sensitivity:
@@ -83,7 +82,10 @@ class AutoClock:
 
 
 def typical_spreads(
-    history: History, derive: Callable[[Samples], Samples], n_rows: int, is_event: Callable[[float, float], bool]
+    history: History,
+    read: Callable[[float, float], tuple[Times, Samples, Flags]],
+    n_rows: int,
+    is_event: Callable[[float, float], bool],
 ) -> npt.NDArray[np.float64]:
     """What each row usually swings: 5 to 95 % within a second, the median over the seconds of the last ten minutes.
 
@@ -93,10 +95,10 @@ def typical_spreads(
     ----------
     history
         The samples.
-    derive
-        (n_samples, n_channels) -> (n_samples, n_rows).
+    read
+        What is shown between two moments: places, (n_samples, n_rows), and which are valid.
     n_rows
-        Of what `derive` gives.
+        Of what `read` gives.
     is_event
         Whether an event touches start to stop.
 
@@ -112,9 +114,9 @@ def typical_spreads(
     quiet = [x for x in starts.tolist() if not is_event(x, x + WINDOW_S)]
     found = []
     for x in quiet or starts.tolist():
-        _, data, valid = history.rows(history.find(x), history.find(x + WINDOW_S))
+        _, data, valid = read(x, x + WINDOW_S)
         data = data[valid][:: max(1, len(data) // _SAMPLES)]
         if len(data) >= 8:
-            low, high = np.percentile(np.nan_to_num(derive(data)), [5, 95], axis=0)
+            low, high = np.percentile(np.nan_to_num(data), [5, 95], axis=0)
             found.append(high - low)
     return np.median(found, axis=0) if found else np.full(n_rows, np.nan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rtbci.dashboard.model.display_filter import DisplayFilter
 from rtbci.dashboard.model.montages import BY_REGION
 from rtbci.dashboard.model.sensitivity import Sensitivity
 from rtbci.dashboard.model.timeline import Timeline
@@ -63,6 +64,22 @@ def time_modes(timeline: Timeline) -> Iterator[ViewMode]:
     yield ViewMode(f"{timeline.page_s:.3g} s, {timeline.columns_per_s / timeline.pixels_per_mm:.3g} mm/s")
     if timeline.end is not None:
         yield ViewMode(f"frozen, {timeline.head - timeline.end:.0f} s back", "go_live", "click: live")
+
+
+def filter_modes(wanted: DisplayFilter, sfreq: float) -> Iterator[ViewMode]:
+    """The display's filter, and what of it the rate does not allow."""
+    if not wanted.is_on:
+        return
+    yield ViewMode(f"{wanted}, causal, for the eye only", "filters_off", "click: off; the model has its own")
+    beyond = [hz for hz in (wanted.low_hz, wanted.high_hz, wanted.notch_hz) if hz >= 0.49 * sfreq]
+    if beyond:
+        yield ViewMode(f"without {beyond[0]:g} Hz: the stream has {sfreq:g} Hz")
+
+
+def clipped_modes(n_clipped: int) -> Iterator[ViewMode]:
+    """Rows that are cut at the edge of their lanes."""
+    if n_clipped:
+        yield ViewMode(f"{n_clipped} clipped", "fit", "cut where the bars are; click: fit this page to the lanes")
 
 
 def _some(names: tuple[str, ...]) -> str:

@@ -11,6 +11,7 @@ from rtbci.dashboard.model.montages import MontageChoice
 from rtbci.dashboard.model.timeline import MM_PER_S, PAGES_S
 from rtbci.dashboard.model.trace_rows import ALL, AS_FIT, PER_PAGE
 from rtbci.dashboard.panels.choice_button import Choice, ChoiceButton
+from rtbci.dashboard.panels.filter_button import FilterButton
 from rtbci.dashboard.panels.flow_row import FlowRow
 from rtbci.dashboard.shortcuts import SHORTCUTS, hint, key_text
 
@@ -46,6 +47,8 @@ class Toolbar(FlowRow):
         rows = [Choice(str(n), _ROWS.get(n, f"{n} a page")) for n in PER_PAGE]
         self.rows = self._choice([Choice(CHOOSE_ROWS, "Choose channels … (V)"), *rows], "channels, and how many a page")
         self.rows.chosen.connect(self._choose_rows)
+        self.filter = FilterButton()
+        self.add(self.filter)
         for name, text in (
             ("toggle_source", "Model view"),
             ("toggle_butterfly", "Butterfly"),

@@ -13,10 +13,11 @@ from rtbci.dashboard.model.timeline import Timeline
 from rtbci.dashboard.plots.channel_labels import ChannelLabels
 from rtbci.dashboard.plots.probability import ProbabilityLegend, ProbabilityPlot
 from rtbci.dashboard.plots.time_axis import TimeAxis
+from rtbci.dashboard.plots.trace_mouse import TraceMouse
 from rtbci.dashboard.plots.traces import TracePlot
 from rtbci.dashboard.plots.trend import TrendPlot
 from rtbci.dashboard.theme import Theme
-from rtbci.text import clock_text, wall_text
+from rtbci.text import clock_text, one_line, wall_text
 
 
 class PlotArea(QWidget):
@@ -26,6 +27,7 @@ class PlotArea(QWidget):
         super().__init__()
         self.timeline = timeline
         self.traces = TracePlot(timeline, marks, theme)
+        self.mouse = TraceMouse(self.traces)
         self.labels = ChannelLabels(self.traces, theme)
         self.axis = TimeAxis(timeline, theme)
         self.probability = ProbabilityPlot(timeline, marks, theme)
@@ -55,13 +57,13 @@ class PlotArea(QWidget):
         grid.addWidget(self.trend, 4, 0, 1, 2)
         grid.setRowStretch(0, 10)
         grid.setRowStretch(2, 1)
-        self._clock: DisplayClock | None = None
+        self.clock: DisplayClock | None = None
         for plot in (self.traces, self.probability):
             plot.hovered.connect(self._hover)
 
     def begin(self, feed: Feed, *, as_model: bool) -> None:
         """Another stream, or the other view of it."""
-        self._clock = feed.clock
+        self.clock = feed.clock
         self.axis.clock = feed.clock
         layout = feed.layout
         if layout is None or feed.clock is None:
@@ -127,10 +129,10 @@ class PlotArea(QWidget):
 
     def _read(self, x: float, y: int) -> str:
         """Value and time under the pointer."""
-        if self._clock is None:
+        if self.clock is None:
             return ""
-        stamp = self._clock.wall(x)
-        when = f"{wall_text(stamp)}.{int(stamp % 1 * 1000):03d}  ({clock_text(self._clock.recording_s(x))})"
+        stamp = self.clock.wall(x)
+        when = f"{wall_text(stamp)}.{int(stamp % 1 * 1000):03d}  ({clock_text(self.clock.recording_s(x))})"
         if self.sender() is self.probability:
             return f"p = {self.probability.probability_at(y / self.probability.ratio):.2f}  {when}"
         row = self.traces.row_at(y)
@@ -140,6 +142,24 @@ class PlotArea(QWidget):
         name = self.traces.shown.names[row]
         shown = "no data" if value is None else f"{value:.1f} {self.traces.unit}"
         return f"{name}  {shown}  {when}"
+
+    @property
+    def between_text(self) -> str:
+        """What lies between the two cursors, in time and in the chosen channel's value."""
+        cursors, shown = self.traces.cursors, self.traces.shown
+        if (seconds := cursors.between_s) is None:
+            return ""
+        rate = f"  ({1 / abs(seconds):.3g} Hz)" if seconds else ""
+        text = f"1 to 2: {seconds:+.3f} s{rate}"
+        if shown is None or self.labels.selection not in shown.names:
+            return text
+        row = shown.names.index(self.labels.selection)
+        first, second = (self.traces.value_at(cursors.at[k], row) for k in (1, 2))
+        if first is None or second is None:
+            return text
+        return (
+            f"{text}  {one_line(shown.names[row])} {first:.1f} → {second:.1f}, {second - first:+.1f} {self.traces.unit}"
+        )
 
     def show_chip(self, text: str) -> None:
         """The value under the pointer, or how far behind a frozen page is, in the corner of the traces."""

@@ -1,91 +1,44 @@
-"""The traces of all channels: lanes by region, sensitivity in µV/mm, hide, solo, butterfly; for display only."""
+"""The traces of all channels: sensitivity in µV/mm, raw or as the model sees them; for display only."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from PyQt6.QtCore import QRect, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QPainter, QPen, QResizeEvent
+from PyQt6.QtGui import QColor, QPainter, QPen
 
 from rtbci.dashboard.model import time_marks
 from rtbci.dashboard.model.channel_kinds import EEG
 from rtbci.dashboard.model.column_extents import ColumnExtents
-from rtbci.dashboard.model.display_montage import DisplayMontage, derive_in_blocks
 from rtbci.dashboard.model.history import History
-from rtbci.dashboard.model.montages import MontageChoice
 from rtbci.dashboard.model.sensitivity import SURE_S, AutoClock, Sensitivity, typical_spreads
 from rtbci.dashboard.model.time_marks import TimeMarks
 from rtbci.dashboard.model.timeline import Timeline
-from rtbci.dashboard.model.trace_rows import PER_PAGE, TraceRows
-from rtbci.dashboard.plots.time_plot import TimePlot
+from rtbci.dashboard.plots.cursor_layer import paint_cursors
+from rtbci.dashboard.plots.rows_plot import RowsPlot
 from rtbci.dashboard.theme import Theme
 from rtbci.types import Samples
 
 REACH = 1.5  # lanes that a trace may leave its own by
 SETTLED_S = (1.0, 4.0)  # of data, after which all is drawn about its zero anew
-GROUP_GAP = 0.6  # lanes between two regions
 
 
-@dataclass(frozen=True)
-class Lanes:
-    """Where the rows lie, in device pixels."""
+class TracePlot(RowsPlot):
+    """Paints the rows."""
 
-    centres: npt.NDArray[np.float32]
-    pitch: float
-
-    def at(self, y: float) -> int | None:
-        """The row nearest to y."""
-        return int(np.argmin(np.abs(self.centres - y))) if len(self.centres) else None
-
-
-class TracePlot(TimePlot):
-    """Raw or as the model sees them."""
-
-    rearranged = pyqtSignal()  # other rows, lanes or colours: the labels follow
     rescaled = pyqtSignal()
 
     def __init__(self, timeline: Timeline, marks: TimeMarks, theme: Theme) -> None:
         super().__init__(timeline, marks, theme)
-        self.rows = TraceRows()
-        self.butterfly = False
         self._sensitivities = {"µV": Sensitivity()}
         self.sensitivity = self._sensitivities["µV"]
         self._auto_clock = AutoClock()
         self._base = np.zeros(0, np.float32)
         self._settled_s = SETTLED_S[0]
         self._scale = np.ones(0, np.float32)
+        self._clipped = np.zeros(0, np.intp)  # the newest column in which each row was cut
         self.pixels_per_mm = 96 / 25.4
-        self.lanes = Lanes(np.zeros(0, np.float32), 1.0)
         self.setMinimumSize(240, 120)
-
-    # -- what is shown ----------------------------------------------------------------------------------------
-
-    @property
-    def all_rows(self) -> DisplayMontage | None:
-        return self.rows.all_rows
-
-    @property
-    def shown(self) -> DisplayMontage | None:
-        return self.rows.shown
-
-    @property
-    def montage(self) -> str:
-        return self.rows.montage
-
-    @property
-    def solo(self) -> str | None:
-        return self.rows.solo
-
-    @property
-    def factors(self) -> dict[str, float]:
-        return self.rows.factors
-
-    @property
-    def microvolts(self) -> Sensitivity:
-        """Of the channels as recorded, whatever is shown."""
-        return self._sensitivities["µV"]
 
     def show_history(
         self,
@@ -103,91 +56,9 @@ class TracePlot(TimePlot):
         self._settled_s, self._auto_clock = SETTLED_S[0], AutoClock()
         self._arrange()
 
-    def montages(self) -> list[str]:
-        """Those that the channels let be derived."""
-        return [choice.name for choice in self.montage_choices() if not choice.reason]
-
-    def montage_choices(self) -> list[MontageChoice]:
-        return self.rows.choices()
-
     def set_montage(self, montage: str) -> None:
-        self.rows.montage = montage
-        self.rows.solo = None
-        self._arrange()
+        super().set_montage(montage)
         self.find_sensitivity()
-
-    def set_butterfly(self, on: bool) -> None:
-        self.butterfly = on
-        self._arrange()
-
-    def hide_row(self, name: str) -> None:
-        if self.shown is not None and self.rows.n_kept > 1:
-            self.rows.hidden.add(name)
-            self._arrange()
-
-    def set_hidden(self, names: set[str]) -> None:
-        """Hide these of the montage's rows and no others."""
-        there = set(self.all_rows.names) if self.all_rows is not None else set()
-        self.rows.hidden = (self.rows.hidden - there) | names
-        self._arrange()
-
-    def show_all(self) -> None:
-        self.rows.hidden.clear()
-        self.rows.solo = None
-        self._arrange()
-
-    def set_solo(self, name: str | None) -> None:
-        """This row alone; again, or None: all."""
-        self.rows.solo = None if name == self.rows.solo else name
-        self._arrange()
-
-    def set_per_page(self, per_page: int) -> None:
-        """per_page: rows on a page, or trace_rows.ALL or AS_FIT."""
-        self.rows.per_page = per_page
-        self._arrange()
-
-    def step_per_page(self, by: int) -> None:
-        """More rows on a page, or fewer."""
-        now = len(self.shown) if self.shown is not None else 0
-        steps = sorted({n for n in PER_PAGE if 0 < n < self.rows.n_kept} | {self.rows.n_kept})
-        wanted = [n for n in steps if (n > now if by > 0 else n < now)]
-        if wanted:
-            self.set_per_page(wanted[0] if by > 0 else wanted[-1])
-
-    def scroll_rows_to(self, first: int) -> None:
-        """Begin the page with this row."""
-        self.rows.first = first
-        self._arrange()
-
-    def page_rows(self, by: int) -> None:
-        """A page of rows down, or up; one row of the page before stays."""
-        self.scroll_rows_to(self.rows.first + by * max(1, (len(self.shown) if self.shown else 1) - 1))
-
-    def _arrange(self) -> None:
-        """Which rows, and where: as many as have room for their names."""
-        line = max(11.0, 0.5 * self.fontMetrics().height() + 2) * self.ratio
-        room = int(self.device_size().height() / line)
-        for _ in range(4):  # the gaps between regions take room, too
-            self.rows.arrange(room)
-            self._lay_out()
-            if self.lanes.pitch >= line or self.butterfly:
-                break
-            room = int(room * self.lanes.pitch / line)
-        self.redraw()
-        self.rearranged.emit()
-
-    def _lay_out(self) -> None:
-        n, height = len(self.shown) if self.shown else 0, self.device_size().height()
-        if not n or self.shown is None:
-            self.lanes = Lanes(np.zeros(0, np.float32), 1.0)
-            return
-        if self.butterfly:
-            self.lanes = Lanes(np.full(n, height / 2, np.float32), float(height))
-            return
-        turns = np.array([a != b for a, b in zip(self.shown.regions, self.shown.regions[1:], strict=False)], bool)
-        at = np.concatenate([[0.0], np.cumsum(1 + GROUP_GAP * turns)])
-        pitch = height / (at[-1] + 1.2)
-        self.lanes = Lanes(((at + 0.6) * pitch).astype(np.float32), float(pitch))
 
     # -- sensitivity ------------------------------------------------------------------------------------------
 
@@ -199,6 +70,11 @@ class TracePlot(TimePlot):
     def kind(self) -> str:
         """The kind of channel that most rows are."""
         return next(iter(self.rows.kinds), EEG)
+
+    @property
+    def microvolts(self) -> Sensitivity:
+        """Of the channels as recorded, whatever is shown."""
+        return self._sensitivities["µV"]
 
     @property
     def per_mm(self) -> float:
@@ -266,7 +142,7 @@ class TracePlot(TimePlot):
             return
         if set(self.rows.kinds) <= self.sensitivity.by_hand:
             return
-        spreads = typical_spreads(self.history, self.shown.derive, len(self.shown), self._is_event)
+        spreads = typical_spreads(self.history, self.span, len(self.shown), self._is_event)
         if self._find(spreads, tolerance):
             self._rescaled()
 
@@ -290,10 +166,6 @@ class TracePlot(TimePlot):
 
     # -- painting ---------------------------------------------------------------------------------------------
 
-    def values(self, data: Samples) -> Samples:
-        assert self.shown is not None
-        return derive_in_blocks(data, self.shown)
-
     def colours(self) -> list[QColor]:
         return [self.theme.region(name) for name in self.shown.regions] if self.shown else []
 
@@ -303,7 +175,7 @@ class TracePlot(TimePlot):
         self._lay_out()
         self._scale = self.scales()
         data = self._page()
-        if data is None or not len(data):
+        if data is None or not len(data) or self.filter.low_hz:
             self._base = np.zeros(len(self._scale), np.float32)
             return
         self._base = np.median(data, axis=0).astype(np.float32)
@@ -326,10 +198,6 @@ class TracePlot(TimePlot):
         start, stop = self.history.find(end - self.timeline.page_s), self.history.find(end)
         _, data, _ = self.history.rows(start, max(stop, start + 1))
         return np.nan_to_num(self.shown.derive(data[:: max(1, len(data) // 400)]))
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        super().resizeEvent(event)
-        self._arrange()
 
     def advance(self) -> None:
         before = self._head_column // max(1, self.timeline.width)
@@ -354,10 +222,41 @@ class TracePlot(TimePlot):
         top = self.lanes.centres - (found.high - self._base) * self._scale - half
         bottom = self.lanes.centres - (found.low - self._base) * self._scale + half
         reach = np.float32(self.lanes.pitch * (0.5 if self.butterfly else REACH))
-        self.raster.paint(found.columns, top, bottom, self.lanes.centres - reach, self.lanes.centres + reach)
+        floor, ceiling = self.lanes.centres - reach, self.lanes.centres + reach
+        self.raster.paint(found.columns, top, bottom, floor, ceiling)
+        self._mark_clipped(found.columns, top, bottom, np.maximum(floor, 0), np.minimum(ceiling, self.raster.height))
+
+    def _mark_clipped(
+        self,
+        columns: npt.NDArray[np.intp],
+        top: npt.NDArray[np.float32],
+        bottom: npt.NDArray[np.float32],
+        floor: npt.NDArray[np.float32],
+        ceiling: npt.NDArray[np.float32],
+    ) -> None:
+        """A short bar where a trace is cut, at the edge that cuts it."""
+        if len(self._clipped) != len(floor):
+            self._clipped = np.full(len(floor), np.iinfo(np.intp).min)
+        size = max(2, round(2 * self.ratio * self.weight))
+        colour = self.theme.colour("warn")
+        for cut, edge, step in ((top < floor, floor, 0), (bottom > ceiling, ceiling, -size)):
+            if cut.any():
+                column, row = np.nonzero(cut)
+                self.raster.mark(columns[column], edge[row].astype(np.intp) + step, size, colour)
+                np.maximum.at(self._clipped, row, columns[column])
+
+    @property
+    def n_clipped(self) -> int:
+        """Rows that are cut somewhere on the page."""
+        return int((self._clipped > self.timeline.last - self.timeline.width).sum())
+
+    def redraw(self) -> None:
+        self._clipped = np.zeros(0, np.intp)
+        super().redraw()
 
     def paint_over(self, painter: QPainter, exposed: QRect) -> None:
-        """A bar that says how tall 100 µV are (or what fits)."""
+        """The cursors, and a bar that says how tall 100 µV are (or what fits)."""
+        paint_cursors(painter, self.cursors, self.timeline, self.theme, self.raster.height, self.ratio)
         if self.shown is None or exposed.right() < self.raster.width - 12 * self.ratio * self.fontMetrics().height():
             return
         ratio, height = self.ratio, self.raster.height
@@ -374,27 +273,6 @@ class TracePlot(TimePlot):
         painter.setPen(QPen(self.theme.colour("text"), 2))
         painter.drawLine(box.left() + 6, box.top() + 5, box.left() + 6, box.top() + 5 + int(size / ratio))
         painter.drawText(box.adjusted(11, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
-
-    # -- what lies under the pointer -----------------------------------------------------------------------------
-
-    def row_at(self, y: float) -> int | None:
-        """The row whose lane is at y (device pixels)."""
-        return None if self.butterfly else self.lanes.at(y)
-
-    def name_at(self, y: float) -> str | None:
-        """The name of the row at y (device pixels)."""
-        row = self.row_at(y)
-        return None if row is None or self.shown is None else self.shown.names[row]
-
-    def value_at(self, x: float, row: int) -> float | None:
-        """The sample at or just before x, in the unit of the display; None in a gap."""
-        if self.history is None or self.shown is None or row >= len(self.shown):
-            return None
-        found = self.history.find(x + 0.5 / self.history.sfreq)
-        times, data, _ = self.history.rows(found - 1, found)
-        if not len(times) or abs(float(times[0]) - x) > 0.1:
-            return None
-        return float(self.shown.only([row]).derive(data)[0, 0])
 
 
 _ROUND = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)

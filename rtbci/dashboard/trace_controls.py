@@ -1,0 +1,139 @@
+"""Joins the traces to what controls them: toolbar, mode line, mouse, menus, dialogs, the panel of a stretch."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import QPoint, Qt
+from PyQt6.QtWidgets import QWidget
+
+from rtbci.dashboard.actions import Actions
+from rtbci.dashboard.model.dashboard_model import DashboardModel
+from rtbci.dashboard.model.event_log import EventEntry
+from rtbci.dashboard.model.montages import BY_REGION
+from rtbci.dashboard.model.view_modes import clipped_modes, filter_modes, montage_modes, sensitivity_modes, time_modes
+from rtbci.dashboard.panels.events import EventTable
+from rtbci.dashboard.panels.mode_line import ModeLine
+from rtbci.dashboard.panels.montage_dialog import MontageDialog
+from rtbci.dashboard.panels.row_picker import RowPicker
+from rtbci.dashboard.panels.toolbar import Toolbar
+from rtbci.dashboard.panels.trace_menu import TraceMenu, fill_trace_menu
+from rtbci.dashboard.plots.plot_area import PlotArea
+from rtbci.dashboard.stretch_view import StretchView
+
+
+class TraceControls:
+    """Once a window."""
+
+    def __init__(
+        self,
+        model: DashboardModel,
+        plots: PlotArea,
+        toolbar: Toolbar,
+        mode_line: ModeLine,
+        events: EventTable,
+        actions: Actions,
+        window: QWidget,
+    ) -> None:
+        self._model, self._plots, self._traces = model, plots, plots.traces
+        self._toolbar, self._mode_line, self._events = toolbar, mode_line, events
+        self._actions, self._window = actions, window
+        self.stretch = StretchView(plots, window, lambda name: actions.named(name)())
+        self._connect()
+
+    def _connect(self) -> None:
+        traces, labels, toolbar = self._traces, self._plots.labels, self._toolbar
+        toolbar.speed_chosen.connect(self._model.timeline.set_speed)
+        toolbar.montage_chosen.connect(traces.set_montage)
+        toolbar.per_page_chosen.connect(traces.set_per_page)
+        toolbar.filter.chosen.connect(traces.set_filter)
+        self._mode_line.undone.connect(lambda name: self._actions.named(name)())
+        self._plots.mouse.clicked.connect(labels.toggle)
+        self._plots.mouse.soloed.connect(traces.set_solo)
+        self._plots.mouse.menu_asked.connect(self.open_menu)
+        labels.soloed.connect(traces.set_solo)
+        labels.menu_asked.connect(lambda row, at: self.open_menu(row, None, at))
+        self._events.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self._events.customContextMenuRequested.connect(self._event_menu)
+
+    # -- what holds -------------------------------------------------------------------------------------------
+
+    def show(self) -> None:
+        """Bring the traces' part of the toolbar, and the mode line, up to date."""
+        traces, toolbar, timeline = self._traces, self._toolbar, self._model.timeline
+        toolbar.show_page(timeline.page_s, timeline.mm_per_s)
+        toolbar.show_sensitivity(traces.per_mm, traces.per_division, traces.unit)
+        toolbar.show_montages(traces.montage_choices(), traces.montage, fixed=traces.rows.fixed)
+        toolbar.show_rows(traces.rows.per_page, traces.rows.page_text())
+        toolbar.filter.show_filter(traces.filter)
+        self.show_modes()
+
+    def show_modes(self) -> None:
+        traces, timeline = self._traces, self._model.timeline
+        sfreq = traces.history.sfreq if traces.history is not None else 1e9
+        self._mode_line.show_modes([
+            *sensitivity_modes(traces.sensitivity, traces.rows),
+            *time_modes(timeline),
+            *montage_modes(traces.rows),
+            *filter_modes(traces.filter, sfreq),
+            *clipped_modes(traces.n_clipped),
+        ])  # fmt: skip
+
+    # -- dialogs and menus ------------------------------------------------------------------------------------
+
+    def choose_rows(self) -> None:
+        """Ask which channels are shown."""
+        rows = self._traces.rows
+        if rows.all_rows is None:
+            return
+        faults = rows.faults(self._model.state.quality)
+        made = rows.all_rows
+        notes = [f"{kind} {faults.get(name, '')}" for name, kind in zip(made.names, made.kinds, strict=True)]
+        picker = RowPicker(made.names, notes, rows.hidden, self._window)
+        if picker.exec():
+            self._traces.set_hidden(picker.hidden())
+
+    def edit_montage(self) -> None:
+        """Ask for a montage of the user's own."""
+        rows = self._traces.rows
+        if rows.fixed or rows.all_rows is None:
+            return
+        dialog = MontageDialog(rows.own, rows.montage, rows.all_rows.names, rows.channels, self._window)
+        if dialog.exec():
+            rows.own = dialog.own
+            self._traces.set_montage(dialog.montage or BY_REGION)
+
+    def open_menu(self, row: str, x: float | None, at: QPoint) -> None:
+        """row: "" for none; x: the moment, if there is one; at: on the screen."""
+        if row:
+            self._plots.labels.select(row)
+        entry = self._entry_at(x) if x is not None else None
+        if entry is not None:
+            self._events.choose(entry)
+        menu = TraceMenu(self._window)
+        fill_trace_menu(
+            menu, lambda name: self._call_at(name, x), row, self._traces.kind_of_row(row), x is not None, entry
+        )
+        menu.popup(at)
+
+    def _call_at(self, name: str, x: float | None) -> None:
+        """An action at the moment that the menu was asked for."""
+        if x is not None and name == "annotate":
+            self._actions.annotate_at(x)
+            return
+        if x is not None:
+            self._traces.set_cursor(x)
+        self._actions.named(name)()
+
+    def _entry_at(self, x: float) -> EventEntry | None:
+        """The newest event or annotation that is shown there; an annotation without length takes a little more room."""
+        near = 0.01 * self._model.timeline.page_s
+        for entry in reversed(self._model.event_log.entries):
+            if entry.mark.start - near <= x <= entry.mark.stop + near:
+                return entry
+        return None
+
+    def _event_menu(self, at: QPoint) -> None:
+        if (entry := self._events.entry_at(at)) is not None:
+            menu = TraceMenu(self._window)
+            fill_trace_menu(menu, lambda name: self._actions.named(name)(), "", "", False, entry)
+            viewport = self._events.viewport()
+            menu.popup((viewport or self._events).mapToGlobal(at))
