@@ -48,7 +48,7 @@ class StretchView:
         panel.closed.connect(self._traces.cursors.drop_stretch)
         panel.wanted.connect(self._call)
         em = self._parent.fontMetrics().height()
-        panel.resize(min(36 * em, self._parent.width() - 20), min(30 * em, round(0.8 * self._parent.height())))
+        panel.resize(min(28 * em, self._parent.width() - 20), min(32 * em, round(0.8 * self._parent.height())))
         return panel
 
     def _place(self, panel: StretchPanel) -> None:

@@ -23,6 +23,12 @@ class TraceDialogs(Protocol):
 
     def edit_montage(self) -> None: ...
 
+    def write_page(self) -> None: ...
+
+    def print_page(self) -> None: ...
+
+    def write_stretch(self) -> None: ...
+
     def ask_choice(self, title: str, question: str, choices: Sequence[str]) -> str | None: ...
 
 
@@ -166,6 +172,15 @@ class TraceActions:
     def annotate_stretch(self) -> None:
         if (stretch := self._traces.cursors.stretch) is not None:
             self.annotate_at(stretch[0], round(stretch[1] - stretch[0], 3))
+
+    def export_stretch(self) -> None:
+        self._dialogs.write_stretch()
+
+    def export_page(self) -> None:
+        self._dialogs.write_page()
+
+    def print_page(self) -> None:
+        self._dialogs.print_page()
 
     def annotate_at(self, x: float, duration_s: float = 0.0) -> None:
         """x: on the display's axis."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtWidgets import QWidget
 
@@ -9,7 +11,10 @@ from rtbci.dashboard.actions import Actions
 from rtbci.dashboard.model.dashboard_model import DashboardModel
 from rtbci.dashboard.model.event_log import EventEntry
 from rtbci.dashboard.model.montages import BY_REGION
+from rtbci.dashboard.model.stretch_file import stretch_file
 from rtbci.dashboard.model.view_modes import clipped_modes, filter_modes, montage_modes, sensitivity_modes, time_modes
+from rtbci.dashboard.page_export import print_page, write_page
+from rtbci.dashboard.page_picture import PagePicture, PageText
 from rtbci.dashboard.panels.events import EventTable
 from rtbci.dashboard.panels.mode_line import ModeLine
 from rtbci.dashboard.panels.montage_dialog import MontageDialog
@@ -18,6 +23,8 @@ from rtbci.dashboard.panels.toolbar import Toolbar
 from rtbci.dashboard.panels.trace_menu import TraceMenu, fill_trace_menu
 from rtbci.dashboard.plots.plot_area import PlotArea
 from rtbci.dashboard.stretch_view import StretchView
+from rtbci.errors import StreamMismatch
+from rtbci.files import atomic_write
 
 
 class TraceControls:
@@ -47,6 +54,7 @@ class TraceControls:
         toolbar.filter.chosen.connect(traces.set_filter)
         self._mode_line.undone.connect(lambda name: self._actions.named(name)())
         self._plots.mouse.clicked.connect(labels.toggle)
+        self._plots.mouse.stretched.connect(labels.select)
         self._plots.mouse.soloed.connect(traces.set_solo)
         self._plots.mouse.menu_asked.connect(self.open_menu)
         labels.soloed.connect(traces.set_solo)
@@ -76,6 +84,34 @@ class TraceControls:
             *filter_modes(traces.filter, sfreq),
             *clipped_modes(traces.n_clipped),
         ])  # fmt: skip
+
+    # -- what is written --------------------------------------------------------------------------------------
+
+    def _picture(self) -> PagePicture:
+        stream = self._model.state.stream
+        names = [stream.name if stream is not None else "", self._model.state.pipeline or ""]
+        text = PageText("  ·  ".join(filter(None, names)), self._mode_line.words)
+        return PagePicture(self._traces, self._plots.clock, text)
+
+    def write_page(self, path: Path) -> None:
+        """Raises ConfigError or OSError."""
+        write_page(path, self._picture())
+
+    def print_page(self) -> bool:
+        """False where the user does not want to; raises OSError."""
+        return print_page(self._picture(), self._window)
+
+    def write_stretch(self, path: Path) -> str:
+        """The chosen stretch, or the page, as EDF+; what is to be said of it. Raises StreamMismatch or OSError."""
+        feed, picture = self._model.feed, self._picture()
+        if feed is None or feed.signals is None or feed.layout is None or feed.clock is None:
+            raise StreamMismatch("there is no stream yet")
+        span = self._traces.cursors.stretch or (picture.start, picture.stop)
+        marks = list(self._model.marks.between(*span))
+        made = stretch_file(feed.signals, feed.layout.channels, feed.clock, marks, span)
+        atomic_write(path, made.content)
+        held = f", {made.missing_s:.2f} s of it without data (last value held)" if made.missing_s else ""
+        return f"{made.seconds:.3g} s of {len(feed.layout.channels)} channels as recorded{held}"
 
     # -- dialogs and menus ------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import pytest
 from gui_kit import Visit, pixels
 from PyQt6.QtCore import QEvent, QPoint, QPointF, Qt
 from PyQt6.QtGui import QFontMetrics, QMouseEvent, QWheelEvent
-from PyQt6.QtWidgets import QApplication, QInputDialog, QLabel, QToolTip
+from PyQt6.QtWidgets import QApplication, QInputDialog, QLabel, QMessageBox, QToolTip
 
 from rtbci.dashboard.model.state_text import Fact
 from rtbci.dashboard.panels.header import two_lines
@@ -23,6 +23,7 @@ from rtbci.dashboard.panels.shortcuts_dialog import ShortcutsDialog
 from rtbci.dashboard.panels.trace_menu import TraceMenu
 from rtbci.dashboard.shortcuts import SHORTCUTS
 from rtbci.monitor.messages import Annotate, ReviewLine, SetThreshold
+from rtbci.recordings.open import open_recording
 
 Key, Ctrl, Shift = Qt.Key, Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
@@ -729,7 +730,7 @@ def test_the_right_button_opens_a_menu_of_channel_moment_and_event(visit):
     controls = here.window.trace_controls
     controls.open_menu("C3", 6.0, QPoint(10, 10))
     menu = here.window.findChild(TraceMenu)
-    texts = [action.text().partition("\t")[0] for action in menu.actions()]
+    texts = [action.text().partition("\t")[0] for action in menu.actions() if action.text()]
     assert texts[:2] == ["seizure, 0:00:05", "confirm it"]
     assert {"C3", "hide the chosen channel", "All EEG", "Here", "cursor 1 under the hand"} <= set(texts)
     next(a for a in menu.actions() if a.text().startswith("hide")).trigger()
@@ -739,3 +740,36 @@ def test_the_right_button_opens_a_menu_of_channel_moment_and_event(visit):
     next(a for a in menu.actions() if a.text().startswith("confirm")).trigger()
     assert here.sent[-1].verdict == "confirmed"
     menu.close()
+
+
+def test_the_page_is_written_in_three_formats_and_a_failure_is_told(visit, monkeypatch, tmp_path):
+    here = visit()
+    here.play(12)
+    window, told = here.window, []
+    monkeypatch.setattr(QMessageBox, "warning", lambda parent, title, text: told.append(text))
+    for ending, start in ((".pdf", b"%PDF"), (".png", b"\x89PNG"), (".svg", b"<?xml")):
+        path = tmp_path / f"page{ending}"
+        monkeypatch.setattr(window, "ask_save_path", lambda *a, path=path: path)
+        here.press(Key.Key_S, Ctrl)
+        assert path.read_bytes().startswith(start)
+        assert window.header.news == f"written: {path}"
+    svg = (tmp_path / "page.svg").read_text()
+    assert "Fp1" in svg and "on this page (A4)" in svg and "By region" in svg
+    for path in (tmp_path / "page.doc", tmp_path / "no" / "page.pdf"):
+        monkeypatch.setattr(window, "ask_save_path", lambda *a, path=path: path)
+        here.press(Key.Key_S, Ctrl)
+    assert told[0].endswith("page.doc: a page is written as .png, .pdf, .svg")
+    assert "No such file or directory" in told[1]
+
+
+def test_a_stretch_is_exported_as_it_was_recorded(visit, monkeypatch, tmp_path):
+    here = visit()
+    here.play(6)
+    path = tmp_path / "stretch.edf"
+    monkeypatch.setattr(here.window, "ask_save_path", lambda *a: path)
+    here.window.plots.traces.cursors.mark(2.0, 4.0)
+    here.press(Key.Key_E, Shift)
+    recording = open_recording(path)
+    data = np.concatenate([chunk.data for chunk in recording.chunks(512)])
+    np.testing.assert_allclose(data, here.fake._table[512:1024], atol=0.01)
+    assert here.window.header.news == f"written: {path}, 2 s of 19 channels as recorded"

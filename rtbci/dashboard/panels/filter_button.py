@@ -9,6 +9,7 @@ from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QMenu, QToolButton
 
 from rtbci.dashboard.model.display_filter import HIGH_HZ, LOW_HZ, NOTCH_HZ, DisplayFilter
+from rtbci.dashboard.panels.trace_menu import add_heading
 
 _PARTS = (
     ("low_hz", "Low cut (high-pass)", LOW_HZ),
@@ -33,7 +34,7 @@ class FilterButton(QToolButton):
         menu = QMenu(self)
         self._actions: list[tuple[str, float, QAction]] = []
         for part, title, steps in _PARTS:
-            menu.addSection(title)
+            add_heading(menu, title)
             for hz in steps:
                 action = QAction(f"{hz:g} Hz" if hz else f"No {title.split(' (')[0].lower()}", menu)
                 action.setCheckable(True)

@@ -53,6 +53,7 @@ class StretchPanel(QDialog):
         header, rows = self.table.horizontalHeader(), self.table.verticalHeader()
         assert header is not None and rows is not None
         rows.hide()
+        rows.setDefaultSectionSize(round(1.5 * self.fontMetrics().height()))
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.table.currentCellChanged.connect(lambda row, *_: self._show_row(row))
         self.spectrum = pg.PlotWidget()

@@ -35,16 +35,24 @@ def fill_trace_menu(
         The event or annotation there.
     """
     if entry is not None:
-        menu.addSection(f"{one_line(entry.label)}, {clock_text(entry.onset)}")
+        add_heading(menu, f"{one_line(entry.label)}, {clock_text(entry.onset)}")
         _add(menu, call, EVENT)
     if row:
-        menu.addSection(one_line(row))
+        add_heading(menu, one_line(row))
         _add(menu, call, CHANNEL)
-        menu.addSection(f"All {kind}")
+        add_heading(menu, f"All {kind}")
         _add(menu, call, KIND)
     if has_moment:
-        menu.addSection("Here")
+        add_heading(menu, "Here")
         _add(menu, call, MOMENT)
+
+
+def add_heading(menu: QMenu, text: str) -> None:
+    """A line of text that nothing is chosen by: a style sheet shows no section's."""
+    menu.addSeparator()
+    heading = menu.addAction(text)
+    assert heading is not None
+    heading.setEnabled(False)
 
 
 def _add(menu: QMenu, call: Callable[[str], None], actions: tuple[str, ...]) -> None:

@@ -19,6 +19,7 @@ class TraceMouse(QObject):
 
     clicked = pyqtSignal(str)  # a row's name
     soloed = pyqtSignal(str)
+    stretched = pyqtSignal(str)  # the row on which a stretch was begun, before it is chosen
     menu_asked = pyqtSignal(str, object, QPoint)  # a row's name, the moment or None, where on the screen
 
     def __init__(self, traces: TracePlot) -> None:
@@ -143,6 +144,9 @@ class TraceMouse(QObject):
 
     def _release(self, event: QMouseEvent) -> None:
         if self._drawn:
+            assert self._pressed is not None
+            if name := self._traces.name_at(self._pressed.y() * self._traces.ratio):
+                self.stretched.emit(name)
             self._cursors.choose()
         elif self._held is None and (name := self._name(event)):
             self.clicked.emit(name)

@@ -182,13 +182,13 @@ class TracePlot(RowsPlot):
 
     def scales(self) -> npt.NDArray[np.float32]:
         """Device pixels to the unit, of each row."""
-        if self.shown is None:
-            return np.ones(0, np.float32)
-        per_mm = [
-            self.sensitivity.per_mm[kind] * self.factors.get(name, 1.0)
-            for name, kind in zip(self.shown.names, self.shown.kinds, strict=True)
-        ]
-        return (self.pixels_per_mm / np.array(per_mm)).astype(np.float32)
+        n = len(self.shown) if self.shown is not None else 0
+        return np.array([self.pixels_per_mm / self.per_mm_of(row) for row in range(n)], np.float32)
+
+    def per_mm_of(self, row: int) -> float:
+        """A row's own sensitivity."""
+        assert self.shown is not None
+        return self.sensitivity.per_mm[self.shown.kinds[row]] * self.factors.get(self.shown.names[row], 1.0)
 
     def _page(self) -> Samples | None:
         """A few hundred moments of the page; what is no number is 0."""
