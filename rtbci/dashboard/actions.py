@@ -31,6 +31,8 @@ class WindowControl(TraceDialogs, Protocol):
 
     def show_shortcuts(self) -> None: ...
 
+    def show_menu(self) -> None: ...
+
     def choose_stream(self) -> None: ...
 
     def end(self) -> None: ...
@@ -215,6 +217,9 @@ class Actions(TraceActions):
     def _step_zoom(self, factor: float) -> None:
         self._window.zoom = min(2.0, max(0.7, self._window.zoom * factor))
         self._window.dress()
+
+    def show_menu(self) -> None:
+        self._window.show_menu()
 
     def show_shortcuts(self) -> None:
         self._window.show_shortcuts()

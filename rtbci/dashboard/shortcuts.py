@@ -105,6 +105,7 @@ SHORTCUTS = (
     Shortcut(("Ctrl+O",), "choose_stream", "choose stream and pipeline", "Window"),
     Shortcut(("Ctrl++", "Ctrl+="), "text_larger", "larger text", "Window"),
     Shortcut(("Ctrl+-",), "text_smaller", "smaller text", "Window"),
+    Shortcut(("F10",), "show_menu", "all actions as a menu", "Window"),
     Shortcut(("?", "F1"), "show_shortcuts", "this help", "Window"),
     Shortcut(("Ctrl+Q",), "close", "close the window", "Window"),
 )

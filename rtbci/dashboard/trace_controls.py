@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from PyQt6.QtCore import QPoint, Qt
@@ -12,7 +13,14 @@ from rtbci.dashboard.model.dashboard_model import DashboardModel
 from rtbci.dashboard.model.event_log import EventEntry
 from rtbci.dashboard.model.montages import BY_REGION
 from rtbci.dashboard.model.stretch_file import stretch_file
-from rtbci.dashboard.model.view_modes import clipped_modes, filter_modes, montage_modes, sensitivity_modes, time_modes
+from rtbci.dashboard.model.view_modes import (
+    ViewMode,
+    clipped_modes,
+    filter_modes,
+    montage_modes,
+    sensitivity_modes,
+    time_modes,
+)
 from rtbci.dashboard.page_export import print_page, write_page
 from rtbci.dashboard.page_picture import PagePicture, PageText
 from rtbci.dashboard.panels.events import EventTable
@@ -75,22 +83,24 @@ class TraceControls:
         self.show_modes()
 
     def show_modes(self) -> None:
-        traces, timeline = self._traces, self._model.timeline
-        sfreq = traces.history.sfreq if traces.history is not None else 1e9
-        self._mode_line.show_modes([
-            *sensitivity_modes(traces.sensitivity, traces.rows),
-            *time_modes(timeline),
-            *montage_modes(traces.rows),
-            *filter_modes(traces.filter, sfreq),
-            *clipped_modes(traces.n_clipped),
-        ])  # fmt: skip
+        """Called often."""
+        time, clipped = time_modes(self._model.timeline), clipped_modes(self._traces.n_clipped)
+        self._mode_line.show_modes([*time, *self._drawn_modes(), *clipped])
+
+    def _drawn_modes(self) -> list[ViewMode]:
+        """What holds for the traces wherever they are drawn."""
+        traces = self._traces
+        sfreq = traces.history.sfreq if traces.history is not None else math.inf
+        sensitivity = sensitivity_modes(traces.sensitivity, traces.rows)
+        return [*sensitivity, *montage_modes(traces.rows), *filter_modes(traces.filter, sfreq)]
 
     # -- what is written --------------------------------------------------------------------------------------
 
     def _picture(self) -> PagePicture:
         stream = self._model.state.stream
         names = [stream.name if stream is not None else "", self._model.state.pipeline or ""]
-        text = PageText("  ·  ".join(filter(None, names)), self._mode_line.words)
+        modes = "  ·  ".join(mode.text for mode in self._drawn_modes())
+        text = PageText("  ·  ".join(filter(None, names)), modes)
         return PagePicture(self._traces, self._plots.clock, text)
 
     def write_page(self, path: Path) -> None:

@@ -7,7 +7,16 @@ from pathlib import Path
 
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QCloseEvent, QKeySequence, QResizeEvent
-from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QMainWindow, QMessageBox, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QHBoxLayout,
+    QInputDialog,
+    QMainWindow,
+    QMessageBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from rtbci.dashboard import theme
 from rtbci.dashboard.actions import Actions
@@ -20,6 +29,7 @@ from rtbci.dashboard.page_export import KINDS as PAGE_KINDS
 from rtbci.dashboard.panels.header import Header
 from rtbci.dashboard.panels.mode_line import ModeLine
 from rtbci.dashboard.panels.replay_bar import ReplayBar
+from rtbci.dashboard.panels.scrolled import Scrolled
 from rtbci.dashboard.panels.shortcuts_dialog import ShortcutsDialog
 from rtbci.dashboard.panels.sidebar import Sidebar
 from rtbci.dashboard.panels.toolbar import Toolbar
@@ -46,7 +56,7 @@ class Window(QMainWindow):
     def __init__(self, settings: Settings, title: str = "rtbci") -> None:
         super().__init__()
         self.setWindowTitle(title)
-        self.setMinimumSize(960, 600)
+        self.setMinimumSize(640, 480)
         self.settings = settings
         self.theme = theme.THEMES.get(settings.get("theme", "dark"), theme.DARK)
         self.zoom: float = settings.get("zoom", 1.0)
@@ -88,7 +98,8 @@ class Window(QMainWindow):
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.plots, 1)
-        row.addWidget(self.sidebar)
+        self.side = Scrolled(self.sidebar)
+        row.addWidget(self.side)
         body.addLayout(row, 1)
         body.addWidget(self.replay_bar)
         column.addLayout(body, 1)
@@ -210,6 +221,9 @@ class Window(QMainWindow):
     def show_shortcuts(self) -> None:
         ShortcutsDialog(self).show()
 
+    def show_menu(self) -> None:
+        self.toolbar.show_menu()
+
     def choose_stream(self) -> None:
         """Only a dashboard that starts engines of its own has a choice; it listens."""
         self.stream_wanted.emit()
@@ -233,12 +247,15 @@ class Window(QMainWindow):
 
     def _write(self, path: Path | None, write: Callable[[], object]) -> None:
         """Say where it went, or why it did not."""
+        QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
             about = write()
         except (OSError, RtbciError) as error:
             what = f"{path} was not written" if path is not None else "Not printed"
-            QMessageBox.warning(self, what.split(" ")[0], f"{what}: {error}")
+            QApplication.restoreOverrideCursor()
+            QMessageBox.warning(self, self.windowTitle(), f"{what}: {error}")
             return
+        QApplication.restoreOverrideCursor()
         if path is not None:
             self.header.show_news(f"written: {path}" + (f", {about}" if about else ""))
 
@@ -290,6 +307,7 @@ class Window(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
+        self.side.fit()
         if abs(self._wanted_points() - self._points) > 0.4:
             self.dress()
 

@@ -522,7 +522,7 @@ def test_a_sensitivity_chosen_by_hand_survives_another_montage_another_view_and_
     here.press(Key.Key_R)
     here.play(6, seizure=True)
     assert traces.per_mm == chosen
-    assert here.window.mode_line.words.startswith(f"{chosen:g} µV/mm  ·")
+    assert f"·  {chosen:g} µV/mm  ·" in here.window.mode_line.words
     here.press(Key.Key_F, Shift)
     assert "µV/mm auto" in here.window.mode_line.words
 

@@ -1,12 +1,12 @@
-"""A row of widgets that goes on in the next line where the window is narrow."""
+"""A row of widgets that goes on in a second line where the window is narrow; what has no room then is left out."""
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QEvent, QSize
+from PyQt6.QtCore import QEvent, QRect, QSize
 from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-GAP = 5
+GAP, MOST_LINES = 5, 2
 
 
 class FlowRow(QWidget):
@@ -15,6 +15,7 @@ class FlowRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._widgets: list[QWidget] = []
+        self._spare: list[QWidget] = []  # in the order in which they are left out
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
@@ -22,6 +23,10 @@ class FlowRow(QWidget):
     def add(self, widget: QWidget) -> None:
         widget.setParent(self)
         self._widgets.append(widget)
+
+    def leave_out(self, *widgets: QWidget) -> None:
+        """Those that may be missing, the first ones first: whatever they do is reached elsewhere, too."""
+        self._spare = list(widgets)
 
     def hasHeightForWidth(self) -> bool:
         return True
@@ -46,15 +51,27 @@ class FlowRow(QWidget):
 
     def _place(self, width: int, *, move: bool) -> int:
         """The height that is needed."""
+        boxes = self._boxes(self._widgets, width)
+        for n in range(1, len(self._spare) + 1):
+            if len({box.y() for box in boxes.values()}) <= MOST_LINES:
+                break
+            boxes = self._boxes([widget for widget in self._widgets if widget not in self._spare[:n]], width)
+        for widget in self._widgets if move else ():
+            widget.setVisible(widget in boxes)
+            if widget in boxes:
+                widget.setGeometry(boxes[widget])
+        return max((box.y() + box.height() for box in boxes.values()), default=0)
+
+    def _boxes(self, widgets: list[QWidget], width: int) -> dict[QWidget, QRect]:
+        boxes: dict[QWidget, QRect] = {}
         x = y = line = 0
-        for widget in self._widgets:
+        for widget in widgets:
             size = _size(widget)
             if line and x + size.width() > width:
                 x, y, line = 0, y + line + GAP, 0
-            if move:
-                widget.setGeometry(x, y, size.width(), size.height())
+            boxes[widget] = QRect(x, y, size.width(), size.height())
             x, line = x + size.width() + GAP, max(line, size.height())
-        return y + line
+        return boxes
 
 
 def _size(widget: QWidget) -> QSize:

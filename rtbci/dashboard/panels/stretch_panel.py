@@ -57,6 +57,7 @@ class StretchPanel(QDialog):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.table.currentCellChanged.connect(lambda row, *_: self._show_row(row))
         self.spectrum = pg.PlotWidget()
+        self.spectrum.setToolTip("the channel's spectrum; dashed: the median of all")
         self.spectrum.setMenuEnabled(False)
         self.spectrum.hideButtons()
         self.spectrum.setMouseEnabled(x=True, y=False)
@@ -129,7 +130,7 @@ class StretchPanel(QDialog):
         finite = np.isfinite(power).any() if power.size else False
         self.curve.setData(hz, np.sqrt(power[:, row]) if finite else np.zeros(len(hz)))
         self.others.setData(hz, np.sqrt(np.nanmedian(power, axis=1)) if finite else np.zeros(len(hz)))
-        self.spectrum.setTitle(f"{one_line(measures.names[row])}, {self._unit}/√Hz (dashed: median of all)", size="9pt")
+        self.spectrum.setTitle(f"{one_line(measures.names[row])}, {self._unit}/√Hz", size="9pt")
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         super().closeEvent(event)

@@ -63,12 +63,22 @@ class Toolbar(FlowRow):
             ("show_shortcuts", "?"),
         ):
             self._button(name, text, checkable=name == "toggle_mute")
+        spare = (
+            "toggle_theme",
+            "toggle_butterfly",
+            "toggle_source",
+            "toggle_sweep",
+            "fit",
+            "show_shortcuts",
+            "annotate",
+        )
+        self.leave_out(*(self.buttons[name] for name in spare), self.filter, self.rows)
 
     def _main_menu(self) -> None:
         """All that has a key, so that a mouse alone reaches it."""
         button = QToolButton()
         button.setText("☰")
-        button.setToolTip("all actions (F10)")
+        button.setToolTip(hint("show_menu"))
         button.setAccessibleName("all actions")
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -82,7 +92,11 @@ class Toolbar(FlowRow):
             action.triggered.connect(lambda _checked=False, name=shortcut.action: self.triggered.emit(name))
         button.setMenu(menu)
         self.add(button)
-        self.menu_button = button
+        self._menu_button = button
+
+    def show_menu(self) -> None:
+        """All actions, as by a click on the button."""
+        self._menu_button.showMenu()
 
     def _choice(self, choices: Sequence[Choice], tip: str) -> ChoiceButton:
         choice = ChoiceButton(choices, tip)
