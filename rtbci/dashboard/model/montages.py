@@ -114,7 +114,7 @@ def _made(
         index[row, : len(one)] = list(one)
         weights[row, : len(one)] = list(one.values())
     return DisplayMontage(
-        tuple(unique_names(names)), tuple(regions), tuple(channels.kind(k) for k in plus), np.array(plus, np.intp),
+        tuple(unique_names(names)), tuple(regions), tuple(channels.kinds[k] for k in plus), np.array(plus, np.intp),
         index, weights, np.ones(n, np.float32), np.empty(0, np.intp), np.zeros(n, np.bool_),
     )  # fmt: skip
 
@@ -173,7 +173,7 @@ def _electrode_rows(channels: Channels, needed: int, why: str) -> list[int]:
 def _others(channels: Channels, rows: Sequence[int]) -> list[int]:
     """Channels that stay as they are beside electrodes that are derived anew: ECG, EMG …"""
     taken = set(rows)
-    return [k for k in range(len(channels.labels)) if k not in taken and channels.kind(k) != EEG]
+    return [k for k in range(len(channels.labels)) if k not in taken and channels.kinds[k] != EEG]
 
 
 def _average(channels: Channels) -> DisplayMontage:

@@ -12,12 +12,15 @@ from rtbci.recordings.channel_names import Derivation, derivation
 
 @dataclass(frozen=True, slots=True)
 class Channels:
-    """A stream's channels, parsed once. types: one each, "" where not known."""
+    """A stream's channels, parsed once.
+
+    labels, meant, kinds: one each. electrodes: by name, those against a common reference; of twins the first.
+    """
 
     labels: tuple[str, ...]
-    types: tuple[str, ...]
+    kinds: tuple[str, ...]
     meant: tuple[Derivation, ...]
-    electrodes: dict[str, int]  # against a common reference; of twins the first
+    electrodes: dict[str, int]
 
     @classmethod
     def of(cls, labels: Sequence[str], types: Sequence[str] = ()) -> Channels:
@@ -26,10 +29,8 @@ class Channels:
         for k, one in enumerate(meant):
             if one.is_electrode and not one.reference:
                 electrodes.setdefault(one.electrode, k)
-        return cls(tuple(labels), tuple(types) or ("",) * len(labels), meant, electrodes)
-
-    def kind(self, k: int) -> str:
-        return kind_of(self.labels[k], self.types[k])
+        kinds = map(kind_of, labels, types or ("",) * len(labels))
+        return cls(tuple(labels), tuple(kinds), meant, electrodes)
 
     def one_reference(self) -> None:
         """Raises StreamMismatch where electrodes are recorded against different references."""

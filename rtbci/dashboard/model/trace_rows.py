@@ -44,7 +44,9 @@ class TraceRows:
     def __init__(self) -> None:
         self.channels = Channels.of(())
         self.montage = BY_REGION
-        self.own: dict[str, tuple[str, ...]] = {}
+        self._own: dict[str, tuple[str, ...]] = {}
+        self._choices: list[MontageChoice] | None = None
+        self._made: tuple[str, DisplayMontage] | None = None  # the montage made last, and its name
         self.refused = ""
         self.fixed = False  # the rows are the model's inputs: no montage is made of them
         self.hidden: set[str] = set()
@@ -61,12 +63,24 @@ class TraceRows:
         if (tuple(labels), fixed) != (self.channels.labels, self.fixed):
             self.first = 0
         self.channels, self.fixed = Channels.of(labels, types), fixed
+        self._choices = self._made = None
+
+    @property
+    def own(self) -> dict[str, tuple[str, ...]]:
+        return self._own
+
+    @own.setter
+    def own(self, own: dict[str, tuple[str, ...]]) -> None:
+        self._own = own
+        self._choices = self._made = None
 
     def choices(self) -> list[MontageChoice]:
         """The montages, those that cannot be derived with their reason."""
         if self.fixed or not self.channels.labels:
             return [MontageChoice(AS_RECORDED)]
-        return montage_choices(self.channels, self.own)
+        if self._choices is None:
+            self._choices = montage_choices(self.channels, self.own)
+        return self._choices
 
     def arrange(self, room: int) -> None:
         """Make the rows. room: as many as have room for their names."""
@@ -88,16 +102,18 @@ class TraceRows:
         return min(max(FEWEST, room) if self.per_page == AS_FIT else self.per_page, self.n_kept)
 
     def _whole(self) -> DisplayMontage | None:
-        self.refused = ""
+        wanted = AS_RECORDED if self.fixed else self.montage
         if not self.channels.labels:
             return None
-        if self.fixed:
-            return display_montage(AS_RECORDED, self.channels)
-        try:
-            return display_montage(self.montage, self.channels, self.own)
-        except StreamMismatch as error:
-            self.refused = str(error)
-            return display_montage(AS_RECORDED, self.channels)
+        if self._made is None or self._made[0] != wanted:
+            self.refused = ""
+            try:
+                made = display_montage(wanted, self.channels, self.own)
+            except StreamMismatch as error:
+                self.refused = str(error)
+                made = display_montage(AS_RECORDED, self.channels)
+            self._made = wanted, made
+        return self._made[1]
 
     def _is_kept(self, name: str) -> bool:
         return name == self.solo if self.solo is not None else name not in self.hidden
