@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -13,13 +13,13 @@ from rtbci.dashboard.model.event_log import EventEntry
 from rtbci.dashboard.panels.replay_bar import ReplayBar
 from rtbci.dashboard.panels.sidebar import Sidebar
 from rtbci.dashboard.plots.plot_area import PlotArea
-from rtbci.dashboard.trace_actions import TraceActions, TraceDialogs
+from rtbci.dashboard.trace_actions import TraceActions, TraceWindow
 from rtbci.monitor.messages import Verdict
 
 LABELS = ("seizure", "spike", "artefact", "movement", "eyes closed", "medication")
 
 
-class WindowControl(TraceDialogs, Protocol):
+class WindowControl(TraceWindow, Protocol):
     """What the actions need of the window itself. A question that the user cancels is answered by None."""
 
     theme: theme.Theme
@@ -37,8 +37,6 @@ class WindowControl(TraceDialogs, Protocol):
 
     def end(self) -> None: ...
 
-    def ask_choice(self, title: str, question: str, choices: Sequence[str]) -> str | None: ...
-
     def ask_text(self, title: str, question: str, text: str) -> str | None: ...
 
     def ask_save_path(self, title: str, name: str, kinds: str) -> Path | None: ...
@@ -47,6 +45,7 @@ class WindowControl(TraceDialogs, Protocol):
 class Actions(TraceActions):
     """Acts on the model, the plots, the panels and the window that it is given."""
 
+    _window: WindowControl
     annotation_labels = LABELS
 
     def __init__(
@@ -62,7 +61,6 @@ class Actions(TraceActions):
         self._plots, self._traces, self._labels = plots, plots.traces, plots.labels
         self._sidebar, self._replay_bar = sidebar, replay_bar
         self._alarm, self._window = alarm, window
-        self._dialogs = window
 
     def named(self, name: str) -> Callable[[], None]:
         """The action of a name in shortcuts.py.

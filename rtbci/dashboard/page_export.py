@@ -39,12 +39,12 @@ def write_page(path: Path, picture: PagePicture) -> None:
     atomic_write(path, buffer.data().data())
 
 
-def print_page(picture: PagePicture, parent: QWidget) -> bool:
-    """Ask for a printer and print; False where the user does not."""
+def print_page(picture: PagePicture, parent: QWidget) -> str:
+    """Ask for a printer and print; what was done, "" where the user does not want to. Raises OSError."""
     printer = QPrinter(QPrinter.PrinterMode.HighResolution)
     printer.setPageLayout(_layout())
     if QPrintDialog(printer, parent).exec() != QPrintDialog.DialogCode.Accepted:
-        return False
+        return ""
     printer.setFullPage(True)
     painter = QPainter()
     if not painter.begin(printer):
@@ -52,7 +52,7 @@ def print_page(picture: PagePicture, parent: QWidget) -> bool:
     painter.scale(printer.resolution() / UNITS_PER_INCH, printer.resolution() / UNITS_PER_INCH)
     picture.paint(painter)
     painter.end()
-    return True
+    return f"printed on {printer.printerName() or printer.outputFileName()}"
 
 
 def _layout() -> QPageLayout:

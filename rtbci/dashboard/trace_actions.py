@@ -17,7 +17,7 @@ from rtbci.recordings.channel_names import derivation
 
 
 class TraceDialogs(Protocol):
-    """What the traces' actions need of the window: questions to the user."""
+    """Questions of the traces to the user, and what is written then."""
 
     def choose_rows(self) -> None: ...
 
@@ -29,6 +29,13 @@ class TraceDialogs(Protocol):
 
     def write_stretch(self) -> None: ...
 
+
+class TraceWindow(Protocol):
+    """What the traces' actions need of the window."""
+
+    @property
+    def trace_controls(self) -> TraceDialogs: ...
+
     def ask_choice(self, title: str, question: str, choices: Sequence[str]) -> str | None: ...
 
 
@@ -39,7 +46,7 @@ class TraceActions:
     _timeline: Timeline
     _traces: TracePlot
     _labels: ChannelLabels
-    _dialogs: TraceDialogs
+    _window: TraceWindow
     annotation_labels: Sequence[str] = ()
 
     # -- traces -----------------------------------------------------------------------------------------------
@@ -89,12 +96,14 @@ class TraceActions:
         self._traces.set_montage(BY_REGION)
 
     def edit_montage(self) -> None:
-        self._dialogs.edit_montage()
+        self._window.trace_controls.edit_montage()
 
     def use_as_reference(self) -> None:
         """The chosen channel is taken away from all other electrodes."""
-        if (row := self._labels.selection) is not None:
-            self._traces.set_montage(f"{REFERENCE}{derivation(row).electrode}")
+        rows, row = self._traces.rows, self._labels.selection
+        if rows.all_rows is not None and row in rows.all_rows.names:
+            channel = rows.all_rows.plus[rows.all_rows.names.index(row)]
+            self._traces.set_montage(f"{REFERENCE}{rows.channels.meant[channel].electrode}")
 
     def toggle_source(self) -> None:
         self._traces.set_solo(None)
@@ -174,19 +183,19 @@ class TraceActions:
             self.annotate_at(stretch[0], round(stretch[1] - stretch[0], 3))
 
     def export_stretch(self) -> None:
-        self._dialogs.write_stretch()
+        self._window.trace_controls.write_stretch()
 
     def export_page(self) -> None:
-        self._dialogs.write_page()
+        self._window.trace_controls.write_page()
 
     def print_page(self) -> None:
-        self._dialogs.print_page()
+        self._window.trace_controls.print_page()
 
     def annotate_at(self, x: float, duration_s: float = 0.0) -> None:
         """x: on the display's axis."""
         if self._model.feed is None:
             return
-        label = self._dialogs.ask_choice("Annotate", "What is it?", self.annotation_labels)
+        label = self._window.ask_choice("Annotate", "What is it?", self.annotation_labels)
         if label is not None and label.strip():
             self._model.annotate(label.strip(), x, duration_s)
 
@@ -210,7 +219,7 @@ class TraceActions:
         self._traces.show_all()
 
     def choose_rows(self) -> None:
-        self._dialogs.choose_rows()
+        self._window.trace_controls.choose_rows()
 
     def rows_down(self) -> None:
         self._traces.page_rows(1)

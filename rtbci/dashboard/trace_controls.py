@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 from PyQt6.QtCore import QPoint, Qt
-from PyQt6.QtWidgets import QWidget
+from PyQt6.QtWidgets import QMessageBox, QWidget
 
 from rtbci.dashboard.actions import Actions
 from rtbci.dashboard.model.dashboard_model import DashboardModel
@@ -21,6 +22,7 @@ from rtbci.dashboard.model.view_modes import (
     sensitivity_modes,
     time_modes,
 )
+from rtbci.dashboard.page_export import KINDS as PAGE_KINDS
 from rtbci.dashboard.page_export import print_page, write_page
 from rtbci.dashboard.page_picture import PagePicture, PageText
 from rtbci.dashboard.panels.events import EventTable
@@ -31,7 +33,7 @@ from rtbci.dashboard.panels.toolbar import Toolbar
 from rtbci.dashboard.panels.trace_menu import TraceMenu, fill_trace_menu
 from rtbci.dashboard.plots.plot_area import PlotArea
 from rtbci.dashboard.stretch_view import StretchView
-from rtbci.errors import StreamMismatch
+from rtbci.errors import RtbciError, StreamMismatch
 from rtbci.files import atomic_write
 
 
@@ -47,14 +49,19 @@ class TraceControls:
         events: EventTable,
         actions: Actions,
         window: QWidget,
+        ask_path: Callable[[str, str, str], Path | None],
+        tell: Callable[[str], None],
     ) -> None:
+        """ask_path: asks where to write, by title, name and kinds of file; tell: shows a line for a while."""
         self._model, self._plots, self._traces = model, plots, plots.traces
         self._toolbar, self._mode_line, self._events = toolbar, mode_line, events
         self._actions, self._window = actions, window
+        self._ask_path, self._tell = ask_path, tell
         self.stretch = StretchView(plots, window, lambda name: actions.named(name)())
         self._connect()
 
     def _connect(self) -> None:
+        self._model.began.subscribe(self._traces.cursors.clear)
         traces, labels, toolbar = self._traces, self._plots.labels, self._toolbar
         toolbar.speed_chosen.connect(self._model.timeline.set_speed)
         toolbar.montage_chosen.connect(traces.set_montage)
@@ -103,16 +110,33 @@ class TraceControls:
         text = PageText("  ·  ".join(filter(None, names)), modes)
         return PagePicture(self._traces, self._plots.clock, text)
 
-    def write_page(self, path: Path) -> None:
-        """Raises ConfigError or OSError."""
+    def write_page(self) -> None:
+        """Ask for a path and write the page there, in the format of its ending."""
+        if (path := self._ask_path("Save the page", "page.pdf", PAGE_KINDS)) is not None:
+            self._try(f"{path} was not written", lambda: self._write_page(path))
+
+    def print_page(self) -> None:
+        """Ask for a printer."""
+        self._try("not printed", lambda: print_page(self._picture(), self._window))
+
+    def write_stretch(self) -> None:
+        """Ask for a path and write the chosen stretch there, or the page, as EDF+."""
+        if (path := self._ask_path("Export as EDF+", "stretch.edf", "EDF+ (*.edf)")) is not None:
+            self._try(f"{path} was not written", lambda: self._write_stretch(path))
+
+    def _try(self, failure: str, write: Callable[[], str]) -> None:
+        """Say where it went, or why it did not."""
+        try:
+            if told := write():
+                self._tell(told)
+        except (OSError, RtbciError) as error:
+            QMessageBox.warning(self._window, "rtbci", f"{failure}: {error}")
+
+    def _write_page(self, path: Path) -> str:
         write_page(path, self._picture())
+        return f"written: {path}"
 
-    def print_page(self) -> bool:
-        """False where the user does not want to; raises OSError."""
-        return print_page(self._picture(), self._window)
-
-    def write_stretch(self, path: Path) -> str:
-        """The chosen stretch, or the page, as EDF+; what is to be said of it. Raises StreamMismatch or OSError."""
+    def _write_stretch(self, path: Path) -> str:
         feed, picture = self._model.feed, self._picture()
         if feed is None or feed.signals is None or feed.layout is None or feed.clock is None:
             raise StreamMismatch("there is no stream yet")
@@ -121,7 +145,7 @@ class TraceControls:
         made = stretch_file(feed.signals, feed.layout.channels, feed.clock, marks, span)
         atomic_write(path, made.content)
         held = f", {made.missing_s:.2f} s of it without data (last value held)" if made.missing_s else ""
-        return f"{made.seconds:.3g} s of {len(feed.layout.channels)} channels as recorded{held}"
+        return f"written: {path}, {made.seconds:.3g} s of {len(feed.layout.channels)} channels as recorded{held}"
 
     # -- dialogs and menus ------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from rtbci.dashboard.model.channel_kinds import EEG, KINDS
 from rtbci.dashboard.model.display_filter import HIGH_HZ, LOW_HZ, NOTCH_HZ, DisplayFilter
-from rtbci.dashboard.model.montages import BY_REGION, MONTAGES
+from rtbci.dashboard.model.montages import AS_RECORDED, BY_REGION, MONTAGES
 from rtbci.dashboard.model.sensitivity import LADDER
 from rtbci.dashboard.model.trace_rows import AS_FIT, PER_PAGE
 from rtbci.dashboard.plots.traces import TracePlot
@@ -23,7 +23,9 @@ def restore_traces(settings: Settings, traces: TracePlot) -> None:
         if LADDER[0] <= per_mm <= LADDER[-1]:
             traces.microvolts.choose(kind, per_mm)
     traces.rows.own = _montages(settings.get("own_montages", ""))
-    traces.rows.montage = settings.get("montage", BY_REGION)
+    # "As recorded" was by region before the two were told apart, under the key "montage".
+    before = settings.get("montage", BY_REGION)
+    traces.rows.montage = settings.get("display_montage", BY_REGION if before == AS_RECORDED else before)
     edges = [settings.get(f"filter_{part}_hz", 0.0) for part in ("low", "high", "notch")]
     if edges[0] in LOW_HZ and edges[1] in HIGH_HZ and edges[2] in NOTCH_HZ:
         traces.filter = DisplayFilter(*edges)
@@ -39,7 +41,7 @@ def keep_traces(settings: Settings, traces: TracePlot) -> None:
     for part, hz in (("low", traces.filter.low_hz), ("high", traces.filter.high_hz), ("notch", traces.filter.notch_hz)):
         settings.set(f"filter_{part}_hz", hz)
     settings.set("own_montages", json.dumps(traces.rows.own))
-    settings.set("montage", traces.rows.montage)
+    settings.set("display_montage", traces.rows.montage)
     settings.set("rows_per_page", traces.rows.per_page)
 
 

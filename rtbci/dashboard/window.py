@@ -8,12 +8,10 @@ from pathlib import Path
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QCloseEvent, QKeySequence, QResizeEvent
 from PyQt6.QtWidgets import (
-    QApplication,
     QFileDialog,
     QHBoxLayout,
     QInputDialog,
     QMainWindow,
-    QMessageBox,
     QVBoxLayout,
     QWidget,
 )
@@ -25,7 +23,6 @@ from rtbci.dashboard.model.commands import CommandPort
 from rtbci.dashboard.model.dashboard_model import DashboardModel
 from rtbci.dashboard.model.feed import Feed
 from rtbci.dashboard.model.state_text import Fact, state_sentence
-from rtbci.dashboard.page_export import KINDS as PAGE_KINDS
 from rtbci.dashboard.panels.header import Header
 from rtbci.dashboard.panels.mode_line import ModeLine
 from rtbci.dashboard.panels.replay_bar import ReplayBar
@@ -38,7 +35,6 @@ from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.shortcuts import SHORTCUTS
 from rtbci.dashboard.trace_controls import TraceControls
 from rtbci.dashboard.trace_settings import keep_traces, restore_traces
-from rtbci.errors import RtbciError
 from rtbci.monitor.describe import describe
 from rtbci.monitor.messages import LogLine
 from rtbci.text import one_line
@@ -67,8 +63,9 @@ class Window(QMainWindow):
         self._build()
         self.user_actions = Actions(self.model, self.plots, self.sidebar, self.replay_bar, self.alarm, self)
         self.trace_controls = TraceControls(
-            self.model, self.plots, self.toolbar, self.mode_line, self.sidebar.events, self.user_actions, self
-        )
+            self.model, self.plots, self.toolbar, self.mode_line, self.sidebar.events, self.user_actions, self,
+            ask_path=lambda *question: self.ask_save_path(*question), tell=self.header.show_news,
+        )  # fmt: skip
         self._connect()
         self._bind_shortcuts()
         self._restore()
@@ -227,37 +224,6 @@ class Window(QMainWindow):
     def choose_stream(self) -> None:
         """Only a dashboard that starts engines of its own has a choice; it listens."""
         self.stream_wanted.emit()
-
-    def choose_rows(self) -> None:
-        self.trace_controls.choose_rows()
-
-    def edit_montage(self) -> None:
-        self.trace_controls.edit_montage()
-
-    def write_page(self) -> None:
-        if (path := self.ask_save_path("Save the page", "page.pdf", PAGE_KINDS)) is not None:
-            self._write(path, lambda: self.trace_controls.write_page(path))
-
-    def print_page(self) -> None:
-        self._write(None, self.trace_controls.print_page)
-
-    def write_stretch(self) -> None:
-        if (path := self.ask_save_path("Export as EDF+", "stretch.edf", "EDF+ (*.edf)")) is not None:
-            self._write(path, lambda: self.trace_controls.write_stretch(path))
-
-    def _write(self, path: Path | None, write: Callable[[], object]) -> None:
-        """Say where it went, or why it did not."""
-        QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
-        try:
-            about = write()
-        except (OSError, RtbciError) as error:
-            what = f"{path} was not written" if path is not None else "Not printed"
-            QApplication.restoreOverrideCursor()
-            QMessageBox.warning(self, self.windowTitle(), f"{what}: {error}")
-            return
-        QApplication.restoreOverrideCursor()
-        if path is not None:
-            self.header.show_news(f"written: {path}" + (f", {about}" if about else ""))
 
     def end(self) -> None:
         self.close()

@@ -773,3 +773,14 @@ def test_a_stretch_is_exported_as_it_was_recorded(visit, monkeypatch, tmp_path):
     data = np.concatenate([chunk.data for chunk in recording.chunks(512)])
     np.testing.assert_allclose(data, here.fake._table[512:1024], atol=0.01)
     assert here.window.header.news == f"written: {path}, 2 s of 19 channels as recorded"
+
+
+def test_settings_from_before_keep_their_montage_and_sensitivity(visit):
+    here = visit()
+    here.window.close()
+    for key, value in (("montage", "As recorded"), ("per_mm", 20.0)):
+        here.settings.set(key, value)
+    here.settings._store.remove("display_montage")
+    again = here.open()
+    assert (again.plots.traces.montage, again.plots.traces.per_mm) == ("By region", 20.0)
+    again.close()

@@ -46,7 +46,7 @@ class FilterButton(QToolButton):
 
     def show_filter(self, held: DisplayFilter) -> None:
         self._filter = held
-        self.setText(f"{str(held) or 'Filter'}  ▾")
+        self.setText("Filter on  ▾" if held.is_on else "Filter  ▾")
         for part, hz, action in self._actions:
             action.setChecked(getattr(held, part) == hz)
 

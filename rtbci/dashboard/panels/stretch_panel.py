@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from html import escape
 
 import numpy as np
 import pyqtgraph as pg
@@ -42,6 +43,7 @@ class StretchPanel(QDialog):
         self._measures: StretchMeasures | None = None
         self._unit = "µV"
         self.heading = QLabel()
+        self.heading.setTextFormat(Qt.TextFormat.PlainText)
         self.heading.setWordWrap(True)
         self.table = QTableWidget(0, len(COLUMNS))
         self.table.setHorizontalHeaderLabels(COLUMNS)
@@ -130,7 +132,7 @@ class StretchPanel(QDialog):
         finite = np.isfinite(power).any() if power.size else False
         self.curve.setData(hz, np.sqrt(power[:, row]) if finite else np.zeros(len(hz)))
         self.others.setData(hz, np.sqrt(np.nanmedian(power, axis=1)) if finite else np.zeros(len(hz)))
-        self.spectrum.setTitle(f"{one_line(measures.names[row])}, {self._unit}/√Hz", size="9pt")
+        self.spectrum.setTitle(f"{escape(one_line(measures.names[row]))}, {self._unit}/√Hz", size="9pt")
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         super().closeEvent(event)

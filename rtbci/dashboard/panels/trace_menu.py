@@ -50,7 +50,7 @@ def fill_trace_menu(
 def add_heading(menu: QMenu, text: str) -> None:
     """A line of text that nothing is chosen by: a style sheet shows no section's."""
     menu.addSeparator()
-    heading = menu.addAction(text)
+    heading = menu.addAction(text.replace("&", "&&"))
     assert heading is not None
     heading.setEnabled(False)
 

@@ -110,6 +110,7 @@ class RowsPlot(TimePlot):
         """Hide these of the montage's rows and no others."""
         there = set(self.all_rows.names) if self.all_rows is not None else set()
         self.rows.hidden = (self.rows.hidden - there) | names
+        self.rows.solo = None
         self._arrange()
 
     def show_all(self) -> None:

@@ -127,9 +127,13 @@ class TracePlot(RowsPlot):
 
     def fit(self) -> None:
         """By hand, the steps at which this page's traces fill their lanes, more or less."""
-        data = self._page()
-        if data is None or not len(data):
+        if self.history is None or self.shown is None:
             return
+        end = self.timeline.head if self.timeline.end is None else self.timeline.end
+        _, data, _ = self.span(end - self.timeline.page_s, end)
+        if not len(data):
+            return
+        data = np.nan_to_num(data[:: max(1, len(data) // 400)])
         low, high = np.percentile(data, [5, 95], axis=0)
         self.sensitivity.by_hand.clear()
         self._find(high - low)
