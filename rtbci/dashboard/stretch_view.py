@@ -74,5 +74,4 @@ class StretchView:
             at = shown.names.index(row) if row in shown.names else 0
             rows = range(at, at + 1)
         samples = self._traces.span(*stretch, rows)
-        names, kinds = (tuple(of[k] for k in rows) for of in (shown.names, shown.kinds))
-        return measure(stretch, samples, history.sfreq, names, kinds)
+        return measure(stretch, samples, history.sfreq, tuple(shown.names[k] for k in rows))

@@ -64,7 +64,7 @@ def test_a_stretch_has_the_amplitude_and_frequency_of_what_is_in_it():
     t = np.arange(800) / SFREQ
     data = np.stack([20 * np.sin(2 * np.pi * 10 * t) + 300, 5 * np.sin(2 * np.pi * 3 * t), np.full(800, 7.0)], axis=1)
     data[5, 2] = np.nan
-    found = measure((0.0, 4.0), (t, data.astype(np.float32), np.ones(800, bool)), SFREQ, ("a", "b", "c"), ("EEG",) * 3)
+    found = measure((0.0, 4.0), (t, data.astype(np.float32), np.ones(800, bool)), SFREQ, ("a", "b", "c"))
     assert found.seconds == found.data_s == 4.0
     assert found.peak_to_peak[:2] == pytest.approx([40, 10], rel=0.01)
     assert found.rms[:2] == pytest.approx([20 / np.sqrt(2), 5 / np.sqrt(2)], rel=0.01)
@@ -74,7 +74,7 @@ def test_a_stretch_has_the_amplitude_and_frequency_of_what_is_in_it():
 
 def test_a_stretch_of_a_few_samples_says_nothing():
     t = np.arange(5) / SFREQ
-    found = measure((0.0, 0.025), (t, np.ones((5, 1), np.float32), np.ones(5, bool)), SFREQ, ("a",), ("EEG",))
+    found = measure((0.0, 0.025), (t, np.ones((5, 1), np.float32), np.ones(5, bool)), SFREQ, ("a",))
     assert np.isnan(found.rms[0])
     assert found.power.shape == (0, 1)
 

@@ -86,6 +86,13 @@ class DisplayMontage:
             averaged=self.averaged[rows],
         )
 
+    def made_of(self, channels: set[int]) -> list[int]:
+        """The rows that any of these channels is a source of."""
+        wanted = list(channels)
+        less = np.isin(self.less, wanted) & (self.weights != 0)
+        found: list[int] = np.flatnonzero(np.isin(self.plus, wanted) | less.any(axis=1)).tolist()
+        return found
+
     def sources(self, row: int) -> set[int]:
         """The channels that a row is made of, apart from an average."""
         return {int(self.plus[row]), *self.less[row][self.weights[row] != 0].tolist()}

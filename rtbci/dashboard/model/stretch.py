@@ -24,7 +24,7 @@ class StretchMeasures:
         On the display's axis (s).
     data_s
         Seconds of it that have data.
-    names, kinds
+    names
         Of the rows.
     peak_to_peak, rms
         (n_rows,), in the unit of the display; RMS about the mean. NaN where a row has no data.
@@ -38,7 +38,6 @@ class StretchMeasures:
     stop: float
     data_s: float
     names: tuple[str, ...]
-    kinds: tuple[str, ...]
     peak_to_peak: npt.NDArray[np.float64]
     rms: npt.NDArray[np.float64]
     dominant_hz: npt.NDArray[np.float64]
@@ -55,7 +54,6 @@ def measure(
     rows: tuple[Times, Samples, Flags],
     sfreq: float,
     names: tuple[str, ...],
-    kinds: tuple[str, ...],
 ) -> StretchMeasures:
     """Measure a stretch.
 
@@ -67,7 +65,7 @@ def measure(
         Its samples: places, values (n_samples, n_rows), and which are valid.
     sfreq
         Rate in Hz.
-    names, kinds
+    names
         Of the rows.
     """
     _, data, valid = rows
@@ -90,4 +88,4 @@ def measure(
         if audible.any():
             dominant[usable] = frequencies[audible][np.argmax(found[audible], axis=0)]
             dominant[rms == 0] = np.nan
-    return StretchMeasures(*span, len(data) / sfreq, names, kinds, peak_to_peak, rms, dominant, frequencies, power)
+    return StretchMeasures(*span, len(data) / sfreq, names, peak_to_peak, rms, dominant, frequencies, power)

@@ -127,12 +127,11 @@ class TraceRows:
             return {}
         words = {canonical(name): word for name, word in quality.items()} if self.fixed else quality
         bad = {k: words[name] for k, name in enumerate(self.channels.labels) if name in words}
-        found: dict[str, str] = {}
-        for row, name in enumerate(self.all_rows.names) if bad else ():
-            faulty = [bad[k] for k in sorted(self.all_rows.sources(row)) if k in bad]
-            if faulty:
-                found[name] = faulty[0]
-        return found
+        rows = self.all_rows.made_of(set(bad))
+        return {
+            self.all_rows.names[row]: next(bad[k] for k in sorted(self.all_rows.sources(row)) if k in bad)
+            for row in rows
+        }
 
     @property
     def n_hidden(self) -> int:

@@ -48,6 +48,7 @@ class ModeLine(QLabel):
 
     def _write(self) -> None:
         self.setText("&nbsp; · &nbsp;".join(self._part(mode) for mode in self._modes))
+        self.setAccessibleDescription(self.words)
         self.setToolTip("<br>".join(escape(f"{mode.text}: {mode.tip}") for mode in self._modes if mode.tip))
 
     def _part(self, mode: ViewMode) -> str:

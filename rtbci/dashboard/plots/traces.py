@@ -135,7 +135,7 @@ class TracePlot(RowsPlot):
             return
         data = np.nan_to_num(data[:: max(1, len(data) // 400)])
         low, high = np.percentile(data, [5, 95], axis=0)
-        self.sensitivity.by_hand.clear()
+        self.sensitivity.by_hand.difference_update(self.rows.kinds)
         self._find(high - low)
         self.sensitivity.by_hand.update(self.rows.kinds)
         self._rescaled()
@@ -217,7 +217,7 @@ class TracePlot(RowsPlot):
             self._settled_s = SETTLED_S[1] if self._settled_s == SETTLED_S[0] else np.inf
             self.redraw()
         if self._auto_clock.due(self.history.newest_x):
-            self.find_sensitivity(tolerance=0 if data_s < SURE_S + 1 else 1)
+            self.find_sensitivity(tolerance=0 if data_s < SURE_S else 1)
 
     def paint_extents(self, found: ColumnExtents) -> None:
         if self.shown is None or not len(found.columns):
