@@ -147,7 +147,7 @@ class RowsPlot(TimePlot):
 
     def _arrange(self) -> None:
         """Which rows, and where: as many as have room for their names."""
-        line = max(11.0, 0.5 * self.fontMetrics().height() + 2) * self.ratio
+        line = max(11.0, 0.62 * self.fontMetrics().height()) * self.ratio
         room = int(self.device_size().height() / line)
         for _ in range(4):  # the gaps between regions take room, too
             self.rows.arrange(room)
