@@ -71,7 +71,7 @@ class ChannelLabels(QWidget):
         font = QFont(self.font())
         lane = self._traces.lanes.pitch / self._traces.ratio
         usual = self.fontMetrics().height() * 0.72
-        font.setPixelSize(round(min(usual * 1.1, max(9, 0.65 * usual, 0.85 * lane))))
+        font.setPixelSize(int(min(usual * 1.1, max(9, 0.65 * usual, min(0.85 * lane, lane - 2)))))
         return font
 
     def paintEvent(self, event: QPaintEvent | None) -> None:

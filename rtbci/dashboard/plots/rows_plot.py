@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtCore import QEvent, pyqtSignal
 from PyQt6.QtGui import QResizeEvent
 
 from rtbci.dashboard.model.display_filter import DisplayFilter, FilteredRows
@@ -164,6 +164,11 @@ class RowsPlot(TimePlot):
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
         self._arrange()
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.FontChange:  # names need more room, or less
+            self._arrange()
 
     # -- samples as they are shown ----------------------------------------------------------------------------
 
