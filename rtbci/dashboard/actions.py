@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from rtbci.dashboard import theme
 from rtbci.dashboard.alarm import MUTES_MIN, Alarm
 from rtbci.dashboard.model.dashboard_model import DashboardModel
-from rtbci.dashboard.model.display_montage import AS_RECORDED
 from rtbci.dashboard.model.event_log import EventEntry
 from rtbci.dashboard.panels.replay_bar import ReplayBar
 from rtbci.dashboard.panels.sidebar import Sidebar
 from rtbci.dashboard.plots.plot_area import PlotArea
+from rtbci.dashboard.trace_actions import TraceActions, TraceWindow
 from rtbci.monitor.messages import Verdict
-from rtbci.recordings.channel_names import derivation
 
 LABELS = ("seizure", "spike", "artefact", "movement", "eyes closed", "medication")
 
 
-class WindowControl(Protocol):
+class WindowControl(TraceWindow, Protocol):
     """What the actions need of the window itself. A question that the user cancels is answered by None."""
 
     theme: theme.Theme
@@ -32,21 +31,24 @@ class WindowControl(Protocol):
 
     def show_shortcuts(self) -> None: ...
 
+    def show_menu(self) -> None: ...
+
     def choose_stream(self) -> None: ...
 
     def show_session_menu(self) -> None: ...
 
     def end(self) -> None: ...
 
-    def ask_choice(self, title: str, question: str, choices: Sequence[str]) -> str | None: ...
-
     def ask_text(self, title: str, question: str, text: str) -> str | None: ...
 
     def ask_save_path(self, title: str, name: str, kinds: str) -> Path | None: ...
 
 
-class Actions:
+class Actions(TraceActions):
     """Acts on the model, the plots, the panels and the window that it is given."""
+
+    _window: WindowControl
+    annotation_labels = LABELS
 
     def __init__(
         self,
@@ -107,68 +109,6 @@ class Actions:
 
     def toggle_sweep(self) -> None:
         self._timeline.set_sweep(not self._timeline.sweep)
-
-    # -- traces -----------------------------------------------------------------------------------------------
-
-    def larger(self) -> None:
-        self._traces.step_sensitivity(1)
-
-    def smaller(self) -> None:
-        self._traces.step_sensitivity(-1)
-
-    def row_larger(self) -> None:
-        self._step_row_sensitivity(1)
-
-    def row_smaller(self) -> None:
-        self._step_row_sensitivity(-1)
-
-    def _step_row_sensitivity(self, by: int) -> None:
-        if (row := self._labels.selection) is not None:
-            self._traces.step_sensitivity(by, row)
-            self._labels.update()
-
-    def fit(self) -> None:
-        self._traces.fit()
-
-    def next_montage(self) -> None:
-        names, now = self._traces.montages(), self._traces.montage
-        self._traces.set_montage(names[(names.index(now) + 1) % len(names)] if now in names else AS_RECORDED)
-
-    def toggle_source(self) -> None:
-        self._traces.solo = None
-        self._model.set_as_model(not self._model.as_model)
-
-    def toggle_butterfly(self) -> None:
-        self._traces.set_butterfly(not self._traces.butterfly)
-
-    # -- channels ---------------------------------------------------------------------------------------------
-
-    def next_row(self) -> None:
-        self._labels.step(1)
-
-    def previous_row(self) -> None:
-        self._labels.step(-1)
-
-    def toggle_solo(self) -> None:
-        self._traces.set_solo(None if self._traces.solo is not None else self._labels.selection)
-
-    def hide_row(self) -> None:
-        if (row := self._labels.selection) is not None:
-            self._labels.step(1)
-            self._traces.hide_row(row)
-
-    def show_all_rows(self) -> None:
-        self._traces.show_all()
-
-    def solo_electrode(self, electrode: str) -> None:
-        """Show alone the first row that this electrode is a part of; again: all rows."""
-        traces = self._traces
-        if traces.solo is not None and electrode in _electrodes(traces.solo):
-            traces.set_solo(None)
-        elif traces.all_rows is not None:
-            found = [name for name in traces.all_rows.names if electrode in _electrodes(name)]
-            if found:
-                traces.set_solo(found[0])
 
     # -- events -----------------------------------------------------------------------------------------------
 
@@ -278,6 +218,9 @@ class Actions:
         self._window.zoom = min(2.0, max(0.7, self._window.zoom * factor))
         self._window.dress()
 
+    def show_menu(self) -> None:
+        self._window.show_menu()
+
     def show_shortcuts(self) -> None:
         self._window.show_shortcuts()
 
@@ -289,9 +232,3 @@ class Actions:
 
     def close(self) -> None:
         self._window.end()
-
-
-def _electrodes(row: str) -> tuple[str, str]:
-    """Those that a row is made of."""
-    meant = derivation(row)
-    return meant.electrode, meant.reference

@@ -38,6 +38,7 @@ def window_frames_ms(
     """Of the finished window, at the pace of the data: read, reduce, paint, show 1/60 s of it. folder: the engine's."""
     app = application()
     window = Window(Settings(str(folder / "settings.ini")))
+    window.plots.traces.set_per_page(0)  # every channel, whether or not there is room for its name
     window.model.timeline.page_s = page_s
     window.model.timeline.sweep = not scroll
     window.resize(*size)

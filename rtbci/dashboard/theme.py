@@ -125,6 +125,7 @@ def _sheet(theme: Theme, points: float) -> str:
         background: {t.panel}; color: {t.text}; border: 1px solid {t.line};
         selection-background-color: {t.accent}; selection-color: {t.window};
     }}
+    QMenu::item:disabled {{ color: {t.dim}; }}
     QLineEdit {{ background: {t.plot}; border: 1px solid {t.line}; border-radius: 5px; padding: 4px 6px; }}
     QLineEdit:focus {{ border-color: {t.accent}; }}
     QTableView, QListView {{

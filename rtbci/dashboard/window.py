@@ -15,7 +15,6 @@ from rtbci.dashboard.actions import Actions
 from rtbci.dashboard.alarm import Alarm
 from rtbci.dashboard.model.commands import CommandPort
 from rtbci.dashboard.model.dashboard_model import DashboardModel
-from rtbci.dashboard.model.display_montage import AS_RECORDED
 from rtbci.dashboard.model.feed import Feed
 from rtbci.dashboard.model.identity import Identity
 from rtbci.dashboard.model.notice import NoticeBoard, written_folder
@@ -23,17 +22,20 @@ from rtbci.dashboard.model.session_menu import Session
 from rtbci.dashboard.model.state_text import Fact, state_sentence
 from rtbci.dashboard.panels.header import Header
 from rtbci.dashboard.panels.identity import IdentityBand
+from rtbci.dashboard.panels.mode_line import ModeLine
 from rtbci.dashboard.panels.notice import NoticePanel
 from rtbci.dashboard.panels.replay_bar import ReplayBar
+from rtbci.dashboard.panels.scrolled import Scrolled
 from rtbci.dashboard.panels.shortcuts_dialog import ShortcutsDialog
 from rtbci.dashboard.panels.sidebar import Sidebar
 from rtbci.dashboard.panels.toolbar import Toolbar
 from rtbci.dashboard.plots.plot_area import PlotArea
 from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.shortcuts import SHORTCUTS
+from rtbci.dashboard.trace_controls import TraceControls
+from rtbci.dashboard.trace_settings import keep_traces, restore_traces
 from rtbci.monitor.describe import describe
 from rtbci.monitor.messages import LogLine
-from rtbci.recordings.channel_names import canonical
 from rtbci.text import one_line
 
 FRAME_MS = 16
@@ -49,7 +51,7 @@ class Window(QMainWindow):
     def __init__(self, settings: Settings, title: str = "rtbci") -> None:
         super().__init__()
         self.setWindowTitle(title)
-        self.setMinimumSize(960, 600)
+        self.setMinimumSize(640, 480)
         self.settings = settings
         self.theme = theme.THEMES.get(settings.get("theme", "dark"), theme.DARK)
         self.zoom: float = settings.get("zoom", 1.0)
@@ -60,6 +62,10 @@ class Window(QMainWindow):
         self.model.as_model = settings.get("as_model", False)
         self._build()
         self.user_actions = Actions(self.model, self.plots, self.sidebar, self.replay_bar, self.alarm, self)
+        self.trace_controls = TraceControls(
+            self.model, self.plots, self.toolbar, self.mode_line, self.sidebar.events, self.user_actions, self,
+            ask_path=lambda *question: self.ask_save_path(*question), tell=self.header.show_news,
+        )  # fmt: skip
         self._connect()
         self._bind_shortcuts()
         self._restore()
@@ -73,6 +79,7 @@ class Window(QMainWindow):
         self.header = Header(self.theme)
         self.toolbar = Toolbar()
         self.plots = PlotArea(self.model.timeline, self.model.marks, self.theme)
+        self.mode_line = ModeLine(self.theme)
         self.sidebar = Sidebar(self.model.event_log, self.theme)
         self.replay_bar = ReplayBar(self.theme)
         whole = QWidget()
@@ -90,10 +97,12 @@ class Window(QMainWindow):
         body.setSpacing(6)
         body.addWidget(self.notice)
         body.addWidget(self.toolbar)
+        body.addWidget(self.mode_line)
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.plots, 1)
-        row.addWidget(self.sidebar)
+        self.side = Scrolled(self.sidebar)
+        row.addWidget(self.side)
         body.addLayout(row, 1)
         body.addWidget(self.replay_bar)
         column.addLayout(body, 1)
@@ -110,11 +119,9 @@ class Window(QMainWindow):
         model.timeline.changed.subscribe(self.show_controls)
         self.toolbar.triggered.connect(lambda action: actions.named(action)())
         self.toolbar.page_chosen.connect(model.timeline.set_page)
-        self.toolbar.montage_chosen.connect(plots.traces.set_montage)
         plots.traces.rescaled.connect(self.show_controls)
         plots.traces.rearranged.connect(self.show_controls)
         plots.probability.threshold_asked.connect(lambda value: model.commands.set_threshold(value))
-        plots.labels.soloed.connect(plots.traces.set_solo)
         plots.trend.chosen.connect(model.timeline.jump)
         sidebar.head.clicked.connect(actions.solo_electrode)
         sidebar.events.chosen.connect(actions.jump_to)
@@ -214,7 +221,7 @@ class Window(QMainWindow):
             self._show_header(feed)
         elif turn == 3:
             self._show_quality(state.quality)
-            plots.show_chip(plots.readout or self.model.frozen_text)
+            plots.show_chip("\n".join(filter(None, (plots.readout or self.model.frozen_text, plots.between_text))))
         elif turn == 4 and self._frame % 60 < SLOW_EVERY:
             self.sidebar.state.add_latency(state)
             self.toolbar.show_mute(self.alarm.muted_s)
@@ -237,7 +244,8 @@ class Window(QMainWindow):
         self.header.alarm = "   ".join(texts)
 
     def _show_quality(self, quality: dict[str, str]) -> None:
-        self.plots.labels.set_quality({canonical(name): word for name, word in quality.items()})
+        self.plots.labels.set_quality(self.plots.traces.rows.faults(quality))
+        self.trace_controls.show_modes()
         self.sidebar.show_layout(self.model.feed.layout if self.model.feed else None, quality)
 
     # -- what the actions need --------------------------------------------------------------------------------
@@ -250,6 +258,9 @@ class Window(QMainWindow):
 
     def show_shortcuts(self) -> None:
         ShortcutsDialog(self).show()
+
+    def show_menu(self) -> None:
+        self.toolbar.show_menu()
 
     def choose_stream(self) -> None:
         self.step_wanted.emit("stream")
@@ -277,9 +288,7 @@ class Window(QMainWindow):
     def show_controls(self) -> None:
         """Bring the toolbar up to date."""
         traces, toolbar, timeline = self.plots.traces, self.toolbar, self.model.timeline
-        toolbar.show_page(timeline.page_s)
-        toolbar.show_sensitivity(traces.per_mm, traces.per_division, traces.unit)
-        toolbar.show_montages([AS_RECORDED] if self.model.as_model else traces.montages(), traces.montage)
+        self.trace_controls.show()
         for action, on in (
             ("toggle_source", self.model.as_model),
             ("toggle_butterfly", traces.butterfly),
@@ -299,6 +308,8 @@ class Window(QMainWindow):
         self.identity.set_theme(self.theme)
         self.notice.set_theme(self.theme)
         self.plots.set_theme(self.theme)
+        self.mode_line.set_theme(self.theme)
+        self.trace_controls.stretch.set_theme(self.theme)
         self.show_controls()
         self.header.refresh()
 
@@ -307,6 +318,7 @@ class Window(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
+        self.side.fit()
         if abs(self._wanted_points() - self._points) > 0.4:
             self.dress()
 
@@ -317,9 +329,7 @@ class Window(QMainWindow):
             self.restoreGeometry(geometry)
         timeline.page_s = get("page_s", 10.0)
         timeline.sweep = get("sweep", True)
-        if chosen := get("per_mm", 0.0):
-            traces.per_mm, traces.auto = chosen, False
-        traces.montage = get("montage", AS_RECORDED)
+        restore_traces(self.settings, traces)
         self.alarm.enabled = get("alarm", True)
         self.sidebar.setVisible(get("sidebar", True))
         traces.setFocus()
@@ -330,12 +340,11 @@ class Window(QMainWindow):
         timeline, traces = self.model.timeline, self.plots.traces
         for key, value in (
             ("theme", self.theme.name), ("zoom", self.zoom), ("as_model", self.model.as_model), ("sweep", timeline.sweep),
-            ("page_s", timeline.page_s), ("montage", traces.montage), ("alarm", self.alarm.enabled),
+            ("page_s", timeline.page_s), ("alarm", self.alarm.enabled),
             ("sidebar", not self.sidebar.isHidden()),
         ):  # fmt: skip
             self.settings.set(key, value)
-        if traces.unit == "µV" and not traces.auto:
-            self.settings.set("per_mm", traces.per_mm)
+        keep_traces(self.settings, traces)
         self.settings.set("geometry", self.saveGeometry())
         self.settings.save()
 

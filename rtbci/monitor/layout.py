@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 class Layout(Message):
     """The columns of the three rings.
 
-    channels, units: of the stream, as it describes them. inputs: of the model ring. montage: all channels that training
-    could select from; weights: the selector's probability of each input, empty without a selector; choice: how good that
-    selection was, in words, "" where it was not scored. scaled: the model ring is scaled, not in µV.
+    channels, units: of the stream, as it describes them. types: of its channels, empty where it names none. inputs: of the
+    model ring. montage: all channels that training could select from; weights: the selector's probability of each input,
+    empty without a selector; choice: how good that selection was, in words, "" where it was not scored. scaled: the model
+    ring is scaled, not in µV.
     """
 
     channels: Texts
     units: Texts
+    types: Texts = ()
     sfreq: Rate
     inputs: Texts
     model_sfreq: Rate
@@ -41,9 +43,11 @@ class Layout(Message):
     begins_s: Real | None = None  # second of the recording of the rings' first sample, if known
 
     @model_validator(mode="after")
-    def _a_unit_for_each_channel(self) -> Self:
+    def _a_unit_and_a_type_for_each_channel(self) -> Self:
         if len(self.units) != len(self.channels):
             raise ValueError(f"{len(self.units)} units for {len(self.channels)} channels")
+        if len(self.types) not in (0, len(self.channels)):
+            raise ValueError(f"{len(self.types)} types for {len(self.channels)} channels")
         return self
 
 
@@ -54,6 +58,7 @@ def layout_of(session: SessionInfo, pipeline: Pipeline) -> Layout:
     return Layout(
         channels=stream.channels,
         units=stream.units,
+        types=stream.channel_types,
         sfreq=stream.sfreq,
         inputs=session.inputs,
         model_sfreq=config.sfreq,

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from html import escape
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from gui_kit import Visit, pixels
-from PyQt6.QtCore import QPoint, Qt
-from PyQt6.QtGui import QFontMetrics
-from PyQt6.QtWidgets import QInputDialog, QLabel, QToolTip
+from PyQt6.QtCore import QEvent, QPoint, QPointF, Qt
+from PyQt6.QtGui import QFontMetrics, QMouseEvent, QWheelEvent
+from PyQt6.QtWidgets import QApplication, QInputDialog, QLabel, QMessageBox, QToolTip
 
 from rtbci.dashboard.model.state_text import Fact
 from rtbci.dashboard.panels.header import two_lines
+from rtbci.dashboard.panels.montage_dialog import MontageDialog
+from rtbci.dashboard.panels.row_picker import RowPicker
 from rtbci.dashboard.panels.shortcuts_dialog import ShortcutsDialog
+from rtbci.dashboard.panels.trace_menu import TraceMenu
 from rtbci.dashboard.shortcuts import SHORTCUTS
 from rtbci.monitor.messages import Annotate, ReviewLine, SetThreshold
+from rtbci.recordings.open import open_recording
 
 Key, Ctrl, Shift = Qt.Key, Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
@@ -188,10 +192,15 @@ def test_m_walks_through_the_montages_that_can_be_derived(visit):
     here = visit()
     here.play(1)
     shown = []
-    for _ in range(3):
+    for _ in range(7):
         here.press(Key.Key_M)
         shown.append((here.window.plots.traces.montage, len(here.window.plots.traces.shown)))
-    assert shown == [("Double banana", 18), ("Common average", 19), ("As recorded", 19)]
+    assert shown == [
+        ("As recorded", 19), ("Double banana", 18), ("Transverse", 18), ("Laplacian", 19), ("Common average", 19),
+        ("Reference Cz", 18), ("By region", 19),
+    ]  # fmt: skip
+    ears = next(action for action in here.window.toolbar.montage.menu_.actions() if action.data() == "Ears (A1, A2)")
+    assert (ears.isEnabled(), ears.text()) == (False, "Ears (A1, A2) (needs A1 and A2, not in the stream)")
 
 
 def test_r_shows_what_the_model_sees(visit):
@@ -406,7 +415,7 @@ def test_settings_and_layout_come_back(visit):
     here.window.close()
     again = here.open()
     assert (again.theme.name, again.model.timeline.sweep, again.model.timeline.page_s) == ("light", False, 20.0)
-    assert (again.plots.traces.montage, again.plots.traces.per_mm) == ("Double banana", kept)
+    assert (again.plots.traces.montage, again.plots.traces.per_mm) == ("As recorded", kept)
     assert again.sidebar.isHidden()
     again.close()
 
@@ -440,14 +449,16 @@ def test_no_text_is_cut_off_or_laid_over_another(visit, channels, size):
     here.play(1)
     window = here.window
     for label in window.findChildren(QLabel):
-        if label.isVisible() and label.text():
+        if label.isVisible() and label.wordWrap():
+            assert label.heightForWidth(label.width()) <= label.height()
+        elif label.isVisible() and label.text():
             assert label.fontMetrics().horizontalAdvance(label.text()) <= label.width() + 1, label.text()
             assert label.fontMetrics().height() <= label.height() + 1, label.text()
     for button in window.toolbar.buttons.values():
         assert button.width() >= button.sizeHint().width(), button.text()
-    edges = [(b.x(), b.x() + b.width()) for b in window.toolbar.children() if hasattr(b, "x") and b.isVisible()]
-    edges.sort()
-    assert all(a[1] <= b[0] for a, b in pairwise(edges))
+    boxes = [b.geometry() for b in window.toolbar.children() if hasattr(b, "geometry") and b.isVisible()]
+    assert not any(a.intersects(b) for a, b in combinations(boxes, 2))
+    assert all(window.toolbar.rect().contains(box) for box in boxes)
     ys = [y for _, y in window.plots.labels.names_drawn()]
     line = window.plots.labels._font().pixelSize()
     assert all(b - a >= line for a, b in pairwise(ys))
@@ -495,3 +506,281 @@ def test_a_name_of_a_channel_is_text_where_the_mouse_shows_it(visit, qtbot, monk
     qtbot.mouseMove(labels, QPoint(9, 9))
     qtbot.waitUntil(lambda: bool(shown))
     assert shown[0] == "<qt>&lt;img src=x&gt; \\x1b[2J</qt>"
+
+
+# -- traces and channels ------------------------------------------------------------------------------------------
+
+
+def test_a_sensitivity_chosen_by_hand_survives_another_montage_another_view_and_more_data(visit):
+    here = visit(channels=19)
+    here.play(1)
+    traces = here.window.plots.traces
+    here.press(Key.Key_Down)
+    chosen = traces.per_mm
+    here.press(Key.Key_M)
+    here.press(Key.Key_R)
+    here.press(Key.Key_R)
+    here.play(6, seizure=True)
+    assert traces.per_mm == chosen
+    assert f"·  {chosen:g} µV/mm  ·" in here.window.mode_line.words
+    here.press(Key.Key_F, Shift)
+    assert "µV/mm auto" in here.window.mode_line.words
+
+
+def test_auto_that_was_found_within_a_seizure_is_found_again_after_it(visit):
+    here = visit()
+    traces = here.window.plots.traces
+    here.play(5, seizure=True)
+    within = traces.per_mm
+    here.fake.event(0.0, 5.0)
+    here.play(11)
+    assert traces.per_mm < within
+    assert traces.sensitivity.by_hand == set()
+
+
+def test_the_heart_has_a_sensitivity_of_its_own(visit):
+    here = visit(channels=8)
+    traces = here.window.plots.traces
+    traces.show_history(None, ("C3", "C4", "ECG"))
+    traces.step_kind(-1, "ECG")
+    assert traces.sensitivity.per_mm["ECG"] == 15.0
+    assert traces.per_mm == 10.0
+    assert traces.scales()[0] == pytest.approx(1.5 * traces.scales()[2])
+
+
+def test_many_channels_are_paged_and_a_click_on_the_mode_shows_all(visit):
+    here = visit(channels=128)
+    here.play(1)
+    traces, labels = here.window.plots.traces, here.window.plots.labels
+    n = len(traces.shown)
+    assert len(labels.names_drawn()) == n < 128
+    assert not here.window.plots.row_bar.isHidden()
+    here.press(Key.Key_PageDown, Ctrl)
+    assert traces.rows.first == n - 1
+    here.look()
+    assert f"channels {n}–{n - 1 + len(traces.shown)} of 128" in here.window.mode_line.words
+    here.window.mode_line.linkActivated.emit("all_on_page")
+    assert len(traces.shown) == 128
+    assert here.window.plots.row_bar.isHidden()
+
+
+def test_the_channel_picker_hides_what_has_no_tick(visit, monkeypatch):
+    here = visit()
+    here.play(1)
+
+    def untick_fp1(picker: RowPicker) -> int:
+        picker.search.setText("fp1")
+        picker._tick_listed(on=False)
+        return 1
+
+    monkeypatch.setattr(RowPicker, "exec", untick_fp1)
+    here.press(Key.Key_V)
+    assert len(here.window.plots.traces.shown) == 18
+    here.look()
+    assert "1 hidden" in here.window.mode_line.words
+
+
+def test_a_montage_of_ones_own_is_checked_kept_and_comes_back(visit, monkeypatch):
+    here = visit()
+    here.play(1)
+
+    def write(dialog: MontageDialog) -> int:
+        dialog.name.setEditText("Double banana")
+        assert "comes with rtbci" in dialog.verdict.text()
+        dialog.name.setEditText("Mine")
+        dialog.text.setPlainText("C4-C3\n\nXX\nCz")
+        assert dialog.verdict.text() == "2 rows; not on this stream: XX."
+        dialog._save()
+        return 1
+
+    monkeypatch.setattr(MontageDialog, "exec", write)
+    here.press(Key.Key_M, Shift)
+    assert here.window.plots.traces.shown.names == ("C4-C3", "Cz")
+    here.window.close()
+    again = here.open()
+    assert again.plots.traces.rows.own == {"Mine": ("C4-C3", "XX", "Cz")}
+    assert again.plots.traces.montage == "Mine"
+    again.close()
+
+
+def test_a_time_base_in_mm_a_second_holds_at_any_width(visit):
+    here = visit()
+    here.play(1)
+    line = here.window.model.timeline
+    here.window.toolbar.page.chosen.emit("30 mm/s")
+    assert line.columns_per_s / line.pixels_per_mm == pytest.approx(30)
+    here.window.resize(1600, 800)
+    here.qtbot.wait(1)
+    assert line.columns_per_s / line.pixels_per_mm == pytest.approx(30)
+    here.press(Key.Key_BracketLeft)
+    assert line.mm_per_s is None
+
+
+def turn(traces: Any, at: QPoint, notches: float, keys: Any = Qt.KeyboardModifier.NoModifier) -> None:
+    place = QPointF(at)
+    wheel = QWheelEvent(
+        place, traces.mapToGlobal(place), QPoint(), QPoint(0, round(120 * notches)), Qt.MouseButton.NoButton, keys,
+        Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(traces, wheel)
+
+
+def test_the_wheel_turns_the_sensitivity_and_with_ctrl_the_time_base(visit):
+    here = visit()
+    here.play(1)
+    traces, at = here.window.plots.traces, QPoint(100, 100)
+    traces.per_mm = 10.0
+    turn(traces, at, 1)
+    assert traces.per_mm == 7.0
+    turn(traces, at, -0.5)
+    turn(traces, at, -0.5)
+    assert traces.per_mm == 10.0
+    turn(traces, at, -1, Ctrl)
+    assert here.window.model.timeline.page_s == 20.0
+
+
+def test_a_drag_measures_a_stretch_and_escape_lets_it_go(visit, qtbot, monkeypatch):
+    here = visit()
+    here.play(6)
+    traces, line, left = here.window.plots.traces, here.window.model.timeline, Qt.MouseButton.LeftButton
+    start, stop = line.pixel(2.0), line.pixel(4.0)
+    qtbot.mousePress(traces, left, pos=QPoint(start, 60))
+    for x in (start + 20, stop):
+        qtbot.mouseMove(traces, QPoint(x, 60))
+        moved = QMouseEvent(
+            QEvent.Type.MouseMove, QPointF(x, 60), traces.mapToGlobal(QPointF(x, 60)), left, left,
+            Qt.KeyboardModifier.NoModifier,
+        )  # fmt: skip
+        QApplication.sendEvent(traces, moved)
+    qtbot.mouseRelease(traces, left, pos=QPoint(stop, 60))
+    assert traces.cursors.stretch == pytest.approx((2.0, 4.0), abs=0.03)
+    panel = here.window.trace_controls.stretch.panel
+    assert panel.isVisible()
+    assert panel.table.rowCount() == 19
+    assert panel.heading.text().startswith(f"{traces.cursors.stretch[1] - traces.cursors.stretch[0]:.3f} s, 0:00:0")
+    monkeypatch.setattr(QInputDialog, "getItem", lambda *a: ("artefact", True))
+    panel.wanted.emit("annotate_stretch")
+    assert here.sent[-1].duration == pytest.approx(2.0, abs=0.03)
+    panel.wanted.emit("show_stretch")
+    assert (line.page_s, line.end) == pytest.approx((2.0, 4.0), abs=0.03)
+    panel.reject()
+    assert traces.cursors.stretch is None
+
+
+def test_two_cursors_tell_time_and_value_between_them(visit):
+    here = visit()
+    here.play(12)
+    traces, plots = here.window.plots.traces, here.window.plots
+    here.press(Key.Key_1)
+    here.press(Key.Key_2)
+    here.press(Key.Key_Down, Ctrl)
+    first, second = traces.cursors.at[1], traces.cursors.at[2]
+    assert plots.between_text.startswith(f"1 to 2: {second - first:+.3f} s")
+    values = [traces.value_at(x, 0) for x in (first, second)]
+    assert plots.between_text.endswith(f"Fp1 {values[0]:.1f} → {values[1]:.1f}, {values[1] - values[0]:+.1f} µV")
+    here.press(Key.Key_Right, Qt.KeyboardModifier.AltModifier)
+    assert traces.cursors.at[2] == pytest.approx(second + 0.1)
+    here.press(Key.Key_Escape)
+    assert plots.between_text == ""
+
+
+def test_a_filter_for_the_eye_alters_what_is_drawn_and_says_so(visit):
+    here = visit()
+    here.play(4)
+    traces = here.window.plots.traces
+    before = pixels(traces)
+    raw = traces.value_at(3.0, 0)
+    for _ in range(4):
+        here.press(Key.Key_L, Ctrl)
+    here.look()
+    assert "above 1 Hz, causal, for the eye only" in here.window.mode_line.words
+    assert (pixels(traces) != before).any()
+    assert traces.value_at(3.0, 0) != raw
+    here.play(4.7)
+    after = pixels(traces)
+    traces.redraw()
+    assert (pixels(traces) != after).mean() < 2e-3  # painted column by column or as a whole page
+    here.window.close()
+    again = here.open()
+    assert again.plots.traces.filter.low_hz == 1.0
+    again.close()
+
+
+def test_what_is_cut_at_its_lane_is_marked_and_counted(visit):
+    here = visit()
+    here.play(2)
+    traces = here.window.plots.traces
+    traces.per_mm = 1.0
+    traces.redraw()
+    warn = here.window.theme.colour("warn").rgb()
+    assert (pixels(traces) == warn).any()
+    here.look()
+    assert "19 clipped" in here.window.mode_line.words
+    here.window.mode_line.linkActivated.emit("fit")
+    traces.per_mm = 100.0
+    traces.redraw()
+    assert not (pixels(traces) == warn).any()
+
+
+def test_the_right_button_opens_a_menu_of_channel_moment_and_event(visit):
+    here = visit()
+    here.play(12)
+    here.fake.event(5.0, 4.0)
+    here.look()
+    controls = here.window.trace_controls
+    controls.open_menu("C3", 6.0, QPoint(10, 10))
+    menu = here.window.findChild(TraceMenu)
+    texts = [action.text().partition("\t")[0] for action in menu.actions() if action.text()]
+    assert texts[:2] == ["seizure, 0:00:05", "confirm it"]
+    assert {"C3", "hide the chosen channel", "All EEG", "Here", "cursor 1 under the hand"} <= set(texts)
+    next(a for a in menu.actions() if a.text().startswith("hide")).trigger()
+    assert "C3" not in here.window.plots.traces.shown.names
+    next(a for a in menu.actions() if a.text().startswith("cursor 1")).trigger()
+    assert here.window.plots.traces.cursors.at == {1: 6.0}
+    next(a for a in menu.actions() if a.text().startswith("confirm")).trigger()
+    assert here.sent[-1].verdict == "confirmed"
+    menu.close()
+
+
+def test_the_page_is_written_in_three_formats_and_a_failure_is_told(visit, monkeypatch, tmp_path):
+    here = visit()
+    here.play(12)
+    window, told = here.window, []
+    monkeypatch.setattr(QMessageBox, "warning", lambda parent, title, text: told.append(text))
+    for ending, start in ((".pdf", b"%PDF"), (".png", b"\x89PNG"), (".svg", b"<?xml")):
+        path = tmp_path / f"page{ending}"
+        monkeypatch.setattr(window, "ask_save_path", lambda *a, path=path: path)
+        here.press(Key.Key_S, Ctrl)
+        assert path.read_bytes().startswith(start)
+        assert window.header.news == f"written: {path}"
+    svg = (tmp_path / "page.svg").read_text()
+    assert "Fp1" in svg and "on this page (A4)" in svg and "By region" in svg
+    for path in (tmp_path / "page.doc", tmp_path / "no" / "page.pdf"):
+        monkeypatch.setattr(window, "ask_save_path", lambda *a, path=path: path)
+        here.press(Key.Key_S, Ctrl)
+    assert told[0].endswith("page.doc: a page is written as .png, .pdf, .svg")
+    assert "No such file or directory" in told[1]
+
+
+def test_a_stretch_is_exported_as_it_was_recorded(visit, monkeypatch, tmp_path):
+    here = visit()
+    here.play(6)
+    path = tmp_path / "stretch.edf"
+    monkeypatch.setattr(here.window, "ask_save_path", lambda *a: path)
+    here.window.plots.traces.cursors.mark(2.0, 4.0)
+    here.press(Key.Key_E, Shift)
+    recording = open_recording(path)
+    data = np.concatenate([chunk.data for chunk in recording.chunks(512)])
+    np.testing.assert_allclose(data, here.fake._table[512:1024], atol=0.01)
+    assert here.window.header.news == f"written: {path}, 2 s of 19 channels as recorded"
+
+
+def test_settings_from_before_keep_their_montage_and_sensitivity(visit):
+    here = visit()
+    here.window.close()
+    for key, value in (("montage", "As recorded"), ("per_mm", 20.0)):
+        here.settings.set(key, value)
+    here.settings._store.remove("display_montage")
+    again = here.open()
+    assert (again.plots.traces.montage, again.plots.traces.per_mm) == ("By region", 20.0)
+    again.close()

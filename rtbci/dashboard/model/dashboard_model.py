@@ -97,10 +97,10 @@ class DashboardModel:
         oldest = self.feed.signals.oldest_x if self.feed is not None and self.feed.signals is not None else 0.0
         self.timeline.scroll(pages * self.timeline.page_s, oldest)
 
-    def annotate(self, label: str, x: float) -> None:
-        """x: the moment, on the display's axis."""
+    def annotate(self, label: str, x: float, duration_s: float = 0.0) -> None:
+        """x: the moment, on the display's axis; duration_s: of a stretch from there."""
         if self.feed is not None and (clock := self.feed.clock) is not None:
-            self.commands.annotate(label, round(clock.recording_s(x), 3), clock.stamp(x))
+            self.commands.annotate(label, round(clock.recording_s(x), 3), clock.stamp(x), duration_s)
 
     # -- what has to be seen ----------------------------------------------------------------------------------
 

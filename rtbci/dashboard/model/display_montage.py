@@ -1,4 +1,4 @@
-"""The montage that is displayed: as recorded, double banana or common average; the engine's own is untouched."""
+"""Traces from channels: what is displayed; the engine's own montage is untouched. montages.py makes them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from rtbci.errors import StreamMismatch
 from rtbci.recordings.channel_names import Derivation, derivation, electrode
-from rtbci.stages.montage import DOUBLE_BANANA
-from rtbci.stages.wiring import match
-from rtbci.types import Samples, StreamInfo
+from rtbci.types import Samples
 
-AS_RECORDED, BANANA, AVERAGE = "As recorded", "Double banana", "Common average"
-MONTAGES = (AS_RECORDED, BANANA, AVERAGE)
 REGIONS = ("frontal", "central", "temporal", "parietal", "occipital", "left", "right", "midline", "other")
 _ZONES = {
     **dict.fromkeys(("Fp", "AF", "F", "N"), "frontal"),
@@ -29,14 +24,38 @@ _BLOCK_ROWS = 65_536  # samples derived at a time
 
 @dataclass(frozen=True)
 class DisplayMontage:
-    """Traces from channels: channel `plus`, less channel `minus` where that is >= 0, less the mean of `common`."""
+    """Traces from channels: channel `plus`, less weighted other channels, less the mean of `common`.
+
+    Attributes
+    ----------
+    names
+        Of the rows, each once.
+    regions, kinds
+        Of each row: its colour, and its sensitivity.
+    plus
+        (n_rows,) indices of channels.
+    less, weights
+        (n_rows, k): channels to take away, and how much of each; a weight of 0 takes nothing.
+    signs
+        (n_rows,): -1 where a pair is recorded the other way round.
+    common
+        Channels whose mean is taken away from every row that `averaged` names.
+    averaged
+        bool (n_rows,).
+    missing
+        Rows of the montage that the channels do not let be derived.
+    """
 
     names: tuple[str, ...]
     regions: tuple[str, ...]
+    kinds: tuple[str, ...]
     plus: npt.NDArray[np.intp]
-    minus: npt.NDArray[np.intp]
+    less: npt.NDArray[np.intp]
+    weights: npt.NDArray[np.float32]
     signs: npt.NDArray[np.float32]
     common: npt.NDArray[np.intp]
+    averaged: npt.NDArray[np.bool_]
+    missing: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -44,11 +63,12 @@ class DisplayMontage:
     def derive(self, data: Samples) -> Samples:
         """(n_samples, n_channels) -> (n_samples, n_rows)."""
         out = data[:, self.plus]
-        pairs = np.flatnonzero(self.minus >= 0)
-        if len(pairs):
-            out[:, pairs] -= data[:, self.minus[pairs]]
-        if len(self.common):
-            out -= data[:, self.common].mean(axis=1, keepdims=True)
+        for k in range(self.less.shape[1]):
+            rows = np.flatnonzero(self.weights[:, k])
+            if len(rows):
+                out[:, rows] -= data[:, self.less[rows, k]] * self.weights[rows, k]
+        if len(self.common) and self.averaged.any():
+            out[:, self.averaged] -= data[:, self.common].mean(axis=1, keepdims=True)
         if (self.signs != 1).any():
             out *= self.signs
         return out
@@ -58,56 +78,24 @@ class DisplayMontage:
             self,
             names=tuple(self.names[k] for k in rows),
             regions=tuple(self.regions[k] for k in rows),
+            kinds=tuple(self.kinds[k] for k in rows),
             plus=self.plus[rows],
-            minus=self.minus[rows],
+            less=self.less[rows],
+            weights=self.weights[rows],
             signs=self.signs[rows],
+            averaged=self.averaged[rows],
         )
 
+    def made_of(self, channels: set[int]) -> list[int]:
+        """The rows that any of these channels is a source of."""
+        wanted = list(channels)
+        less = np.isin(self.less, wanted) & (self.weights != 0)
+        found: list[int] = np.flatnonzero(np.isin(self.plus, wanted) | less.any(axis=1)).tolist()
+        return found
 
-def display_montage(name: str, channels: tuple[str, ...]) -> DisplayMontage | None:
-    """None where these channels do not let it be derived."""
-    if name == BANANA:
-        return _banana(channels)
-    common = np.array([k for k, c in enumerate(channels) if _is_electrode(c)], np.intp)
-    if name == AVERAGE and len(common) < 4:
-        return None
-    return _recorded(channels, common if name == AVERAGE else common[:0])
-
-
-def _recorded(channels: tuple[str, ...], common: npt.NDArray[np.intp]) -> DisplayMontage:
-    meant = [derivation(c) for c in channels]
-    regions = [region(d) for d in meant]
-    order = sorted(range(len(channels)), key=lambda k: REGIONS.index(regions[k]))
-    n = len(channels)
-    return DisplayMontage(
-        tuple(str(d) for d in meant), tuple(regions), np.arange(n), np.full(n, -1), np.ones(n, np.float32), common
-    ).only(order)
-
-
-def _banana(channels: tuple[str, ...]) -> DisplayMontage | None:
-    # In µV already, whatever the stream's unit was.
-    info = StreamInfo("", 1.0, channels)
-    found = []
-    for pair in DOUBLE_BANANA:
-        try:
-            wiring = match((pair,), info)
-        except StreamMismatch:
-            continue
-        found.append((pair, wiring.plus[0], wiring.minus[0], wiring.gain_plus[0]))
-    if not found:
-        return None
-    names, plus, minus, signs = zip(*found, strict=True)
-    regions = [region(derivation(name)) for name in names]
-    made = DisplayMontage(
-        names, tuple(regions), np.array(plus), np.array(minus), np.array(signs, np.float32), np.empty(0, np.intp)
-    )
-    chain = {"left": 0, "midline": 1, "right": 2}
-    return made.only(sorted(range(len(names)), key=lambda k: chain.get(regions[k], 3)))
-
-
-def _is_electrode(channel: str) -> bool:
-    meant = derivation(channel)
-    return not meant.reference and bool(electrode(meant.electrode)) and not meant.electrode.startswith("A1A2")
+    def sources(self, row: int) -> set[int]:
+        """The channels that a row is made of, apart from an average."""
+        return {int(self.plus[row]), *self.less[row][self.weights[row] != 0].tolist()}
 
 
 def region(meant: Derivation) -> str:
@@ -118,6 +106,11 @@ def region(meant: Derivation) -> str:
         return _side(meant.electrode, meant.reference)
     zone = re.match(r"[A-Za-z]+?(?=z|\d)", meant.electrode)
     return _ZONES.get(zone[0] if zone else "", "other")
+
+
+def region_of(label: str) -> str:
+    """`region` of a label."""
+    return region(derivation(label))
 
 
 def _side(first: str, second: str) -> str:

@@ -13,6 +13,7 @@ from rtbci.types import Flags, Samples, Times
 
 KEEP_S = 600.0  # at least
 KEEP_AT_MOST_S = 4 * 3600.0
+GAP_S = 0.02  # two samples further apart than this, and than three periods, have a gap between them
 BUDGET = 256 * 2**20  # bytes; beyond ten minutes only what fits in here is kept
 
 

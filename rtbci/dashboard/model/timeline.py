@@ -9,6 +9,8 @@ from typing import NamedTuple
 from rtbci.dashboard.model.changes import Changes
 
 PAGES_S = (5.0, 10.0, 20.0, 30.0, 60.0)
+MM_PER_S = (15.0, 30.0, 60.0)
+SHORTEST_S, LONGEST_S = 1.0, 3600.0
 
 
 class PixelSegment(NamedTuple):
@@ -23,7 +25,8 @@ class Timeline:
     """Seconds on the display (x) to pixel columns. Column c is where c = floor(x · columns_per_s), for all time.
 
     sweep: the newest column overwrites the oldest at a place that moves; otherwise, and whenever frozen, the newest
-    is at the right. `head`: the newest x there is; `end`: where the frozen page ends, None while live.
+    is at the right. `head`: the newest x there is; `end`: where the frozen page ends, None while live. `mm_per_s`: a time
+    base that is held whatever the width, None where the page's seconds are.
     `changed`: the whole page has to be drawn again.
     """
 
@@ -31,6 +34,8 @@ class Timeline:
         self.changed: Changes[[]] = Changes()
         self.page_s = 10.0
         self.width = 1000  # device pixels
+        self.pixels_per_mm = 96 / 25.4
+        self.mm_per_s: float | None = None
         self.sweep = True
         self.head = 0.0
         self.end: float | None = None
@@ -107,12 +112,24 @@ class Timeline:
     def set_width(self, width: int) -> None:
         if width > 0 and width != self.width:
             self.width = width
+            if self.mm_per_s is not None:
+                self.page_s = self._page_at(self.mm_per_s)
             self.changed.notify()
 
     def set_page(self, page_s: float) -> None:
+        self.mm_per_s = None
         if page_s != self.page_s:
             self.page_s = page_s
             self.changed.notify()
+
+    def set_speed(self, mm_per_s: float) -> None:
+        """So many millimetres of the screen a second, also where the window's width changes."""
+        self.mm_per_s = mm_per_s
+        self.page_s = self._page_at(mm_per_s)
+        self.changed.notify()
+
+    def _page_at(self, mm_per_s: float) -> float:
+        return min(max(self.width / self.pixels_per_mm / mm_per_s, SHORTEST_S), LONGEST_S)
 
     def step_page(self, by: int) -> None:
         """The next shorter or longer page."""

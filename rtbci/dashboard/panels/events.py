@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from PyQt6.QtCore import QAbstractTableModel, QModelIndex, Qt, pyqtSignal
+from PyQt6.QtCore import QAbstractTableModel, QModelIndex, QPoint, Qt, pyqtSignal
 from PyQt6.QtGui import QColor
 from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
@@ -140,6 +140,17 @@ class EventTable(QTableView):
             return self._events.entry(index.row())
         rows = range(self._events.rowCount())
         return next((e for e in map(self._events.entry, rows) if not e.annotation), None)
+
+    def choose(self, entry: EventEntry) -> None:
+        """Select it, without going there."""
+        for row in range(self._events.rowCount()):
+            if self._events.entry(row) is entry:
+                self.selectRow(row)
+
+    def entry_at(self, at: QPoint) -> EventEntry | None:
+        """at: in the table."""
+        index = self.indexAt(at)
+        return self._events.entry(index.row()) if index.isValid() else None
 
     def step(self, by: int) -> None:
         """Go to the next (older) or previous (newer) entry."""

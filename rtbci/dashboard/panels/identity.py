@@ -65,7 +65,7 @@ class IdentityBand(QAbstractButton):
     def _describe(self) -> None:
         text = "\n".join(filter(None, (self._name, self.identity.pipeline)))
         self.setAccessibleName(f"Session: {text}")
-        self.setToolTip(tool_tip(f"{text}\nrecording, stream, unit and end of the session (F10)"))
+        self.setToolTip(tool_tip(f"{text}\nrecording, stream, unit and end of the session (F9)"))
 
     def _large(self) -> QFont:
         font = self.font()

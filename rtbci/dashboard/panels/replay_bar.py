@@ -8,7 +8,7 @@ from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QIcon, QMouseEvent, QPainter, QPixmap, QPolygonF, QWheelEvent
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QToolButton
 
-from rtbci.dashboard.panels.toolbar import ChoiceButton
+from rtbci.dashboard.panels.choice_button import Choice, ChoiceButton
 from rtbci.dashboard.shortcuts import hint
 from rtbci.dashboard.theme import Theme
 from rtbci.monitor.messages import ReplayState
@@ -48,7 +48,8 @@ class ReplayBar(QFrame):
         self.slider.asked.connect(self.seek)
         self.slider.sliderMoved.connect(lambda step: self.here.setText(clock_text(step / STEPS_PER_S)))
         self.speed = ChoiceButton(
-            [*map(speed_text, SPEEDS), FULL], f"speed; {hint('replay_slower')}, {hint('replay_faster')}"
+            [Choice.plain(text) for text in (*map(speed_text, SPEEDS), FULL)],
+            f"speed; {hint('replay_slower')}, {hint('replay_faster')}",
         )
         self.speed.chosen.connect(lambda text: self.set_speed(0.0 if text == FULL else float(text.split()[0])))
         for widget in (self.button, self.here, self.slider, self.end, self.speed):
@@ -82,7 +83,7 @@ class ReplayBar(QFrame):
             self.slider.setValue(round(replay.recorded_s * STEPS_PER_S))
             self.here.setText(clock_text(replay.recorded_s))
         self.end.setText(clock_text(replay.end_s))
-        self.speed.show_item(speed_text(replay.speed))
+        self.speed.show_value(speed_text(replay.speed))
         if before is None or replay.paused != before.paused:
             self._show_button()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PyQt6.QtCore import QSize, Qt
+from PyQt6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from rtbci.dashboard.shortcuts import SHORTCUTS, key_text
 
@@ -14,15 +14,23 @@ class ShortcutsDialog(QDialog):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keys")
-        columns = QHBoxLayout(self)
+        sheet = QWidget()
+        columns = QHBoxLayout(sheet)
         columns.setSpacing(36)
         columns.setContentsMargins(24, 20, 24, 20)
-        for groups in (("Time", "Window"), ("Traces", "Channels"), ("Events", "Replay")):
+        for groups in (("Time", "Window"), ("Traces", "Filters", "Measure"), ("Channels", "Events", "Replay")):
             column = QVBoxLayout()
             for group in groups:
                 column.addLayout(self._group(group))
             column.addStretch()
             columns.addLayout(column)
+        area = QScrollArea()
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setWidget(sheet)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(area)
+        self.resize((sheet.sizeHint() + QSize(2, 2)).boundedTo(parent.size() * 0.95))
 
     def _group(self, group: str) -> QGridLayout:
         grid = QGridLayout()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QRect, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPaintEvent
+from PyQt6.QtCore import QPoint, QRect, Qt, pyqtSignal
+from PyQt6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
 from PyQt6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from rtbci.dashboard.model.state_text import tool_tip
@@ -21,6 +21,7 @@ class ChannelLabels(QWidget):
 
     selected = pyqtSignal(object)  # a row's name, or None
     soloed = pyqtSignal(str)
+    menu_asked = pyqtSignal(str, QPoint)  # a row's name, and where on the screen
 
     def __init__(self, traces: TracePlot, theme: Theme) -> None:
         super().__init__()
@@ -42,6 +43,10 @@ class ChannelLabels(QWidget):
         self.selection = name
         self.selected.emit(name)
         self.update()
+
+    def toggle(self, name: str) -> None:
+        """Select it, or select none where it is selected."""
+        self.select(None if name == self.selection else name)
 
     def step(self, by: int) -> None:
         """Select the next row down, or up."""
@@ -66,7 +71,7 @@ class ChannelLabels(QWidget):
         font = QFont(self.font())
         lane = self._traces.lanes.pitch / self._traces.ratio
         usual = self.fontMetrics().height() * 0.72
-        font.setPixelSize(round(min(usual * 1.1, max(9, 0.65 * usual, 0.85 * lane))))
+        font.setPixelSize(int(min(usual * 1.1, max(9, 0.65 * usual, min(0.85 * lane, lane - 2)))))
         return font
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
@@ -120,8 +125,17 @@ class ChannelLabels(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         assert event is not None
-        if (name := self._under(event)) is not None:
-            self.select(None if name == self.selection else name)
+        if (name := self._under(event)) is None:
+            return
+        if event.button() == Qt.MouseButton.RightButton:
+            self.menu_asked.emit(name, event.globalPosition().toPoint())
+        else:
+            self.toggle(name)
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:
+        assert event is not None
+        if event.angleDelta().y():
+            self._traces.page_rows(-1 if event.angleDelta().y() > 0 else 1)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
         assert event is not None

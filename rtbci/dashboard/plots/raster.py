@@ -62,6 +62,11 @@ class Raster:
         for k in range(0, len(at), step):
             self._block(at[k : k + step], top[k : k + step], bottom[k : k + step], floor, ceiling)
 
+    def mark(self, columns: npt.NDArray[np.intp], y: npt.NDArray[np.intp], height: int, colour: QColor) -> None:
+        """Short bars down from y, one each column (k,)."""
+        rows = np.clip(y[:, None] + np.arange(height), 0, self.height - 1)
+        self.pixels[rows, (columns % self.width)[:, None]] = colour.rgb()
+
     def _block(
         self,
         at: npt.NDArray[np.intp],

@@ -9,15 +9,14 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from rtbci.dashboard.model import time_marks as kinds
 from rtbci.dashboard.model.column_extents import ColumnExtents, column_extents
-from rtbci.dashboard.model.history import History
+from rtbci.dashboard.model.history import GAP_S, History
 from rtbci.dashboard.model.time_marks import TimeMarks
 from rtbci.dashboard.model.timeline import Timeline
 from rtbci.dashboard.plots.raster import Raster
 from rtbci.dashboard.theme import Theme
-from rtbci.types import Samples
+from rtbci.types import Flags, Samples, Times
 
 MISSING_S = 0.5  # data that are older than the page's newest moment by more are shown as missing
-GAP_S = 0.02  # two samples further apart than this, and than three periods, have a gap between them
 
 
 class TimePlot(QWidget):
@@ -46,9 +45,10 @@ class TimePlot(QWidget):
 
     # -- for subclasses ---------------------------------------------------------------------------------------
 
-    def values(self, data: Samples) -> Samples:
-        """(n_samples, n_channels) -> (n_samples, n_rows)."""
-        return data
+    def read_rows(self, start: int, stop: int) -> tuple[Times, Samples, Flags]:
+        """The history's rows start to stop as they are shown: (n_samples, n_rows)."""
+        assert self.history is not None
+        return self.history.rows(start, stop)
 
     def colours(self) -> list[QColor]:
         raise NotImplementedError
@@ -134,11 +134,11 @@ class TimePlot(QWidget):
         ahead = self.timeline.blank if self.timeline.sweeping else 0
         self.raster.erase(first, stop + ahead)
         self._invalid[np.arange(first, min(stop + ahead, first + len(self._invalid))) % len(self._invalid)] = False
-        x, data, valid = history.rows(history.find(first / rate) - 1, history.find(stop / rate) + 1)
+        x, data, valid = self.read_rows(history.find(first / rate) - 1, history.find(stop / rate) + 1)
         if not len(x):
             return
         gap_s = max(GAP_S, 3 / history.sfreq)
-        self.paint_extents(column_extents(x * rate, self.values(data), first, stop, gap_s * rate))
+        self.paint_extents(column_extents(x * rate, data, first, stop, gap_s * rate))
         if not valid.all():
             self._flag(np.floor(x[~valid] * rate).astype(np.intp), first, stop)
 

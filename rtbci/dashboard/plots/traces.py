@@ -1,193 +1,174 @@
-"""The traces of all channels: lanes by region, sensitivity in µV/mm, hide, solo, butterfly; for display only."""
+"""The traces of all channels: sensitivity in µV/mm, raw or as the model sees them; for display only."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from PyQt6.QtCore import QRect, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPen, QResizeEvent
+from PyQt6.QtGui import QColor, QPainter, QPen
 
+from rtbci.dashboard.model import time_marks
+from rtbci.dashboard.model.channel_kinds import EEG
 from rtbci.dashboard.model.column_extents import ColumnExtents
-from rtbci.dashboard.model.display_montage import (
-    AS_RECORDED,
-    MONTAGES,
-    DisplayMontage,
-    derive_in_blocks,
-    display_montage,
-)
 from rtbci.dashboard.model.history import History
+from rtbci.dashboard.model.sensitivity import SURE_S, AutoClock, Sensitivity, typical_spreads
 from rtbci.dashboard.model.time_marks import TimeMarks
 from rtbci.dashboard.model.timeline import Timeline
-from rtbci.dashboard.plots.time_plot import TimePlot
+from rtbci.dashboard.plots.cursor_layer import paint_cursors
+from rtbci.dashboard.plots.rows_plot import RowsPlot
 from rtbci.dashboard.theme import Theme
 from rtbci.types import Samples
 
-LADDER = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000, 2000, 5000)  # µV/mm
-MODEL_LADDER = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5)  # of the model's own unit a mm
 REACH = 1.5  # lanes that a trace may leave its own by
 SETTLED_S = (1.0, 4.0)  # of data, after which all is drawn about its zero anew
-GROUP_GAP = 0.6  # lanes between two regions
 
 
-@dataclass(frozen=True)
-class Lanes:
-    """Where the rows lie, in device pixels."""
+class TracePlot(RowsPlot):
+    """Paints the rows."""
 
-    centres: npt.NDArray[np.float32]
-    pitch: float
-
-    def at(self, y: float) -> int | None:
-        """The row nearest to y."""
-        return int(np.argmin(np.abs(self.centres - y))) if len(self.centres) else None
-
-
-class TracePlot(TimePlot):
-    """Raw or as the model sees them."""
-
-    rearranged = pyqtSignal()  # other rows, lanes or colours: the labels follow
     rescaled = pyqtSignal()
 
     def __init__(self, timeline: Timeline, marks: TimeMarks, theme: Theme) -> None:
         super().__init__(timeline, marks, theme)
-        self.all_rows: DisplayMontage | None = None
-        self.shown: DisplayMontage | None = None
-        self.montage = AS_RECORDED
-        self.butterfly = False
-        self.hidden: set[str] = set()
-        self.solo: str | None = None
-        self.factors: dict[str, float] = {}  # a row's own sensitivity, times the common one
-        self.unit = "µV"
-        self.per_mm = 10.0
-        self.auto = True  # the user has not chosen a sensitivity
-        self._channels: tuple[str, ...] = ()
+        self._sensitivities = {"µV": Sensitivity()}
+        self.sensitivity = self._sensitivities["µV"]
+        self._auto_clock = AutoClock()
         self._base = np.zeros(0, np.float32)
         self._settled_s = SETTLED_S[0]
         self._scale = np.ones(0, np.float32)
+        self._clipped = np.zeros(0, np.intp)  # the newest column in which each row was cut
         self.pixels_per_mm = 96 / 25.4
-        self.lanes = Lanes(np.zeros(0, np.float32), 1.0)
         self.setMinimumSize(240, 120)
 
-    # -- what is shown ----------------------------------------------------------------------------------------
-
-    def show_history(self, history: History | None, channels: tuple[str, ...], unit: str = "µV") -> None:
-        """unit: "µV", or that of the model's scaling."""
-        if unit != self.unit:
-            self.unit = unit
-            self.per_mm = 10.0 if unit == "µV" else 0.3
-            self.auto = True
-        self.history, self._channels = history, channels
-        self._settled_s = SETTLED_S[0]
+    def show_history(
+        self,
+        history: History | None,
+        channels: tuple[str, ...],
+        unit: str = "µV",
+        types: tuple[str, ...] = (),
+        *,
+        as_model: bool = False,
+    ) -> None:
+        """unit: "µV", or that of the model's scaling. types: of the channels. Each unit keeps its sensitivity."""
+        self.sensitivity = self._sensitivities.setdefault(unit, Sensitivity(unit))
+        self.history = history
+        self.rows.set_channels(channels, types, fixed=as_model)
+        self._settled_s, self._auto_clock = SETTLED_S[0], AutoClock()
         self._arrange()
-
-    def montages(self) -> list[str]:
-        """Those that the channels let be derived."""
-        return (
-            [name for name in MONTAGES if display_montage(name, self._channels) is not None]
-            if self._channels
-            else [AS_RECORDED]
-        )
 
     def set_montage(self, montage: str) -> None:
-        self.montage = montage
-        self.solo = None
-        self._arrange()
-
-    def set_butterfly(self, on: bool) -> None:
-        self.butterfly = on
-        self._arrange()
-
-    def hide_row(self, name: str) -> None:
-        if self.shown is not None and len(self.shown) > 1:
-            self.hidden.add(name)
-            self._arrange()
-
-    def show_all(self) -> None:
-        self.hidden.clear()
-        self.solo = None
-        self._arrange()
-
-    def set_solo(self, name: str | None) -> None:
-        """This row alone; again, or None: all."""
-        self.solo = None if name == self.solo else name
-        self._arrange()
-
-    def _arrange(self) -> None:
-        """Which rows, and where."""
-        made = display_montage(self.montage, self._channels) if self._channels else None
-        if made is None and self._channels:
-            made = display_montage(AS_RECORDED, self._channels)
-        self.all_rows = made
-        if made is not None:
-            keep = [k for k, name in enumerate(made.names) if self._is_shown(name)]
-            made = made.only(keep or list(range(len(made))))
-        self.shown = made
-        self._lay_out()
-        self.redraw()
-        self.rearranged.emit()
-
-    def _is_shown(self, name: str) -> bool:
-        return name == self.solo if self.solo is not None else name not in self.hidden
-
-    def _lay_out(self) -> None:
-        n, height = len(self.shown) if self.shown else 0, self.device_size().height()
-        if not n or self.shown is None:
-            self.lanes = Lanes(np.zeros(0, np.float32), 1.0)
-            return
-        if self.butterfly:
-            self.lanes = Lanes(np.full(n, height / 2, np.float32), float(height))
-            return
-        turns = np.array([a != b for a, b in zip(self.shown.regions, self.shown.regions[1:], strict=False)], bool)
-        at = np.concatenate([[0.0], np.cumsum(1 + GROUP_GAP * turns)])
-        pitch = height / (at[-1] + 1.2)
-        self.lanes = Lanes(((at + 0.6) * pitch).astype(np.float32), float(pitch))
+        super().set_montage(montage)
+        self.find_sensitivity()
 
     # -- sensitivity ------------------------------------------------------------------------------------------
 
     @property
-    def ladder(self) -> tuple[float, ...]:
-        return LADDER if self.unit == "µV" else MODEL_LADDER
+    def unit(self) -> str:
+        return self.sensitivity.unit
+
+    @property
+    def kind(self) -> str:
+        """The kind of channel that most rows are."""
+        return next(iter(self.rows.kinds), EEG)
+
+    @property
+    def microvolts(self) -> Sensitivity:
+        """Of the channels as recorded, whatever is shown."""
+        return self._sensitivities["µV"]
+
+    @property
+    def per_mm(self) -> float:
+        """Of most rows."""
+        return self.sensitivity.per_mm[self.kind]
+
+    @per_mm.setter
+    def per_mm(self, per_mm: float) -> None:
+        self.sensitivity.choose(self.kind, per_mm)
 
     def _measure_screen(self) -> None:
         screen = self.screen()
         dpi = screen.physicalDotsPerInch() if screen is not None else 96.0
         self.pixels_per_mm = (dpi if 50 <= dpi <= 400 else 96.0) * self.ratio / 25.4
+        self.timeline.pixels_per_mm = self.pixels_per_mm
 
     @property
     def per_division(self) -> float:
         """What a trace must swing to reach the next lane."""
         return self.per_mm * self.lanes.pitch / self.pixels_per_mm
 
+    def kind_of_row(self, row: str | None) -> str:
+        """That of a row's name; of most rows where it is none."""
+        shown = self.shown
+        return shown.kinds[shown.names.index(row)] if shown is not None and row in shown.names else self.kind
+
     def step_sensitivity(self, by: int, row: str | None = None) -> None:
         """by > 0: larger traces. row: that one alone."""
         if row is not None:
             self.factors[row] = float(np.clip(self.factors.get(row, 1.0) * 1.5**-by, 1 / 32, 32))
         else:
-            self.auto = False
-            nearest = int(np.argmin(np.abs(np.log(np.array(self.ladder) / self.per_mm))))
-            self.per_mm = float(self.ladder[min(max(nearest - by, 0), len(self.ladder) - 1)])
-        self.redraw()
-        self.rescaled.emit()
+            self.sensitivity.step(self.kind, by)
+        self._rescaled()
+
+    def step_kind(self, by: int, kind: str) -> None:
+        """All rows of one kind; by > 0: larger."""
+        self.sensitivity.step(kind, by)
+        self._rescaled()
+
+    def reset_factors(self) -> None:
+        """Every row as large as those of its kind."""
+        self.factors.clear()
+        self._rescaled()
+
+    def set_auto(self) -> None:
+        """Let all kinds be found from the data again."""
+        self.sensitivity.by_hand.clear()
+        self.find_sensitivity()
+        self._rescaled()
 
     def fit(self) -> None:
-        """The step at which the page's traces fill their lanes, more or less."""
-        data = self._page()
-        if data is None or not len(data):
+        """By hand, the steps at which this page's traces fill their lanes, more or less."""
+        if self.history is None or self.shown is None:
             return
+        end = self.timeline.head if self.timeline.end is None else self.timeline.end
+        _, data, _ = self.span(end - self.timeline.page_s, end)
+        if not len(data):
+            return
+        data = np.nan_to_num(data[:: max(1, len(data) // 400)])
         low, high = np.percentile(data, [5, 95], axis=0)
-        spread = np.median(high - low)
-        lane = self.lanes.pitch * (0.5 if self.butterfly else 1.0)
-        wanted = max(float(spread), 1e-6) * self.pixels_per_mm / lane
-        self.per_mm = float(min(self.ladder, key=lambda step: abs(np.log(step / wanted))))
+        self.sensitivity.by_hand.difference_update(self.rows.kinds)
+        self._find(high - low)
+        self.sensitivity.by_hand.update(self.rows.kinds)
+        self._rescaled()
+
+    def find_sensitivity(self, *, tolerance: int = 0) -> None:
+        """For the kinds that are auto: after what the stream usually swings, outside events."""
+        if self.history is None or self.shown is None or not self.history.n:
+            return
+        if set(self.rows.kinds) <= self.sensitivity.by_hand:
+            return
+        spreads = typical_spreads(self.history, self.span, len(self.shown), self._is_event)
+        if self._find(spreads, tolerance):
+            self._rescaled()
+
+    def _is_event(self, start: float, stop: float) -> bool:
+        return any(mark.kind == time_marks.EVENT for mark in self.marks.between(start, stop))
+
+    def _find(self, spreads: npt.NDArray[np.float64], tolerance: int = 0) -> bool:
+        assert self.shown is not None
+        self._measure_screen()
+        lane_mm = self.lanes.pitch * (0.5 if self.butterfly else 1.0) / self.pixels_per_mm
+        kinds = np.array(self.shown.kinds)
+        changed = False
+        for kind in self.rows.kinds:
+            usual = float(np.nanmedian(spreads[kinds == kind])) if np.isfinite(spreads[kinds == kind]).any() else np.nan
+            changed |= self.sensitivity.find(kind, usual, lane_mm, tolerance=tolerance)
+        return changed
+
+    def _rescaled(self) -> None:
         self.redraw()
         self.rescaled.emit()
 
     # -- painting ---------------------------------------------------------------------------------------------
-
-    def values(self, data: Samples) -> Samples:
-        assert self.shown is not None
-        return derive_in_blocks(data, self.shown)
 
     def colours(self) -> list[QColor]:
         return [self.theme.region(name) for name in self.shown.regions] if self.shown else []
@@ -196,14 +177,22 @@ class TracePlot(TimePlot):
         """Each trace about the middle of its lane: the page's median is its zero."""
         self._measure_screen()
         self._lay_out()
+        self._scale = self.scales()
         data = self._page()
-        names = self.shown.names if self.shown else ()
-        n, scale = len(names), self.pixels_per_mm / self.per_mm
-        self._scale = np.array([scale / self.factors.get(name, 1.0) for name in names], np.float32)
-        if data is None or not len(data):
-            self._base = np.zeros(n, np.float32)
+        if data is None or not len(data) or self.filter.low_hz:
+            self._base = np.zeros(len(self._scale), np.float32)
             return
         self._base = np.median(data, axis=0).astype(np.float32)
+
+    def scales(self) -> npt.NDArray[np.float32]:
+        """Device pixels to the unit, of each row."""
+        n = len(self.shown) if self.shown is not None else 0
+        return np.array([self.pixels_per_mm / self.per_mm_of(row) for row in range(n)], np.float32)
+
+    def per_mm_of(self, row: int) -> float:
+        """A row's own sensitivity."""
+        assert self.shown is not None
+        return self.sensitivity.per_mm[self.shown.kinds[row]] * self.factors.get(self.shown.names[row], 1.0)
 
     def _page(self) -> Samples | None:
         """A few hundred moments of the page; what is no number is 0."""
@@ -214,11 +203,6 @@ class TracePlot(TimePlot):
         _, data, _ = self.history.rows(start, max(stop, start + 1))
         return np.nan_to_num(self.shown.derive(data[:: max(1, len(data) // 400)]))
 
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        super().resizeEvent(event)
-        self._lay_out()
-        self.rearranged.emit()
-
     def advance(self) -> None:
         before = self._head_column // max(1, self.timeline.width)
         super().advance()
@@ -227,12 +211,13 @@ class TracePlot(TimePlot):
         # Once a page the zero follows what has drifted; the page so far stays as it was painted.
         if self._head_column // max(1, self.timeline.width) != before:
             self.prepare()
+        data_s = self.history.newest_x - self.history.oldest_x
         # A zero out of a moment's data is none.
-        if self.history.newest_x - self.history.oldest_x > self._settled_s:
+        if data_s > self._settled_s:
             self._settled_s = SETTLED_S[1] if self._settled_s == SETTLED_S[0] else np.inf
             self.redraw()
-            if self.auto:
-                self.fit()
+        if self._auto_clock.due(self.history.newest_x):
+            self.find_sensitivity(tolerance=0 if data_s < SURE_S else 1)
 
     def paint_extents(self, found: ColumnExtents) -> None:
         if self.shown is None or not len(found.columns):
@@ -241,15 +226,45 @@ class TracePlot(TimePlot):
         top = self.lanes.centres - (found.high - self._base) * self._scale - half
         bottom = self.lanes.centres - (found.low - self._base) * self._scale + half
         reach = np.float32(self.lanes.pitch * (0.5 if self.butterfly else REACH))
-        self.raster.paint(found.columns, top, bottom, self.lanes.centres - reach, self.lanes.centres + reach)
+        floor, ceiling = self.lanes.centres - reach, self.lanes.centres + reach
+        self.raster.paint(found.columns, top, bottom, floor, ceiling)
+        self._mark_clipped(found.columns, top, bottom, np.maximum(floor, 0), np.minimum(ceiling, self.raster.height))
+
+    def _mark_clipped(
+        self,
+        columns: npt.NDArray[np.intp],
+        top: npt.NDArray[np.float32],
+        bottom: npt.NDArray[np.float32],
+        floor: npt.NDArray[np.float32],
+        ceiling: npt.NDArray[np.float32],
+    ) -> None:
+        """A short bar where a trace is cut, at the edge that cuts it."""
+        if len(self._clipped) != len(floor):
+            self._clipped = np.full(len(floor), np.iinfo(np.intp).min)
+        size = max(2, round(2 * self.ratio * self.weight))
+        colour = self.theme.colour("warn")
+        for cut, edge, step in ((top < floor, floor, 0), (bottom > ceiling, ceiling, -size)):
+            if cut.any():
+                column, row = np.nonzero(cut)
+                self.raster.mark(columns[column], edge[row].astype(np.intp) + step, size, colour)
+                np.maximum.at(self._clipped, row, columns[column])
+
+    @property
+    def n_clipped(self) -> int:
+        """Rows that are cut somewhere on the page."""
+        return int((self._clipped > self.timeline.last - self.timeline.width).sum())
+
+    def redraw(self) -> None:
+        self._clipped = np.zeros(0, np.intp)
+        super().redraw()
 
     def paint_over(self, painter: QPainter, exposed: QRect) -> None:
-        """A bar that says how tall 100 µV are (or what fits)."""
+        """The cursors, and a bar that says how tall 100 µV are (or what fits)."""
+        paint_cursors(painter, self.cursors, self.timeline, self.theme, self.raster.height, self.ratio)
         if self.shown is None or exposed.right() < self.raster.width - 12 * self.ratio * self.fontMetrics().height():
             return
         ratio, height = self.ratio, self.raster.height
-        target = min(60.0 * ratio, 0.2 * height) * self.per_mm / self.pixels_per_mm
-        amount = max((s for s in _ROUND if s <= target), default=_ROUND[0])
+        amount = calibration(min(60.0 * ratio, 0.2 * height) * self.per_mm / self.pixels_per_mm)
         size = amount * self.pixels_per_mm / self.per_mm
         text = f"{amount:g} {self.unit}"
         metrics = painter.fontMetrics()
@@ -263,27 +278,10 @@ class TracePlot(TimePlot):
         painter.drawLine(box.left() + 6, box.top() + 5, box.left() + 6, box.top() + 5 + int(size / ratio))
         painter.drawText(box.adjusted(11, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
 
-    # -- what lies under the pointer -----------------------------------------------------------------------------
-
-    def row_at(self, y: float) -> int | None:
-        """The row whose lane is at y (device pixels)."""
-        return None if self.butterfly else self.lanes.at(y)
-
-    def value_at(self, x: float, row: int) -> float | None:
-        """The sample at or just before x, in the unit of the display; None in a gap."""
-        if self.history is None or self.shown is None or row >= len(self.shown):
-            return None
-        found = self.history.find(x + 0.5 / self.history.sfreq)
-        times, data, _ = self.history.rows(found - 1, found)
-        if not len(times) or abs(float(times[0]) - x) > 0.1:
-            return None
-        return float(self.shown.derive(data)[0, row])
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
-        assert event is not None
-        row = self.row_at(event.position().y() * self.ratio)
-        if row is not None and self.shown is not None:
-            self.set_solo(self.shown.names[row])
-
 
 _ROUND = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
+
+
+def calibration(most: float) -> float:
+    """The largest round amount that is no more."""
+    return max((step for step in _ROUND if step <= most), default=_ROUND[0])
