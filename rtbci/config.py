@@ -140,7 +140,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def override(values: dict[str, Any], settings: list[str]) -> dict[str, Any]:
+def override(values: dict[str, Any], settings: list[str], option: str = "--set") -> dict[str, Any]:
     """Set values in a nested dict.
 
     Parameters
@@ -149,6 +149,8 @@ def override(values: dict[str, Any], settings: list[str]) -> dict[str, Any]:
         The dict; it is not changed.
     settings
         Each ``a.b=c``; c is parsed as TOML, and taken as a string where it is not TOML.
+    option
+        Which they were given by, for the error.
 
     Returns
     -------
@@ -164,7 +166,7 @@ def override(values: dict[str, Any], settings: list[str]) -> dict[str, Any]:
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not key.strip():
-            raise ConfigError(f"--set wants key=value, got {setting!r}")
+            raise ConfigError(f"{option} wants key=value, got {setting!r}")
         try:
             value = tomllib.loads(f"v = {text}")["v"]
         except tomllib.TOMLDecodeError:
@@ -174,7 +176,7 @@ def override(values: dict[str, Any], settings: list[str]) -> dict[str, Any]:
         for part in path:
             place = place.setdefault(part, {})
             if not isinstance(place, dict):
-                raise ConfigError(f"--set {setting}: {part!r} is not a table")
+                raise ConfigError(f"{option} {setting}: {part!r} is not a table")
         place[last] = value
     return values
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from rtbci.bundled import PIPELINE, RECORDING
 from rtbci.cli.run import require_device
 from rtbci.cli.watch import Watch
+from rtbci.engine.alerts.config import AlarmConfig
 from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
 from rtbci.evaluation.responses import Response, Scored, detection_delays, detection_responses, overlaps
@@ -90,7 +91,8 @@ def demo(
     recording = open_recording(RECORDING)
     name = f"rtbci-demo-{os.getpid()}"
     os.environ.setdefault(VARIABLE, secrets.token_hex(32))  # of its replay, for the processes that are started here
-    spec = EngineSpec(str(PIPELINE), {"name": name}, device=device, wait_s=60.0)
+    alarms = AlarmConfig(remember_s=0)  # of no patient: the next demonstration begins without them
+    spec = EngineSpec(str(PIPELINE), {"name": name}, device=device, wait_s=60.0, alarms=alarms)
     with EngineProcess(spec) as engine:
         watch = Watch(engine, f"rtbci demo · {RECORDING.name}, a real seizure · {PIPELINE.name}", show=show)
         replay = _start_replay(name, seconds, speed)

@@ -8,6 +8,7 @@ from pathlib import Path
 from rtbci.cli.journal import Journal
 from rtbci.cli.signals import stopped_by_signal
 from rtbci.cli.watch import Watch
+from rtbci.engine.alerts.config import alarm_config
 from rtbci.engine.process import EngineProcess
 from rtbci.engine.recording import LiveRecording
 from rtbci.engine.session import EngineSpec
@@ -38,6 +39,7 @@ def run_live(
     sinks: tuple[str, ...] = (),
     share_annotations: bool = False,
     threshold: float | None = None,
+    alarms: tuple[str, ...] = (),
 ) -> None:
     """Run an engine until a signal (Ctrl-C, SIGTERM, SIGHUP, SIGQUIT) or `seconds` of the stream; then close everything.
 
@@ -50,7 +52,7 @@ def run_live(
     """
     quiet_lsl()
     chosen_key()  # reports a mistake
-    query = parse_query(stream)
+    query, rules = parse_query(stream), alarm_config(alarms)
     config, _ = read_config(Path(pipeline))  # reports a mistake before anything starts
     require_device(device)
     for option, path in (("--events", events), ("--log", log)):
@@ -69,7 +71,7 @@ def run_live(
         cues=parse_query(cues) if cues is not None else {}, sinks=sinks, patient=wait_s is None,
         start_gate=record is not None and recorder == LABRECORDER,
         record=str(record) if record is not None and recorder == OWN else "",
-        share_annotations=share_annotations, threshold=threshold,
+        share_annotations=share_annotations, threshold=threshold, alarms=rules,
     )  # fmt: skip
     with stopped_by_signal() as stop_asked, EngineProcess(spec) as engine:
         recording = LiveRecording(record, engine) if record is not None and recorder == LABRECORDER else None

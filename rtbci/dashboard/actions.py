@@ -14,7 +14,7 @@ from rtbci.dashboard.model.event_log import EventEntry
 from rtbci.dashboard.panels.replay_bar import ReplayBar
 from rtbci.dashboard.panels.sidebar import Sidebar
 from rtbci.dashboard.plots.plot_area import PlotArea
-from rtbci.monitor.messages import Verdict
+from rtbci.monitor.message import Verdict
 from rtbci.recordings.channel_names import derivation
 
 LABELS = ("seizure", "spike", "artefact", "movement", "eyes closed", "medication")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rtbci.engine.alerts.config import AlarmConfig
 from rtbci.lsl.clock import HostClock
 from rtbci.lsl.rate_check import RateCheck
 from rtbci.monitor.messages import LatencyMs
@@ -52,6 +53,8 @@ class EngineSpec:
         Folder to which the engine's own samples are recorded; "" for none.
     threshold
         Of the decision; None: the pipeline's.
+    alarms
+        Rules of the alarms.
     """
 
     pipeline: str
@@ -69,6 +72,7 @@ class EngineSpec:
     share_annotations: bool = False
     record: str = ""
     threshold: float | None = None
+    alarms: AlarmConfig = field(default_factory=AlarmConfig)
 
 
 class Latency:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import model_validator
 
-from rtbci.monitor.messages import Message, Rate, Real, Speed, read, within
+from rtbci.monitor.message import Message, Rate, Real, Speed, read, within
 from rtbci.results import Texts
 from rtbci.types import SessionInfo
 
@@ -21,7 +21,7 @@ class Layout(Message):
 
     channels, units: of the stream, as it describes them. inputs: of the model ring. montage: all channels that training
     could select from; weights: the selector's probability of each input, empty without a selector. scaled: the model ring
-    is scaled, not in µV.
+    is scaled, not in µV. alarms: those of `labels` that ring an alarm.
     """
 
     channels: Texts
@@ -32,6 +32,7 @@ class Layout(Message):
     montage: Texts
     classes: Texts
     labels: Texts
+    alarms: Texts = ()
     hop_s: Annotated[float, within(1e-6, 1e6)]
     speed: Speed = 1.0
     scaled: bool = False
@@ -58,6 +59,7 @@ def layout_of(session: SessionInfo, pipeline: Pipeline) -> Layout:
         montage=config.montage.channels,
         classes=pipeline.classes,
         labels=session.labels,
+        alarms=session.alarms,
         hop_s=session.hop_s,
         speed=session.speed,
         scaled=config.scaling.kind != "none",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from rtbci.monitor.messages import Annotate, Command, ReplayCommand, Review, SetThreshold, Verdict
+from rtbci.monitor.message import Verdict
+from rtbci.monitor.messages import Annotate, Command, ReplayCommand, Review, SetThreshold
 
 THRESHOLD_EVERY_S = 0.1
 

@@ -10,7 +10,8 @@ from rtbci.dashboard.model import time_marks as kinds
 from rtbci.dashboard.model.changes import Changes
 from rtbci.dashboard.model.display_clock import DisplayClock
 from rtbci.dashboard.model.time_marks import TimeMark, TimeMarks
-from rtbci.monitor.messages import AnnotationLine, DetectionLine, GapLine, LogLine, OnsetLine, ReviewLine, Verdict
+from rtbci.monitor.message import Verdict
+from rtbci.monitor.messages import AnnotationLine, DetectionLine, GapLine, LogLine, OnsetLine, ReviewLine
 from rtbci.recordings.event_table import write_events
 from rtbci.types import Event
 
