@@ -100,7 +100,7 @@ def _warnings(state: EngineState) -> list[Text]:
             for one in state.running
             if one.label not in alarming and not one.is_rejected
         ),
-        ("sound", pause_text(state.sound_paused_s), "bold yellow"),
+        ("paused", pause_text(state.sound_paused_s), "bold yellow"),
         ("trust", state.trust.words if state.trust is not None else "", "bold yellow"),
         ("alarm", state.alarm, "bold red"),
     )

@@ -251,10 +251,18 @@ class Actions:
     def toggle_mute(self) -> None:
         """Longer each time, and then no more."""
         longer = [minutes for minutes in MUTES_MIN if 60 * minutes > self._alarm.muted_s + 1]
-        if longer:
-            self._alarm.mute(longer[0])
-        else:
-            self._alarm.unmute()
+        seconds = 60.0 * longer[0] if longer else 0.0
+        self._alarm.mute(seconds)
+        self._model.commands.pause_sound(seconds, self._model.operator)
+
+    def acknowledge(self) -> None:
+        self._model.acknowledge()
+
+    def acknowledge_as(self) -> None:
+        """By a name, which this window keeps for the next time."""
+        name = self._window.ask_text("Acknowledge", "Who acknowledges the alarms?", self._model.operator)
+        if name is not None and name.strip():
+            self._model.acknowledge(name.strip())
 
     def toggle_theme(self) -> None:
         self._window.theme = theme.LIGHT if self._window.theme.name == "dark" else theme.DARK

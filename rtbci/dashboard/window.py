@@ -12,11 +12,13 @@ from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QMainWindow,
 from rtbci.dashboard import theme
 from rtbci.dashboard.actions import Actions
 from rtbci.dashboard.alarm import Alarm
+from rtbci.dashboard.model.alarm_view import Sound
 from rtbci.dashboard.model.commands import CommandPort
 from rtbci.dashboard.model.dashboard_model import DashboardModel
 from rtbci.dashboard.model.display_montage import AS_RECORDED
 from rtbci.dashboard.model.feed import Feed
 from rtbci.dashboard.model.state_text import Fact, state_sentence
+from rtbci.dashboard.panels.alarm_display import AlarmDisplay
 from rtbci.dashboard.panels.header import Header
 from rtbci.dashboard.panels.replay_bar import ReplayBar
 from rtbci.dashboard.panels.shortcuts_dialog import ShortcutsDialog
@@ -25,8 +27,9 @@ from rtbci.dashboard.panels.toolbar import Toolbar
 from rtbci.dashboard.plots.plot_area import PlotArea
 from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.shortcuts import SHORTCUTS
+from rtbci.monitor.alerts import AlertLine
 from rtbci.monitor.describe import describe
-from rtbci.monitor.messages import LogLine
+from rtbci.monitor.messages import DetectionLine, EngineState, LogLine
 from rtbci.recordings.channel_names import canonical
 from rtbci.text import one_line
 
@@ -53,10 +56,12 @@ class Window(QMainWindow):
         self.model.as_model = settings.get("as_model", False)
         self._build()
         self.user_actions = Actions(self.model, self.plots, self.sidebar, self.replay_bar, self.alarm, self)
+        self._alarms = AlarmDisplay(self.model, self.header, self.alarm)
         self._connect()
         self._bind_shortcuts()
         self._restore()
         self._frame = 0
+        self._shown: EngineState | None = None  # the newest state in the top line
         self._timer = QTimer(self)
         self._timer.setInterval(FRAME_MS)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -108,6 +113,7 @@ class Window(QMainWindow):
         sidebar.export.clicked.connect(lambda _checked=False: actions.export_events())
         self.replay_bar.command.connect(lambda line: model.commands.replay(line))
         self.alarm.changed.connect(lambda: self.toolbar.show_mute(self.alarm.muted_s))
+        self.header.acknowledge.clicked.connect(lambda _checked=False: actions.acknowledge())
 
     def _bind_shortcuts(self) -> None:
         for shortcut in SHORTCUTS:
@@ -133,6 +139,9 @@ class Window(QMainWindow):
         self.model.advance()
         if self.model.feed is not None:
             self.plots.advance()
+            if self.model.feed.state is not self._shown:  # an alarm does not wait for its turn
+                self._shown = self.model.feed.state
+                self._show_header(self.model.feed)
             self._show_slowly(self.model.feed)
         elif self._frame % SLOW_EVERY == 0:
             self.header.show_fact(Fact("No stream chosen. Press Ctrl+O to choose one."))
@@ -150,7 +159,8 @@ class Window(QMainWindow):
     def _show_line(self, line: LogLine) -> None:
         if text := describe(line):
             self.sidebar.log_line(line, text)
-            self.header.show_news(text)
+            if not isinstance(line, DetectionLine | AlertLine):  # the top line has them as they run, once
+                self.header.show_news(text)
 
     def _show_slowly(self, feed: Feed) -> None:
         """What need not follow every frame, spread over several."""
@@ -180,13 +190,8 @@ class Window(QMainWindow):
         stream = feed.state.stream
         where = one_line(f"{stream.name} on {stream.hostname}") if stream is not None else ""
         self.header.place = "  ·  ".join(p for p in (where, feed.state.pipeline) if p)
-        self._show_alarm(alive=not (died or feed.dead_s))
+        self._alarms.show(alive=not (died or feed.dead_s or feed.state.state == "stopped"))
         self.header.refresh()
-
-    def _show_alarm(self, *, alive: bool) -> None:
-        texts = [text for text in (self.model.alarm_text, self.model.unwritten_text) if text] if alive else []
-        self.alarm.set_ringing(bool(texts) or (alive and self.model.is_old))
-        self.header.alarm = "   ".join(texts)
 
     def _show_quality(self, quality: dict[str, str]) -> None:
         self.plots.labels.set_quality({canonical(name): word for name, word in quality.items()})
@@ -289,7 +294,7 @@ class Window(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         self._timer.stop()
-        self.alarm.set_ringing(False)
+        self.alarm.set_sound(Sound.NONE)
         self.keep()
         self.model.commands.close()
         super().closeEvent(event)

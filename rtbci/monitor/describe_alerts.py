@@ -18,7 +18,7 @@ _CHANGES = {
 
 def alert_text(state: EngineState, alert: AlertState) -> str:
     """One alarm as a sentence, with the one duration and the one peak of its event."""
-    return one_line("  ·  ".join(part for part in (_what(state, alert), _standing(alert)) if part))
+    return one_line(" · ".join(part for part in (_what(state, alert), _standing(alert)) if part))
 
 
 def _what(state: EngineState, alert: AlertState) -> str:
@@ -26,12 +26,12 @@ def _what(state: EngineState, alert: AlertState) -> str:
     if alert.condition == "event":
         return f"{label} {event_text(alert.duration, alert.confidence, is_running=alert.is_running)}"
     burden = state.burden.get(alert.label, BurdenState(share=0.0, level=""))
-    share = f"{100 * burden.share:.0f} % of the last hour"
+    share = f", {100 * burden.share:.0f} % of the last hour" if burden.share >= 0.01 else ""
     if alert.condition == "burden":
-        return f"{label} burden {alert.level}, {share}"
+        return f"{label} burden {alert.level}{share}"
     running = next((event.duration for event in state.running if event.label == alert.label), 0.0)
-    stretch = f"{running / 60:.0f} min at a stretch, " if running >= 60 else ""
-    return f"{label}: possible STATUS EPILEPTICUS, {stretch}{share}"
+    stretch = f", {running / 60:.0f} min at a stretch" if running >= 60 else ""
+    return f"{label}: possible STATUS EPILEPTICUS{stretch}{share}"
 
 
 def event_text(duration: float, peak: float, *, is_running: bool) -> str:
@@ -42,24 +42,24 @@ def event_text(duration: float, peak: float, *, is_running: bool) -> str:
 def _standing(alert: AlertState) -> str:
     if alert.presence == "ack":
         return f"acknowledged by {alert.by}, {wall_clock(alert.acknowledged)}"
-    more = f"{alert.count} of them" if alert.condition == "event" and alert.count > 1 else ""
-    since = f"since {wall_clock(alert.since)}" if alert.is_escalated or alert.presence == "latched" else ""
+    more = f"the last of {alert.count}" if alert.condition == "event" and alert.count > 1 else ""
     run = "of an EARLIER RUN" if alert.is_earlier else ""
     over = "over" if alert.presence == "latched" else ""
-    waits = "NOT ACKNOWLEDGED" if alert.is_escalated else "not acknowledged"
-    return ", ".join(part for part in (over, run, more, waits if since else "", since) if part)
+    waits = "UNACKNOWLEDGED" if alert.is_escalated else "unacknowledged" if over else ""
+    since = f"{waits} since {wall_clock(alert.since)}" if waits else ""
+    return ", ".join(part for part in (more, over, run, since) if part)
 
 
 def pause_text(seconds: float) -> str:
-    """That the sound is paused, and for how long; "" where it is on."""
+    """That the sound is paused, and how many minutes and seconds are left; "" where it is on."""
     left = max(1, round(seconds))
-    return f"sound paused, {left // 60}:{left % 60:02d} left" if seconds > 0 else ""
+    return f"sound off {left // 60}:{left % 60:02d}" if seconds > 0 else ""
 
 
 def wall_clock(wall: float) -> str:
     """A moment of today as a time, of another day with its date."""
     when = datetime.fromtimestamp(wall)
-    return when.strftime("%H:%M:%S" if when.date() == datetime.now().date() else "%d %b %H:%M")
+    return when.strftime("%H:%M" if when.date() == datetime.now().date() else "%d %b %H:%M")
 
 
 def describe_alert(line: AlertLine | SoundLine) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+from rtbci.monitor.alerts import Acknowledge, PauseSound
 from rtbci.monitor.message import Verdict
 from rtbci.monitor.messages import Annotate, Command, ReplayCommand, Review, SetThreshold
 
@@ -43,6 +44,14 @@ class CommandSender:
 
     def review(self, label: str, onset_s: float, verdict: Verdict, note: str) -> None:
         self._send(Review(label=label, onset=onset_s, verdict=verdict, note=note))
+
+    def acknowledge(self, by: str) -> None:
+        """All alarms. by: who."""
+        self._send(Acknowledge(by=by))
+
+    def pause_sound(self, seconds: float, by: str) -> None:
+        """Of all alarms, for every viewer; 0: no more. by: who."""
+        self._send(PauseSound(seconds=seconds, by=by))
 
     def replay(self, line: str) -> None:
         """A line of rtbci/replay/transport.py's grammar, for the replay that the engine reads."""

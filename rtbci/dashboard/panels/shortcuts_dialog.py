@@ -17,7 +17,7 @@ class ShortcutsDialog(QDialog):
         columns = QHBoxLayout(self)
         columns.setSpacing(36)
         columns.setContentsMargins(24, 20, 24, 20)
-        for groups in (("Time", "Window"), ("Traces", "Channels"), ("Events", "Replay")):
+        for groups in (("Time", "Window"), ("Traces", "Channels"), ("Alarms", "Events", "Replay")):
             column = QVBoxLayout()
             for group in groups:
                 column.addLayout(self._group(group))

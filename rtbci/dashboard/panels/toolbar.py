@@ -8,6 +8,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 from rtbci.dashboard.model.display_montage import AS_RECORDED
 from rtbci.dashboard.model.timeline import PAGES_S
 from rtbci.dashboard.shortcuts import hint
+from rtbci.monitor.describe_alerts import pause_text
 
 
 class ChoiceButton(QToolButton):
@@ -71,7 +72,7 @@ class Toolbar(QWidget):
         self._row.addStretch()
         for name, text in (
             ("annotate", "Annotate"),
-            ("toggle_mute", "Mute"),
+            ("toggle_mute", "Sound on"),
             ("toggle_theme", "◐"),
             ("show_shortcuts", "?"),
         ):
@@ -109,8 +110,8 @@ class Toolbar(QWidget):
         self.montage.setEnabled(len(names) > 1)
 
     def show_mute(self, seconds: float) -> None:
-        """The minutes of silence that are left."""
-        text = f"Muted {max(1, round(seconds / 60))} min" if seconds else "Mute"
+        """How long the sound is still paused."""
+        text = pause_text(seconds).capitalize() or "Sound on"
         button = self.buttons["toggle_mute"]
         if button.text() != text:
             button.setText(text)

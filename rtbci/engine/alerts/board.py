@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from rtbci.engine.alerts.alert import Alert, Cause, Moment
-from rtbci.engine.alerts.conditions import BURDEN, EVENT, ConditionChanged, event_key
+from rtbci.engine.alerts.conditions import BURDEN, EVENT, STATUS, ConditionChanged, event_key
 from rtbci.monitor.alerts import AlertState, Condition
 from rtbci.types import AlertChanged, Event
 
 _PRESSING = {"on": 0, "latched": 1, "ack": 2}
+_GRAVE = (STATUS, BURDEN, EVENT)  # the gravest first
 Key = tuple[Condition, str]
 
 
@@ -85,10 +86,10 @@ class AlertBoard:
     # -- as they stand --------------------------------------------------------------------------------------------
 
     def states(self, running: Sequence[Event]) -> tuple[AlertState, ...]:
-        """Those that are not off: what waits before what was seen, the more pressing first."""
+        """Those that are not off: what waits before what was seen, the gravest first."""
         by_label = {event.label: event for event in running}
         states = [alert.state(by_label.get(alert.label)) for alert in self._alerts.values() if alert.presence != "off"]
-        return tuple(sorted(states, key=lambda state: (_PRESSING[state.presence], state.priority != "high")))
+        return tuple(sorted(states, key=_rank))
 
     def waiting(self) -> Iterator[tuple[Key, Cause]]:
         """What nobody has acknowledged."""
@@ -113,6 +114,10 @@ class AlertBoard:
             for key, alert in self._alerts.items()
             if _standing(alert) != before.get(key, _OFF)
         ]  # fmt: skip
+
+
+def _rank(state: AlertState) -> tuple[bool, int, int]:
+    return state.presence == "ack", _GRAVE.index(state.condition), _PRESSING[state.presence]
 
 
 _OFF = ("off",)
