@@ -100,6 +100,7 @@ def _warnings(state: EngineState) -> list[Text]:
             for one in state.running
             if one.label not in alarming and not one.is_rejected
         ),
+        ("keys", "g acknowledges, u pauses the sound" if state.alerts else "", "dim"),
         ("paused", pause_text(state.sound_paused_s), "bold yellow"),
         ("trust", state.trust.words if state.trust is not None else "", "bold yellow"),
         ("alarm", state.alarm, "bold red"),

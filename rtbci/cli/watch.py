@@ -17,10 +17,12 @@ from rtbci.cli.journal import Journal
 from rtbci.cli.output import outputs
 from rtbci.cli.signals import StopAsked, stopped_by_signal
 from rtbci.cli.terminal import Terminal
+from rtbci.cli.terminal_keys import pressed
 from rtbci.cli.terminal_view import TerminalView
 from rtbci.engine.process import ENDED_BY_SIGNAL, USER_ERROR, EngineProcess
 from rtbci.engine.sinks import Sinks, Troubles
 from rtbci.errors import EngineFailed, RtbciError, error_text
+from rtbci.monitor.alerts import Acknowledge, AlertLine, PauseSound, next_pause_s, operator
 from rtbci.monitor.describe import describe
 from rtbci.monitor.messages import (
     AlarmLine,
@@ -202,6 +204,8 @@ class Watch:
             warning = describe(line)
         if warning and warning not in self.warnings:
             self.warnings.append(warning)
+        if isinstance(line, AlertLine) and line.presence == "on" and self._rings:
+            sys.stderr.write("\a")
         if isinstance(line, AlarmLine):
             sys.stderr.write(f"\aALARM: {one_line(line.text)}\n")
         if warning:
@@ -222,6 +226,11 @@ class Watch:
     def _prints_lines(self) -> bool:
         return self._show == "dashboard" or (self._show == "view" and not self._console.is_terminal)
 
+    @property
+    def _rings(self) -> bool:
+        """Whether an alarm of the signal rings the terminal's bell: the dashboard has a sound of its own."""
+        return self._show == "view" and self._console.is_terminal and not self.state.sound_paused_s
+
     def _tend(self, dashboard: DashboardProcess) -> None:
         if dashboard.alive:
             return
@@ -234,8 +243,17 @@ class Watch:
         if self._show != "view" or not self._console.is_terminal:
             yield lambda: None
             return
-        with Live(self._view.render(self.state), console=self._console, auto_refresh=False) as live:
+        with (
+            pressed({"g": self._acknowledge, "u": self._pause_sound}),
+            Live(self._view.render(self.state), console=self._console, auto_refresh=False) as live,
+        ):
             yield lambda: live.update(self._view.render(self.state), refresh=True)
+
+    def _acknowledge(self) -> None:
+        self._engine.command(Acknowledge(by=operator()))
+
+    def _pause_sound(self) -> None:
+        self._engine.command(PauseSound(seconds=next_pause_s(self.state.sound_paused_s), by=operator()))
 
     # -- the end --------------------------------------------------------------------------------------------------
 

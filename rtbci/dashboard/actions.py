@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Protocol
 
 from rtbci.dashboard import theme
-from rtbci.dashboard.alarm import MUTES_MIN, Alarm
+from rtbci.dashboard.alarm import Alarm
 from rtbci.dashboard.model.dashboard_model import DashboardModel
 from rtbci.dashboard.model.display_montage import AS_RECORDED
 from rtbci.dashboard.model.event_log import EventEntry
 from rtbci.dashboard.panels.replay_bar import ReplayBar
 from rtbci.dashboard.panels.sidebar import Sidebar
 from rtbci.dashboard.plots.plot_area import PlotArea
+from rtbci.monitor.alerts import next_pause_s
 from rtbci.monitor.message import Verdict
 from rtbci.recordings.channel_names import derivation
 
@@ -250,8 +251,7 @@ class Actions:
 
     def toggle_mute(self) -> None:
         """Longer each time, and then no more."""
-        longer = [minutes for minutes in MUTES_MIN if 60 * minutes > self._alarm.muted_s + 1]
-        seconds = 60.0 * longer[0] if longer else 0.0
+        seconds = next_pause_s(self._alarm.muted_s)
         self._alarm.mute(seconds)
         self._model.commands.pause_sound(seconds, self._model.operator)
 

@@ -15,7 +15,6 @@ from PyQt6.QtWidgets import QApplication
 
 from rtbci.dashboard.model.alarm_view import Sound
 
-MUTES_MIN = (2, 5, 15, 60)
 ANSWER_S = 0.6  # by then the engine's state shows what was asked
 _EVERY_MS = {Sound.LATCHED: 10_000, Sound.ON: 3000, Sound.HIGH: 2500}
 _TONES_HZ = {False: (659.3, 880.0), True: (880.0, 880.0, 1174.7, 880.0, 1174.7)}  # of high priority, or not

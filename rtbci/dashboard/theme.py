@@ -53,7 +53,7 @@ DARK = Theme(
         "frontal": "#8fb6e8", "central": "#c9cfda", "temporal": "#e3b27c", "parietal": "#a9cf9b",
         "occipital": "#c3a6dc", "left": "#8fb6e8", "right": "#e3b27c", "midline": "#c9cfda", "other": "#b9c2cf",
     },
-    classes=("#6ea8fe", "#e3b27c", "#a9cf9b", "#c3a6dc", "#7fcbd0", "#d9d27f"),
+    classes=("#7fcbd0", "#e3b27c", "#c3a6dc", "#a9cf9b", "#d9d27f", "#6ea8fe"),
 )  # fmt: skip
 
 LIGHT = Theme(
@@ -63,7 +63,7 @@ LIGHT = Theme(
         "frontal": "#2a5d9f", "central": "#3a4350", "temporal": "#a05a10", "parietal": "#33701f",
         "occipital": "#6d3f96", "left": "#2a5d9f", "right": "#a05a10", "midline": "#3a4350", "other": "#3f4957",
     },
-    classes=("#1f63c4", "#a05a10", "#33701f", "#6d3f96", "#127a80", "#6f6a00"),
+    classes=("#127a80", "#a05a10", "#6d3f96", "#33701f", "#6f6a00", "#1f63c4"),
 )  # fmt: skip
 
 THEMES = {theme.name: theme for theme in (DARK, LIGHT)}

@@ -5,6 +5,8 @@ The states are those of an HL7 FHIR R6 DeviceAlert: what an alarm is called here
 
 from __future__ import annotations
 
+import getpass
+import platform
 from typing import Annotated, Literal, TypeAlias
 
 from rtbci.monitor.message import ClockSeconds, Count, Fraction, Line, Message, Real, WallTime, within
@@ -14,6 +16,21 @@ Presence: TypeAlias = Literal["on", "latched", "ack", "off"]
 Condition: TypeAlias = Literal["event", "burden", "status"]
 Priority: TypeAlias = Literal["medium", "high"]
 LONGEST_PAUSE_S = 4 * 3600.0
+PAUSES_MIN = (2, 5, 15, 60)
+
+
+def operator() -> str:
+    """Who sits here, where no other name is given: user@machine."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a user without a name
+        user = "somebody"
+    return f"{user}@{platform.node() or 'this machine'}"
+
+
+def next_pause_s(left_s: float) -> float:
+    """The pause of the sound that a key asks for when so much of one is left: longer each time, and then none (0)."""
+    return next((60.0 * minutes for minutes in PAUSES_MIN if 60 * minutes > left_s + 1), 0.0)
 
 
 class RunningEvent(Message):

@@ -74,5 +74,5 @@ def describe_alert(line: AlertLine | SoundLine) -> str:
     if line.change in _CHANGES:
         return f"{what} {_CHANGES[line.change]}"
     if line.change in ("acknowledged", "rejected"):
-        return f"{what} {line.change}{by}, {_PRESENCES[line.presence].removesuffix(', acknowledged')}"
+        return f"{what} {line.change}{by}; it {_PRESENCES[line.presence].partition(',')[0]}"
     return f"{what} {_PRESENCES[line.presence]}, at {tenths_text(line.time)}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import platform
 from enum import IntEnum
 
 from rtbci.monitor.alerts import AlertState, RunningEvent
@@ -20,15 +18,6 @@ class Sound(IntEnum):
     LATCHED = 1
     ON = 2
     HIGH = 3
-
-
-def operator() -> str:
-    """Who sits here: user@machine."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a user without a name
-        user = "somebody"
-    return f"{user}@{platform.node() or 'this machine'}"
 
 
 class AlarmView:

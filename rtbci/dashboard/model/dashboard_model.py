@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pylsl import local_clock
 
-from rtbci.dashboard.model.alarm_view import AlarmView, operator
+from rtbci.dashboard.model.alarm_view import AlarmView
 from rtbci.dashboard.model.changes import Changes
 from rtbci.dashboard.model.commands import CommandPort, CommandSender
 from rtbci.dashboard.model.event_log import DisplayEventLog
@@ -12,6 +12,7 @@ from rtbci.dashboard.model.feed import Feed
 from rtbci.dashboard.model.state_text import is_old
 from rtbci.dashboard.model.time_marks import TimeMarks
 from rtbci.dashboard.model.timeline import Timeline
+from rtbci.monitor.alerts import operator
 from rtbci.monitor.messages import EngineState, ErrorLine, LogLine
 
 COAST_S = 1.0  # a stream that is silent for longer: the page moves on without it

@@ -142,7 +142,7 @@ class Header(QWidget):
         painter.drawText(QRect(left, 0, clock_left - left, height), Qt.AlignmentFlag.AlignVCenter, "\n".join(lines))
         left += max(map(bold.horizontalAdvance, lines)) + round(1.5 * em)
         if self.decision is not None:
-            left = self._paint_decision(painter, *self.decision, left)
+            left = self._paint_decision(painter, *self.decision, left, clock_left - em)
         font.setBold(False)
         painter.setFont(font)
         painter.setPen(faint)
@@ -153,12 +153,13 @@ class Header(QWidget):
             painter.drawText(QRect(left, 0, room, height), Qt.AlignmentFlag.AlignVCenter, text)
         painter.end()
 
-    def _paint_decision(self, painter: QPainter, text: str, colour: QColor, left: int) -> int:
-        """A square in the colour of its class, and the text; returns where it ends."""
-        em, width = self.fontMetrics().height(), painter.fontMetrics().horizontalAdvance(text)
+    def _paint_decision(self, painter: QPainter, text: str, colour: QColor, left: int, right: int) -> int:
+        """A square in the colour of its class, and the text, as far as there is room; returns where it ends."""
+        em, metrics = self.fontMetrics().height(), painter.fontMetrics()
         side = round(0.6 * em)
         painter.fillRect(left, (self.height() - side) // 2, side, side, colour)
         painter.setPen(self.theme.colour("text"))
         left += side + em // 3
-        painter.drawText(QRect(left, 0, width + em, self.height()), Qt.AlignmentFlag.AlignVCenter, text)
-        return left + width + round(1.5 * em)
+        lines = two_lines(text, metrics, max(em, right - left))
+        painter.drawText(QRect(left, 0, right - left, self.height()), Qt.AlignmentFlag.AlignVCenter, "\n".join(lines))
+        return left + max(map(metrics.horizontalAdvance, lines)) + round(1.5 * em)
