@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rtbci.monitor.describe import describe
-from rtbci.monitor.describe_alerts import alert_text, event_text, pause_text
+from rtbci.monitor.describe_alerts import alert_text, pause_text, running_text
 from rtbci.monitor.messages import EngineState, LogLine
 from rtbci.text import tenths_text
 
@@ -96,7 +96,7 @@ def _warnings(state: EngineState) -> list[Text]:
     rows = (
         *(("ALARM", alert_text(state, alert), _ALERT_STYLES.get(alert.presence, "red")) for alert in state.alerts),
         *(
-            ("now", f"{one.label} {event_text(one.duration, one.confidence, is_running=True)}", "bold cyan")
+            ("now", running_text(one), "bold cyan")
             for one in state.running
             if one.label not in alarming and not one.is_rejected
         ),

@@ -368,7 +368,7 @@ class Engine:
             was_s = stream.recording_s
             self._send_all(stream.seek(position.recorded_s, position.speed))
             self.sinks.begin(stream.about)
-            self.alerts.sought()
+            self._alert(self.alerts.sought())
             self._send(SeekLine(from_s=round(was_s, 3), to_s=round(stream.recording_s, 3)))
         elif position.paused:
             stream.speed = position.speed
@@ -441,7 +441,7 @@ class Engine:
         rate = RateCheck(info.sfreq, found.speed, has_stamps=found.has_stamps)
         self.connection = Connection(stream, found.hostname, found.clock, delay_s, reader, rate)
         self.sinks.begin(stream.about)
-        self._alert(self.alerts.begin(stream.about, self.outlets.number))
+        self.alerts.begin(stream.about, self.outlets.number)
         for notice in self.outlets.take_notices():
             self._send(WarningLine(text=notice))
 

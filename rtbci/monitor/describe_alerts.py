@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rtbci.monitor.alerts import AlertLine, AlertState, BurdenState, SoundLine
+from rtbci.monitor.alerts import AlertLine, AlertState, BurdenState, RunningEvent, SoundLine
 from rtbci.monitor.messages import EngineState
 from rtbci.text import one_line, tenths_text
 
@@ -32,6 +32,11 @@ def _what(state: EngineState, alert: AlertState) -> str:
     running = next((event.duration for event in state.running if event.label == alert.label), 0.0)
     stretch = f", {running / 60:.0f} min at a stretch" if running >= 60 else ""
     return f"{label}: possible STATUS EPILEPTICUS{stretch}{share}"
+
+
+def running_text(event: RunningEvent) -> str:
+    """An event that is on, whatever its class."""
+    return one_line(f"{event.label} {event_text(event.duration, event.confidence, is_running=True)}")
 
 
 def event_text(duration: float, peak: float, *, is_running: bool) -> str:

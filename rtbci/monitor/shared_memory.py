@@ -61,7 +61,8 @@ class StateSlot:
     @property
     def has_news(self) -> bool:
         """Whether it was written since it was last read."""
-        return int(_HEAD.unpack_from(self._file.memory, 0)[0]) != self._sequence
+        memory = self._file.memory  # a truncated one has none
+        return len(memory) >= _HEAD.size and int(_HEAD.unpack_from(memory, 0)[0]) != self._sequence
 
     def read(self) -> EngineState | None:
         """The newest state; None before the first one, and while (or after a crash in which) it is half written."""

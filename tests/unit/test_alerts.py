@@ -281,6 +281,12 @@ def found(watch: AlertWatch, event: Event, *, closed: bool) -> None:
         watch.take(message)
 
 
+def begun(watch: AlertWatch, stream: str = "bed 3") -> list[object]:
+    """What its first samples tell."""
+    watch.begin(session(stream), 1)
+    return list(watch.take(Signals(Chunk.empty(1))))
+
+
 @pytest.fixture
 def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
@@ -291,30 +297,38 @@ def test_an_alarm_that_nobody_acknowledged_is_latched_in_the_next_run_as_one_of_
     state_folder: Path,
 ) -> None:
     before = AlertWatch(("seizure",), AlarmConfig())
-    before.begin(session(), 1)
+    begun(before)
     found(before, STARTED, closed=False)
     before.keep()  # and then it was killed
     after = AlertWatch(("seizure",), AlarmConfig())
-    (recalled,) = after.begin(session(), 1)
+    (recalled,) = begun(after)
     assert isinstance(recalled, AlertChanged)
     assert (recalled.change, recalled.presence) == ("recalled", "latched")
     (state,) = after.states([])
     assert (state.is_earlier, state.onset, state.count) == (True, 10.0, 1)
     assert state.since == before.states([])[0].since
-    assert AlertWatch(("seizure",), AlarmConfig()).begin(session("bed 4"), 1) == []  # another stream
+    assert begun(AlertWatch(("seizure",), AlarmConfig()), "bed 4") == []
     after.acknowledge(Acknowledge(by="anna"))
     after.keep()
     assert list(state_folder.glob("alarms-*")) == []
-    assert AlertWatch(("seizure",), AlarmConfig()).begin(session(), 1) == []
+    assert begun(AlertWatch(("seizure",), AlarmConfig())) == []
+
+
+def test_a_seek_ends_the_alarms_of_the_last_hour(state_folder: Path) -> None:
+    watch = AlertWatch(("seizure",), AlarmConfig())
+    found(watch, Event(10.0, 900.0, "seizure", 0.9), closed=True)
+    assert {state.presence for state in watch.states([])} == {"on"}
+    assert [(one.condition, one.presence) for one in watch.sought()] == [("burden", "latched"), ("status", "latched")]  # type: ignore[union-attr]
+    assert watch.burdens()["seizure"].level == ""
 
 
 def test_an_event_of_the_same_onset_stands_beside_the_one_of_an_earlier_run(state_folder: Path) -> None:
     before = AlertWatch(("seizure",), AlarmConfig())
-    before.begin(session(), 1)
+    begun(before)
     found(before, STARTED, closed=False)
     before.keep()
     after = AlertWatch(("seizure",), AlarmConfig())
-    after.begin(session(), 1)
+    begun(after)
     found(after, STARTED, closed=False)
     (state,) = after.states([])
     assert (state.presence, state.count, state.is_earlier, state.is_running) == ("on", 2, False, True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from rtbci.monitor.alerts import AlertState, RunningEvent
-from rtbci.monitor.describe_alerts import alert_text, event_text
+from rtbci.monitor.describe_alerts import alert_text
 from rtbci.monitor.messages import EngineState
 
 _SIGNS = {"high": "!!!", "medium": "!!"}  # beside the colour, as IEC 60601-1-8 has them
@@ -60,8 +60,3 @@ class AlarmView:
         if any(alert.priority == "high" for alert in waiting):
             return Sound.HIGH
         return Sound.ON if self.is_on else Sound.LATCHED if waiting else Sound.NONE
-
-
-def decision_text(event: RunningEvent) -> str:
-    """What is on, with its one duration and peak."""
-    return f"{event.label} {event_text(event.duration, event.confidence, is_running=True)}"

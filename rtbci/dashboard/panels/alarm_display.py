@@ -5,10 +5,10 @@ from __future__ import annotations
 from PyQt6.QtGui import QColor
 
 from rtbci.dashboard.alarm import Alarm
-from rtbci.dashboard.model.alarm_view import AlarmView, Sound, decision_text
+from rtbci.dashboard.model.alarm_view import AlarmView, Sound
 from rtbci.dashboard.model.dashboard_model import DashboardModel
 from rtbci.dashboard.panels.header import Header
-from rtbci.monitor.describe_alerts import pause_text
+from rtbci.monitor.describe_alerts import pause_text, running_text
 
 
 class AlarmDisplay:
@@ -40,5 +40,5 @@ class AlarmDisplay:
         classes = feed.layout.classes if feed is not None and feed.layout is not None else ()
         if not alarms.decisions or alarms.decisions[-1].label not in classes:
             return None
-        text = "   ".join(map(decision_text, alarms.decisions))
+        text = "   ".join(map(running_text, alarms.decisions))
         return text, theme.of_class(classes.index(alarms.decisions[-1].label))

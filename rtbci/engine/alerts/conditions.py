@@ -54,10 +54,16 @@ class Conditions:
         self._config = config
         self._least = LEVELS.get(config.burden)  # of a burden that alarms; None: none does
         self._labels = tuple(labels)
-        self.reset()
+        self._begin()
 
-    def reset(self) -> None:
+    def reset(self) -> list[ConditionChanged]:
         """The recording goes on at another of its seconds: what lay within the last hour is no longer known."""
+        ends = [ConditionChanged(BURDEN, label, False, self._now) for label, level in self._levels.items() if level]
+        ends += [ConditionChanged(STATUS, label, False, self._now) for label, has in self._has_status.items() if has]
+        self._begin()
+        return ends
+
+    def _begin(self) -> None:
         self._burdens = {label: SeizureBurden() for label in self._labels}
         self._levels = dict.fromkeys(self._labels, "")  # of the burdens that alarm
         self._has_status = dict.fromkeys(self._labels, False)

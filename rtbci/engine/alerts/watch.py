@@ -8,15 +8,16 @@ from pylsl import local_clock
 
 from rtbci.engine.alerts.alert import Moment
 from rtbci.engine.alerts.board import AlertBoard
-from rtbci.engine.alerts.conditions import Conditions, event_key
+from rtbci.engine.alerts.conditions import ConditionChanged, Conditions, event_key
 from rtbci.engine.alerts.config import AlarmConfig
 from rtbci.engine.alerts.store import AlertStore
 from rtbci.monitor.alerts import Acknowledge, AlertState, BurdenState, PauseSound, SoundLine
 from rtbci.monitor.messages import WarningLine
 from rtbci.stages.burden import level_of
 from rtbci.text import one_line
-from rtbci.types import AlertChanged, Event, OperatorVerdict, Scores, SessionInfo
+from rtbci.types import AlertChanged, Event, OperatorVerdict, Scores, SessionInfo, Signals
 
+RETRY_S = 5.0  # of a disk that did not take them
 AlertMessage = AlertChanged | SoundLine | WarningLine
 
 
@@ -40,7 +41,9 @@ class AlertWatch:
         self._store: AlertStore | None = None
         self._time = 0.0  # seconds of the recording
         self._rejected: set[tuple[str, float]] = set()  # label and key of events
+        self._is_recalled = False  # what an earlier run left
         self._is_kept = True  # what waits is on the disk
+        self._keep_at = 0.0
 
     @property
     def trouble(self) -> str:
@@ -49,24 +52,20 @@ class AlertWatch:
 
     def keep(self) -> None:
         """Write what waits to the disk, where it has changed; after it was shown, for a disk may be slow."""
-        if not self._is_kept and self._store is not None:
-            self._store.save(self._board.waiting())
-        self._is_kept = True
+        if self._is_kept or self._store is None or time.monotonic() < self._keep_at:
+            return
+        self._store.save(self._board.waiting())
+        self._is_kept = not self._store.trouble
+        self._keep_at = time.monotonic() + (0.0 if self._is_kept else RETRY_S)
 
-    def begin(self, session: SessionInfo, number: int) -> list[AlertMessage]:
-        """The engine has a stream, the first or another: alarms of an earlier run on the first are recalled."""
-        if self._store is not None or not self._labels or not self._config.remember_s:
-            return []
-        self._store = AlertStore(session, number)
-        now = self._now()
-        earlier, told = self._store.load(now.wall - self._config.remember_s)
-        for _, cause in earlier:
-            cause.stamp = now.stamp
-        return [*([WarningLine(text=told)] if told else []), *self._board.recall(earlier, now)]
+    def begin(self, session: SessionInfo, number: int) -> None:
+        """The engine has a stream: by the first one it is known what an earlier run left, of which its first samples tell."""
+        if self._store is None and self._labels and self._config.remember_s:
+            self._store = AlertStore(session, number)
 
-    def sought(self) -> None:
+    def sought(self) -> list[AlertMessage]:
         """The replay went to another place: burden and status begin anew."""
-        self._conditions.reset()
+        return self._taken(self._conditions.reset())
 
     def take(self, message: object) -> list[AlertMessage]:
         """A message of the session, or a person's verdict."""
@@ -74,14 +73,8 @@ class AlertWatch:
             return self._review(message)
         if isinstance(message, Scores) and len(message.at_s):
             self._time = float(message.at_s[-1])
-        found = self._conditions.take(message)
-        if not found:
-            return []
-        self._is_kept = False
-        changes: list[AlertMessage] = []
-        for one in found:
-            changes += self._board.take(one, Moment(one.time, local_clock(), time.time()))
-        return changes
+        recalled = self._recall() if isinstance(message, Signals) and not self._is_recalled else []
+        return recalled + self._taken(self._conditions.take(message))
 
     def acknowledge(self, what: Acknowledge) -> list[AlertMessage]:
         """The command; without effect where nothing waits."""
@@ -124,6 +117,23 @@ class AlertWatch:
         return (event.label, event_key(event.onset)) in self._rejected
 
     # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _recall(self) -> list[AlertMessage]:
+        self._is_recalled = True
+        if self._store is None:
+            return []
+        now = self._now()
+        earlier, told = self._store.load(now.wall - self._config.remember_s)
+        for _, cause in earlier:
+            cause.stamp = now.stamp
+        return [*([WarningLine(text=told)] if told else []), *self._board.recall(earlier, now)]
+
+    def _taken(self, found: list[ConditionChanged]) -> list[AlertMessage]:
+        changes: list[AlertMessage] = []
+        for one in found:
+            self._is_kept = False
+            changes += self._board.take(one, Moment(one.time, local_clock(), time.time()))
+        return changes
 
     def _review(self, verdict: OperatorVerdict) -> list[AlertMessage]:
         label, onset, is_rejected, now = verdict.label, verdict.onset, verdict.verdict == "rejected", self._now()
