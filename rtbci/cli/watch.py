@@ -61,7 +61,7 @@ class Watch:
         Of the view.
     show
         "dashboard", "view" (a live panel; lines of text without a terminal), "json" (a line per second, and one whenever
-        `state` changes), or "none".
+        `state` or an alarm changes), or "none".
     recording
         The recording beside the engine.
     journal
@@ -87,7 +87,7 @@ class Watch:
         self._console = Terminal(stderr=show in ("json", "none"))
         self._heartbeat = Heartbeat()
         self._json_due = 0.0
-        self._shown_word: str | None = None  # `state` in the last line of JSON
+        self._shown_word: tuple[object, ...] | None = None  # `state` and alarms in the last line of JSON
         self._report_due = 0.0
         self._reported: str | None = None  # the alarm that the engine was last told of
         self._recording_error = ""
@@ -214,10 +214,11 @@ class Watch:
             self._console.print(text, soft_wrap=True)
 
     def _print_state(self) -> None:
-        """Print a line per second, and one whenever `state` changes; none before the engine has written a state."""
+        """Print a line per second, and one whenever `state` or an alarm changes; none before the engine wrote a state."""
         if self._about is None or not self.state.model_fields_set:
             return
-        word = self.state.state
+        alerts = ((one.condition, one.label, one.presence, one.priority) for one in self.state.alerts)
+        word = self.state.state, *alerts
         if word != self._shown_word or time.monotonic() >= self._json_due:
             self._json_due, self._shown_word = time.monotonic() + 1, word
             print_line(self.state, self._about, self.warnings)

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from pylsl import local_clock
 
 from rtbci.engine.alerts.watch import AlertMessage, AlertWatch
@@ -22,6 +21,7 @@ from rtbci.engine.staleness import Staleness
 from rtbci.engine.start_gate import StartGate
 from rtbci.engine.status import state_of
 from rtbci.engine.trust import TrustWatch
+from rtbci.engine.warm_up import warm_up
 from rtbci.errors import StreamMismatch, StreamNotFound
 from rtbci.lsl.border import RawSamples, StreamDoubt
 from rtbci.lsl.config import stays_on_this_machine
@@ -64,7 +64,7 @@ from rtbci.recordings.event_sink import EventTableSink
 from rtbci.recordings.stream_reader import StreamReader, believed
 from rtbci.stages.decision import alarm_labels
 from rtbci.text import one_line
-from rtbci.types import Chunk, Detection, Gap, Scores, StreamInfo, ThresholdChanged
+from rtbci.types import Chunk, Detection, Gap, Scores, ThresholdChanged
 
 STATUS_EVERY_S = 0.1
 STALLED_S = 1.0  # an iteration of the loop that takes longer is reported
@@ -117,7 +117,7 @@ class Engine:
         self._trust = TrustWatch(pipeline.notes)
         self._poll: Callable[[], None] = lambda: None
         self._status_due = 0.0
-        self._warm_up()
+        warm_up(pipeline, spec.device)
 
     # -- the loop ---------------------------------------------------------------------------------------------
 
@@ -444,17 +444,6 @@ class Engine:
         self.alerts.begin(stream.about, self.outlets.number)
         for notice in self.outlets.take_notices():
             self._send(WarningLine(text=notice))
-
-    def _warm_up(self) -> None:
-        """Run once on noise, so that the first real sample does not pay for lazy initialisation."""
-        config = self.pipeline.config
-        info = StreamInfo("warm-up", config.sfreq, self.pipeline.channels, ("uV",) * len(self.pipeline.channels))
-        session = StreamSession(self.pipeline, info, device=self.spec.device)
-        noise = np.random.default_rng(0).normal(0, 20, (max(self.pipeline.hop, 8), len(info.channels)))
-        for k in range(40):
-            times = (np.arange(len(noise)) + k * len(noise)) / config.sfreq
-            for _ in session.samples(Chunk(noise.astype(np.float32), times)):
-                pass
 
     # -- messages to the sinks ------------------------------------------------------------------------------------------
 

@@ -55,11 +55,14 @@ class SeizureBurden:
         if onset in self._spans:
             self._spans[onset].is_rejected = is_rejected
 
+    def forget(self, now: float) -> None:
+        """What was over an hour before."""
+        since = now - HOUR_S
+        self._spans = {onset: span for onset, span in self._spans.items() if span.stop is None or span.stop >= since}
+
     def share(self, now: float) -> float:
         """Of the 60 min before `now`, 0 to 1."""
         since = now - HOUR_S
-        for onset in [onset for onset, span in self._spans.items() if span.stop is not None and span.stop < since]:
-            del self._spans[onset]
         kept = [span for span in self._spans.values() if not span.is_rejected]
         return min(1.0, sum(max(0.0, _stop(span, now) - max(since, span.start)) for span in kept) / HOUR_S)
 
@@ -69,7 +72,7 @@ class SeizureBurden:
         return max((now - span.start for span in kept), default=0.0)
 
     def __bool__(self) -> bool:
-        """Whether there was any seizure within the last hour."""
+        """Whether there was any seizure that is not forgotten."""
         return bool(self._spans)
 
 

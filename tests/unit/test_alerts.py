@@ -172,6 +172,7 @@ def test_a_burden_counts_the_last_hour_alone_and_no_rejected_event() -> None:
     assert burden.share(460.0) == 0.0
     burden.reject(100.0, is_rejected=False)
     assert burden.share(4061.0) == 0.0
+    burden.forget(4061.0)
     assert not burden
 
 

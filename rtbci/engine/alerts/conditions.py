@@ -115,6 +115,7 @@ class Conditions:
 
     def _all_rules(self) -> Iterator[ConditionChanged]:
         for label, burden in self._burdens.items():
+            burden.forget(self._now)
             if burden or self._levels[label] or self._has_status[label]:
                 yield from self._rules(label)
 
