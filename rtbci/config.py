@@ -140,7 +140,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def override(values: dict[str, Any], settings: list[str]) -> dict[str, Any]:
+def override(values: dict[str, Any], settings: list[str], option: str = "--set") -> dict[str, Any]:
     """Set values in a nested dict.
 
     Parameters
@@ -150,6 +150,8 @@ def override(values: dict[str, Any], settings: list[str]) -> dict[str, Any]:
     settings
         Each ``a.b=c``; c is parsed as TOML, and taken as a string where it is not TOML. A table of a list is named by its
         number, from 0: ``data.dataset.0.part``.
+    option
+        Which they were given by, for the error.
 
     Returns
     -------
@@ -165,7 +167,7 @@ def override(values: dict[str, Any], settings: list[str]) -> dict[str, Any]:
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not key.strip():
-            raise ConfigError(f"--set wants key=value, got {setting!r}")
+            raise ConfigError(f"{option} wants key=value, got {setting!r}")
         try:
             value = tomllib.loads(f"v = {text}")["v"]
         except tomllib.TOMLDecodeError:
@@ -175,9 +177,11 @@ def override(values: dict[str, Any], settings: list[str]) -> dict[str, Any]:
         for part in path:
             place = _numbered(place, part, setting) if isinstance(place, list) else place.setdefault(part, {})
             if not isinstance(place, dict | list):
-                raise ConfigError(f"--set {setting}: {part!r} is not a table")
+                raise ConfigError(f"{option} {setting}: {part!r} is not a table")
         if isinstance(place, list):
-            raise ConfigError(f"--set {setting}: wanted a table of the list and a key of it, as {'.'.join(path)}.0.KEY")
+            raise ConfigError(
+                f"{option} {setting}: wanted a table of the list and a key of it, as {'.'.join(path)}.0.KEY"
+            )
         place[last] = value
     return values
 

@@ -287,6 +287,25 @@ class OperatorVerdict:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertChanged:
+    """An alarm has changed; the words are those of AlertLine (rtbci/monitor/alerts.py).
+
+    by: who did it, "" for nobody. time: seconds of the recording; stamp: on the local clock; wall: seconds since 1970.
+    """
+
+    change: str
+    condition: str
+    label: str
+    presence: str
+    priority: str
+    level: str
+    by: str
+    time: float
+    stamp: float
+    wall: float
+
+
+@dataclass(frozen=True, slots=True)
 class SessionInfo:
     """What a sink is given before the messages of a stream.
 
@@ -312,6 +331,8 @@ class SessionInfo:
         What a person said of the stream (StreamOverrides.told).
     threshold
         Of the decision, as it begins.
+    alarms
+        Those of `labels` that ring an alarm.
     """
 
     stream: StreamInfo
@@ -325,6 +346,7 @@ class SessionInfo:
     begins_s: float | None = None
     told: Mapping[str, Any] = field(default_factory=dict)
     threshold: float | None = None
+    alarms: tuple[str, ...] = ()
 
 
 @runtime_checkable

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pylsl import local_clock
 
+from rtbci.engine.alerts.alert import Moment
+from rtbci.engine.alerts.board import AlertBoard
+from rtbci.engine.alerts.conditions import EVENT, ConditionChanged
+from rtbci.monitor.alerts import BurdenState, RunningEvent
 from rtbci.monitor.layout import Layout, write_layout
 from rtbci.monitor.messages import (
     EngineState,
@@ -22,7 +28,7 @@ from rtbci.monitor.shared_memory import MonitorWriter
 from rtbci.recordings.electrode_positions import POSITIONS
 from rtbci.simulation.scalp import ELECTRODES
 from rtbci.stages.montage import DOUBLE_BANANA
-from rtbci.types import Chunk, Samples, Times
+from rtbci.types import Chunk, Event, Samples, Times
 
 HOP_S = 1 / 32
 
@@ -58,11 +64,13 @@ class SyntheticMonitor:
         self.n = 0  # samples written
         self.lost, self.gaps = 0, 0
         self.p = 0.05  # probability written
+        self.board = AlertBoard(escalate_s=0.0)  # its alarms
+        self._running: list[Event] = []
         inputs = chosen or self.channels
         self._pick = [self.channels.index(c) for c in inputs]
         self.layout = Layout(
             channels=self.channels, units=("uV",) * n_channels, sfreq=sfreq, inputs=inputs, model_sfreq=sfreq,
-            montage=self.channels, classes=("seizure",), labels=("seizure",), hop_s=HOP_S, scaled=True,
+            montage=self.channels, classes=("seizure",), labels=("seizure",), alarms=("seizure",), hop_s=HOP_S, scaled=True,
             weights=tuple(float(w) for w in np.linspace(1, 0.4, len(inputs))) if chosen else (),
         )  # fmt: skip
         self._table = _background(np.random.default_rng(seed), n_channels, sfreq)
@@ -139,14 +147,32 @@ class SyntheticMonitor:
         self.state |= EngineState(
             recording_s=round(self.seconds, 3), samples=samples, probability=probability, smoothed=probability
         )
+        events = [replace(one, duration=self.seconds - one.onset) for one in self._running]
+        running = tuple(
+            RunningEvent(label=one.label, onset=one.onset, duration=one.duration, confidence=one.confidence)
+            for one in events
+        )
+        burden = {"seizure": BurdenState(share=0.0, level="")}
+        self.state |= EngineState(running=running, alerts=self.board.states(events), burden=burden)
         self.state |= EngineState(**changes)
         self.writer.status(self.state)
 
     def onset(self, onset: float, confidence: float = 0.8) -> None:
         self.writer.log(OnsetLine(**self._found(onset, self.seconds - onset, confidence)))
+        self._alert(Event(onset, self.seconds - onset, "seizure", confidence), present=True)
 
     def event(self, onset: float, duration: float, confidence: float = 0.93) -> None:
         self.writer.log(EventLine(**self._found(onset, duration, confidence)))
+        self._alert(Event(onset, duration, "seizure", confidence), present=False)
+
+    @property
+    def now(self) -> Moment:
+        """For its alarms."""
+        return Moment(self.seconds, local_clock(), time.time())
+
+    def _alert(self, event: Event, *, present: bool) -> None:
+        self._running = [event] if present else []
+        self.board.take(ConditionChanged(EVENT, event.label, present, self.seconds, event.onset, event=event), self.now)
 
     def _found(self, onset: float, duration: float, confidence: float) -> dict[str, Any]:
         about = {"label": "seizure", "confidence": confidence, "channels": ()}

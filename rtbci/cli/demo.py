@@ -19,6 +19,7 @@ from rtbci.cli.run import require_device
 from rtbci.cli.sessions import next_session
 from rtbci.cli.signals import StopAsked, stopped_by_signal
 from rtbci.cli.watch import Watch
+from rtbci.engine.alerts.config import AlarmConfig
 from rtbci.engine.process import EngineProcess
 from rtbci.engine.session import EngineSpec
 from rtbci.evaluation.responses import Response, Scored, detection_delays, detection_responses, overlaps
@@ -122,7 +123,8 @@ class DemoSession:
     def run(self, dashboard: DashboardProcess | None, stop_asked: StopAsked) -> SessionEnded | None:
         """Play it to its end; None where the window asks for something else before. Raises RtbciError, EngineFailed."""
         recording, name = open_recording(RECORDING), f"rtbci-demo-{os.getpid()}"
-        spec = EngineSpec(str(PIPELINE), {"name": name}, device=self.device, wait_s=60.0)
+        alarms = AlarmConfig(remember_s=0)  # of no patient: the next demonstration begins without them
+        spec = EngineSpec(str(PIPELINE), {"name": name}, device=self.device, wait_s=60.0, alarms=alarms)
         with EngineProcess(spec) as engine:
             watch = Watch(engine, TITLE, show=self.show, dashboard=dashboard)
             replay = _start_replay(name, self.seconds, self.speed)

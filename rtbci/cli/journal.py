@@ -14,7 +14,8 @@ from typing import IO, cast
 
 from rtbci.errors import ConfigError
 from rtbci.files import open_private
-from rtbci.monitor.messages import EngineState, Line, LogLine, StateLine
+from rtbci.monitor.message import Line
+from rtbci.monitor.messages import EngineState, LogLine, StateLine
 from rtbci.text import json_text
 from rtbci.types import SessionInfo
 

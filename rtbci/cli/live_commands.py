@@ -115,6 +115,14 @@ def run(
         ),
     ] = None,
     threshold: Threshold = None,
+    alarm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="A rule of the alarms (docs/alarms.md): escalate_s=120, burden=frequent|abundant|continuous|off, "
+            "status_stretch_s=600, status_share=0.2, remember_s=86400; repeatable.",
+        ),
+    ] = None,
     device: Device = "cpu",
     plugin: Plugins = None,
     json: Annotated[bool, typer.Option("--json", help="Print the state as one line of JSON per second.")] = False,
@@ -130,7 +138,7 @@ def run(
         bundled(pipeline), stream, show="json" if json else _show(headless, json=False), events=events,
         wait_s=wait or None, seconds=seconds, overrides=told_by(channels, unit, gain, sfreq, reference, clock),
         device=device, cues=cues, record=record, recorder=recorder, log=log, sinks=tuple(sink or ()),
-        share_annotations=share_annotations, threshold=threshold,
+        share_annotations=share_annotations, threshold=threshold, alarms=tuple(alarm or ()),
     )  # fmt: skip
     raise typer.Exit(code)
 

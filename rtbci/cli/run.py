@@ -9,6 +9,7 @@ from rtbci.cli.attended import attend
 from rtbci.cli.journal import check_log
 from rtbci.cli.sessions import LiveSession
 from rtbci.cli.signals import stopped_by_signal
+from rtbci.engine.alerts.config import alarm_config
 from rtbci.engine.session import EngineSpec
 from rtbci.errors import ConfigError
 from rtbci.lsl.config import quiet_lsl
@@ -37,6 +38,7 @@ def run_live(
     sinks: tuple[str, ...] = (),
     share_annotations: bool = False,
     threshold: float | None = None,
+    alarms: tuple[str, ...] = (),
 ) -> int:
     """Run an engine until a signal (Ctrl-C, SIGTERM, SIGHUP, SIGQUIT) or `seconds` of the stream; then close everything.
 
@@ -54,7 +56,7 @@ def run_live(
     """
     quiet_lsl()
     chosen_key()  # reports a mistake
-    query = parse_query(stream)
+    query, rules = parse_query(stream), alarm_config(alarms)
     config, _ = read_config(Path(pipeline))  # reports a mistake before anything starts
     require_device(device)
     for option, path in (("--events", events), ("--log", log)):
@@ -74,7 +76,7 @@ def run_live(
         cues=parse_query(cues) if cues is not None else {}, sinks=sinks, patient=wait_s is None,
         start_gate=record is not None and recorder == LABRECORDER,
         record=str(record) if record is not None and recorder == OWN else "",
-        share_annotations=share_annotations, threshold=threshold,
+        share_annotations=share_annotations, threshold=threshold, alarms=rules,
     )  # fmt: skip
     session = LiveSession("rtbci run", spec, config.name, show, seconds, log, record if spec.start_gate else None)
     with stopped_by_signal() as stop_asked:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rtbci.monitor.describe import describe
+from rtbci.monitor.describe_alerts import alert_text, pause_text, running_text
 from rtbci.monitor.messages import EngineState, LogLine
 from rtbci.text import tenths_text
 
@@ -21,9 +22,10 @@ _STYLES = {
     "stale": "bold red",
     "lost": "bold red",
 }
-_NOTE_STYLES = {"onset": "bold red", "event": "red", "alarm": "bold red"} | dict.fromkeys(
+_NOTE_STYLES = {"alert": "red", "alarm": "bold red", "onset": "bold", "event": "bold"} | dict.fromkeys(
     ("lost", "stale", "gap", "warning"), "yellow"
 )
+_ALERT_STYLES = {"on": "bold white on red", "latched": "bold red", "ack": "yellow"}
 
 
 class TerminalView:
@@ -89,8 +91,17 @@ class TerminalView:
 
 
 def _warnings(state: EngineState) -> list[Text]:
-    """Trust and alarm on lines of their own: as sentences they are too long for the table."""
+    """Alarms, what is on, and trust on lines of their own: as sentences they are too long for the table."""
+    alarming = {alert.label for alert in state.alerts}
     rows = (
+        *(("ALARM", alert_text(state, alert), _ALERT_STYLES.get(alert.presence, "red")) for alert in state.alerts),
+        *(
+            ("now", running_text(one), "bold cyan")
+            for one in state.running
+            if one.label not in alarming and not one.is_rejected
+        ),
+        ("keys", "g acknowledges, u pauses the sound" if state.alerts else "", "dim"),
+        ("paused", pause_text(state.sound_paused_s), "bold yellow"),
         ("trust", state.trust.words if state.trust is not None else "", "bold yellow"),
         ("alarm", state.alarm, "bold red"),
     )

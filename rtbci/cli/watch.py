@@ -17,10 +17,12 @@ from rtbci.cli.journal import Journal
 from rtbci.cli.output import outputs
 from rtbci.cli.signals import StopAsked, stopped_by_signal
 from rtbci.cli.terminal import Terminal
+from rtbci.cli.terminal_keys import pressed
 from rtbci.cli.terminal_view import TerminalView
 from rtbci.engine.process import ENDED_BY_SIGNAL, USER_ERROR, EngineProcess
 from rtbci.engine.sinks import Sinks, Troubles
 from rtbci.errors import EngineFailed, RtbciError, error_text
+from rtbci.monitor.alerts import Acknowledge, AlertLine, PauseSound, next_pause_s, operator
 from rtbci.monitor.describe import describe
 from rtbci.monitor.messages import (
     AlarmLine,
@@ -59,7 +61,7 @@ class Watch:
         Of the view.
     show
         "dashboard", "view" (a live panel; lines of text without a terminal), "json" (a line per second, and one whenever
-        `state` changes), or "none".
+        `state` or an alarm changes), or "none".
     recording
         The recording beside the engine.
     journal
@@ -88,7 +90,7 @@ class Watch:
         self._console = Terminal(stderr=show in ("json", "none"))
         self._heartbeat = Heartbeat()
         self._json_due = 0.0
-        self._shown_word: str | None = None  # `state` in the last line of JSON
+        self._shown_word: tuple[object, ...] | None = None  # `state` and alarms in the last line of JSON
         self._report_due = 0.0
         self._reported: str | None = None  # the alarm that the engine was last told of
         self._recording_error = ""
@@ -192,6 +194,8 @@ class Watch:
             warning = describe(line)
         if warning and warning not in self.warnings:
             self.warnings.append(warning)
+        if isinstance(line, AlertLine) and line.presence == "on" and self._rings:
+            sys.stderr.write("\a")
         if isinstance(line, AlarmLine):
             sys.stderr.write(f"\aALARM: {one_line(line.text)}\n")
         if warning:
@@ -200,10 +204,11 @@ class Watch:
             self._console.print(text, soft_wrap=True)
 
     def _print_state(self) -> None:
-        """Print a line per second, and one whenever `state` changes; none before the engine has written a state."""
+        """Print a line per second, and one whenever `state` or an alarm changes; none before the engine wrote a state."""
         if self._about is None or not self.state.model_fields_set:
             return
-        word = self.state.state
+        alerts = ((one.condition, one.label, one.presence, one.priority) for one in self.state.alerts)
+        word = self.state.state, *alerts
         if word != self._shown_word or time.monotonic() >= self._json_due:
             self._json_due, self._shown_word = time.monotonic() + 1, word
             print_line(self.state, self._about, self.warnings)
@@ -211,6 +216,11 @@ class Watch:
     @property
     def _prints_lines(self) -> bool:
         return self._show == "dashboard" or (self._show == "view" and not self._console.is_terminal)
+
+    @property
+    def _rings(self) -> bool:
+        """Whether an alarm of the signal rings the terminal's bell: the dashboard has a sound of its own."""
+        return self._show == "view" and self._console.is_terminal and not self.state.sound_paused_s
 
     def _tend(self, dashboard: DashboardProcess) -> None:
         end = dashboard.take_end()
@@ -224,8 +234,17 @@ class Watch:
         if self._show != "view" or not self._console.is_terminal:
             yield lambda: None
             return
-        with Live(self._view.render(self.state), console=self._console, auto_refresh=False) as live:
+        with (
+            pressed({"g": self._acknowledge, "u": self._pause_sound}),
+            Live(self._view.render(self.state), console=self._console, auto_refresh=False) as live,
+        ):
             yield lambda: live.update(self._view.render(self.state), refresh=True)
+
+    def _acknowledge(self) -> None:
+        self._engine.command(Acknowledge(by=operator()))
+
+    def _pause_sound(self) -> None:
+        self._engine.command(PauseSound(seconds=next_pause_s(self.state.sound_paused_s), by=operator()))
 
     # -- the end --------------------------------------------------------------------------------------------------
 

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Protocol
 
 from rtbci.dashboard import theme
-from rtbci.dashboard.alarm import MUTES_MIN, Alarm
+from rtbci.dashboard.alarm import Alarm
 from rtbci.dashboard.model.dashboard_model import DashboardModel
 from rtbci.dashboard.model.event_log import EventEntry
 from rtbci.dashboard.panels.replay_bar import ReplayBar
 from rtbci.dashboard.panels.sidebar import Sidebar
 from rtbci.dashboard.plots.plot_area import PlotArea
 from rtbci.dashboard.trace_actions import TraceActions, TraceWindow
-from rtbci.monitor.messages import Verdict
+from rtbci.monitor.alerts import next_pause_s
+from rtbci.monitor.message import Verdict
 
 LABELS = ("seizure", "spike", "artefact", "movement", "eyes closed", "medication")
 
@@ -192,11 +193,18 @@ class Actions(TraceActions):
 
     def toggle_mute(self) -> None:
         """Longer each time, and then no more."""
-        longer = [minutes for minutes in MUTES_MIN if 60 * minutes > self._alarm.muted_s + 1]
-        if longer:
-            self._alarm.mute(longer[0])
-        else:
-            self._alarm.unmute()
+        seconds = next_pause_s(self._alarm.muted_s)
+        self._alarm.mute(seconds)
+        self._model.commands.pause_sound(seconds, self._model.operator)
+
+    def acknowledge(self) -> None:
+        self._model.acknowledge()
+
+    def acknowledge_as(self) -> None:
+        """By a name, which this window keeps for the next time."""
+        name = self._window.ask_text("Acknowledge", "Who acknowledges the alarms?", self._model.operator)
+        if name is not None and name.strip():
+            self._model.acknowledge(name.strip())
 
     def toggle_theme(self) -> None:
         self._window.theme = theme.LIGHT if self._window.theme.name == "dark" else theme.DARK

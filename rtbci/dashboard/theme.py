@@ -34,8 +34,9 @@ class Theme:
     def region(self, name: str) -> QColor:
         return QColor(self.regions.get(name, self.text))
 
-    def of_class(self, index: int) -> QColor:
-        return QColor(self.classes[index % len(self.classes)])
+    def of_class(self, index: int, alarm: int | None = None, alpha: int = 255) -> QColor:
+        """alarm: the class that rings an alarm; red is its colour, and no other's. Not to be changed."""
+        return _colour(self.bad if index == alarm else self.classes[index % len(self.classes)], alpha)
 
 
 @cache
@@ -52,7 +53,7 @@ DARK = Theme(
         "frontal": "#8fb6e8", "central": "#c9cfda", "temporal": "#e3b27c", "parietal": "#a9cf9b",
         "occipital": "#c3a6dc", "left": "#8fb6e8", "right": "#e3b27c", "midline": "#c9cfda", "other": "#b9c2cf",
     },
-    classes=("#f2635f", "#6ea8fe", "#a9cf9b", "#e3b27c", "#c3a6dc", "#7fcbd0"),
+    classes=("#7fcbd0", "#e3b27c", "#c3a6dc", "#a9cf9b", "#d9d27f", "#6ea8fe"),
 )  # fmt: skip
 
 LIGHT = Theme(
@@ -62,7 +63,7 @@ LIGHT = Theme(
         "frontal": "#2a5d9f", "central": "#3a4350", "temporal": "#a05a10", "parietal": "#33701f",
         "occipital": "#6d3f96", "left": "#2a5d9f", "right": "#a05a10", "midline": "#3a4350", "other": "#3f4957",
     },
-    classes=("#c62828", "#1f63c4", "#33701f", "#a05a10", "#6d3f96", "#127a80"),
+    classes=("#127a80", "#a05a10", "#6d3f96", "#33701f", "#6f6a00", "#1f63c4"),
 )  # fmt: skip
 
 THEMES = {theme.name: theme for theme in (DARK, LIGHT)}
@@ -117,6 +118,10 @@ def _sheet(theme: Theme, points: float) -> str:
     QToolButton:hover, QPushButton:hover, QComboBox:hover {{ border-color: {t.accent}; }}
     QToolButton:focus, QPushButton:focus, QComboBox:focus {{ border-color: {t.accent}; }}
     QToolButton:checked, QPushButton:checked {{ background: {t.accent}; color: {t.window}; border-color: {t.accent}; }}
+    QPushButton#acknowledge {{
+        background: {t.plot}; color: {t.bad}; border: 2px solid {t.plot}; padding: 1px 6px; font-weight: 700;
+    }}
+    QPushButton#acknowledge:hover, QPushButton#acknowledge:focus {{ border-color: {t.text}; }}
     QPushButton:default {{ border-color: {t.accent}; }}
     QToolButton:disabled, QPushButton:disabled, QComboBox:disabled {{ color: {t.dim}; }}
     QToolButton::menu-indicator {{ image: none; width: 0; }}

@@ -13,6 +13,7 @@ from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QMainWindow,
 from rtbci.dashboard import theme
 from rtbci.dashboard.actions import Actions
 from rtbci.dashboard.alarm import Alarm
+from rtbci.dashboard.model.alarm_view import Sound
 from rtbci.dashboard.model.commands import CommandPort
 from rtbci.dashboard.model.dashboard_model import DashboardModel
 from rtbci.dashboard.model.feed import Feed
@@ -20,6 +21,7 @@ from rtbci.dashboard.model.identity import Identity
 from rtbci.dashboard.model.notice import NoticeBoard, written_folder
 from rtbci.dashboard.model.session_menu import Session
 from rtbci.dashboard.model.state_text import Fact, state_sentence
+from rtbci.dashboard.panels.alarm_display import AlarmDisplay
 from rtbci.dashboard.panels.header import Header
 from rtbci.dashboard.panels.identity import IdentityBand
 from rtbci.dashboard.panels.mode_line import ModeLine
@@ -34,8 +36,9 @@ from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.shortcuts import SHORTCUTS
 from rtbci.dashboard.trace_controls import TraceControls
 from rtbci.dashboard.trace_settings import keep_traces, restore_traces
+from rtbci.monitor.alerts import AlertLine
 from rtbci.monitor.describe import describe
-from rtbci.monitor.messages import LogLine
+from rtbci.monitor.messages import DetectionLine, EngineState, LogLine
 from rtbci.text import one_line
 
 FRAME_MS = 16
@@ -66,10 +69,12 @@ class Window(QMainWindow):
             self.model, self.plots, self.toolbar, self.mode_line, self.sidebar.events, self.user_actions, self,
             ask_path=lambda *question: self.ask_save_path(*question), tell=self.header.show_news,
         )  # fmt: skip
+        self._alarms = AlarmDisplay(self.model, self.header, self.alarm)
         self._connect()
         self._bind_shortcuts()
         self._restore()
         self._frame = 0
+        self._shown: EngineState | None = None  # the newest state in the top line
         self._timer = QTimer(self)
         self._timer.setInterval(FRAME_MS)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -131,6 +136,7 @@ class Window(QMainWindow):
         sidebar.export.clicked.connect(lambda _checked=False: actions.export_events())
         self.replay_bar.command.connect(lambda line: model.commands.replay(line))
         self.alarm.changed.connect(lambda: self.toolbar.show_mute(self.alarm.muted_s))
+        self.header.acknowledge.clicked.connect(lambda _checked=False: actions.acknowledge())
 
     def _bind_shortcuts(self) -> None:
         for shortcut in SHORTCUTS:
@@ -185,6 +191,9 @@ class Window(QMainWindow):
         self.model.advance()
         if self.model.feed is not None:
             self.plots.advance()
+            if self.model.feed.state is not self._shown:  # an alarm does not wait for its turn
+                self._shown = self.model.feed.state
+                self._show_header(self.model.feed)
             self._show_slowly(self.model.feed)
         elif self._frame % SLOW_EVERY == 0:
             self.header.show_fact(Fact("No stream chosen. Press Ctrl+O to choose one."))
@@ -203,7 +212,8 @@ class Window(QMainWindow):
     def _show_line(self, line: LogLine) -> None:
         if text := describe(line):
             self.sidebar.log_line(line, text)
-            self.header.show_news(text)
+            if not isinstance(line, DetectionLine | AlertLine):  # the top line has them as they run, once
+                self.header.show_news(text)
 
     def _show_slowly(self, feed: Feed) -> None:
         """What need not follow every frame, spread over several."""
@@ -235,13 +245,8 @@ class Window(QMainWindow):
         stream = feed.state.stream
         where = one_line(f"{stream.name} on {stream.hostname}") if stream is not None else ""
         self.header.place = "  ·  ".join(p for p in (where, feed.state.pipeline) if p)
-        self._show_alarm(alive=not (ended or feed.dead_s))
+        self._alarms.show(alive=not (ended or feed.dead_s or feed.state.state == "stopped"))
         self.header.refresh()
-
-    def _show_alarm(self, *, alive: bool) -> None:
-        texts = [text for text in (self.model.alarm_text, self.model.unwritten_text) if text] if alive else []
-        self.alarm.set_ringing(bool(texts) or (alive and self.model.is_old))
-        self.header.alarm = "   ".join(texts)
 
     def _show_quality(self, quality: dict[str, str]) -> None:
         self.plots.labels.set_quality(self.plots.traces.rows.faults(quality))
@@ -353,7 +358,7 @@ class Window(QMainWindow):
             event.ignore()
             return
         self._timer.stop()
-        self.alarm.set_ringing(False)
+        self.alarm.set_sound(Sound.NONE)
         self.keep()
         self.model.commands.close()
         super().closeEvent(event)

@@ -9,20 +9,21 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from pylsl import local_clock
 
+from rtbci.engine.alerts.watch import AlertMessage, AlertWatch
 from rtbci.engine.cue_watch import CueWatch
 from rtbci.engine.notes import annotation_of, verdict_of
 from rtbci.engine.recorder_sink import RecorderSink
 from rtbci.engine.recording_switch import RecordingSwitch
 from rtbci.engine.session import Connection, EngineSpec, Latency
 from rtbci.engine.sink_process import SinkProcess
-from rtbci.engine.sinks import Sink, SinkMessage, Sinks
+from rtbci.engine.sinks import Sink, SinkMessage, Sinks, Troubles
 from rtbci.engine.staleness import Staleness
 from rtbci.engine.start_gate import StartGate
 from rtbci.engine.status import state_of
 from rtbci.engine.trust import TrustWatch
+from rtbci.engine.warm_up import warm_up
 from rtbci.errors import StreamMismatch, StreamNotFound
 from rtbci.lsl.border import RawSamples, StreamDoubt
 from rtbci.lsl.config import stays_on_this_machine
@@ -32,6 +33,7 @@ from rtbci.lsl.rate_check import RateCheck
 from rtbci.lsl.replay_link import ReplayMoved
 from rtbci.lsl.source import HostClockJumped, LslSource, SourceItem, StreamConnected, StreamLost
 from rtbci.lsl.stamp_correction import lag_text
+from rtbci.monitor.alerts import Acknowledge, PauseSound
 from rtbci.monitor.messages import (
     AlarmLine,
     Annotate,
@@ -64,8 +66,9 @@ from rtbci.pipeline.stream import StreamSession, Tally, session_info
 from rtbci.recordings.description import Description
 from rtbci.recordings.event_sink import EventTableSink
 from rtbci.recordings.stream_reader import StreamReader, believed
+from rtbci.stages.decision import alarm_labels
 from rtbci.text import one_line
-from rtbci.types import Chunk, Detection, Gap, Scores, StreamInfo, ThresholdChanged
+from rtbci.types import Chunk, Detection, Gap, Scores, ThresholdChanged
 
 STATUS_EVERY_S = 0.1
 STALLED_S = 1.0  # an iteration of the loop that takes longer is reported
@@ -115,10 +118,12 @@ class Engine:
         self.reported_alarm = ""  # what is wrong with the log or the output of the process that started this one
         self.began = time.monotonic()
         self.stopping = False
+        self.alerts = AlertWatch(alarm_labels(pipeline.config.decision, pipeline.classes), spec.alarms)
+        self._alert_troubles = Troubles([self.alerts])
         self._trust = TrustWatch(pipeline.notes)
         self._poll: Callable[[], None] = lambda: None
         self._status_due = 0.0
-        self._warm_up()
+        warm_up(pipeline, spec.device)
 
     # -- the loop ---------------------------------------------------------------------------------------------
 
@@ -186,6 +191,7 @@ class Engine:
             if self.recorder.trouble:
                 self._send(AlarmLine(text=self.recorder.trouble))
         self._publish_state()
+        self.alerts.keep()
         self.sinks.close()
         self._recording_switch.close()
         self.monitor = self.table = None
@@ -218,6 +224,10 @@ class Engine:
                 self._send(annotation_of(what))
             case Review():
                 self._send(verdict_of(what))
+            case Acknowledge():
+                self._alert(self.alerts.acknowledge(what))
+            case PauseSound():
+                self._alert(self.alerts.pause_sound(what))
             case _:
                 pass  # it needs a replay or a stream, and there is none
 
@@ -246,6 +256,7 @@ class Engine:
         self._poll()
         for trouble in self.sinks.tend():
             self._send(AlarmLine(text=trouble))
+        self._alert(self.alerts.tend())
         self._report_table_notice()
         if self.cues is not None and self.connection is not None:
             self.cues.take(self.connection.stream)  # also while no samples come
@@ -258,6 +269,9 @@ class Engine:
             if odd := self.connection.stream.quality.amplitude.take_words():
                 self._send(WarningLine(text=odd))
         self._publish_state()
+        self.alerts.keep()
+        for trouble in self._alert_troubles.news():
+            self._send(AlarmLine(text=trouble))
 
     def _report_table_notice(self) -> None:
         """Report that the event table is written to another file than the requested one."""
@@ -385,6 +399,7 @@ class Engine:
             was_s = stream.recording_s
             self._send_all(stream.seek(position.recorded_s, position.speed))
             self.sinks.begin(stream.about)
+            self._alert(self.alerts.sought())
             self._send(SeekLine(from_s=round(was_s, 3), to_s=round(stream.recording_s, 3)))
         elif position.paused:
             stream.speed = position.speed
@@ -458,19 +473,9 @@ class Engine:
         rate = RateCheck(info.sfreq, found.speed, has_stamps=found.has_stamps)
         self.connection = Connection(stream, found.hostname, found.clock, delay_s, reader, rate)
         self.sinks.begin(stream.about)
+        self.alerts.begin(stream.about, self.outlets.number)
         for notice in self.outlets.take_notices():
             self._send(WarningLine(text=notice))
-
-    def _warm_up(self) -> None:
-        """Run once on noise, so that the first real sample does not pay for lazy initialisation."""
-        config = self.pipeline.config
-        info = StreamInfo("warm-up", config.sfreq, self.pipeline.channels, ("uV",) * len(self.pipeline.channels))
-        session = StreamSession(self.pipeline, info, device=self.spec.device)
-        noise = np.random.default_rng(0).normal(0, 20, (max(self.pipeline.hop, 8), len(info.channels)))
-        for k in range(40):
-            times = (np.arange(len(noise)) + k * len(noise)) / config.sfreq
-            for _ in session.samples(Chunk(noise.astype(np.float32), times)):
-                pass
 
     # -- messages to the sinks ------------------------------------------------------------------------------------------
 
@@ -478,6 +483,13 @@ class Engine:
         if isinstance(message, Detection):
             self.n_events += message.closed
         self.sinks.send(message)
+        self._alert(self.alerts.take(message))
+
+    def _alert(self, changes: Sequence[AlertMessage]) -> None:
+        """Changes of alarms: to the sinks, and into the state at once."""
+        for change in changes:
+            self.sinks.send(change)
+            self._status_due = 0.0
 
     def _send_all(self, messages: Iterable[SinkMessage]) -> None:
         for message in messages:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from rtbci.engine.alerts.config import AlarmConfig
 from rtbci.files import atomic_write
 from rtbci.lsl.clock import HostClock
 from rtbci.lsl.rate_check import RateCheck
@@ -55,6 +56,8 @@ class EngineSpec:
         Folder to which the engine's own samples are recorded; "" for none.
     threshold
         Of the decision; None: the pipeline's.
+    alarms
+        Rules of the alarms.
     """
 
     pipeline: str
@@ -72,6 +75,7 @@ class EngineSpec:
     share_annotations: bool = False
     record: str = ""
     threshold: float | None = None
+    alarms: AlarmConfig = field(default_factory=AlarmConfig)
 
 
 _SPEC: TypeAdapter[EngineSpec] = TypeAdapter(EngineSpec)

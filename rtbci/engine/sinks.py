@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from rtbci.monitor.messages import EngineState, LogLine
 from rtbci.pipeline.stream import StreamMessage
 from rtbci.types import (
+    AlertChanged,
     OperatorAnnotation,
     OperatorVerdict,
     SessionInfo,
@@ -23,6 +24,7 @@ SinkMessage: TypeAlias = (
     | ThresholdChanged
     | OperatorAnnotation
     | OperatorVerdict
+    | AlertChanged
     | LogLine
     | EngineState
 )

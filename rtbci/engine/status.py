@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pylsl import local_clock
 
+from rtbci.engine.alerts.watch import AlertWatch
 from rtbci.engine.session import Connection, EngineSpec, Latency
 from rtbci.engine.sinks import Sinks
 from rtbci.engine.staleness import Staleness
@@ -15,11 +16,13 @@ from rtbci.engine.start_gate import StartGate
 from rtbci.engine.trust import trust_of
 from rtbci.lsl.outlets import Outlets
 from rtbci.lsl.source import LslSource
+from rtbci.monitor.alerts import RunningEvent
 from rtbci.monitor.messages import ArmingState, EngineState, RecordingState, ReplayState, SampleCounts, StreamState
 from rtbci.monitor.sink import MonitorSink
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.pipeline.stream import Tally
 from rtbci.recordings.event_sink import EventTableSink
+from rtbci.types import Event
 
 
 class EngineView(Protocol):
@@ -39,6 +42,7 @@ class EngineView(Protocol):
     tally: Tally
     probability: tuple[float, ...]
     n_events: int
+    alerts: AlertWatch
     recording: RecordingState | None
     reported_alarm: str
     began: float
@@ -48,6 +52,7 @@ class EngineView(Protocol):
 def state_of(engine: EngineView) -> EngineState:
     """The state that viewers show and `--json` prints; the keys from `stream` on only once a stream was found."""
     connection = engine.connection
+    running = connection.stream.live.decision.running if connection is not None else []
     state = EngineState(
         state=_state_word(engine),
         pipeline=engine.pipeline.name,
@@ -61,7 +66,11 @@ def state_of(engine: EngineView) -> EngineState:
         latency_ms=engine.latency.summary(),
         samples=SampleCounts(**asdict(engine.tally)),
         events=engine.n_events,
-        alarm="; ".join(filter(None, (engine.sinks.trouble, engine.reported_alarm))),
+        running=tuple(_running(event, engine.alerts) for event in running),
+        alerts=engine.alerts.states(running),
+        sound_paused_s=engine.alerts.sound_paused_s,
+        burden=engine.alerts.burdens(),
+        alarm="; ".join(filter(None, (engine.sinks.trouble, engine.alerts.trouble, engine.reported_alarm))),
         events_file=str(engine.table.path) if engine.table is not None else "",
     )
     if engine.gate.waiting is not None:
@@ -69,6 +78,13 @@ def state_of(engine: EngineView) -> EngineState:
         arming = ArmingState(name=found.name, source_id=found.source_id, type=found.type)
         state |= EngineState(arming=arming, outlets=tuple(engine.outlets.source_ids))
     return state if connection is None else state | _with_stream(engine, connection)
+
+
+def _running(event: Event, alerts: AlertWatch) -> RunningEvent:
+    confidence, is_rejected = round(event.confidence, 6), alerts.is_rejected(event)
+    return RunningEvent(
+        label=event.label, onset=event.onset, duration=event.duration, confidence=confidence, is_rejected=is_rejected
+    )
 
 
 def _with_stream(engine: EngineView, connection: Connection) -> EngineState:

@@ -18,6 +18,7 @@ from rtbci.provenance import kernels
 from rtbci.stages.cues import CueAnswer
 from rtbci.text import json_text, one_line
 from rtbci.types import (
+    AlertChanged,
     Chunk,
     ClockMoved,
     Detection,
@@ -63,7 +64,8 @@ class Outlets:
     "threshold" where a person changed it,
     "gap" (start, end: stamps of the samples around it), "move" (until: stamp at which a replay was paused; speed: from
     `stamp` on; resumed: it was a replay, false where the stream's clock was set), "reconnected" where the same stream
-    came back, "end" at the last sample. `received` of each is how many samples the engine had read before.
+    came back, "end" at the last sample. `received` of each is how many samples the engine had read before. Changes of
+    alarms are "alert" (docs/alarms.md).
 
     Parameters
     ----------
@@ -88,6 +90,11 @@ class Outlets:
         self._notices: list[str] = []
         self._kernels = ""
         self._threshold: float | None = None
+
+    @property
+    def number(self) -> int:
+        """Of this engine, among those of this user that run for the same stream and pipeline."""
+        return self._number.number if self._number is not None else 1
 
     @property
     def source_ids(self) -> list[str]:
@@ -162,6 +169,8 @@ class Outlets:
             case ThresholdChanged(threshold=threshold, stamp=stamp):
                 self._threshold = threshold
                 self.marker({"label": "rtbci", "state": "threshold", "threshold": threshold}, stamp)
+            case AlertChanged():
+                self._alert(message)
             case OperatorAnnotation():
                 about = {"onset_s": message.onset, "duration_s": message.duration}
                 label = message.label if self._share_annotations else WITHHELD
@@ -213,6 +222,21 @@ class Outlets:
             "confidence": round(event.confidence, 6),
         }
         self.marker(about, found.stamp)
+
+    def _alert(self, changed: AlertChanged) -> None:
+        """As annotations, names of people stay here unless they are shared."""
+        about = {
+            "label": changed.label,
+            "state": "alert",
+            "condition": changed.condition,
+            "change": changed.change,
+            "presence": changed.presence,
+            "priority": changed.priority,
+            "level": changed.level,
+            "time_s": changed.time,
+            "wall": changed.wall,
+        }
+        self.marker(about | ({"by": changed.by} if changed.by and self._share_annotations else {}), changed.stamp)
 
     def _cue(self, answer: CueAnswer) -> None:
         """What the window behind a cue gave."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from rtbci.monitor.alerts import AlertLine, SoundLine
+from rtbci.monitor.describe_alerts import describe_alert
 from rtbci.monitor.messages import (
     AlarmLine,
     AnnotationLine,
@@ -45,10 +47,13 @@ def _sentence(line: LogLine) -> str:
     match line:
         case ErrorLine():
             return ""
-        case OnsetLine() | EventLine():
-            so_far = " so far" if line.kind == "onset" else ""
-            times = f"{tenths_text(line.onset)} for {line.duration:.1f} s"
-            return f"{line.label} at {times}{so_far}, confidence {line.confidence:.2f}"
+        case OnsetLine():
+            # Its duration and peak are those of a moment that is past: they are shown where they run.
+            return f"{line.label} at {tenths_text(line.onset)} has begun"
+        case EventLine():
+            return f"{line.label} at {tenths_text(line.onset)} for {line.duration:.1f} s, peak {line.confidence:.2f}"
+        case AlertLine() | SoundLine():
+            return describe_alert(line)
         case GapLine():
             return _gap(line)
         case CueLine():

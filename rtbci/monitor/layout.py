@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import model_validator
 
-from rtbci.monitor.messages import Message, Rate, Real, Speed, read, within
+from rtbci.monitor.message import Message, Rate, Real, Speed, read, within
 from rtbci.results import Text, Texts
 from rtbci.types import SessionInfo
 
@@ -23,7 +23,7 @@ class Layout(Message):
     channels, units: of the stream, as it describes them. types: of its channels, empty where it names none. inputs: of the
     model ring. montage: all channels that training could select from; weights: the selector's probability of each input,
     empty without a selector; choice: how good that selection was, in words, "" where it was not scored. scaled: the model
-    ring is scaled, not in µV.
+    ring is scaled, not in µV. alarms: those of `labels` that ring an alarm.
     """
 
     channels: Texts
@@ -35,6 +35,7 @@ class Layout(Message):
     montage: Texts
     classes: Texts
     labels: Texts
+    alarms: Texts = ()
     hop_s: Annotated[float, within(1e-6, 1e6)]
     speed: Speed = 1.0
     scaled: bool = False
@@ -65,6 +66,7 @@ def layout_of(session: SessionInfo, pipeline: Pipeline) -> Layout:
         montage=config.montage.channels,
         classes=pipeline.classes,
         labels=session.labels,
+        alarms=session.alarms,
         hop_s=session.hop_s,
         speed=session.speed,
         scaled=config.scaling.kind != "none",

@@ -8,67 +8,28 @@ with absurd time stamps must not stop the engine that reports them.
 from __future__ import annotations
 
 import json
-import time
-from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import (
-    AfterValidator,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    ValidationInfo,
-    model_validator,
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from rtbci.monitor.alerts import Acknowledge, AlertLine, AlertState, BurdenState, PauseSound, RunningEvent, SoundLine
+from rtbci.monitor.message import (
+    READ,
+    ClockSeconds,
+    Count,
+    Fraction,
+    Line,
+    Message,
+    Rate,
+    Real,
+    ReplaySeconds,
+    Speed,
+    Verdict,
+    Whole,
+    read,
+    within,
 )
-
-from rtbci.config import LARGEST
-from rtbci.results import Result, Text, Texts
-
-_READ = "read"  # the context of a validation: another process wrote this
-
-
-def within(least: float, most: float) -> AfterValidator:
-    """Bounds of a number that another process wrote."""
-
-    def check(value: float, info: ValidationInfo) -> float:
-        if info.context == _READ and not least <= value <= most:
-            raise ValueError(f"is not from {least:g} to {most:g}")
-        return value
-
-    return AfterValidator(check)
-
-
-Real = Annotated[float, within(-LARGEST, LARGEST)]
-Whole = Annotated[int, within(-LARGEST, LARGEST)]
-Count = Annotated[int, within(0, LARGEST)]
-Rate = Annotated[float, within(1e-3, 1e6)]
-Speed = Annotated[float, within(0, 1e6)]
-Fraction = Annotated[float, within(0, 1)]
-ReplaySeconds = Annotated[float, within(-1e8, 1e8)]  # the steps of the dashboard's slider are tenths of a second
-ClockSeconds = Annotated[float, within(-1e10, 1e10)]  # seconds of any clock
-WallTime = Annotated[float, within(0, 1e11)]
-
-
-Verdict: TypeAlias = Literal["", "confirmed", "rejected"]
-
-
-class Message(Result):
-    """The base of all models of this file."""
-
-    model_config = ConfigDict(extra="ignore")
-    ALWAYS = ("kind", "wall", "do")
-
-
-Model = TypeVar("Model", bound=Message)
-
-
-def read(model: type[Model], content: str | bytes) -> Model | None:
-    """Parse what another process wrote; None if it is invalid."""
-    try:
-        return model.model_validate_json(content, strict=True, context=_READ)
-    except ValidationError:
-        return None
-
+from rtbci.results import Text, Texts
 
 # -- the state -----------------------------------------------------------------------------------------------
 
@@ -226,6 +187,14 @@ class EngineState(Message):
     samples: SampleCounts = SampleCounts(received=0, filled=0, lost=0, gaps=0, reconnects=0)
     events: Count = 0
     """Events that are over."""
+    running: tuple[RunningEvent, ...] = ()
+    """Events that are on, of any class."""
+    alerts: tuple[AlertState, ...] = ()
+    """The alarms of the signal that are not off: the most pressing first."""
+    sound_paused_s: Real = 0.0
+    """How long the sound of alarms is still paused, for every viewer."""
+    burden: dict[Text, BurdenState] = Field(default_factory=dict)
+    """By class that alarms."""
     alarm: Text = ""
     """What is wrong at present with the disk, a sink, the log or the output."""
     events_file: Text = ""
@@ -284,13 +253,13 @@ _WITH_STREAM = (
 def read_state(content: str | bytes) -> EngineState | None:
     """Parse a state, without the keys that are invalid, and without a stream that is incomplete; None if nothing is left."""
     try:
-        state = EngineState.model_validate_json(content, strict=True, context=_READ)
+        state = EngineState.model_validate_json(content, strict=True, context=READ)
     except ValidationError as error:
         unfit = {problem["loc"][0] for problem in error.errors(include_url=False) if problem["loc"]}
         if not unfit:
             return None  # no JSON object
         values = {key: value for key, value in json.loads(content).items() if key not in unfit}
-        state = EngineState.model_validate_json(json.dumps(values), strict=True, context=_READ)
+        state = EngineState.model_validate_json(json.dumps(values), strict=True, context=READ)
     if "stream" in state.model_fields_set and not state.model_fields_set.issuperset(_WITH_STREAM):
         rest = {key: getattr(state, key) for key in state.model_fields_set - {"stream"}}
         state = EngineState(**rest)
@@ -298,14 +267,6 @@ def read_state(content: str | bytes) -> EngineState | None:
 
 
 # -- the log -------------------------------------------------------------------------------------------------
-
-
-class Line(Message):
-    """An entry of the log."""
-
-    kind: str
-    wall: WallTime = Field(default_factory=time.time)
-    """When, in seconds since 1970."""
 
 
 class ConnectedLine(Line):
@@ -559,7 +520,7 @@ class OtherLine(Line):
 KnownLine: TypeAlias = Annotated[
     ConnectedLine | ReconnectedLine | LostLine | RefusedLine | GapLine | OnsetLine | EventLine | ClockLine | CueLine
     | AnnotationLine | ReviewLine | ThresholdLine | SeekLine | MoveLine | PauseLine | StaleLine | CaughtUpLine
-    | StalledLine | AlarmLine | WarningLine | ErrorLine,
+    | StalledLine | AlertLine | SoundLine | AlarmLine | WarningLine | ErrorLine,
     Field(discriminator="kind"),
 ]  # fmt: skip
 LogLine: TypeAlias = KnownLine | OtherLine
@@ -579,7 +540,7 @@ def line(kind: str, **fields: Any) -> LogLine:
 def read_line(content: str | bytes) -> LogLine | None:
     """Parse a line of a log; None if it is invalid."""
     try:
-        found: LogLine = _KNOWN.validate_json(content, strict=True, context=_READ)
+        found: LogLine = _KNOWN.validate_json(content, strict=True, context=READ)
     except ValidationError as error:
         if not _unknown_kind(error):
             return None
@@ -691,7 +652,9 @@ Command: TypeAlias = Annotated[
     | ReportAlarm
     | ReplayCommand
     | Annotate
-    | Review,
+    | Review
+    | Acknowledge
+    | PauseSound,
     Field(discriminator="do"),
 ]
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
@@ -705,6 +668,6 @@ def command(do: str, **fields: Any) -> Command:
 def read_command(content: str | bytes) -> Command | None:
     """Parse a command; None if it is invalid."""
     try:
-        return _COMMAND.validate_json(content, strict=True, context=_READ)
+        return _COMMAND.validate_json(content, strict=True, context=READ)
     except ValidationError:
         return None

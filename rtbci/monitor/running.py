@@ -12,7 +12,8 @@ import psutil
 
 from rtbci.files import atomic_write
 from rtbci.monitor.folder import monitors_in_use
-from rtbci.monitor.messages import Count, EngineState, Message, WallTime, read
+from rtbci.monitor.message import Count, Message, WallTime, read
+from rtbci.monitor.messages import EngineState
 from rtbci.monitor.shared_memory import MonitorReader
 from rtbci.results import Text
 from rtbci.text import one_line

@@ -7,7 +7,6 @@ network) and `scores-N`.
 
 from __future__ import annotations
 
-import mmap
 import os
 import shutil
 import struct
@@ -15,11 +14,11 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from rtbci.monitor.folder import LEAST_BYTES
+from rtbci.monitor.mapped_file import MappedFile
 from rtbci.monitor.messages import EngineState, LogLine, read_state
 from rtbci.monitor.open_log import OpenLog
 from rtbci.text import json_text
@@ -34,45 +33,11 @@ LOG_BYTES = 8 << 20  # then the log is rotated; one old file is kept
 _LOG, _OLD = "log.jsonl", ".old"
 
 
-class _MappedFile:
-    """A memory-mapped file of a fixed size."""
-
-    def __init__(self, path: Path, size: int = 0) -> None:
-        """size > 0: a new file, under another name until `publish`; 0: an existing one, for reading."""
-        if size:
-            beside = path.with_suffix(".part")
-            with open(beside, "w+b") as file:
-                _reserve(file, size)
-                self.memory = mmap.mmap(file.fileno(), size)
-            self._rename_on_publish: tuple[Path, Path] | None = (beside, path)
-        else:
-            with open(path, "rb") as file:
-                self.memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            self._rename_on_publish = None
-
-    def publish(self) -> None:
-        """Give the new file its name, now that it is complete."""
-        assert self._rename_on_publish is not None
-        os.replace(*self._rename_on_publish)
-
-
-def _reserve(file: BinaryIO, size: int) -> None:
-    """Raises OSError if there is no room: writing to a mapped page without memory would kill the process (SIGBUS)."""
-    try:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, size)
-        else:
-            file.truncate(size)
-    except OSError:
-        Path(file.name).unlink()
-        raise
-
-
 class StateSlot:
     """The newest state, behind a sequence lock, whose number is odd during a write."""
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
-        self._file = _MappedFile(path, _SLOT_BYTES if create else 0)
+        self._file = MappedFile(path, _SLOT_BYTES if create else 0)
         self._sequence = 0
         if create:
             self.write(EngineState())
@@ -93,6 +58,12 @@ class StateSlot:
         self._sequence += 2
         _HEAD.pack_into(memory, 0, self._sequence, len(content))
 
+    @property
+    def has_news(self) -> bool:
+        """Whether it was written since it was last read."""
+        memory = self._file.memory  # a truncated one has none
+        return len(memory) >= _HEAD.size and int(_HEAD.unpack_from(memory, 0)[0]) != self._sequence
+
     def read(self) -> EngineState | None:
         """The newest state; None before the first one, and while (or after a crash in which) it is half written."""
         if len(self._file.memory) < _HEAD.size:
@@ -101,6 +72,7 @@ class StateSlot:
             before, length = _HEAD.unpack_from(self._file.memory, 0)
             content = self._file.memory[_HEAD.size : _HEAD.size + length]
             if before % 2 == 0 and _HEAD.unpack_from(self._file.memory, 0)[0] == before:
+                self._sequence = before
                 return read_state(content)
             time.sleep(0.0005)
         return None
@@ -116,7 +88,7 @@ class SharedRing:
     def __init__(self, path: Path, capacity: int = 0, n_channels: int = 0) -> None:
         """capacity > 0: created by the writer; 0: opened by a reader. Raises OSError or ValueError."""
         size = _ring_bytes(capacity, n_channels) if capacity else 0
-        self._file = _MappedFile(path, size)
+        self._file = MappedFile(path, size)
         head = np.frombuffer(self._file.memory, np.uint64, 4)
         if capacity:
             head[:] = _MAGIC, capacity, n_channels, 0
@@ -275,6 +247,11 @@ class MonitorReader:
             return self._slot.read()
         except (OSError, ValueError):
             return None
+
+    @property
+    def has_new_status(self) -> bool:
+        """Whether the engine has written its state since it was last read; costs next to nothing."""
+        return self._slot is not None and self._slot.has_news
 
     def new_log(self) -> list[LogLine]:
         """The lines that were completed since the last call, also of a log that was rotated, or whose folder is gone."""

@@ -8,7 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
+from rtbci.monitor.alerts import AlertLine
 from rtbci.monitor.layout import layout_of, write_layout
+from rtbci.monitor.message import Line
 from rtbci.monitor.messages import (
     AnnotationLine,
     CaughtUpLine,
@@ -16,7 +18,6 @@ from rtbci.monitor.messages import (
     EngineState,
     EventLine,
     GapLine,
-    Line,
     LogLine,
     OnsetLine,
     ReviewLine,
@@ -27,6 +28,7 @@ from rtbci.monitor.shared_memory import MonitorWriter
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.cues import CueAnswer
 from rtbci.types import (
+    AlertChanged,
     Chunk,
     Detection,
     Gap,
@@ -130,6 +132,8 @@ def line_of(message: object, classes: tuple[str, ...]) -> LogLine | None:
     match message:
         case Detection():
             return _detection_line(message)
+        case AlertChanged():
+            return AlertLine.model_validate(asdict(message))
         case Gap():
             return GapLine(**asdict(message))
         case CueAnswer():

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, TypeAdapter, ValidationError
 
 from rtbci.monitor.command_pipe import LARGEST
-from rtbci.monitor.messages import Count, Message
+from rtbci.monitor.message import Count, Message
 from rtbci.results import Text, Texts
 
 Offer: TypeAlias = Literal["again", "stream", "unit"]

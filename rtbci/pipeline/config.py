@@ -20,7 +20,7 @@ from rtbci.config import (
 from rtbci.models.config import ModelConfig, is_plugin
 from rtbci.stages.bad_channels import MaskConfig
 from rtbci.stages.cues import CueConfig
-from rtbci.stages.decision import DecisionConfig
+from rtbci.stages.decision import DecisionConfig, watched_labels
 from rtbci.stages.filters import FilterConfig
 from rtbci.stages.gap_guard import GapConfig
 from rtbci.stages.montage import MontageConfig
@@ -91,6 +91,7 @@ class PipelineConfig(Strict):
         if self.selection is not None:
             _require_known(self.selection.channels, self.montage.channels, "selection.channels")
         _require_known(self.decision.labels, self.classes, "decision.labels")
+        _require_known(self.decision.alarms or (), watched_labels(self.decision, self.classes), "decision.alarms")
         self._sizes_agree()
         self._sizes_are_bounded()
         return self

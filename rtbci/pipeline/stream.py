@@ -13,7 +13,7 @@ from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.bad_channels import BadChannelReplacer
 from rtbci.stages.channel_quality import ChannelQuality
 from rtbci.stages.cues import CueAnswer
-from rtbci.stages.decision import watched_labels
+from rtbci.stages.decision import alarm_labels, watched_labels
 from rtbci.stages.gap_guard import CLOCK_FORWARD, GapGuard
 from rtbci.types import (
     Chunk,
@@ -58,6 +58,7 @@ def session_info(
     return SessionInfo(
         info, pipeline.name, pipeline.classes, watched_labels(config.decision, pipeline.classes), pipeline.inputs,
         config.sfreq, pipeline.hop_s, speed, begins_s, dict(told or {}), config.decision.threshold,
+        alarm_labels(config.decision, pipeline.classes),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 from pydantic import model_validator
 
 from rtbci.config import Names, Probability, Seconds, Strict
+from rtbci.recordings.vocabulary import is_seizure
 from rtbci.types import Chunk, Detection, Event
 
 QUIET_LABELS = {"background", "bckg", "rest", "non-seizure", "nonseizure", "normal"}
@@ -15,6 +16,14 @@ QUIET_LABELS = {"background", "bckg", "rest", "non-seizure", "nonseizure", "norm
 def watched_labels(config: DecisionConfig, classes: tuple[str, ...]) -> tuple[str, ...]:
     """The classes that become events: those of the config, else all but background."""
     return config.labels or tuple(c for c in classes if c.lower() not in QUIET_LABELS)
+
+
+def alarm_labels(config: DecisionConfig, classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of them that ring an alarm: those of the config, else the seizures."""
+    labels = watched_labels(config, classes)
+    if config.alarms is not None:
+        return tuple(label for label in labels if label in config.alarms)
+    return tuple(label for label in labels if is_seizure(label))
 
 
 class Decision:
@@ -80,6 +89,11 @@ class Decision:
         found = [d for tracker in self._trackers for d in tracker.finish(self._min_hops)]
         self.reset()
         return found
+
+    @property
+    def running(self) -> list[Event]:
+        """The events that are confirmed and not over, each with its duration and peak so far."""
+        return [event for tracker in self._trackers if (event := tracker.running) is not None]
 
     def _smooth(self, k: int, p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         out = exponential_average(p, self._keep, float(self.smoothed[k]))
@@ -180,6 +194,11 @@ class _EventTracker:
             return []
         return [Detection(self._end, self._event(), closed=True)]
 
+    @property
+    def running(self) -> Event | None:
+        """The event that is confirmed and not over."""
+        return self._event() if self._confirmed else None
+
     def _event(self) -> Event:
         assert self._onset is not None
         return Event(self._onset, self._end - self._onset, self._label, self._peak)
@@ -192,6 +211,8 @@ class DecisionConfig(Strict):
     ----------
     labels
         Classes that become events; empty: all but background.
+    alarms
+        Those of them that ring an alarm; left out: the seizures, by their names. The others are shown, and nothing rings.
     smoothing_s
         Time constant of the exponential average.
     threshold, release
@@ -203,6 +224,7 @@ class DecisionConfig(Strict):
     """
 
     labels: Names = ()
+    alarms: Names | None = None
     smoothing_s: Seconds = 1.0
     threshold: Probability = 0.5
     release: Probability | None = None

@@ -297,28 +297,6 @@ def test_what_another_front_end_decides_moves_the_line(visit):
     assert here.window.plots.probability.threshold == 0.8
 
 
-def test_an_event_rings_until_it_is_over_and_u_mutes(visit, monkeypatch):
-    here = visit()
-    monkeypatch.setattr(here.window.alarm, "_effect", False)
-    here.play(5)
-    here.fake.onset(3.0)
-    here.look()
-    assert here.window.alarm.ringing
-    assert here.window.alarm.rung == 1
-    assert "SEIZURE" in here.window.header.alarm
-    here.press(Key.Key_U)
-    assert here.window.alarm.muted_s == pytest.approx(300, abs=2)
-    here.window.alarm._ring()
-    assert here.window.alarm.rung == 1
-    for left in (900, 3600, 0):
-        here.press(Key.Key_U)
-        assert here.window.alarm.muted_s == pytest.approx(left, abs=2)
-    here.fake.event(3.0, 2.0)
-    here.look()
-    assert not here.window.alarm.ringing
-    assert here.window.header.alarm == ""
-
-
 def test_d_changes_the_theme_and_the_traces_with_it(visit):
     here = visit()
     here.play(1)

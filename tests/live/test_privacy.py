@@ -17,7 +17,7 @@ from rtbci.pipeline.stream import session_info
 from rtbci.recordings.open import open_recording
 from rtbci.replay.playback import Playback
 from rtbci.replay.replay import Replay
-from rtbci.types import OperatorAnnotation
+from rtbci.types import AlertChanged, OperatorAnnotation
 
 
 @pytest.fixture
@@ -89,6 +89,17 @@ def test_on_this_machine_a_replay_has_the_name_of_its_file_and_sends_its_annotat
     with opened(Replay([recording])) as playback:
         assert playback.players[0].track.info.name == open_recording(recording).info.name == "mueller"
         assert "<label>Mueller moves</label>" in published(playback)
+
+
+def test_who_acknowledged_an_alarm_is_published_only_if_asked_for() -> None:
+    seen = AlertChanged("acknowledged", "event", "seizure", "off", "medium", "", "Mueller@bed-3", 9.0, 1.0, 1.7e9)
+    for share in (False, True):
+        outlets = Outlets(share_annotations=share)
+        sent: list[dict[str, object]] = []
+        outlets.marker = lambda about, stamp, sent=sent: sent.append(about)  # type: ignore[method-assign]
+        outlets.on(seen)
+        (mark,) = sent
+        assert ("by" in mark, mark["presence"], mark["time_s"]) == (share, "off", 9.0)
 
 
 def test_the_text_of_an_operator_annotation_is_published_only_if_asked_for() -> None:

@@ -131,10 +131,12 @@ def test_a_frame_moves_the_page_on_and_fills_the_event_log(fake: SyntheticMonito
     fake.publish()
     look(model)
     assert lines == ["onset"]
-    assert model.alarm_text == "SEIZURE for 2 s"
+    assert model.alarms.text == "!! SEIZURE 2 s so far, peak 0.80"
+    assert [(e.duration, e.peak) for e in model.event_log.entries] == [(2.0, 0.8)]
     fake.event(2.0, 1.5)
+    fake.publish()
     look(model)
-    assert model.alarm_text == ""
+    assert model.alarms.text.startswith("!! SEIZURE 1.5 s, peak 0.93 · over, unacknowledged since ")
     assert [(e.onset, e.duration) for e in model.event_log.entries] == [(2.0, 1.5)]
 
 

@@ -18,17 +18,21 @@ from fuzzing.streams import bundled, samples
 from rtbci.cli.journal import Journal
 from rtbci.cli.terminal import Terminal
 from rtbci.cli.terminal_view import TerminalView
+from rtbci.dashboard.model.alarm_view import AlarmView
 from rtbci.dashboard.model.event_log import DisplayEventLog
 from rtbci.dashboard.model.feed import Feed
 from rtbci.dashboard.model.state_text import state_facts, state_sentence
 from rtbci.dashboard.model.time_marks import TimeMarks
 from rtbci.dashboard.settings import Settings
+from rtbci.engine.alerts.config import AlarmConfig
+from rtbci.engine.alerts.watch import AlertWatch
 from rtbci.engine.engine import Engine
 from rtbci.engine.sinks import Sinks
 from rtbci.engine.start_gate import StartGate
 from rtbci.monitor import command_pipe
 from rtbci.monitor.command_server import ClientConnection
 from rtbci.monitor.describe import describe as in_words
+from rtbci.monitor.describe_alerts import running_text
 from rtbci.monitor.layout import read_layout
 from rtbci.monitor.messages import EngineState, GapLine, Line, Message, read_state
 from rtbci.monitor.shared_memory import MonitorReader, MonitorWriter
@@ -97,6 +101,12 @@ _STATE = {
     "smoothed": {"a": 0.4}, "filter_delay_s": 0.1, "clock_offset_s": 0.0, "clock_age_s": 1.0, "quality": {"C3": "flat"},
     "recording": {"on": True, "alarm": "", "size_bytes": 3, "free_bytes": 4}, "newest_stamp": 3.0,
     "trust": {"level": "reduced", "bad": ["C3"], "masked": ["C3"], "inputs": 3, "words": "x", "auroc": 0.5, "auroc_whole": 0.6},
+    "running": [{"label": "a", "onset": 1.0, "duration": 2.0, "confidence": 0.9, "is_rejected": False}],
+    "alerts": [{"condition": "event", "label": "a", "presence": "on", "priority": "high", "is_escalated": True, "count": 2,
+                "since": 1.8e9, "is_earlier": False, "is_running": True, "onset": 1.0, "duration": 2.0, "confidence": 0.9},
+               {"condition": "burden", "label": "a", "presence": "ack", "priority": "medium", "level": "frequent", "by": "x",
+                "acknowledged": 1.8e9}],
+    "sound_paused_s": 92.0, "burden": {"a": {"share": 0.2, "level": "frequent"}},
     "replay": {"recorded_s": 1.0, "start_s": 0.0, "end_s": 9.0, "speed": 1.0, "paused": False, "loop": False, "move": 1},
 }  # fmt: skip
 
@@ -114,6 +124,9 @@ def state(data: bytes) -> None:
     assert terminal.file.getvalue().replace("\n", "").isprintable()  # type: ignore[attr-defined]
     state_sentence(told, 0.0)
     state_facts(told)
+    shown = AlarmView(told)
+    assert (shown.text + shown.seen_text).isprintable()
+    assert "".join(map(running_text, shown.decisions)).isprintable()
 
 
 _KEY = b"0123456789abcdef"
@@ -124,6 +137,8 @@ _COMMANDS = (
     {"do": "recording", "state": {"on": True, "alarm": ""}},
     {"do": "go"},
     {"do": "replay", "say": "seek 3"},
+    {"do": "acknowledge", "by": "x", "condition": "event", "label": "y"},
+    {"do": "pause_sound", "seconds": 60.0, "by": "x"},
 )
 
 
@@ -135,6 +150,7 @@ def command(data: bytes) -> None:
     what = command_pipe.receive(ours)
     engine: Any = object.__new__(Engine)
     engine.gate, engine.recording, engine.stopping = StartGate(), None, False
+    engine.alerts = AlertWatch(("seizure",), AlarmConfig())
     (SCRATCH / "command.tsv").unlink(missing_ok=True)  # else it would grow with each input
     engine.sinks = Sinks([EventTableSink(SCRATCH / "command.tsv")])
     engine.sinks.begin(session_info(bundled(), StreamInfo("fuzz", 256.0, ("Fz",))))

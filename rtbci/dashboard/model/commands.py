@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+from rtbci.monitor.alerts import Acknowledge, PauseSound
+from rtbci.monitor.message import Verdict
 from rtbci.monitor.messages import (
     Annotate,
     Command,
@@ -14,7 +16,6 @@ from rtbci.monitor.messages import (
     StartRecording,
     Stop,
     StopRecording,
-    Verdict,
 )
 
 THRESHOLD_EVERY_S = 0.1
@@ -63,6 +64,14 @@ class CommandSender:
 
     def stop_recording(self) -> None:
         self._send(StopRecording())
+
+    def acknowledge(self, by: str) -> None:
+        """All alarms. by: who."""
+        self._send(Acknowledge(by=by))
+
+    def pause_sound(self, seconds: float, by: str) -> None:
+        """Of all alarms, for every viewer; 0: no more. by: who."""
+        self._send(PauseSound(seconds=seconds, by=by))
 
     def replay(self, line: str) -> None:
         """A line of rtbci/replay/transport.py's grammar, for the replay that the engine reads."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pylsl import local_clock
 
+from rtbci.dashboard.model.alarm_view import AlarmView
 from rtbci.dashboard.model.changes import Changes
 from rtbci.dashboard.model.commands import CommandPort, CommandSender
 from rtbci.dashboard.model.event_log import DisplayEventLog
@@ -11,6 +12,7 @@ from rtbci.dashboard.model.feed import Feed
 from rtbci.dashboard.model.state_text import is_old
 from rtbci.dashboard.model.time_marks import TimeMarks
 from rtbci.dashboard.model.timeline import Timeline
+from rtbci.monitor.alerts import operator
 from rtbci.monitor.messages import EngineState, ErrorLine, LogLine
 
 COAST_S = 1.0  # a stream that is silent for longer: the page moves on without it
@@ -29,6 +31,7 @@ class DashboardModel:
         self.timeline, self.marks = Timeline(), TimeMarks()
         self.event_log = DisplayEventLog(self.marks)
         self.errors: list[LogLine] = []
+        self.operator = operator()  # who acknowledges alarms in this window
         self.as_model = False  # show what the model sees, not what was recorded
         self.began: Changes[[]] = Changes()
         self.view_changed: Changes[[]] = Changes()
@@ -63,6 +66,7 @@ class DashboardModel:
             self._begin(feed)
         for line in feed.log:
             self._take(line, feed)
+        self.event_log.follow(feed.state.running)
         self._move_on(feed)
 
     def _begin(self, feed: Feed) -> None:
@@ -70,6 +74,8 @@ class DashboardModel:
         self.marks.clear()
         self.timeline.end = None
         self.timeline.head = 0.0
+        if feed.layout is not None:
+            self.event_log.name_classes(feed.layout.classes, feed.layout.alarms)
         log = feed.log
         feed.poll()
         feed.log = log + feed.log
@@ -102,13 +108,17 @@ class DashboardModel:
         if self.feed is not None and (clock := self.feed.clock) is not None:
             self.commands.annotate(label, round(clock.recording_s(x), 3), clock.stamp(x), duration_s)
 
+    def acknowledge(self, by: str = "") -> None:
+        """All alarms. by: who, from now on; "": who did before."""
+        self.operator = by or self.operator
+        self.commands.acknowledge(self.operator)
+
     # -- what has to be seen ----------------------------------------------------------------------------------
 
     @property
-    def alarm_text(self) -> str:
-        """The events that are on."""
-        now_s = self.state.recording_s
-        return "   ".join(f"{e.label.upper()} for {max(0.0, now_s - e.onset):.0f} s" for e in self.event_log.open)
+    def alarms(self) -> AlarmView:
+        """As the engine has them."""
+        return AlarmView(self.state)
 
     @property
     def unwritten_text(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,14 +11,16 @@ from rtbci.dashboard.model import time_marks as kinds
 from rtbci.dashboard.model.changes import Changes
 from rtbci.dashboard.model.display_clock import DisplayClock
 from rtbci.dashboard.model.time_marks import TimeMark, TimeMarks
-from rtbci.monitor.messages import AnnotationLine, DetectionLine, GapLine, LogLine, OnsetLine, ReviewLine, Verdict
+from rtbci.monitor.alerts import RunningEvent
+from rtbci.monitor.message import Verdict
+from rtbci.monitor.messages import AnnotationLine, DetectionLine, GapLine, LogLine, OnsetLine, ReviewLine
 from rtbci.recordings.event_table import write_events
 from rtbci.types import Event
 
 
 @dataclass(slots=True)
 class EventEntry:
-    """One row of the table. onset: seconds of the recording."""
+    """One row of the table. onset: seconds of the recording. row: of its class; alarms: whether that rings an alarm."""
 
     onset: float
     duration: float
@@ -25,6 +28,8 @@ class EventEntry:
     peak: float
     channels: tuple[str, ...] = ()
     open: bool = False
+    row: int = 0
+    alarms: bool = True
     annotation: bool = False
     verdict: Verdict = ""
     note: str = ""
@@ -48,6 +53,22 @@ class DisplayEventLog:
         self.began: Changes[[EventEntry]] = Changes()
         self.entries: list[EventEntry] = []
         self._marks = marks
+        self._rows: dict[str, int] = {}  # of the classes
+        self._alarms: tuple[str, ...] = ()
+
+    def name_classes(self, classes: Sequence[str], alarms: Sequence[str]) -> None:
+        """Of the stream from now on. alarms: those that ring an alarm."""
+        self._rows = {label: row for row, label in enumerate(classes)}
+        self._alarms = tuple(alarms)
+
+    def follow(self, running: Sequence[RunningEvent]) -> None:
+        """Duration and peak of the events that are on, as the engine has them now."""
+        for event in running:
+            key = event.label, round(event.onset, 6)
+            entry = next((one for one in self.open if one.key == key), None)
+            if entry is not None and (entry.duration, entry.peak) != (event.duration, event.confidence):
+                entry.duration, entry.peak = event.duration, event.confidence
+                self.changed.notify(self.entries.index(entry))
 
     def take(self, line: LogLine, clock: DisplayClock | None) -> None:
         """One line of the engine's log. clock: of the stream as it is now; marks need one."""
@@ -81,6 +102,8 @@ class DisplayEventLog:
         known = entry is not None
         if entry is None:
             entry = EventEntry(line.onset, 0.0, line.label, 0.0, line.channels)
+            entry.row, entry.alarms = self._rows.get(line.label, 0), line.label in self._alarms
+            entry.mark.kind, entry.mark.row = kinds.EVENT if entry.alarms else kinds.DECISION, entry.row
             if clock is not None:
                 entry.mark.start = clock.x(line.stamp) - (line.time - line.onset)
         entry.duration, entry.peak, entry.open = line.duration, line.confidence, still_on

@@ -15,6 +15,7 @@ from rtbci.monitor.messages import ConnectedLine, EngineState, LogLine, MoveLine
 from rtbci.monitor.shared_memory import MonitorReader, Rings, SharedRing
 from rtbci.recordings.replay_clock import ReplayMove
 from rtbci.recordings.units import microvolts
+from rtbci.recordings.vocabulary import is_seizure
 
 STATUS_EVERY_S = 0.1
 DEAD_S = 2.0  # an engine that lives writes its state ten times a second
@@ -87,7 +88,7 @@ class Feed:
         self.log = []
         began = False
         looks = self.state.replay is not None  # samples on another clock come soon after its line
-        if now >= self._status_due:
+        if now >= self._status_due or self._monitor.has_new_status:
             self._status_due = now + STATUS_EVERY_S
             self._read_status(now)
             began = self._begin() if self.state.generation != self.generation else False
@@ -181,5 +182,6 @@ def _nameless(state: EngineState, rings: Rings) -> Layout:
     return Layout(
         channels=tuple(f"ch{k + 1}" for k in range(n)), units=("",) * n, sfreq=sfreq,
         inputs=inputs, model_sfreq=sfreq, montage=inputs, classes=state.classes, labels=state.classes,
+        alarms=tuple(filter(is_seizure, state.classes)),
         hop_s=1 / 32, speed=state.stream.speed if state.stream is not None else 1.0,
     )  # fmt: skip

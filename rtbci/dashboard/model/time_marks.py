@@ -9,17 +9,21 @@ import numpy as np
 
 from rtbci.dashboard.model.changes import Changes
 
-EVENT, ANNOTATION, LOST, FILLED = "event", "annotation", "lost", "filled"
+EVENT, DECISION, ANNOTATION, LOST, FILLED = "event", "decision", "annotation", "lost", "filled"
 
 
 @dataclass(slots=True)
 class TimeMark:
-    """From start to stop on the display's axis (s); an event that is still on has stop = inf."""
+    """From start to stop on the display's axis (s); an event that is still on has stop = inf.
+
+    EVENT: of a class that rings an alarm; DECISION: of another. row: of its class.
+    """
 
     start: float
     stop: float
     kind: str
     text: str = ""
+    row: int = 0
 
 
 class TimeMarks:

@@ -65,7 +65,7 @@ class EventTableModel(QAbstractTableModel):
     def _text(self, entry: EventEntry) -> tuple[str, ...]:
         verdict = _VERDICTS[entry.verdict] + (" ✎" if entry.note else "")
         where = f" ({', '.join(entry.channels[:2])}{' …' if len(entry.channels) > 2 else ''})" if entry.channels else ""
-        length = "" if entry.annotation else "now" if entry.open else f"{entry.duration:.1f} s"
+        length = "" if entry.annotation else f"{entry.duration:.0f} s …" if entry.open else f"{entry.duration:.1f} s"
         peak = "" if math.isnan(entry.peak) else f"{entry.peak:.2f}"
         return clock_text(entry.onset), length, peak, entry.label + where, verdict
 
@@ -80,6 +80,8 @@ class EventTableModel(QAbstractTableModel):
             return self.theme.colour("dim")
         if entry.annotation:
             return self.theme.colour("accent")
+        if not entry.alarms:
+            return self.theme.of_class(entry.row)
         return self.theme.colour("bad" if entry.open else "text")
 
     def _added(self, row: int) -> None:

@@ -6,10 +6,11 @@ import time
 from datetime import datetime
 
 from PyQt6.QtCore import QRect, QSize, Qt
-from PyQt6.QtGui import QFontMetrics, QPainter, QPaintEvent
-from PyQt6.QtWidgets import QSizePolicy, QWidget
+from PyQt6.QtGui import QBrush, QColor, QFontMetrics, QPainter, QPaintEvent
+from PyQt6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
 from rtbci.dashboard.model.state_text import Fact, tool_tip
+from rtbci.dashboard.shortcuts import hint
 from rtbci.dashboard.theme import Theme
 
 NEWS_S = 20.0  # how long what happened last stays
@@ -28,7 +29,8 @@ def two_lines(text: str, metrics: QFontMetrics, width: int) -> list[str]:
 class Header(QWidget):
     """Red from end to end, with the reason, when something is wrong; its height never changes.
 
-    Its height is that of two lines; the tool tip has all of the text, however long it is.
+    Striped where an alarm is over and nobody has acknowledged it, with a button for that as long as one waits. Its height is
+    that of two lines; the tool tip has all of the text, however long it is.
     """
 
     def __init__(self, theme: Theme) -> None:
@@ -37,6 +39,15 @@ class Header(QWidget):
         self.fact = Fact("")
         self.place = ""  # stream and pipeline
         self.alarm = ""
+        self.pause = ""  # that the sound is paused, and for how long
+        self.is_latched = False  # all that is wrong is an alarm that is over
+        self.decision: tuple[str, QColor] | None = None  # what is on and rings no alarm, in the colour of its class
+        self.acknowledge = QPushButton("Acknowledge", self)
+        self.acknowledge.setObjectName("acknowledge")
+        self.acknowledge.setToolTip(hint("acknowledge"))
+        self.acknowledge.setAccessibleName("Acknowledge the alarms")
+        self.acknowledge.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.acknowledge.hide()
         self._news, self._news_at = "", 0.0
         self._drawn: tuple[object, ...] = ()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -58,10 +69,15 @@ class Header(QWidget):
 
     def refresh(self) -> None:
         """Paint anew if anything reads differently."""
-        now = (self.fact, self.place, self.alarm, self.news, self._clock(), self.theme.name)
+        now = (
+            self.fact, self.place, self.alarm, self.pause, self.is_latched, self.decision, self.news, self._clock(),
+            self.theme.name,
+        )  # fmt: skip
         if now != self._drawn:
             self._drawn = now
-            self.setToolTip(tool_tip("\n".join(filter(None, (self.headline, self.place, self.news)))))
+            self.setToolTip(
+                tool_tip("\n".join(filter(None, (self.headline, self.decision_text, self.place, self.news))))
+            )
             self.update()
 
     @property
@@ -70,6 +86,26 @@ class Header(QWidget):
         if self.fact.wrong and self.alarm:
             return f"{self.alarm}   ·   {self.fact.text}"
         return self.alarm or self.fact.text
+
+    @property
+    def decision_text(self) -> str:
+        """What is on and rings no alarm."""
+        return self.decision[0] if self.decision is not None else ""
+
+    def show_waiting(self, waiting: bool) -> None:
+        """Whether there is an alarm to acknowledge."""
+        if waiting == self.acknowledge.isHidden():
+            self.acknowledge.setVisible(waiting)
+            self._drawn = ()
+        if waiting:
+            size, em = self.acknowledge.sizeHint(), self.fontMetrics().height()
+            width, height = size.width() + em, min(self.height() - 4, size.height() + em // 3)
+            self.acknowledge.setGeometry(self._clock_left() - width - em, (self.height() - height) // 2, width, height)
+
+    def _clock_left(self) -> int:
+        metrics = self.fontMetrics()
+        widest = max(metrics.horizontalAdvance(text) for text in ("00:00:00", self.pause))
+        return self.width() - round(0.8 * metrics.height()) - widest
 
     def _clock(self) -> str:
         return datetime.now().strftime("%H:%M:%S")
@@ -80,6 +116,8 @@ class Header(QWidget):
         t, metrics = self.theme, self.fontMetrics()
         alert = self.fact.wrong or bool(self.alarm)
         painter.fillRect(self.rect(), t.colour("bad") if alert else t.colour("panel"))
+        if self.is_latched:
+            painter.fillRect(self.rect(), QBrush(t.colour("plot", 70), Qt.BrushStyle.BDiagPattern))
         ink = t.colour("plot") if alert else t.colour("text")
         faint = t.colour("plot", 200) if alert else t.colour("dim")
         em, height = metrics.height(), self.height()
@@ -89,10 +127,12 @@ class Header(QWidget):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.drawEllipse(QRect(round(0.9 * em), round(height / 2 - 0.25 * em), round(0.5 * em), round(0.5 * em)))
         clock = self._clock()
-        right = self.width() - round(0.8 * em)
-        clock_left = right - metrics.horizontalAdvance("00:00:00")
+        clock_left = self._clock_left()
         painter.setPen(ink)
-        painter.drawText(QRect(clock_left, 0, right - clock_left, height), Qt.AlignmentFlag.AlignVCenter, clock)
+        right = "\n".join(filter(None, (clock, self.pause)))
+        painter.drawText(QRect(clock_left, 0, self.width() - clock_left, height), Qt.AlignmentFlag.AlignVCenter, right)
+        if not self.acknowledge.isHidden():
+            clock_left = self.acknowledge.x()
         left = round(0.9 * em) if alert else round(1.8 * em)
         font = painter.font()
         font.setBold(True)
@@ -101,6 +141,8 @@ class Header(QWidget):
         lines = two_lines(self.headline, bold, clock_left - left - em)
         painter.drawText(QRect(left, 0, clock_left - left, height), Qt.AlignmentFlag.AlignVCenter, "\n".join(lines))
         left += max(map(bold.horizontalAdvance, lines)) + round(1.5 * em)
+        if self.decision is not None:
+            left = self._paint_decision(painter, *self.decision, left, clock_left - em)
         font.setBold(False)
         painter.setFont(font)
         painter.setPen(faint)
@@ -110,3 +152,14 @@ class Header(QWidget):
             text = metrics.elidedText("     ".join(parts), Qt.TextElideMode.ElideRight, room)
             painter.drawText(QRect(left, 0, room, height), Qt.AlignmentFlag.AlignVCenter, text)
         painter.end()
+
+    def _paint_decision(self, painter: QPainter, text: str, colour: QColor, left: int, right: int) -> int:
+        """A square in the colour of its class, and the text, as far as there is room; returns where it ends."""
+        em, metrics = self.fontMetrics().height(), painter.fontMetrics()
+        side = round(0.6 * em)
+        painter.fillRect(left, (self.height() - side) // 2, side, side, colour)
+        painter.setPen(self.theme.colour("text"))
+        left += side + em // 3
+        lines = two_lines(text, metrics, max(em, right - left))
+        painter.drawText(QRect(left, 0, right - left, self.height()), Qt.AlignmentFlag.AlignVCenter, "\n".join(lines))
+        return left + max(map(metrics.horizontalAdvance, lines)) + round(1.5 * em)

@@ -18,7 +18,11 @@ class ShortcutsDialog(QDialog):
         columns = QHBoxLayout(sheet)
         columns.setSpacing(36)
         columns.setContentsMargins(24, 20, 24, 20)
-        for groups in (("Time", "Window"), ("Traces", "Filters", "Measure"), ("Channels", "Events", "Replay")):
+        for groups in (
+            ("Time", "Window"),
+            ("Traces", "Filters", "Measure"),
+            ("Channels", "Alarms", "Events", "Replay"),
+        ):
             column = QVBoxLayout()
             for group in groups:
                 column.addLayout(self._group(group))

@@ -14,6 +14,7 @@ from rtbci.dashboard.panels.choice_button import Choice, ChoiceButton
 from rtbci.dashboard.panels.filter_button import FilterButton
 from rtbci.dashboard.panels.flow_row import FlowRow
 from rtbci.dashboard.shortcuts import SHORTCUTS, hint, key_text
+from rtbci.monitor.describe_alerts import pause_text
 
 NEW_MONTAGE, CHOOSE_ROWS = "\0new", "\0choose"
 _ROWS = {AS_FIT: "as many as have room for their names", ALL: "all on one page"}
@@ -58,7 +59,7 @@ class Toolbar(FlowRow):
             self._button(name, text, checkable=True)
         for name, text in (
             ("annotate", "Annotate"),
-            ("toggle_mute", "Mute"),
+            ("toggle_mute", "Sound on"),
             ("toggle_theme", "◐"),
             ("show_shortcuts", "?"),
         ):
@@ -158,8 +159,8 @@ class Toolbar(FlowRow):
         self.rows.show_value(str(per_page), page_text or "Channels")
 
     def show_mute(self, seconds: float) -> None:
-        """The minutes of silence that are left."""
-        text = f"Muted {max(1, round(seconds / 60))} min" if seconds else "Mute"
+        """How long the sound is still paused."""
+        text = pause_text(seconds).capitalize() or "Sound on"
         button = self.buttons["toggle_mute"]
         if button.text() != text:
             button.setText(text)

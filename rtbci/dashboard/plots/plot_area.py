@@ -72,6 +72,10 @@ class PlotArea(QWidget):
             self.traces.show_history(feed.model, layout.inputs, "σ" if layout.scaled else "µV", as_model=True)
         else:
             self.traces.show_history(feed.signals, layout.channels, types=layout.types)
+        alarms = [k for k, name in enumerate(layout.classes) if name in layout.alarms] if layout is not None else []
+        for plot in (self.probability, self.legend, self.trend):
+            plot.alarm = alarms[0] if alarms else None
+        self.trend.set_theme(self.trend.theme)
         self.probability.show_history(feed.scores)
         self.axis.update()
 

@@ -29,6 +29,7 @@ class ProbabilityPlot(TimePlot):
     def __init__(self, timeline: Timeline, marks: TimeMarks, theme: Theme) -> None:
         super().__init__(timeline, marks, theme)
         self.threshold: float | None = None
+        self.alarm: int | None = None  # the class that rings an alarm
         self._held = False
         self._asked_until = 0.0
         self.setMinimumHeight(56)
@@ -59,7 +60,7 @@ class ProbabilityPlot(TimePlot):
 
     def colours(self) -> list[QColor]:
         assert self.history is not None
-        return [self.theme.of_class(k) for k in range(self.history.n_channels)]
+        return [self.theme.of_class(k, self.alarm) for k in range(self.history.n_channels)]
 
     def paint_extents(self, found: ColumnExtents) -> None:
         height, pad = self.raster.height, PADDING * self.ratio
@@ -110,6 +111,7 @@ class ProbabilityLegend(QWidget):
     def __init__(self, width: int, theme: Theme) -> None:
         super().__init__()
         self.theme = theme
+        self.alarm: int | None = None  # the class that rings an alarm
         self._values: list[tuple[str, str]] = []
         self._threshold = ""
         self.setFixedWidth(width)
@@ -126,7 +128,9 @@ class ProbabilityLegend(QWidget):
         painter.fillRect(self.rect(), self.theme.colour("panel"))
         line = self.fontMetrics().height()
         room = max(1, self.height() // line - 1)
-        rows = [(name, value, self.theme.of_class(k)) for k, (name, value) in enumerate(self._values[:room])]
+        rows = [
+            (name, value, self.theme.of_class(k, self.alarm)) for k, (name, value) in enumerate(self._values[:room])
+        ]
         if self._threshold and self.height() >= (len(rows) + 1) * line:
             rows.append(("threshold", self._threshold, self.theme.colour("accent")))
         top = max(0, (self.height() - len(rows) * line) // 2)

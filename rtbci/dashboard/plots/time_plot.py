@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 from rtbci.dashboard.model import time_marks as kinds
 from rtbci.dashboard.model.column_extents import ColumnExtents, column_extents
 from rtbci.dashboard.model.history import GAP_S, History
-from rtbci.dashboard.model.time_marks import TimeMarks
+from rtbci.dashboard.model.time_marks import TimeMark, TimeMarks
 from rtbci.dashboard.model.timeline import Timeline
 from rtbci.dashboard.plots.raster import Raster
 from rtbci.dashboard.theme import Theme
@@ -207,15 +207,17 @@ class TimePlot(QWidget):
         rate, head = self.timeline.columns_per_s, self.timeline.head
         if self.history is not None and self.history.n and head - self.history.newest_x > MISSING_S:
             for a, b in self.timeline.pixel_ranges(self.history.newest_x, head, left, right):
-                self._shade(painter, kinds.LOST, a, b)
+                self._shade(painter, TimeMark(0, 0, kinds.LOST), a, b)
         for mark in self.marks.between(column / rate, (column + right - left) / rate):
             for a, b in self.timeline.pixel_ranges(mark.start, min(mark.stop, head), left, right):
-                self._shade(painter, mark.kind, a, b)
+                self._shade(painter, mark, a, b)
 
-    def _shade(self, painter: QPainter, kind: str, left: int, right: int) -> None:
-        height = self.raster.height
+    def _shade(self, painter: QPainter, mark: TimeMark, left: int, right: int) -> None:
+        height, kind = self.raster.height, mark.kind
         if kind == kinds.EVENT:
             painter.fillRect(left, 0, right - left, height, self.theme.colour("bad", 38))
+        elif kind == kinds.DECISION:
+            painter.fillRect(left, 0, right - left, height, self.theme.of_class(mark.row, alpha=38))
         elif kind == kinds.LOST:
             painter.fillRect(left, 0, right - left, height, self.theme.colour("dim", 40))
         elif kind == kinds.FILLED:

@@ -29,6 +29,7 @@ class TrendPlot(pg.PlotWidget):  # type: ignore[misc]
         self._bins: TrendBins | None = None
         self._clock: DisplayClock | None = None
         self._row = 0
+        self.alarm: int | None = None  # the class that rings an alarm
         self._curves: list[pg.PlotDataItem] = []
         self.scene().sigMouseClicked.connect(self._clicked)
         self.set_theme(theme)
@@ -43,7 +44,7 @@ class TrendPlot(pg.PlotWidget):  # type: ignore[misc]
         self.getAxis("left").setWidth(round(1.5 * self.fontMetrics().height()))
         self.getAxis("bottom").setHeight(round(1.5 * self.fontMetrics().height()))
         for k, curve in enumerate(self._curves):
-            curve.setPen(pg.mkPen(theme.of_class(k), width=1.2))
+            curve.setPen(pg.mkPen(theme.of_class(k, self.alarm), width=1.2))
 
     def begin(self, clock: DisplayClock | None, n_classes: int) -> None:
         """A new stream."""

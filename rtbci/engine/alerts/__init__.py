@@ -1,0 +1,1 @@
+"""Alarms of the signal: from decisions to what rings, until a person acknowledges it."""
