@@ -123,7 +123,7 @@ class Engine:
         self._trust = TrustWatch(pipeline.notes)
         self._poll: Callable[[], None] = lambda: None
         self._status_due = 0.0
-        warm_up(pipeline, spec.device)
+        self._warm_up()
 
     # -- the loop ---------------------------------------------------------------------------------------------
 
@@ -476,6 +476,9 @@ class Engine:
         self.alerts.begin(stream.about, self.outlets.number)
         for notice in self.outlets.take_notices():
             self._send(WarningLine(text=notice))
+
+    def _warm_up(self) -> None:
+        warm_up(self.pipeline, self.spec.device)
 
     # -- messages to the sinks ------------------------------------------------------------------------------------------
 

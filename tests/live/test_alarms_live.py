@@ -23,8 +23,13 @@ def alerts(engine: EngineProcess) -> tuple[AlertState, ...]:
     return (engine.reader.status() or EngineState()).alerts
 
 
+def is_kept(stream: str) -> bool:
+    kept = Path(os.environ["XDG_STATE_HOME"]).glob("rtbci/alarms-*.json")
+    return any(json.loads(path.read_text())["stream"] == stream for path in kept)
+
+
 def test_an_alarm_outlives_a_killed_engine_until_it_is_acknowledged_and_is_told_on_the_markers_outlet(
-    wait_until: Callable[..., None], tmp_path: Path
+    wait_until: Callable[..., None],
 ) -> None:
     name = f"alarms-{os.getpid()}"
     spec = EngineSpec(str(PIPELINE), {"name": name}, wait_s=60)
@@ -32,7 +37,7 @@ def test_an_alarm_outlives_a_killed_engine_until_it_is_acknowledged_and_is_told_
         with EngineProcess(spec) as engine:
             wait_until(lambda: alerts(engine))
             (before,) = alerts(engine)
-            wait_until(lambda: list(Path(os.environ["XDG_STATE_HOME"]).glob("rtbci/alarms-*")))
+            wait_until(lambda: is_kept(name))
             engine.process.kill()
             engine.process.join()
         with EngineProcess(spec) as engine:
