@@ -16,6 +16,7 @@ from rtbci.dashboard.model.feed import Feed
 from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.stream_picker import StreamPicker
 from rtbci.dashboard.window import Window
+from rtbci.lsl.config import quiet_lsl
 from rtbci.monitor.command_server import CommandClient
 from rtbci.recordings.overrides import StreamOverrides
 
@@ -36,6 +37,7 @@ def dashboard_main(folder: str, title: str) -> None:
     # Ctrl-Z reaches the whole terminal group; it suspends the command, not this window.
     if hasattr(signal, "SIGTSTP"):
         signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    quiet_lsl()
     sys.exit(run_dashboard(Path(folder), title))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QCloseEvent, QKeySequence, QResizeEvent
-from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QMainWindow, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QMainWindow, QMessageBox, QVBoxLayout, QWidget
 
 from rtbci.dashboard import theme
 from rtbci.dashboard.actions import Actions
@@ -16,12 +16,13 @@ from rtbci.dashboard.model.commands import CommandPort
 from rtbci.dashboard.model.dashboard_model import DashboardModel
 from rtbci.dashboard.model.display_montage import AS_RECORDED
 from rtbci.dashboard.model.feed import Feed
-from rtbci.dashboard.model.state_text import Fact, state_sentence
+from rtbci.dashboard.model.state_text import Fact, state_sentence, tool_tip
 from rtbci.dashboard.panels.header import Header
 from rtbci.dashboard.panels.replay_bar import ReplayBar
 from rtbci.dashboard.panels.shortcuts_dialog import ShortcutsDialog
 from rtbci.dashboard.panels.sidebar import Sidebar
 from rtbci.dashboard.panels.toolbar import Toolbar
+from rtbci.dashboard.plots.overview import Overview
 from rtbci.dashboard.plots.plot_area import PlotArea
 from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.shortcuts import SHORTCUTS
@@ -82,13 +83,14 @@ class Window(QMainWindow):
         row.addWidget(self.plots, 1)
         row.addWidget(self.sidebar)
         body.addLayout(row, 1)
+        self.overview = Overview(self.model, self.theme)
+        body.addWidget(self.overview)
         body.addWidget(self.replay_bar)
         column.addLayout(body, 1)
         self.setCentralWidget(whole)
 
     def _connect(self) -> None:
         model, plots, sidebar, actions = self.model, self.plots, self.sidebar, self.user_actions
-        model.began.subscribe(self._begin_trend)
         model.view_changed.subscribe(self._show_view)
         model.logged.subscribe(self._show_line)
         model.timeline.changed.subscribe(self.show_controls)
@@ -97,9 +99,10 @@ class Window(QMainWindow):
         self.toolbar.montage_chosen.connect(plots.traces.set_montage)
         plots.traces.rescaled.connect(self.show_controls)
         plots.traces.rearranged.connect(self.show_controls)
-        plots.probability.threshold_asked.connect(lambda value: model.commands.set_threshold(value))
+        plots.probability.threshold_asked.connect(actions.set_threshold)
+        plots.undo.clicked.connect(lambda _checked=False: actions.undo_threshold())
+        plots.back_to_live.clicked.connect(lambda _checked=False: actions.go_live())
         plots.labels.soloed.connect(plots.traces.set_solo)
-        plots.trend.chosen.connect(model.timeline.jump)
         sidebar.head.clicked.connect(actions.solo_electrode)
         sidebar.events.chosen.connect(actions.jump_to)
         sidebar.confirm.clicked.connect(lambda _checked=False: actions.confirm_event())
@@ -133,14 +136,11 @@ class Window(QMainWindow):
         self.model.advance()
         if self.model.feed is not None:
             self.plots.advance()
+            self.overview.advance()
             self._show_slowly(self.model.feed)
         elif self._frame % SLOW_EVERY == 0:
             self.header.show_fact(Fact("No stream chosen. Press Ctrl+O to choose one."))
             self.header.refresh()
-
-    def _begin_trend(self) -> None:
-        if (feed := self.model.feed) is not None:
-            self.plots.trend.begin(feed.clock, len(feed.layout.classes) if feed.layout else 0)
 
     def _show_view(self) -> None:
         if self.model.feed is not None:
@@ -158,7 +158,8 @@ class Window(QMainWindow):
         plots = self.plots
         if turn == 0:
             plots.axis.advance()
-            plots.probability.set_threshold(state.threshold if state.stream is not None else None)
+            threshold = state.threshold if state.stream is not None else None
+            plots.probability.set_threshold(threshold, state.release, state.trained_threshold)
             plots.legend.show_values(state.probability, plots.probability.threshold)
         elif turn == 1:
             self.sidebar.state.show_state(state)
@@ -167,12 +168,11 @@ class Window(QMainWindow):
             self._show_header(feed)
         elif turn == 3:
             self._show_quality(state.quality)
-            plots.show_chip(plots.readout or self.model.frozen_text)
+            plots.show_chip(plots.readout or self.model.frozen_text, frozen=self.model.timeline.frozen)
+            plots.show_undo(self.model.threshold_change.text)
         elif turn == 4 and self._frame % 60 < SLOW_EVERY:
             self.sidebar.state.add_latency(state)
             self.toolbar.show_mute(self.alarm.muted_s)
-        elif turn == 5 and self._frame % 120 < SLOW_EVERY and feed.scores is not None:
-            plots.trend.advance(feed.scores)
 
     def _show_header(self, feed: Feed) -> None:
         died = self.ended()
@@ -218,6 +218,12 @@ class Window(QMainWindow):
         answer, accepted = QInputDialog.getText(self, title, question, text=text)
         return answer if accepted else None
 
+    def tell(self, title: str, text: str) -> None:
+        QMessageBox.warning(self, title, tool_tip(text))
+
+    def show_news(self, text: str) -> None:
+        self.header.show_news(text)
+
     def ask_save_path(self, title: str, name: str, kinds: str) -> Path | None:
         path, _ = QFileDialog.getSaveFileName(self, title, name, kinds)
         return Path(path) if path else None
@@ -247,6 +253,7 @@ class Window(QMainWindow):
         self.sidebar.set_theme(self.theme)
         self.replay_bar.set_theme(self.theme)
         self.plots.set_theme(self.theme)
+        self.overview.set_theme(self.theme)
         self.show_controls()
         self.header.refresh()
 
@@ -291,6 +298,6 @@ class Window(QMainWindow):
         self._timer.stop()
         self.alarm.set_ringing(False)
         self.keep()
-        self.model.commands.close()
+        self.model.close()
         super().closeEvent(event)
         self.closed.emit()

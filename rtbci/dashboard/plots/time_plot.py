@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from PyQt6.QtCore import QPointF, QRect, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QBrush, QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from rtbci.dashboard.model import time_marks as kinds
@@ -12,6 +14,7 @@ from rtbci.dashboard.model.column_extents import ColumnExtents, column_extents
 from rtbci.dashboard.model.history import History
 from rtbci.dashboard.model.time_marks import TimeMarks
 from rtbci.dashboard.model.timeline import Timeline
+from rtbci.dashboard.plots.mark_painter import draw_start, hatch, shade
 from rtbci.dashboard.plots.raster import Raster
 from rtbci.dashboard.theme import Theme
 from rtbci.types import Samples
@@ -134,7 +137,7 @@ class TimePlot(QWidget):
         ahead = self.timeline.blank if self.timeline.sweeping else 0
         self.raster.erase(first, stop + ahead)
         self._invalid[np.arange(first, min(stop + ahead, first + len(self._invalid))) % len(self._invalid)] = False
-        x, data, valid = history.rows(history.find(first / rate) - 1, history.find(stop / rate) + 1)
+        x, data, valid = history.between(first / rate, stop / rate)
         if not len(x):
             return
         gap_s = max(GAP_S, 3 / history.sfreq)
@@ -205,25 +208,34 @@ class TimePlot(QWidget):
 
     def _shades(self, painter: QPainter, left: int, right: int, column: int) -> None:
         rate, head = self.timeline.columns_per_s, self.timeline.head
+        start, stop = column / rate, (column + right - left) / rate
+        stretches = [(from_x, to_x, kinds.UNSEEN) for from_x, to_x in self._unseen(start, stop)]
         if self.history is not None and self.history.n and head - self.history.newest_x > MISSING_S:
-            for a, b in self.timeline.pixel_ranges(self.history.newest_x, head, left, right):
-                self._shade(painter, kinds.LOST, a, b)
-        for mark in self.marks.between(column / rate, (column + right - left) / rate):
-            for a, b in self.timeline.pixel_ranges(mark.start, min(mark.stop, head), left, right):
-                self._shade(painter, mark.kind, a, b)
+            stretches.append((self.history.newest_x, head, kinds.LOST))
+        line = round(2 * self.ratio)
+        for mark in self.marks.between(start - line / rate, stop):
+            stretches.append((mark.start, head if mark.stop == math.inf else mark.stop, mark.kind))
+            at = left + self.timeline.column(mark.start) - column
+            if left - line < at < right:
+                draw_start(painter, self.theme, mark.kind, QRect(at, 0, max(1, line), self.raster.height))
+        for from_x, to_x, kind in stretches:
+            for a, b in self.timeline.pixel_ranges(from_x, to_x, left, right):
+                shade(painter, self.theme, kind, QRect(a, 0, b - a, self.raster.height))
 
-    def _shade(self, painter: QPainter, kind: str, left: int, right: int) -> None:
-        height = self.raster.height
-        if kind == kinds.EVENT:
-            painter.fillRect(left, 0, right - left, height, self.theme.colour("bad", 38))
-        elif kind == kinds.LOST:
-            painter.fillRect(left, 0, right - left, height, self.theme.colour("dim", 40))
-        elif kind == kinds.FILLED:
-            self._hatched(painter, left, right)
-        else:
-            painter.fillRect(
-                left, 0, max(right - left, round(2 * self.ratio)), height, self.theme.colour("accent", 110)
-            )
+    def _unseen(self, start: float, stop: float) -> list[tuple[float, float]]:
+        """The parts of a stretch of the session that were not seen; what is missing until now is lost, not unseen."""
+        history, head = self.history, self.timeline.head
+        start = max(start, self.timeline.start)
+        if history is None or not history.n or start >= stop:
+            return []
+        parts = history.unseen(start, stop)
+        newest = history.newest_x
+        lag_s = max(GAP_S, 3 / history.sfreq)
+        return [
+            (max(a, head) if a == newest else a, b)
+            for a, b in parts
+            if b - a > lag_s and not (a == newest and b <= head)
+        ]
 
     def _hatch(self, painter: QPainter, left: int, right: int, column: int) -> None:
         flagged = self._invalid[np.arange(column, column + right - left) % len(self._invalid)]
@@ -231,11 +243,7 @@ class TimePlot(QWidget):
             return
         turns = np.flatnonzero(np.diff(flagged, prepend=False, append=False))
         for a, b in zip(turns[::2].tolist(), turns[1::2].tolist(), strict=True):
-            self._hatched(painter, left + a, left + b)
-
-    def _hatched(self, painter: QPainter, left: int, right: int) -> None:
-        brush = QBrush(self.theme.colour("warn", 120), Qt.BrushStyle.BDiagPattern)
-        painter.fillRect(left, 0, max(1, right - left), self.raster.height, brush)
+            hatch(painter, self.theme, QRect(left + a, 0, max(1, b - a), self.raster.height))
 
     # -- the crosshair ----------------------------------------------------------------------------------------
 

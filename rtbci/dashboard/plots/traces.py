@@ -20,6 +20,7 @@ from rtbci.dashboard.model.display_montage import (
 from rtbci.dashboard.model.history import History
 from rtbci.dashboard.model.time_marks import TimeMarks
 from rtbci.dashboard.model.timeline import Timeline
+from rtbci.dashboard.plots.mark_painter import draw_labels, draw_unseen
 from rtbci.dashboard.plots.time_plot import TimePlot
 from rtbci.dashboard.theme import Theme
 from rtbci.types import Samples
@@ -73,6 +74,9 @@ class TracePlot(TimePlot):
 
     def show_history(self, history: History | None, channels: tuple[str, ...], unit: str = "µV") -> None:
         """unit: "µV", or that of the model's scaling."""
+        if (history, channels, unit) == (self.history, self._channels, self.unit):
+            self.redraw()  # another part of the same stream
+            return
         if unit != self.unit:
             self.unit = unit
             self.per_mm = 10.0 if unit == "µV" else 0.3
@@ -209,9 +213,7 @@ class TracePlot(TimePlot):
         """A few hundred moments of the page; what is no number is 0."""
         if self.history is None or self.shown is None or not self.history.n:
             return None
-        end = self.timeline.head if self.timeline.end is None else self.timeline.end
-        start, stop = self.history.find(end - self.timeline.page_s), self.history.find(end)
-        _, data, _ = self.history.rows(start, max(stop, start + 1))
+        _, data, _ = self.history.between(*self.timeline.page)
         return np.nan_to_num(self.shown.derive(data[:: max(1, len(data) // 400)]))
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
@@ -244,7 +246,12 @@ class TracePlot(TimePlot):
         self.raster.paint(found.columns, top, bottom, self.lanes.centres - reach, self.lanes.centres + reach)
 
     def paint_over(self, painter: QPainter, exposed: QRect) -> None:
-        """A bar that says how tall 100 µV are (or what fits)."""
+        """The texts of marks, and a bar that says how tall 100 µV are (or what fits)."""
+        painter.save()
+        painter.resetTransform()
+        draw_unseen(painter, self.theme, self._unseen_pixels(), self.ratio, self.height())
+        draw_labels(painter, self.theme, self.timeline, self.marks, self.ratio, exposed)
+        painter.restore()
         if self.shown is None or exposed.right() < self.raster.width - 12 * self.ratio * self.fontMetrics().height():
             return
         ratio, height = self.ratio, self.raster.height
@@ -263,6 +270,10 @@ class TracePlot(TimePlot):
         painter.drawLine(box.left() + 6, box.top() + 5, box.left() + 6, box.top() + 5 + int(size / ratio))
         painter.drawText(box.adjusted(11, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
 
+    def _unseen_pixels(self) -> list[tuple[int, int]]:
+        start, stop = self.timeline.page
+        return [p for part in self._unseen(start, stop) for p in self.timeline.pixel_ranges(*part)]
+
     # -- what lies under the pointer -----------------------------------------------------------------------------
 
     def row_at(self, y: float) -> int | None:
@@ -273,9 +284,8 @@ class TracePlot(TimePlot):
         """The sample at or just before x, in the unit of the display; None in a gap."""
         if self.history is None or self.shown is None or row >= len(self.shown):
             return None
-        found = self.history.find(x + 0.5 / self.history.sfreq)
-        times, data, _ = self.history.rows(found - 1, found)
-        if not len(times) or abs(float(times[0]) - x) > 0.1:
+        times, data, _ = self.history.row_at(x + 0.5 / self.history.sfreq, 0.1)
+        if not len(times):
             return None
         return float(self.shown.derive(data)[0, row])
 
