@@ -77,6 +77,8 @@ def clock_text(seconds: float) -> str:
 def tenths_text(seconds: float) -> str:
     """h:mm:ss.s of a recording."""
     tenths = round(10 * seconds)
+    if tenths < 0:
+        return f"-{tenths_text(-seconds)}"
     return f"{tenths // 36000}:{tenths // 600 % 60:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 

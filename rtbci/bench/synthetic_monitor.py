@@ -22,6 +22,7 @@ from rtbci.monitor.messages import (
     LatencyMs,
     OnsetLine,
     SampleCounts,
+    SeekLine,
     StreamState,
 )
 from rtbci.monitor.shared_memory import MonitorWriter
@@ -61,6 +62,8 @@ class SyntheticMonitor:
         self.sfreq = sfreq
         self.writer = MonitorWriter(folder)
         self.start = local_clock() if start is None else start
+        self.begins_s = 0.0  # second of the recording at `start`
+        self.stamp_of = {0.0: self.start}  # of the seconds that the replay was sought to
         self.n = 0  # samples written
         self.lost, self.gaps = 0, 0
         self.p = 0.05  # probability written
@@ -74,8 +77,7 @@ class SyntheticMonitor:
             weights=tuple(float(w) for w in np.linspace(1, 0.4, len(inputs))) if chosen else (),
         )  # fmt: skip
         self._table = _background(np.random.default_rng(seed), n_channels, sfreq)
-        life = self.writer.open_rings(sfreq, n_channels, sfreq, len(inputs), HOP_S, 1)
-        write_layout(folder, life, self.layout)
+        life = self._open_rings()
         self.state = EngineState(
             state="running",
             pipeline="seizure-demo",
@@ -106,12 +108,12 @@ class SyntheticMonitor:
     @property
     def seconds(self) -> float:
         """Of recording, so far."""
-        return self.n / self.sfreq
+        return self.begins_s + self.n / self.sfreq
 
     @property
     def stamp(self) -> float:
         """Of the next sample."""
-        return self.start + self.seconds
+        return self.start + self.n / self.sfreq
 
     def advance(self, seconds: float, *, seizure: bool = False, valid: bool = True) -> None:
         """Write this many more seconds of samples and answers."""
@@ -137,6 +139,22 @@ class SyntheticMonitor:
         self.n += n
         self.lost += n
         self.gaps += 1
+
+    def seek(self, to_s: float) -> None:
+        """A replay moves to another second of its recording, as the engine would tell it."""
+        self.start += self.n / self.sfreq + 0.1
+        self.stamp_of[to_s] = self.start
+        from_s, self.begins_s, self.n = self.seconds, to_s, 0
+        self.layout = self.layout.model_copy(update={"begins_s": to_s})
+        self.state |= EngineState(generation=self._open_rings())
+        self.writer.log(SeekLine(from_s=from_s, to_s=to_s))
+        self.publish()
+
+    def _open_rings(self) -> int:
+        n_inputs = len(self.layout.inputs)
+        life = self.writer.open_rings(self.sfreq, len(self.channels), self.sfreq, n_inputs, HOP_S, 1)
+        write_layout(self.writer.folder, life, self.layout)
+        return life
 
     def publish(self, **changes: Any) -> None:
         """The state, with some of it changed."""
@@ -179,7 +197,8 @@ class SyntheticMonitor:
         return {"time": self.seconds, "stamp": self.stamp, "onset": onset, "duration": duration, **about}
 
     def _scores(self, seconds: float, seizure: bool, valid: bool) -> None:
-        first, last = int(np.ceil(self.seconds / HOP_S)), int(np.ceil((self.seconds + seconds) / HOP_S))
+        done_s = self.n / self.sfreq
+        first, last = int(np.ceil(done_s / HOP_S)), int(np.ceil((done_s + seconds) / HOP_S))
         values = []
         for k in range(first, last):
             target = 0.95 if seizure else 0.05

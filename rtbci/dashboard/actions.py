@@ -16,6 +16,7 @@ from rtbci.dashboard.plots.plot_area import PlotArea
 from rtbci.dashboard.trace_actions import TraceActions, TraceWindow
 from rtbci.monitor.alerts import next_pause_s
 from rtbci.monitor.message import Verdict
+from rtbci.text import tenths_text
 
 LABELS = ("seizure", "spike", "artefact", "movement", "eyes closed", "medication")
 
@@ -41,6 +42,10 @@ class WindowControl(TraceWindow, Protocol):
     def end(self) -> None: ...
 
     def ask_text(self, title: str, question: str, text: str) -> str | None: ...
+
+    def tell(self, title: str, text: str) -> None: ...
+
+    def show_news(self, text: str) -> None: ...
 
     def ask_save_path(self, title: str, name: str, kinds: str) -> Path | None: ...
 
@@ -114,7 +119,7 @@ class Actions(TraceActions):
     # -- events -----------------------------------------------------------------------------------------------
 
     def jump_to(self, entry: EventEntry) -> None:
-        self._timeline.jump(entry.mark.start)
+        self._timeline.jump(entry.start)
 
     def older_event(self) -> None:
         self._sidebar.events.step(1)
@@ -123,12 +128,13 @@ class Actions(TraceActions):
         self._sidebar.events.step(-1)
 
     def annotate(self) -> None:
-        """At the moment of the key, however long the label takes to write."""
+        """At the moment of the key, however long the label takes to write; on a frozen page, at one that it shows."""
         if self._model.feed is None or self._model.feed.clock is None:
             return
         cursor = self._traces.cursor_x
-        x = cursor if cursor is not None and self._timeline.frozen else self._timeline.head
-        label = self._window.ask_choice("Annotate", "What is it?", LABELS)
+        x = cursor if cursor is not None and self._timeline.frozen else self._model.shown_moment
+        self._traces.set_cursor(x)
+        label = self._window.ask_choice("Annotate", f"What is it, at {tenths_text(x)}?", LABELS)
         if label is not None and label.strip():
             self._model.annotate(label.strip(), x)
 
@@ -152,9 +158,27 @@ class Actions(TraceActions):
             self._model.commands.review(entry.label, entry.onset, entry.verdict, note.strip())
 
     def export_events(self) -> None:
+        """Says how many rows were written, or that none was."""
         path = self._window.ask_save_path("Export events", "events.tsv", "Event tables (*.tsv)")
-        if path is not None:
-            self._model.event_log.export(path, self._model.state.recording_s)
+        if path is None:
+            return
+        try:
+            n = self._model.event_log.export(path, self._model.length_s)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self._window.tell("Export events", f"Nothing was saved: {path}: {reason}. Choose another place.")
+        else:
+            self._window.show_news(f"{n} row{'' if n == 1 else 's'} saved in {path}")
+
+    def set_threshold(self, before: float, value: float) -> None:
+        """Ask the engine for another threshold; it can be taken back for some seconds."""
+        self._model.threshold_change.made(before, value)
+        self._model.commands.set_threshold(value)
+
+    def undo_threshold(self) -> None:
+        if (value := self._model.threshold_change.undo()) is not None:
+            self._plots.probability.show_asked(value)
+            self._model.commands.set_threshold(value)
 
     def threshold_up(self) -> None:
         self._step_threshold(0.05)

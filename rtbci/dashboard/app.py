@@ -15,6 +15,7 @@ from rtbci.dashboard.model.feed import Feed
 from rtbci.dashboard.session_control import SessionControl
 from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.window import Window
+from rtbci.lsl.config import quiet_lsl
 from rtbci.monitor.command_server import CommandClient
 from rtbci.monitor.window_messages import WindowPipe
 
@@ -32,6 +33,7 @@ def dashboard_main(pipe: Connection, title: str) -> None:
     # Ctrl-Z reaches the whole terminal group; it suspends the command, not this window.
     if hasattr(signal, "SIGTSTP"):
         signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    quiet_lsl()
     sys.exit(run_dashboard(WindowPipe(pipe), title))
 
 

@@ -78,17 +78,16 @@ class PagePicture:
 
     def _seconds(self, painter: QPainter) -> None:
         page_s = self.stop - self.start
-        offset = self._clock.recording_at_origin if self._clock is not None else 0.0
         step = next((s for s in (1, 2, 5, 10, 20, 30, 60, 120, 300, 600) if s / page_s * self._area.width() > 190), 600)
         line = 1 if page_s <= 60 else step
-        second = int(np.ceil((self.start + offset) / line)) * line
-        while (x := second - offset) <= self.stop:
-            at = self._x(x)
+        second = int(np.ceil(self.start / line)) * line
+        while second <= self.stop:
+            at = self._x(second)
             painter.setPen(QPen(LIGHT.colour("line"), 1.5))
             painter.drawLine(QPointF(at, self._area.top()), QPointF(at, self._area.bottom()))
             if second % step == 0 and at < self._area.right() - 120:
                 self._letters(painter, SMALL)
-                wall = wall_text(self._clock.wall(x)) if self._clock is not None else ""
+                wall = wall_text(self._clock.wall(second)) if self._clock is not None else ""
                 painter.drawText(QPointF(at + 4, self._area.bottom() + 1.2 * SMALL), wall)
                 self._letters(painter, SMALL, "dim")
                 painter.drawText(QPointF(at + 4, self._area.bottom() + 2.4 * SMALL), clock_text(second))

@@ -89,6 +89,7 @@ SHORTCUTS = (
     Shortcut(("Ctrl+E",), "export_events", "export the table", "Events"),
     Shortcut(("Ctrl+Shift+Up",), "threshold_up", "raise the threshold", "Events", True),
     Shortcut(("Ctrl+Shift+Down",), "threshold_down", "lower the threshold", "Events", True),
+    Shortcut(("Ctrl+Z",), "undo_threshold", "take a change of the threshold back (10 s)", "Events"),
     Shortcut(("K",), "replay_toggle", "pause a replay, and go on", "Replay"),
     Shortcut(("J",), "replay_back", "10 s back", "Replay", True),
     Shortcut(("L",), "replay_on", "10 s on", "Replay", True),

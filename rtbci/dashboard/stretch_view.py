@@ -61,8 +61,7 @@ class StretchView:
             self.show()
 
     def _fill(self, panel: StretchPanel, stretch: tuple[float, float]) -> None:
-        clock = self._plots.clock
-        when = "" if clock is None else " to ".join(clock_text(clock.recording_s(x)) for x in stretch)
+        when = " to ".join(clock_text(x) for x in stretch)
         row = self._plots.labels.selection
         panel.show_measures(self._measure(stretch, row), when, self._traces.unit, row, str(self._traces.filter))
 

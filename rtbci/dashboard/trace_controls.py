@@ -108,7 +108,7 @@ class TraceControls:
         names = [stream.name if stream is not None else "", self._model.state.pipeline or ""]
         modes = "  ·  ".join(mode.text for mode in self._drawn_modes())
         text = PageText("  ·  ".join(filter(None, names)), modes)
-        return PagePicture(self._traces, self._plots.clock, text)
+        return PagePicture(self._traces, self._plots.clock_at(self._model.timeline.page[0]), text)
 
     def write_page(self) -> None:
         """Ask for a path and write the page there, in the format of its ending."""
@@ -138,11 +138,12 @@ class TraceControls:
 
     def _write_stretch(self, path: Path) -> str:
         feed, picture = self._model.feed, self._picture()
-        if feed is None or feed.signals is None or feed.layout is None or feed.clock is None:
-            raise StreamMismatch("there is no stream yet")
         span = self._traces.cursors.stretch or (picture.start, picture.stop)
+        clock = self._plots.clock_at(span[0])
+        if feed is None or feed.signals is None or feed.layout is None or clock is None:
+            raise StreamMismatch("there is no stream yet")
         marks = list(self._model.marks.between(*span))
-        made = stretch_file(feed.signals, feed.layout.channels, feed.clock, marks, span)
+        made = stretch_file(feed.signals, feed.layout.channels, clock, marks, span)
         atomic_write(path, made.content)
         held = f", {made.missing_s:.2f} s of it without data (last value held)" if made.missing_s else ""
         return f"written: {path}, {made.seconds:.3g} s of {len(feed.layout.channels)} channels as recorded{held}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QCloseEvent, QKeySequence, QResizeEvent
-from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QMainWindow, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QMainWindow, QMessageBox, QVBoxLayout, QWidget
 
 from rtbci.dashboard import theme
 from rtbci.dashboard.actions import Actions
@@ -20,7 +20,7 @@ from rtbci.dashboard.model.feed import Feed
 from rtbci.dashboard.model.identity import Identity
 from rtbci.dashboard.model.notice import NoticeBoard, written_folder
 from rtbci.dashboard.model.session_menu import Session
-from rtbci.dashboard.model.state_text import Fact, state_sentence
+from rtbci.dashboard.model.state_text import Fact, state_sentence, tool_tip
 from rtbci.dashboard.panels.alarm_display import AlarmDisplay
 from rtbci.dashboard.panels.header import Header
 from rtbci.dashboard.panels.identity import IdentityBand
@@ -31,6 +31,7 @@ from rtbci.dashboard.panels.scrolled import Scrolled
 from rtbci.dashboard.panels.shortcuts_dialog import ShortcutsDialog
 from rtbci.dashboard.panels.sidebar import Sidebar
 from rtbci.dashboard.panels.toolbar import Toolbar
+from rtbci.dashboard.plots.overview import Overview
 from rtbci.dashboard.plots.plot_area import PlotArea
 from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.shortcuts import SHORTCUTS
@@ -109,13 +110,14 @@ class Window(QMainWindow):
         self.side = Scrolled(self.sidebar)
         row.addWidget(self.side)
         body.addLayout(row, 1)
+        self.overview = Overview(self.model, self.theme)
+        body.addWidget(self.overview)
         body.addWidget(self.replay_bar)
         column.addLayout(body, 1)
         self.setCentralWidget(whole)
 
     def _connect(self) -> None:
         model, plots, sidebar, actions = self.model, self.plots, self.sidebar, self.user_actions
-        model.began.subscribe(self._begin_trend)
         model.view_changed.subscribe(self._show_view)
         model.logged.subscribe(self._show_line)
         model.logged.subscribe(self.notices.take)
@@ -126,8 +128,9 @@ class Window(QMainWindow):
         self.toolbar.page_chosen.connect(model.timeline.set_page)
         plots.traces.rescaled.connect(self.show_controls)
         plots.traces.rearranged.connect(self.show_controls)
-        plots.probability.threshold_asked.connect(lambda value: model.commands.set_threshold(value))
-        plots.trend.chosen.connect(model.timeline.jump)
+        plots.probability.threshold_asked.connect(actions.set_threshold)
+        plots.undo.clicked.connect(lambda _checked=False: actions.undo_threshold())
+        plots.back_to_live.clicked.connect(lambda _checked=False: actions.go_live())
         sidebar.head.clicked.connect(actions.solo_electrode)
         sidebar.events.chosen.connect(actions.jump_to)
         sidebar.confirm.clicked.connect(lambda _checked=False: actions.confirm_event())
@@ -194,15 +197,12 @@ class Window(QMainWindow):
             if self.model.feed.state is not self._shown:  # an alarm does not wait for its turn
                 self._shown = self.model.feed.state
                 self._show_header(self.model.feed)
+            self.overview.advance()
             self._show_slowly(self.model.feed)
         elif self._frame % SLOW_EVERY == 0:
             self.header.show_fact(Fact("No stream chosen. Press Ctrl+O to choose one."))
             self.header.refresh()
             self.show_session()
-
-    def _begin_trend(self) -> None:
-        if (feed := self.model.feed) is not None:
-            self.plots.trend.begin(feed.clock, len(feed.layout.classes) if feed.layout else 0)
 
     def _show_view(self) -> None:
         if self.model.feed is not None:
@@ -221,7 +221,8 @@ class Window(QMainWindow):
         plots = self.plots
         if turn == 0:
             plots.axis.advance()
-            plots.probability.set_threshold(state.threshold if state.stream is not None else None)
+            threshold = state.threshold if state.stream is not None else None
+            plots.probability.set_threshold(threshold, state.release, state.trained_threshold)
             plots.legend.show_values(state.probability, plots.probability.threshold)
         elif turn == 1:
             self.sidebar.state.show_state(state)
@@ -231,12 +232,12 @@ class Window(QMainWindow):
             self._show_header(feed)
         elif turn == 3:
             self._show_quality(state.quality)
-            plots.show_chip("\n".join(filter(None, (plots.readout or self.model.frozen_text, plots.between_text))))
+            text = "\n".join(filter(None, (plots.readout or self.model.frozen_text, plots.between_text)))
+            plots.show_chip(text, frozen=self.model.timeline.frozen)
+            plots.show_undo(self.model.threshold_change.text)
         elif turn == 4 and self._frame % 60 < SLOW_EVERY:
             self.sidebar.state.add_latency(state)
             self.toolbar.show_mute(self.alarm.muted_s)
-        elif turn == 5 and self._frame % 120 < SLOW_EVERY and feed.scores is not None:
-            plots.trend.advance(feed.scores)
 
     def _show_header(self, feed: Feed) -> None:
         ended = self.notices.ended
@@ -284,6 +285,12 @@ class Window(QMainWindow):
         answer, accepted = QInputDialog.getText(self, title, question, text=text)
         return answer if accepted else None
 
+    def tell(self, title: str, text: str) -> None:
+        QMessageBox.warning(self, title, tool_tip(text))
+
+    def show_news(self, text: str) -> None:
+        self.header.show_news(text)
+
     def ask_save_path(self, title: str, name: str, kinds: str) -> Path | None:
         path, _ = QFileDialog.getSaveFileName(self, title, name, kinds)
         return Path(path) if path else None
@@ -315,6 +322,7 @@ class Window(QMainWindow):
         self.plots.set_theme(self.theme)
         self.mode_line.set_theme(self.theme)
         self.trace_controls.stretch.set_theme(self.theme)
+        self.overview.set_theme(self.theme)
         self.show_controls()
         self.header.refresh()
 
@@ -360,5 +368,5 @@ class Window(QMainWindow):
         self._timer.stop()
         self.alarm.set_sound(Sound.NONE)
         self.keep()
-        self.model.commands.close()
+        self.model.close()
         super().closeEvent(event)

@@ -16,6 +16,7 @@ from rtbci.engine.cue_watch import CueWatch
 from rtbci.engine.notes import annotation_of, verdict_of
 from rtbci.engine.recorder_sink import RecorderSink
 from rtbci.engine.recording_switch import RecordingSwitch
+from rtbci.engine.replay_offset import ReplayOffset
 from rtbci.engine.session import Connection, EngineSpec, Latency
 from rtbci.engine.sink_process import SinkProcess
 from rtbci.engine.sinks import Sink, SinkMessage, Sinks, Troubles
@@ -85,6 +86,8 @@ class Engine:
         Which stream to read, and which outputs to write.
     sinks
         Sinks in addition to those of `spec`; they run in the live thread.
+    trained_threshold
+        That of the pipeline file; None: the pipeline's.
 
     Raises
     ------
@@ -92,8 +95,12 @@ class Engine:
         If a sink of `spec` cannot be loaded.
     """
 
-    def __init__(self, pipeline: Pipeline, spec: EngineSpec, sinks: Sequence[Sink] = ()) -> None:
+    def __init__(
+        self, pipeline: Pipeline, spec: EngineSpec, sinks: Sequence[Sink] = (), trained_threshold: float | None = None
+    ) -> None:
         self.pipeline = pipeline
+        decision = pipeline.config.decision
+        self.trained_threshold = decision.threshold if trained_threshold is None else trained_threshold
         self.spec = spec
         self.source = LslSource(spec.query, self._accept, patient=spec.patient, overrides=spec.overrides)
         cues = pipeline.config.cues
@@ -263,6 +270,8 @@ class Engine:
             for text in self.cues.news():
                 self._send(WarningLine(text=text))
         if self.connection is not None:
+            if self.source.replay is not None:
+                self.connection.place_replay(self.source.replay.position)
             self._check_rate(self.connection)
             if (change := self._trust.changed(self.connection.stream, self.connection.rate.verdict)) is not None:
                 self._send(change)
@@ -339,6 +348,8 @@ class Engine:
         connection.arrivals.append((arrived, len(chunk)))
         n_left_out = stream.n_left_out
         self._update_staleness(stream, chunk, arrived)
+        if self.source.replay is not None and len(chunk):
+            connection.replay.sample(float(chunk.times[0]) - connection.clock.offset_s, self.source.replay.position)
         # Held samples were late for no fault of the stream, and stamps that jump say nothing of their age.
         is_timed = not raw.held
         known = arrived if stream.speed else None
@@ -400,7 +411,9 @@ class Engine:
             self._send_all(stream.seek(position.recorded_s, position.speed))
             self.sinks.begin(stream.about)
             self._alert(self.alerts.sought())
-            self._send(SeekLine(from_s=round(was_s, 3), to_s=round(stream.recording_s, 3)))
+            offset_s = connection.replay.seconds or 0.0
+            self._send(SeekLine(from_s=round(was_s, 3), to_s=round(stream.recording_s, 3), offset_s=offset_s))
+            connection.replay.sought()
         elif position.paused:
             stream.speed = position.speed
             self._send(PauseLine(recorded_s=position.recorded_s))
@@ -447,7 +460,7 @@ class Engine:
             # Even under another name: from its first stamp the gap guard learns how long it was away.
             old.stream.connected_anew(info)
             self.outlets.reconnected()
-            old.hostname, old.clock = found.hostname, found.clock
+            old.hostname, old.clock, old.replay = found.hostname, found.clock, ReplayOffset()
             old.rate.restart(found.speed)
             self._send(ReconnectedLine(stream=info.name, host=found.hostname))
             return

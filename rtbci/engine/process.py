@@ -62,7 +62,9 @@ def engine_main(spec: EngineSpec, commands: Connection, output: Connection) -> N
         for one in spec.plugins:
             plugins.plugin(one)
         with closing(CommandServer(Path(spec.monitor))) as windows:
-            engine = Engine(Pipeline.load(spec.pipeline).with_threshold(spec.threshold), spec)
+            pipeline = Pipeline.load(spec.pipeline)
+            trained = pipeline.config.decision.threshold
+            engine = Engine(pipeline.with_threshold(spec.threshold), spec, trained_threshold=trained)
             signalled = _stopped_by_signals(engine)
             # Objects that exist now stay to the end: exempt them, so that no collection delays a chunk.
             gc.collect()

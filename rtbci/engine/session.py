@@ -10,9 +10,11 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from rtbci.engine.alerts.config import AlarmConfig
+from rtbci.engine.replay_offset import ReplayOffset
 from rtbci.files import atomic_write
 from rtbci.lsl.clock import HostClock
 from rtbci.lsl.rate_check import RateCheck
+from rtbci.lsl.replay_protocol import ReplayPosition
 from rtbci.monitor.messages import LatencyMs
 from rtbci.pipeline.stream import StreamSession
 from rtbci.recordings.overrides import StreamOverrides
@@ -118,8 +120,8 @@ class Latency:
 
 @dataclass(slots=True)
 class Connection:
-    """The stream that is read: its session, its host's clock, what reads its samples, its rate, and the arrivals of its
-    chunks (local clock, samples)."""
+    """The stream that is read: its session, its host's clock, what reads its samples, its rate, the arrivals of its chunks
+    (local clock, samples), and where a replay was when it was joined."""
 
     stream: StreamSession
     hostname: str
@@ -128,6 +130,12 @@ class Connection:
     reader: StreamReader
     rate: RateCheck
     arrivals: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=4096))
+    replay: ReplayOffset = field(default_factory=ReplayOffset)
+
+    def place_replay(self, position: ReplayPosition | None) -> None:
+        """A replay may have reported where it is."""
+        newest_s = self.stream.received_s - 1 / self.stream.info.sfreq
+        self.replay.report(position, self.stream.newest_stamp - self.clock.offset_s, newest_s)
 
     def rate_hz(self, now: float) -> float | None:
         """Samples a second over the last 5 s of arrivals; None with fewer than two."""

@@ -40,6 +40,7 @@ class EngineView(Protocol):
     staleness: Staleness
     latency: Latency
     tally: Tally
+    trained_threshold: float
     probability: tuple[float, ...]
     n_events: int
     alerts: AlertWatch
@@ -110,6 +111,8 @@ def _with_stream(engine: EngineView, connection: Connection) -> EngineState:
         device=stream.live.device,
         stage_us={name: round(us, 1) for name, us in stream.live.stage_us.items()},
         threshold=decision.threshold,
+        release=round(decision.release, 6),
+        trained_threshold=engine.trained_threshold,
         smoothed=dict(zip(decision.labels, decision.smoothed.tolist(), strict=True)),
         filter_delay_s=connection.filter_delay_s,
         recording=engine.recording,
@@ -148,4 +151,5 @@ def _replay(engine: EngineView, connection: Connection, now: float) -> ReplaySta
         paused=position.paused,
         loop=position.loop,
         move=position.id,
+        offset_s=connection.replay.seconds,
     )

@@ -51,6 +51,11 @@ class Layout(Message):
             raise ValueError(f"{len(self.types)} types for {len(self.channels)} channels")
         return self
 
+    @property
+    def alarm_row(self) -> int | None:
+        """The first class that rings an alarm."""
+        return next((row for row, name in enumerate(self.classes) if name in self.alarms), None)
+
 
 def layout_of(session: SessionInfo, pipeline: Pipeline) -> Layout:
     """The layout of a session's rings."""

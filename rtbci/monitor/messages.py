@@ -157,6 +157,9 @@ class ReplayState(Message):
     """Whether it starts again at the end."""
     move: Whole
     """Number of moves (pause, resume, seek, change of speed) so far."""
+    offset_s: ReplaySeconds | None = 0.0
+    """Seconds of its recording less those that the engine counts from where it joined the replay, until a seek; null until
+    they are known."""
 
 
 class EngineState(Message):
@@ -220,6 +223,10 @@ class EngineState(Message):
     """Processing time of the last chunk, by stage."""
     threshold: Real = 0.5
     """Of the decision."""
+    release: Real | None = None
+    """Smoothed probability at which an event ends."""
+    trained_threshold: Real | None = None
+    """That of the pipeline file, whatever was set since."""
     smoothed: dict[Text, Fraction] = Field(default_factory=dict)
     """The smoothed probability that the decision compares, by class."""
     filter_delay_s: Real = 0.0
@@ -426,6 +433,8 @@ class SeekLine(Line):
     """Seconds of the recording."""
     to_s: Real = Field(validation_alias="to", serialization_alias="to")
     """Seconds of the recording."""
+    offset_s: Real = 0.0
+    """What had to be added to the engine's seconds before it to have those of the replay's recording."""
 
 
 class MoveLine(Line):

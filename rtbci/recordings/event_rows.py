@@ -10,6 +10,7 @@ from pathlib import Path
 from rtbci.errors import RecordingError
 from rtbci.recordings.spreadsheet import text_cell, text_of
 from rtbci.recordings.table_cells import NO_LABEL
+from rtbci.recordings.vocabulary import term_of
 from rtbci.text import plain
 from rtbci.types import Event
 
@@ -44,6 +45,11 @@ def _row(event: Event, start: datetime | None, duration_s: float | None) -> tupl
         start_cell(start),
         NOT_AVAILABLE if duration_s is None else repr(float(duration_s)),
     )
+
+
+def note_type(text: str) -> str:
+    """The eventType of a person's note: its text, which is told to be a note where it would read as a seizure or as none."""
+    return f"note: {text}" if term_of(text) else text
 
 
 def start_cell(start: datetime | None) -> str:

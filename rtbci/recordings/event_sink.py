@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from rtbci.recordings.event_rows import start_cell
+from rtbci.recordings.event_rows import note_type, start_cell
 from rtbci.recordings.event_table import RETRY_S, EventLog
 from rtbci.recordings.spreadsheet import text_cell
 from rtbci.recordings.stream_clock import StreamClock
@@ -70,7 +70,7 @@ class EventTableSink:
             case Detection(closed=True, event=event):
                 self._add(event)
             case OperatorAnnotation(label=label, onset=onset, duration=duration):
-                self._add(Event(onset, duration, label))
+                self._add(Event(onset, duration, note_type(label)))
             case OperatorVerdict(onset=onset) if self._log is not None:
                 self._unwritten.append(replace(message, onset=self._clock.at(onset)))
                 self._review(self._log)

@@ -86,7 +86,7 @@ _ABOUT = {
         "precautions",
     ),
     *("protocol", "history", "risk", "log", "diary", "prediction", "test", "zone", "focus", "artifact", "artefact"),
-    *("reported", "push", "pushbutton", "plan", "threshold", "frequency", "count", "video", "check"),
+    *("reported", "push", "pushbutton", "plan", "threshold", "frequency", "count", "video", "check", "note", "notes"),
 }
 
 

@@ -51,11 +51,12 @@ class Decision:
         self._merge_hops = round(config.merge_s / hop_s)
         self.threshold = config.threshold
         self.release = config.threshold if config.release is None else config.release
+        self._below = self.threshold - self.release
         self.reset()
 
     def set_threshold(self, threshold: float) -> None:
         """Use another threshold from the next hop on; `release` keeps its distance below it."""
-        self.release = max(0.0, threshold - (self.threshold - self.release))
+        self.release = max(0.0, threshold - self._below)
         self.threshold = threshold
 
     def reset(self) -> None:

@@ -254,6 +254,34 @@ def test_a_annotates_the_moment_of_the_key(visit, monkeypatch):
     assert sent.stamp == pytest.approx(here.fake.stamp, abs=0.01)
 
 
+def test_a_on_a_frozen_page_annotates_a_moment_that_it_shows_and_says_which(visit, monkeypatch):
+    here = visit()
+    here.play(30)
+    asked: list[str] = []
+    monkeypatch.setattr(QInputDialog, "getItem", lambda *a: (asked.append(a[2]) or "spike", True))
+    here.window.model.timeline.freeze(15.0)
+    here.press(Key.Key_A)
+    here.window.plots.traces.cursor_x = 6.5
+    here.press(Key.Key_A)
+    assert [c.onset for c in here.sent] == [10.0, 6.5]
+    assert asked == ["What is it, at 0:00:10.0?", "What is it, at 0:00:06.5?"]
+
+
+def test_an_export_that_fails_says_so(visit, monkeypatch, tmp_path):
+    here = visit()
+    here.play(6)
+    here.fake.event(2.0, 3.0)
+    here.look()
+    told: list[str] = []
+    monkeypatch.setattr(here.window, "tell", lambda title, text: told.append(text))
+    for path in (tmp_path / "none" / "e.tsv", tmp_path / "e.tsv"):
+        monkeypatch.setattr(here.window, "ask_save_path", lambda *a, path=path: path)
+        here.press(Key.Key_E, Ctrl)
+    missing = tmp_path / "none" / "e.tsv"
+    assert told == [f"Nothing was saved: {missing}: No such file or directory. Choose another place."]
+    assert here.window.header.news == f"1 row saved in {tmp_path / 'e.tsv'}"
+
+
 def test_events_are_stepped_through_confirmed_rejected_and_noted(visit, monkeypatch):
     here = visit()
     here.play(30)
@@ -279,16 +307,41 @@ def test_the_threshold_is_dragged_and_moved_by_keys(visit, qtbot):
     here = visit()
     here.play(2)
     probability = here.window.plots.probability
-    at = QPoint(200, round(probability.y_of(0.5)))
-    to = QPoint(200, round(probability.y_of(0.7)))
-    qtbot.mousePress(probability, Qt.MouseButton.LeftButton, pos=at)
-    qtbot.mouseMove(probability, to)
-    qtbot.mouseRelease(probability, Qt.MouseButton.LeftButton, pos=to)
+
+    def drag(at: QPoint, to: QPoint) -> None:
+        qtbot.mousePress(probability, Qt.MouseButton.LeftButton, pos=at)
+        qtbot.mouseMove(probability, to)
+        assert here.sent == []  # not before it is let go
+        qtbot.mouseRelease(probability, Qt.MouseButton.LeftButton, pos=to)
+
+    drag(QPoint(200, round(probability.y_of(0.5))), QPoint(200, round(probability.y_of(0.2))))
+    assert (here.sent, probability.threshold) == ([], 0.5)  # the line is no handle
+    handle = probability.handle().center()
+    drag(handle, QPoint(handle.x(), round(probability.y_of(0.7))))
     qtbot.waitUntil(lambda: bool(here.sent), timeout=2000)
     assert isinstance(here.sent[-1], SetThreshold)
     assert here.sent[-1].value == pytest.approx(0.7, abs=0.02)
     here.press(Key.Key_Down, Ctrl | Shift)
     assert probability.threshold == pytest.approx(0.65, abs=0.02)
+
+
+def test_a_changed_threshold_is_taken_back_by_a_button_that_says_so(visit, qtbot):
+    here = visit()
+    here.look(threshold=0.6, release=0.4, trained_threshold=0.6)
+    probability, undo = here.window.plots.probability, here.window.plots.undo
+    assert (probability.release, probability.trained) == (0.4, 0.6)
+    assert not undo.isVisible()
+    for _ in range(2):
+        here.press(Key.Key_Down, Ctrl | Shift)
+    assert (probability.threshold, probability.release) == (0.5, pytest.approx(0.3))
+    here.look()
+    assert undo.text().startswith("Threshold 0.60 → 0.50   Undo")
+    qtbot.mouseClick(undo, Qt.MouseButton.LeftButton)
+    assert probability.threshold == 0.6
+    here.qtbot.wait(120)
+    here.look()
+    assert here.sent[-1] == SetThreshold(value=0.6)
+    assert not undo.isVisible()
 
 
 def test_what_another_front_end_decides_moves_the_line(visit):
@@ -346,7 +399,49 @@ def test_the_crosshair_reads_value_and_time(visit, qtbot):
     name, value, unit, *_ = here.window.plots.readout.split()
     assert (name, unit) == ("C3", "µV")
     assert float(value) == pytest.approx(float(wanted), abs=8)
-    assert here.window.plots.readout.endswith("(0:00:02)")
+    assert here.window.plots.readout.endswith("(0:00:02.0)")
+
+
+def test_the_probability_is_read_off_the_curve_not_off_the_height_of_the_pointer(visit, qtbot):
+    here = visit()
+    here.play(5, seizure=True)
+    probability, feed = here.window.plots.probability, here.window.model.feed
+    pixel = here.window.model.timeline.pixel(2.0)
+    x = here.window.model.timeline.x_at(pixel)
+    _, data, _ = feed.scores.row_at(x, 0.1)
+    for y in (5, probability.height() - 5):
+        qtbot.mouseMove(probability, QPoint(pixel, y))
+        assert here.window.plots.readout.startswith(f"seizure {data[0, 0]:.2f}  ")
+
+
+# -- the overview -------------------------------------------------------------------------------------------------
+
+
+def test_the_box_of_the_overview_is_the_page_and_takes_it_along(visit, qtbot):
+    here = visit()
+    here.play(60)
+    here.fake.event(20.0, 5.0)
+    here.look()
+    overview, line = here.window.overview, here.window.model.timeline
+    overview._paint_due = 0.0
+    overview.advance()
+    at = lambda x, y=40: QPoint(round(overview.view.pixel(x, overview.width())), y)  # noqa: E731
+    qtbot.mouseClick(overview, Qt.MouseButton.LeftButton, pos=at(30.0))
+    assert line.page == (pytest.approx(25.0, abs=0.1), pytest.approx(35.0, abs=0.1))
+    qtbot.mousePress(overview, Qt.MouseButton.LeftButton, pos=at(32.0))
+    qtbot.mouseMove(overview, at(42.0))
+    qtbot.mouseRelease(overview, Qt.MouseButton.LeftButton, pos=at(42.0))
+    assert line.page[0] == pytest.approx(35.0, abs=0.2)
+    strip = overview._strip("event").center().y()
+    qtbot.mouseClick(overview, Qt.MouseButton.LeftButton, pos=at(22.0, strip))
+    assert line.page == (pytest.approx(17.5), pytest.approx(27.5))
+    here.look()
+    back = here.window.plots.back_to_live
+    assert back.isVisible()
+    qtbot.mouseClick(back, Qt.MouseButton.LeftButton)
+    here.look()
+    assert not line.frozen
+    assert not back.isVisible()
 
 
 def test_a_click_on_the_head_solos_an_electrode(visit, qtbot):
@@ -407,17 +502,44 @@ def test_a_dead_engine_is_said_in_red(visit):
     assert here.window.header.fact == Fact("The engine has not answered for 10 s. It has ended or hangs.", True)
 
 
-def test_a_stream_that_comes_back_otherwise_begins_a_new_page(visit):
+def test_a_replay_that_is_sought_keeps_its_history_its_marks_and_its_table(visit):
+    here = visit(channels=8)
+    here.play(12)
+    here.fake.event(5.0, 4.0)
+    here.look()
+    here.fake.seek(100.0)
+    here.play(3)
+    model = here.window.model
+    assert model.timeline.head == pytest.approx(103.0, abs=0.01)
+    assert model.feed.signals.unseen(0.0, 102.9) == [(pytest.approx(12.0, abs=0.01), 100.0)]
+    (entry,) = model.event_log.entries
+    here.window.user_actions.jump_to(entry)
+    assert model.timeline.page == (2.5, 12.5)
+    image = pixels(here.window.plots.traces)
+    for x, colours in ((8.0, range(3, 100)), (12.3, [1])):
+        assert len(np.unique(image[:, model.timeline.column(x) % model.timeline.width])) in colours
+    here.fake.seek(4.0)
+    here.play(1)
+    assert (model.timeline.frozen, model.timeline.head) == (False, pytest.approx(5.0, abs=0.01))
+    assert (entry.start_text, entry.length_text) == ("0:00:05.0", "4.0 s")
+    model.annotate("note", 102.0)
+    model.annotate("note", 4.5)
+    assert [c.onset for c in here.sent] == [102.0, 4.5]
+    begun = [here.fake.stamp_of[second] for second in (100.0, 4.0)]
+    assert [c.stamp for c in here.sent] == [pytest.approx(begun[0] + 2.0), pytest.approx(begun[1] + 0.5)]
+
+
+def test_a_stream_that_comes_back_with_other_channels_goes_on_on_the_clock(visit):
     here = visit(channels=8)
     here.play(3)
     fake = here.fake
     generation = fake.writer.open_rings(256.0, 8, 256.0, 8, 1 / 32, 1)
-    (here.folder / f"layout-{generation}").write_text((here.folder / "layout-1").read_text())
+    (here.folder / f"layout-{generation}").write_text((here.folder / "layout-1").read_text().replace("Fp1", "Fpz"))
     fake.advance(0.5)
     here.look(generation=generation)
     assert here.window.model.feed.generation == 2
     assert here.window.model.feed.signals.n == 128
-    assert here.window.model.timeline.head < 1
+    assert here.window.model.timeline.head == pytest.approx(3.5, abs=0.01)
 
 
 @pytest.mark.parametrize("channels", [8, 32, 128])

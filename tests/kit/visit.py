@@ -80,8 +80,9 @@ def act(window: Window, engine: EngineProcess, folder: Path, events: Path) -> di
     window.activateWindow()
     until(window.isActiveWindow, 5, "the window to be active")
     probability = window.plots.probability
-    x, y = probability.width() // 2, round(probability.y_of(probability.threshold or 0.5))
-    QTest.mousePress(probability, Qt.MouseButton.LeftButton, pos=QPoint(x, y))
+    handle = probability.handle().center()
+    x = handle.x()
+    QTest.mousePress(probability, Qt.MouseButton.LeftButton, pos=handle)
     QTest.mouseMove(probability, QPoint(x, round(probability.y_of(0.3))))
     QTest.mouseRelease(probability, Qt.MouseButton.LeftButton, pos=QPoint(x, round(probability.y_of(0.3))))
     until(lambda: abs(feed.state.threshold - 0.3) < 0.03, 5, "the engine to take the threshold")

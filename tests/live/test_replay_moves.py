@@ -19,7 +19,7 @@ from rtbci.bundled import RECORDING
 from rtbci.monitor.messages import SeekLine
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.decision import DecisionConfig
-from rtbci.types import Chunk
+from rtbci.types import Chunk, Signals
 
 Wait = Callable[..., None]
 
@@ -183,6 +183,23 @@ def _tagged(pipeline: Pipeline, part: slice) -> Any:
             yield Chunk(data, np.arange(len(data)) / SFREQ)
 
     return rtbci.tag(pipeline, Part())  # type: ignore[arg-type]
+
+
+def test_an_engine_that_joins_a_replay_says_where_and_tells_it_again_when_the_replay_is_sought(
+    pipeline: Pipeline, name: str, wait_until: Wait
+) -> None:
+    with played(name, speed=4.0) as playback:
+        wait_until(lambda: playback.transport.position() > 8)
+        with live(pipeline, name, wait_until) as running:
+            wait_until(lambda: running.engine.connection and running.engine.connection.replay.seconds is not None)
+            joined_s = running.engine.state().replay.offset_s
+            assert joined_s > 8
+            first = next(message.chunk.times[0] for message in running.heard.messages if isinstance(message, Signals))
+            begun = playback.transport.stamp(0.0)
+            assert joined_s == pytest.approx(4.0 * (first - begun), abs=2e-3)
+            assert running.say("seek 60").replay.offset_s == 0.0
+    (seek,) = [one for one in running.heard.lines if isinstance(one, SeekLine)]
+    assert (seek.to_s, seek.offset_s) == (60.0, joined_s)
 
 
 def test_an_engine_that_comes_in_a_pause_after_a_change_of_speed_knows_of_both(

@@ -1,4 +1,4 @@
-"""What the dashboard computes before it draws: columns, history, timeline, montages, state text, the trend's bins."""
+"""What the dashboard computes before it draws: columns, history, timeline, montages, state text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from rtbci.dashboard.model.state_text import Fact, state_facts, state_sentence
 from rtbci.dashboard.model.stream_channels import Channels
 from rtbci.dashboard.model.timeline import Timeline
 from rtbci.dashboard.model.trace_rows import ALL, TraceRows
-from rtbci.dashboard.model.trend_bins import TrendBins
 from rtbci.monitor.describe import describe
 from rtbci.monitor.messages import AnnotationLine, EngineState, LostLine, StreamState, TrustState
 from rtbci.simulation.scalp import ELECTRODES
@@ -354,23 +353,3 @@ def test_a_rate_that_is_off_is_shown_by_stamps_with_what_it_does_to_the_trust(tm
     off = fake.state | EngineState(rate_by_stamps_hz=nominal * 1.012, trust=trust)
     assert state_facts(off)["Rate"] == Fact(f"{nominal * 1.012:.1f} of {nominal:g} Hz by its stamps", True)
     assert state_facts(off)["Trust"] == Fact("reduced: taken as 250 Hz, but sends 253 Hz", True)
-
-
-# -- trend --------------------------------------------------------------------------------------------------------
-
-
-def test_trend_bins_hold_the_largest_and_leave_gaps():
-    bins = TrendBins(1, 0.0)
-    bins.add(np.array([0.0, 1.0, 2.0, 16.0]), flat([0.1, 0.9, 0.2, 0.4]))
-    x, values = bins.curves()
-    assert x.tolist() == [2.5, 7.5, 12.5, 17.5]
-    np.testing.assert_allclose(values[:, 0], [0.9, np.nan, np.nan, 0.4], rtol=1e-6)
-
-
-def test_trend_bins_keep_a_day():
-    bins = TrendBins(1, 0.0)
-    for hour in range(30):
-        bins.add(np.array([hour * 3600.0]), flat([hour / 30]))
-    x, values = bins.curves()
-    assert x[-1] - x[0] == pytest.approx(24 * 3600 - 5)
-    assert np.nanmax(values) == pytest.approx(29 / 30)

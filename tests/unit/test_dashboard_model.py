@@ -174,7 +174,7 @@ def test_an_annotation_is_of_the_moment_on_the_axis(fake: SyntheticMonitor) -> N
     assert sent.stamp == pytest.approx(1003.0, abs=1e-6)
 
 
-def test_a_dragged_threshold_is_sent_ten_times_a_second_and_its_last_value_always(
+def test_a_threshold_that_changes_fast_is_sent_ten_times_a_second_and_its_last_value_always(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 50.0

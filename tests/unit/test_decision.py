@@ -71,3 +71,10 @@ def test_a_threshold_that_is_moved_decides_from_the_next_hop_on() -> None:
     assert decision.process(quiet) == []
     decision.set_threshold(0.4)
     assert len(decision.process(quiet)) == 1
+
+
+def test_a_threshold_that_is_put_back_puts_the_release_back() -> None:
+    decision = Decision(DecisionConfig(threshold=0.6, release=0.4), ("seizure",), HOP_S)
+    for threshold, release in ((0.1, 0.0), (0.9, 0.7), (0.6, 0.4)):
+        decision.set_threshold(threshold)
+        assert decision.release == pytest.approx(release)

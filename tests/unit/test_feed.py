@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rtbci.bench.synthetic_monitor import HOP_S, SyntheticMonitor
-from rtbci.dashboard.model.display_clock import DisplayClock
+from rtbci.dashboard.model.display_clock import DisplayClock, SessionClocks
 from rtbci.dashboard.model.event_log import DisplayEventLog, EventEntry
 from rtbci.dashboard.model.feed import Feed
 from rtbci.dashboard.model.time_marks import TimeMark, TimeMarks
@@ -32,7 +32,8 @@ def monitor(tmp_path: Path) -> Iterator[Callable[..., SyntheticMonitor]]:
         fake.close()
 
 
-CLOCK = DisplayClock(origin=1000.0, speed=1.0)
+CLOCK = SessionClocks()
+CLOCK.now = DisplayClock(origin=1000.0, speed=1.0)
 ONSET = OnsetLine(time=12.0, stamp=1012.0, onset=10.0, duration=2.0, label="seizure", confidence=0.8, channels=())
 EVENT = EventLine(time=33.0, stamp=1033.0, onset=10.0, duration=20.0, label="seizure", confidence=0.95, channels=())
 
@@ -92,7 +93,7 @@ def test_a_feed_reads_all_that_was_written_and_knows_the_channels(monitor, tmp_p
     assert feed.signals.n == 3 * 256
     assert feed.scores.n == 3 / HOP_S
     assert feed.signals.newest_x == pytest.approx(3.0 - 1 / 256)
-    assert feed.clock.recording_s(feed.signals.newest_x) == pytest.approx(3.0 - 1 / 256)
+    assert feed.clock.engine_s(feed.signals.newest_x) == pytest.approx(3.0 - 1 / 256)
 
 
 def test_a_feed_without_names_numbers_the_channels(monitor, tmp_path):

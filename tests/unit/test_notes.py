@@ -14,6 +14,7 @@ from rtbci.pipeline.stream import session_info
 from rtbci.recordings import event_sink
 from rtbci.recordings.event_sink import EventTableSink, review_path
 from rtbci.recordings.event_table import read_events
+from rtbci.recordings.vocabulary import is_seizure
 from rtbci.types import Event, OperatorAnnotation, SpanEnded
 
 
@@ -34,6 +35,14 @@ def test_an_annotation_goes_to_the_table_and_the_log(table: EventTableSink) -> N
     line = line_of(noted, ())
     assert isinstance(line, AnnotationLine)
     assert (line.label, line.onset, line.duration, line.stamp) == ("eyes closed", 12.5, 2.0, 1012.5)
+
+
+def test_a_note_that_speaks_of_a_seizure_is_no_seizure_of_the_table(table: EventTableSink) -> None:
+    table.on(OperatorAnnotation("seizure", 12.5, 0.0, 1012.5))
+    table.on(SpanEnded(1100.0, 100.0))
+    table.close()
+    assert "\tnote: seizure\t" in table.path.read_text()
+    assert [is_seizure(e.label) for e in read_events(table.path)] == [False]
 
 
 def test_a_verdict_is_kept_beside_the_table(table: EventTableSink) -> None:

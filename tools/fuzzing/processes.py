@@ -19,8 +19,10 @@ from rtbci.cli.journal import Journal
 from rtbci.cli.terminal import Terminal
 from rtbci.cli.terminal_view import TerminalView
 from rtbci.dashboard.model.alarm_view import AlarmView
+from rtbci.dashboard.model.display_clock import DisplayClock, SessionClocks
 from rtbci.dashboard.model.event_log import DisplayEventLog
 from rtbci.dashboard.model.feed import Feed
+from rtbci.dashboard.model.line_clock import LineClock, on_session_clock
 from rtbci.dashboard.model.state_text import state_facts, state_sentence
 from rtbci.dashboard.model.time_marks import TimeMarks
 from rtbci.dashboard.settings import Settings
@@ -205,10 +207,13 @@ def log(data: bytes) -> None:
     (folder / "log.jsonl").write_bytes(data + b"\n")
     lines = MonitorReader(folder).new_log()
     view, event_log = TerminalView("fuzz"), DisplayEventLog(TimeMarks())
-    for line in lines:
-        in_words(line)
+    clocks = SessionClocks()
+    clocks.begin(DisplayClock(1.0, 1.0))
+    for line, offset_s in zip(lines, LineClock().offsets(lines, 1.0), strict=True):
+        in_words(on_session_clock(line, offset_s))
         view.note(line)
-        event_log.take(line, None)
+        event_log.take(line, clocks, offset_s)
+    assert all(entry.start_text + entry.length_text for entry in event_log.entries)
     (folder / "journal").unlink(missing_ok=True)
     journal = Journal(folder / "journal")
     for line in lines:

@@ -43,7 +43,7 @@ class CommandSender:
         self._threshold_due = 0.0
 
     def set_threshold(self, value: float) -> None:
-        """A drag asks many times a second; at most ten values a second are sent, and the last one always."""
+        """A key that is held down asks many times a second; at most ten values a second are sent, and the last one always."""
         self._threshold = value
         self.flush()
 

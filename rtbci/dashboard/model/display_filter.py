@@ -116,7 +116,7 @@ class FilteredRows:
     def _read(self, stop: int) -> None:
         x, data, _ = self._history.rows(self._next, stop)
         derived = self._derive(data)
-        breaks = np.flatnonzero(np.diff(x, prepend=self._last_x) > self._gap_s)
+        breaks = np.flatnonzero(np.abs(np.diff(x, prepend=self._last_x)) > self._gap_s)
         out = np.empty_like(derived)
         edges = [0, *breaks.tolist(), len(x)]
         for a, b in itertools.pairwise(edges):

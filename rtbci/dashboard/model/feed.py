@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from rtbci.dashboard.model.display_clock import DisplayClock
+from rtbci.dashboard.model.display_clock import DisplayClock, SessionClocks
 from rtbci.dashboard.model.history import History
 from rtbci.monitor.layout import Layout, read_layout
 from rtbci.monitor.messages import ConnectedLine, EngineState, LogLine, MoveLine, SeekLine
@@ -19,6 +20,8 @@ from rtbci.recordings.vocabulary import is_seizure
 
 STATUS_EVERY_S = 0.1
 DEAD_S = 2.0  # an engine that lives writes its state ten times a second
+MOVED_S = 0.2  # an offset that changes by less is that of before, as far as it can be measured
+PLACE_S = 2.0  # by then an engine has told where on the session's clock its samples are
 
 
 @dataclass(slots=True)
@@ -42,22 +45,31 @@ class _RingReader:
 
 
 class Feed:
-    """The engine as its monitor shows it: `state`, the layout and histories of the present generation, and the log."""
+    """The engine as its monitor shows it: `state`, the layout, the log, and the histories of the session.
+
+    Histories go on when a replay is sought, and when the stream comes back with the same channels. `clocks` has the session's
+    clock for each part of it; `clock` is that of the present part, None before the first sample.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.state = EngineState()
         self.generation = 0
         self.layout: Layout | None = None
-        self.clock: DisplayClock | None = None
+        self.clocks = SessionClocks()
         self._monitor = MonitorReader(folder)
         self._rings: dict[str, _RingReader] = {}
+        self._is_placed = True  # the clock of the present generation is known
+        self._place_by = math.inf
         self._status_due = 0.0
         self._changed_at = time.monotonic()
         self.log: list[LogLine] = []
-        self._newest = 0.0
-        self._begins_s: float | None = None
+        self._held: list[LogLine] = []
         self._moves: list[ReplayMove] = []  # of the present generation
+
+    @property
+    def clock(self) -> DisplayClock | None:
+        return self.clocks.now
 
     @property
     def signals(self) -> History | None:
@@ -83,7 +95,7 @@ class Feed:
         return silent if silent > DEAD_S and self.state.state != "stopped" else 0.0
 
     def poll(self) -> tuple[bool, bool]:
-        """(a new generation of rings began, rows came). New lines of the log are in `log` until the next call."""
+        """(samples of a new generation begin, rows came). New lines of the log are in `log` until the next call."""
         now = time.monotonic()
         self.log = []
         began = False
@@ -91,27 +103,55 @@ class Feed:
         if now >= self._status_due or self._monitor.has_new_status:
             self._status_due = now + STATUS_EVERY_S
             self._read_status(now)
-            began = self._begin() if self.state.generation != self.generation else False
+            if self.state.generation != self.generation and self._open_rings():
+                self._is_placed, self._place_by = False, now + PLACE_S
             looks = True
-        if found := self.clock is None and self._find_origin():
-            began = looks = True
-        if looks and (self.clock is not None or self.generation != 1):
-            self.log = self._monitor.new_log()
-            self._follow_moves()
-        if found and self.clock is not None:
-            self._place(self.clock)
-        came = [reader.read(self.clock) for reader in self._rings.values()] if self.clock else []
-        return began, any(came)
+        if looks:
+            self._held += self._new_lines()
+        if not self._is_placed and self._place(now):
+            began = self._is_placed = True
+        began |= self._follow_offset()
+        if self.clock is not None or not self.generation:  # lines of a stream have their place by its clock
+            self.log, self._held = self._held, []
+        return began, self._read_rings()
 
-    def _follow_moves(self) -> None:
-        """Of a replay; their lines come before the samples behind them."""
-        for line in self.log:
+    def _follow_offset(self) -> bool:
+        """Whether a replay was started again while its stream was away: it is elsewhere on the session's clock."""
+        clock, replay = self.clock, self.state.replay
+        is_present = self._is_placed and self.state.generation == self.generation
+        if clock is None or replay is None or replay.offset_s is None or not is_present:
+            return False
+        if abs(replay.offset_s - clock.offset_s) < MOVED_S:
+            return False
+        at_x = self.clocks.newest_x
+        self._begin_part(clock.moved(at_x, replay.offset_s))
+        return True
+
+    def _begin_part(self, clock: DisplayClock) -> None:
+        self.clocks.begin(clock)
+        for reader in self._rings.values():
+            reader.history.begin_run()
+
+    def _read_rings(self) -> bool:
+        """Whether rows came."""
+        if self.clock is None or not self._is_placed:
+            return False
+        came = [reader.read(self.clock) for reader in self._rings.values()]
+        if any(came):
+            self.clocks.newest_x = self._rings["signals"].history.newest_x
+        return any(came)
+
+    def _new_lines(self) -> list[LogLine]:
+        """New lines of the log. The moves of a replay are followed: their lines come before the samples behind them."""
+        lines = self._monitor.new_log()
+        for line in lines:
             if isinstance(line, ConnectedLine | SeekLine):
                 self._moves.clear()
             elif isinstance(line, MoveLine):
                 self._moves.append((line.until, line.since, line.speed or 1.0))
-                if self.clock is not None:
+                if self.clock is not None and self._is_placed:
                     self.clock.move(*self._moves[-1])
+        return lines
 
     def _history(self, name: str) -> History | None:
         return self._rings[name].history if name in self._rings else None
@@ -121,51 +161,63 @@ class Feed:
         if state is not None and state != self.state:
             self.state, self._changed_at = state, now
 
-    def _begin(self) -> bool:
+    def _open_rings(self) -> bool:
+        """Those of a new generation; their rows go on the histories that are there, where their columns are the same."""
         rings = self._monitor.rings(self.state.generation)
         if rings is None:
             return False
+        self._read_rings()  # what is left in those of the generation that is over
         self.generation = self.state.generation
-        layout = read_layout(self.folder, self.generation)
+        before, layout = self.layout, read_layout(self.folder, self.generation)
         self.layout = layout if layout is not None and _names(layout, rings) else _nameless(self.state, rings)
-        self.clock = None
         gains = np.array([microvolts(unit) or 1.0 for unit in self.layout.units], np.float32)
-        speed = self.layout.speed or 1.0
+        kept = dict(self._rings) if before is not None and _alike(before, self.layout) else {}
         rates = {"signals": self.layout.sfreq, "model": self.layout.model_sfreq, "scores": 1 / self.layout.hop_s}
-        self._rings = {
-            name: _RingReader(ring, History(ring.n_channels, rates[name], 600.0 if name == "model" else None))
-            for name, ring in (("signals", rings.signals), ("model", rings.model), ("scores", rings.scores))
-        }
+        self._rings = {}
+        for name, ring in (("signals", rings.signals), ("model", rings.model), ("scores", rings.scores)):
+            if name in kept:
+                history = kept[name].history
+            else:
+                history = History(ring.n_channels, rates[name], 600.0 if name == "model" else None)
+            self._rings[name] = _RingReader(ring, history)
         if (gains != 1).any():
             self._rings["signals"].gains = gains
-        self._speed = speed
         return True
 
-    def _find_origin(self) -> bool:
-        """The stream's first stamp that can be read is where the display's seconds begin."""
-        if not self._rings or not self._rings["signals"].ring.n_written:
+    def _place(self, now: float) -> bool:
+        """Whether it is known where on the session's clock the samples of the present generation are."""
+        ring, layout = self._rings["signals"].ring, self.layout
+        if layout is None or not ring.n_written:
             return False
-        chunk, _, missed = self._rings["signals"].ring.since(0)
-        clock = DisplayClock(float(chunk.times[0]), self._speed)
-        if self.layout is not None and not self.layout.speed:
+        chunk, _, missed = ring.since(0)
+        first, last = float(chunk.times[0]), float(chunk.times[-1])
+        begins_s = layout.begins_s if layout.begins_s is not None or self.generation != 1 else 0.0
+        # Where the first sample is not there any more, the newest tells how far the recording has come.
+        by_newest = begins_s is None or missed > 0
+        replay, newest = self.state.replay, self.state.newest_stamp
+        waits = (by_newest and newest is not None and newest < first) or (
+            replay is not None and replay.offset_s is None
+        )
+        if waits and now < self._place_by:
+            return False
+        clock = DisplayClock(first, layout.speed or 1.0, is_replay=replay is not None or layout.speed != 1)
+        if not layout.speed:
             # Stamps of a replay that is not paced are the recording's own; its newest sample is of now.
-            clock.wall_minus_local = time.time() - float(chunk.times[-1])
+            clock.wall_minus_local = time.time() - last
         for move in self._moves:
             clock.move(*move)
-        self.clock, self._newest = clock, float(chunk.times[-1])
-        begins_s = self.layout.begins_s if self.layout is not None else None
-        if begins_s is None and self.generation == 1:
-            begins_s = 0.0
-        # Where the first sample is not there any more, the newest tells how far the recording has come.
-        self._begins_s = begins_s if not missed else None
+        if begins_s is None or missed:
+            begins_s = self.state.recording_s - clock.x(newest or last)
+        clock.offset_s = (replay.offset_s or 0.0) if replay is not None else 0.0
+        clock.x_at_origin = begins_s + clock.offset_s
+        self._begin_part(clock)
         return True
 
-    def _place(self, clock: DisplayClock) -> None:
-        """The recording's seconds; after the moves that are known."""
-        if self._begins_s is None:
-            newest = self.state.newest_stamp or self._newest
-            self._begins_s = self.state.recording_s - clock.x(newest)
-        clock.recording_at_origin = self._begins_s
+
+def _alike(a: Layout, b: Layout) -> bool:
+    """Whether the columns of the rings are the same."""
+    same = ("channels", "units", "sfreq", "inputs", "model_sfreq", "classes", "hop_s", "scaled")
+    return all(getattr(a, name) == getattr(b, name) for name in same)
 
 
 def _names(layout: Layout, rings: Rings) -> bool:

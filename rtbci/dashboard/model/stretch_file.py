@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from rtbci.dashboard.model.display_clock import DisplayClock
 from rtbci.dashboard.model.history import GAP_S, History
-from rtbci.dashboard.model.time_marks import ANNOTATION, EVENT, TimeMark
+from rtbci.dashboard.model.time_marks import ANNOTATION, DECISION, EVENT, RECORDED, TimeMark
 from rtbci.errors import StreamMismatch
 from rtbci.recordings.channel_names import unique_names
 from rtbci.text import field_text
@@ -93,7 +93,8 @@ def stretch_file(
 
 def _grid(history: History, start: float, n: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """(n, n_channels) samples at even distances, and which of them were not there: those hold the value before."""
-    x, data, _ = history.rows(history.find(start), history.find(start + n / history.sfreq) + 1)
+    x, data, _ = history.between(start, start + n / history.sfreq)
+    x, data = x[(begun := int(np.searchsorted(x, start))) :], data[begun:]
     out = np.full((n, history.n_channels), np.nan, np.float32)
     if len(x):
         gaps = np.flatnonzero(np.diff(x) > max(GAP_S, 3 / history.sfreq)) + 1
@@ -129,7 +130,7 @@ def _notes(marks: Sequence[TimeMark], start: float, seconds: float) -> list[tupl
     """(onset, duration, text) within the file; what began before it, from its start on."""
     notes = []
     for mark in marks:
-        if mark.kind not in (EVENT, ANNOTATION):
+        if mark.kind not in (EVENT, DECISION, ANNOTATION, RECORDED):
             continue
         first, last = max(mark.start - start, 0.0), min(mark.stop - start, seconds)
         if last >= first and first <= seconds:

@@ -25,8 +25,9 @@ class Timeline:
     """Seconds on the display (x) to pixel columns. Column c is where c = floor(x · columns_per_s), for all time.
 
     sweep: the newest column overwrites the oldest at a place that moves; otherwise, and whenever frozen, the newest
-    is at the right. `head`: the newest x there is; `end`: where the frozen page ends, None while live. `mm_per_s`: a time
-    base that is held whatever the width, None where the page's seconds are.
+    is at the right. `head`: where the stream is now; `latest`: the latest x that was shown, which is later after a replay
+    was sought back; `start`: where the session begins; `end`: where the frozen page ends, None while live. `mm_per_s`: a
+    time base that is held whatever the width, None where the page's seconds are.
     `changed`: the whole page has to be drawn again.
     """
 
@@ -38,6 +39,8 @@ class Timeline:
         self.mm_per_s: float | None = None
         self.sweep = True
         self.head = 0.0
+        self.start = 0.0
+        self._latest = 0.0  # before the last seek
         self.end: float | None = None
 
     # -- what is shown ----------------------------------------------------------------------------------------
@@ -60,9 +63,19 @@ class Timeline:
         return max(4, self.width // 60)
 
     @property
+    def latest(self) -> float:
+        return max(self._latest, self.head)
+
+    @property
+    def page(self) -> tuple[float, float]:
+        """The moments between which the page lies."""
+        end = self.head if self.end is None else self.end
+        return end - self.page_s, end
+
+    @property
     def last(self) -> int:
         """The newest column on the page."""
-        return self.column(self.head if self.end is None else self.end)
+        return self.column(self.page[1])
 
     def column(self, x: float) -> int:
         return math.floor(x * self.columns_per_s)
@@ -151,16 +164,35 @@ class Timeline:
             self.end = None
             self.changed.notify()
 
+    def begin_at(self, x: float) -> None:
+        """The stream goes on at x, where a replay was sought to; live, whatever was frozen."""
+        self._latest, self.head, self.end = self.latest, x, None
+        self.changed.notify()
+
+    def clear(self) -> None:
+        """Another session."""
+        self._latest, self.start, self.head, self.end = 0.0, 0.0, 0.0, None
+        self.changed.notify()
+
     def scroll(self, by_s: float, oldest: float) -> None:
-        """Move the frozen page; from the live one back freezes, forward past the newest goes live."""
+        """Move the frozen page; from the live one back freezes, forward over the place of the stream goes live."""
         if self.end is None and by_s >= 0:
             return
-        end = (self.head if self.end is None else self.end) + by_s
-        if end >= self.head:
+        before = self.head if self.end is None else self.end
+        end = before + by_s
+        if before <= self.head <= end:
             self.go_live()
         else:
-            self.freeze(max(end, min(oldest + self.page_s, self.head)))
+            self.freeze(min(max(end, min(oldest + self.page_s, self.latest)), self.latest))
 
     def jump(self, x: float) -> None:
         """Freeze with x a quarter into the page, or as near to it as the newest data let."""
-        self.freeze(min(x + 0.75 * self.page_s, max(self.head, x)))
+        self.freeze(min(x + 0.75 * self.page_s, max(self.latest, x)))
+
+    def centre(self, x: float) -> None:
+        """Freeze with x in the middle of the page; live where that is where the stream is."""
+        end = x + 0.5 * self.page_s
+        if x <= self.head <= end:
+            self.go_live()
+        else:
+            self.freeze(end)

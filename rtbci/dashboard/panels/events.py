@@ -12,7 +12,6 @@ from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 from rtbci.dashboard.model.event_log import DisplayEventLog, EventEntry
 from rtbci.dashboard.model.state_text import tool_tip
 from rtbci.dashboard.theme import Theme
-from rtbci.text import clock_text
 
 COLUMNS = ("Onset", "Length", "Peak", "What", "")
 VERDICT = 4
@@ -65,9 +64,9 @@ class EventTableModel(QAbstractTableModel):
     def _text(self, entry: EventEntry) -> tuple[str, ...]:
         verdict = _VERDICTS[entry.verdict] + (" ✎" if entry.note else "")
         where = f" ({', '.join(entry.channels[:2])}{' …' if len(entry.channels) > 2 else ''})" if entry.channels else ""
-        length = "" if entry.annotation else f"{entry.duration:.0f} s …" if entry.open else f"{entry.duration:.1f} s"
+        length = f"{entry.duration:.0f} s …" if entry.open else entry.length_text
         peak = "" if math.isnan(entry.peak) else f"{entry.peak:.2f}"
-        return clock_text(entry.onset), length, peak, entry.label + where, verdict
+        return entry.start_text, length, peak, entry.label + where, verdict
 
     def _about(self, entry: EventEntry) -> str:
         """All of it, for the tool tip."""
@@ -131,7 +130,7 @@ class EventTable(QTableView):
         rows = self.verticalHeader()
         assert rows is not None
         rows.setDefaultSectionSize(metrics.height() + 8)
-        for column, widest in enumerate(("00:00:00", "0000.0 s", "0.00", None, "✓ ✎")):
+        for column, widest in enumerate(("00:00:00.0", "0000.0 s", "0.00", None, "✓ ✎")):
             if widest is not None:
                 self.setColumnWidth(column, metrics.horizontalAdvance(widest) + 14)
 

@@ -1,1 +1,1 @@
-"""The plots over time: traces, probability, trend, and what they are made of."""
+"""The plots over time: traces, probability, overview, and what they are made of."""

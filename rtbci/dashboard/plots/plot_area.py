@@ -1,12 +1,12 @@
-"""The middle of the window: labels and traces, the axis, the probability, the trend; all on one time axis."""
+"""The middle of the window: labels and traces, the axis, the probability; all on one time axis."""
 
 from __future__ import annotations
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QResizeEvent
-from PyQt6.QtWidgets import QGridLayout, QLabel, QScrollBar, QWidget
+from PyQt6.QtWidgets import QGridLayout, QLabel, QPushButton, QScrollBar, QWidget
 
-from rtbci.dashboard.model.display_clock import DisplayClock
+from rtbci.dashboard.model.display_clock import DisplayClock, SessionClocks
 from rtbci.dashboard.model.feed import Feed
 from rtbci.dashboard.model.time_marks import TimeMarks
 from rtbci.dashboard.model.timeline import Timeline
@@ -15,9 +15,8 @@ from rtbci.dashboard.plots.probability import ProbabilityLegend, ProbabilityPlot
 from rtbci.dashboard.plots.time_axis import TimeAxis
 from rtbci.dashboard.plots.trace_mouse import TraceMouse
 from rtbci.dashboard.plots.traces import TracePlot
-from rtbci.dashboard.plots.trend import TrendPlot
 from rtbci.dashboard.theme import Theme
-from rtbci.text import clock_text, one_line, wall_text
+from rtbci.text import one_line, tenths_text, wall_text
 
 
 class PlotArea(QWidget):
@@ -32,7 +31,6 @@ class PlotArea(QWidget):
         self.axis = TimeAxis(timeline, theme)
         self.probability = ProbabilityPlot(timeline, marks, theme)
         self.legend = ProbabilityLegend(self.labels.width(), theme)
-        self.trend = TrendPlot(theme)
         self.row_bar = QScrollBar(Qt.Orientation.Vertical)
         self.row_bar.setToolTip("more channels (Ctrl+PgDn, Ctrl+PgUp, Shift + wheel)")
         self.row_bar.valueChanged.connect(self.traces.scroll_rows_to)
@@ -43,6 +41,12 @@ class PlotArea(QWidget):
         self.chip.setObjectName("chip")
         self.chip.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.chip.hide()
+        self.back_to_live = QPushButton("Back to live (End)", self.traces)
+        self.undo = QPushButton(self.probability)
+        for button in (self.back_to_live, self.undo):
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button.setCursor(Qt.CursorShape.PointingHandCursor)
+            button.hide()
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(0)
@@ -53,31 +57,33 @@ class PlotArea(QWidget):
         grid.addWidget(self.axis, 1, 1)
         grid.addWidget(self.legend, 2, 0)
         grid.addWidget(self.probability, 2, 1)
-        grid.setRowMinimumHeight(3, 6)
-        grid.addWidget(self.trend, 4, 0, 1, 2)
         grid.setRowStretch(0, 10)
         grid.setRowStretch(2, 1)
-        self.clock: DisplayClock | None = None
+        self._clocks: SessionClocks | None = None
+        self._classes: tuple[str, ...] = ()
         for plot in (self.traces, self.probability):
             plot.hovered.connect(self._hover)
 
     def begin(self, feed: Feed, *, as_model: bool) -> None:
         """Another stream, or the other view of it."""
-        self.clock = feed.clock
-        self.axis.clock = feed.clock
+        self._clocks = feed.clocks
+        self.axis.clocks = feed.clocks
         layout = feed.layout
+        self._classes = layout.classes if layout is not None else ()
         if layout is None or feed.clock is None:
             self.traces.show_history(None, ())
         elif as_model:
             self.traces.show_history(feed.model, layout.inputs, "σ" if layout.scaled else "µV", as_model=True)
         else:
             self.traces.show_history(feed.signals, layout.channels, types=layout.types)
-        alarms = [k for k, name in enumerate(layout.classes) if name in layout.alarms] if layout is not None else []
-        for plot in (self.probability, self.legend, self.trend):
-            plot.alarm = alarms[0] if alarms else None
-        self.trend.set_theme(self.trend.theme)
+        for plot in (self.probability, self.legend):
+            plot.alarm = layout.alarm_row if layout is not None else None
         self.probability.show_history(feed.scores)
         self.axis.update()
+
+    def clock_at(self, x: float) -> DisplayClock | None:
+        """Of the part of the session that a moment is in."""
+        return self._clocks.at(x) if self._clocks is not None else None
 
     def _show_rows(self) -> None:
         """The scroll bar is there where there are more rows than the page has."""
@@ -106,8 +112,6 @@ class PlotArea(QWidget):
         self.legend.setFixedWidth(width)
         self.axis.setFixedHeight(2 * em + 6)
         self.probability.setFixedHeight(round(5.6 * em))
-        self.trend.setFixedHeight(round(5.4 * em))
-        self.trend.set_theme(theme)
         for plot in (self.traces, self.probability):
             plot.weight = max(1.0, em / 17)
             plot.redraw()
@@ -125,6 +129,7 @@ class PlotArea(QWidget):
     # -- the crosshair ----------------------------------------------------------------------------------------
 
     readout = ""
+    _chip: tuple[str, bool, int] = "", False, 0
 
     def _hover(self, x: float | None, y: int) -> None:
         for plot in (self.traces, self.probability):
@@ -133,12 +138,17 @@ class PlotArea(QWidget):
 
     def _read(self, x: float, y: int) -> str:
         """Value and time under the pointer."""
-        if self.clock is None:
+        clock = self._clocks.at(x) if self._clocks is not None else None
+        if clock is None:
             return ""
-        stamp = self.clock.wall(x)
-        when = f"{wall_text(stamp)}.{int(stamp % 1 * 1000):03d}  ({clock_text(self.clock.recording_s(x))})"
+        when = tenths_text(x) if clock.is_replay else f"{wall_text(clock.wall(x))}  ({tenths_text(x)})"
         if self.sender() is self.probability:
-            return f"p = {self.probability.probability_at(y / self.probability.ratio):.2f}  {when}"
+            values = self.probability.values_at(x)
+            if values is None:
+                return f"no answer  {when}"
+            names = self._classes if len(self._classes) == len(values) else ("p",) * len(values)
+            shown = "  ".join(f"{one_line(name)} {value:.2f}" for name, value in zip(names, values, strict=True))
+            return f"{shown}  {when}"
         row = self.traces.row_at(y)
         if row is None or self.traces.shown is None:
             return when
@@ -165,11 +175,30 @@ class PlotArea(QWidget):
             f"{text}  {one_line(shown.names[row])} {first:.1f} → {second:.1f}, {second - first:+.1f} {self.traces.unit}"
         )
 
-    def show_chip(self, text: str) -> None:
-        """The value under the pointer, or how far behind a frozen page is, in the corner of the traces."""
-        if text == self.chip.text():
+    def show_chip(self, text: str, *, frozen: bool = False) -> None:
+        """The value under the pointer, or how far a frozen page is from the stream, beside the way back to it."""
+        if (text, frozen, self.traces.width()) == self._chip:
             return
+        self._chip = text, frozen, self.traces.width()
+        self.back_to_live.setVisible(frozen)
+        self.back_to_live.adjustSize()
         self.chip.setText(text)
         self.chip.setVisible(bool(text))
         self.chip.adjustSize()
-        self.chip.move(self.traces.width() - self.chip.width() - 8, 8)
+        width = self.traces.width()
+        self.back_to_live.move(width - 8 - self.back_to_live.width(), 8)
+        right, top = width - 8, 8
+        if frozen and self.chip.width() + self.back_to_live.width() + 22 <= width:
+            right -= self.back_to_live.width() + 6
+        elif frozen:
+            top += self.back_to_live.height() + 4
+        self.chip.move(max(0, right - self.chip.width()), top)
+
+    def show_undo(self, text: str) -> None:
+        """A button that takes the last change of the threshold back; "": none."""
+        if text == self.undo.text() and self.undo.isVisible() == bool(text):
+            return
+        self.undo.setText(text)
+        self.undo.adjustSize()
+        self.undo.move(8, max(0, (self.probability.height() - self.undo.height()) // 2))
+        self.undo.setVisible(bool(text))

@@ -16,7 +16,7 @@ from rtbci.dashboard.model.page_cursors import PageCursors
 from rtbci.dashboard.model.time_marks import TimeMarks
 from rtbci.dashboard.model.timeline import Timeline
 from rtbci.dashboard.model.trace_rows import PER_PAGE, TraceRows
-from rtbci.dashboard.plots.time_plot import TimePlot
+from rtbci.dashboard.plots.time_plot import TimePlot, joined
 from rtbci.dashboard.theme import Theme
 from rtbci.types import Flags, Samples, Times
 
@@ -191,7 +191,10 @@ class RowsPlot(TimePlot):
         """Samples between two moments, as they are shown: places, (n_samples, n_rows), valid. rows: these alone."""
         assert self.history is not None and self.shown is not None
         wanted = range(len(self.shown)) if rows is None else rows
-        return self._reader(wanted).rows(self.history.find(start), self.history.find(stop))
+        reader = self._reader(wanted)
+        x, data, valid = joined([reader.rows(*part) for part in self.history.parts(start, stop)] or [reader.rows(0, 0)])
+        here = slice(*np.searchsorted(x, (start, stop)))
+        return x[here], data[here], valid[here]
 
     def _reader(self, rows: range, keep_s: float = 1.0) -> FilteredRows:
         assert self.history is not None and self.shown is not None
@@ -213,8 +216,5 @@ class RowsPlot(TimePlot):
         """The sample at or just before x, in the unit of the display; None in a gap."""
         if self.history is None or self.shown is None or row >= len(self.shown):
             return None
-        found = self.history.find(x + 0.5 / self.history.sfreq)
-        times, data, _ = self._reader(range(row, row + 1)).rows(found - 1, found)
-        if not len(times) or abs(float(times[0]) - x) > 0.1:
-            return None
-        return float(data[0, 0])
+        times, data, _ = self.span(x - 0.1, x + 0.5 / self.history.sfreq, range(row, row + 1))
+        return float(data[-1, 0]) if len(times) else None

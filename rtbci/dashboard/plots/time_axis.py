@@ -1,4 +1,4 @@
-"""The time axis under the traces: the wall clock above, the recording's time below."""
+"""The time axis under the traces: of a replay its own time; of any other stream the wall clock, and the session's time below."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from PyQt6.QtCore import QRect, QSize, Qt
 from PyQt6.QtGui import QPainter, QPaintEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from rtbci.dashboard.model.display_clock import DisplayClock
+from rtbci.dashboard.model.display_clock import SessionClocks
 from rtbci.dashboard.model.timeline import Timeline
 from rtbci.dashboard.theme import Theme
 from rtbci.text import clock_text, wall_text
@@ -20,7 +20,7 @@ class TimeAxis(QWidget):
     def __init__(self, timeline: Timeline, theme: Theme) -> None:
         super().__init__()
         self.timeline, self.theme = timeline, theme
-        self.clock: DisplayClock | None = None
+        self.clocks: SessionClocks | None = None
         self._head = 0
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -58,7 +58,7 @@ class TimeAxis(QWidget):
         painter = QPainter(self)
         exposed = event.rect()
         painter.fillRect(exposed, self.theme.colour("panel"))
-        if self.clock is None:
+        if self.clocks is None or self.clocks.now is None:
             return
         ratio = self.devicePixelRatioF()
         for left, right, column in self.timeline.segments():
@@ -70,21 +70,24 @@ class TimeAxis(QWidget):
 
     def _labels(self, painter: QPainter, box: QRect, column: int, ratio: float, exposed: QRect) -> None:
         """Those that reach into what is exposed; a label that the sweep would cut is left out whole."""
-        assert self.clock is not None
+        assert self.clocks is not None
         room = self._label_width()
         step, rate, line = self.step_s(), self.timeline.columns_per_s, self.fontMetrics().height()
-        offset = self.clock.recording_at_origin
         first = column + max(0, exposed.left() - room - box.left()) * ratio
-        second = int((first / rate + offset) // step) * step
+        second = int(max(first / rate, self.timeline.start) // step) * step
         while True:
-            x = second - offset
-            at = box.left() + round((self.timeline.column(x) - column) / ratio)
+            at = box.left() + round((self.timeline.column(second) - column) / ratio)
             if at > min(box.right(), exposed.right()):
                 return
             painter.fillRect(at, 0, 1, 4, self.theme.colour("dim"))
             if box.left() <= at and at + room <= box.right() + 1:
-                painter.setPen(self.theme.colour("text"))
-                painter.drawText(at + 4, line - 1, wall_text(self.clock.wall(x)))
-                painter.setPen(self.theme.colour("dim"))
-                painter.drawText(at + 4, 2 * line, clock_text(second))
+                for k, text in enumerate(self._texts(second)):
+                    painter.setPen(self.theme.colour("dim" if k else "text"))
+                    painter.drawText(at + 4, (k + 1) * line - (not k), text)
             second += step
+
+    def _texts(self, second: int) -> tuple[str, ...]:
+        clock = self.clocks.at(second) if self.clocks is not None else None
+        if clock is None or clock.is_replay:
+            return (clock_text(second),)
+        return wall_text(clock.wall(second)), clock_text(second)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 from PyQt6.QtCore import QPointF, QRect, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QBrush, QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from rtbci.dashboard.model import time_marks as kinds
 from rtbci.dashboard.model.column_extents import ColumnExtents, column_extents
 from rtbci.dashboard.model.history import GAP_S, History
-from rtbci.dashboard.model.time_marks import TimeMark, TimeMarks
+from rtbci.dashboard.model.time_marks import TimeMarks
 from rtbci.dashboard.model.timeline import Timeline
+from rtbci.dashboard.plots.mark_painter import draw_start, hatch, shade
 from rtbci.dashboard.plots.raster import Raster
 from rtbci.dashboard.theme import Theme
 from rtbci.types import Flags, Samples, Times
@@ -49,6 +53,11 @@ class TimePlot(QWidget):
         """The history's rows start to stop as they are shown: (n_samples, n_rows)."""
         assert self.history is not None
         return self.history.rows(start, stop)
+
+    def read(self, start_x: float, stop_x: float) -> tuple[Times, Samples, Flags]:
+        """What is shown between two moments, whichever runs of the session it is of, and of one more row on each side."""
+        assert self.history is not None
+        return joined([self.read_rows(*part) for part in self.history.parts(start_x, stop_x)] or [self.read_rows(0, 0)])
 
     def colours(self) -> list[QColor]:
         raise NotImplementedError
@@ -134,7 +143,7 @@ class TimePlot(QWidget):
         ahead = self.timeline.blank if self.timeline.sweeping else 0
         self.raster.erase(first, stop + ahead)
         self._invalid[np.arange(first, min(stop + ahead, first + len(self._invalid))) % len(self._invalid)] = False
-        x, data, valid = self.read_rows(history.find(first / rate) - 1, history.find(stop / rate) + 1)
+        x, data, valid = self.read(first / rate, stop / rate)
         if not len(x):
             return
         gap_s = max(GAP_S, 3 / history.sfreq)
@@ -205,27 +214,34 @@ class TimePlot(QWidget):
 
     def _shades(self, painter: QPainter, left: int, right: int, column: int) -> None:
         rate, head = self.timeline.columns_per_s, self.timeline.head
+        start, stop = column / rate, (column + right - left) / rate
+        stretches = [(from_x, to_x, kinds.UNSEEN, 0) for from_x, to_x in self._unseen(start, stop)]
         if self.history is not None and self.history.n and head - self.history.newest_x > MISSING_S:
-            for a, b in self.timeline.pixel_ranges(self.history.newest_x, head, left, right):
-                self._shade(painter, TimeMark(0, 0, kinds.LOST), a, b)
-        for mark in self.marks.between(column / rate, (column + right - left) / rate):
-            for a, b in self.timeline.pixel_ranges(mark.start, min(mark.stop, head), left, right):
-                self._shade(painter, mark, a, b)
+            stretches.append((self.history.newest_x, head, kinds.LOST, 0))
+        line = round(2 * self.ratio)
+        for mark in self.marks.between(start - line / rate, stop):
+            stretches.append((mark.start, head if mark.stop == math.inf else mark.stop, mark.kind, mark.row))
+            at = left + self.timeline.column(mark.start) - column
+            if left - line < at < right:
+                draw_start(painter, self.theme, mark.kind, QRect(at, 0, max(1, line), self.raster.height))
+        for from_x, to_x, kind, row in stretches:
+            for a, b in self.timeline.pixel_ranges(from_x, to_x, left, right):
+                shade(painter, self.theme, kind, QRect(a, 0, b - a, self.raster.height), row)
 
-    def _shade(self, painter: QPainter, mark: TimeMark, left: int, right: int) -> None:
-        height, kind = self.raster.height, mark.kind
-        if kind == kinds.EVENT:
-            painter.fillRect(left, 0, right - left, height, self.theme.colour("bad", 38))
-        elif kind == kinds.DECISION:
-            painter.fillRect(left, 0, right - left, height, self.theme.of_class(mark.row, alpha=38))
-        elif kind == kinds.LOST:
-            painter.fillRect(left, 0, right - left, height, self.theme.colour("dim", 40))
-        elif kind == kinds.FILLED:
-            self._hatched(painter, left, right)
-        else:
-            painter.fillRect(
-                left, 0, max(right - left, round(2 * self.ratio)), height, self.theme.colour("accent", 110)
-            )
+    def _unseen(self, start: float, stop: float) -> list[tuple[float, float]]:
+        """The parts of a stretch of the session that were not seen; what is missing until now is lost, not unseen."""
+        history, head = self.history, self.timeline.head
+        start = max(start, self.timeline.start)
+        if history is None or not history.n or start >= stop:
+            return []
+        parts = history.unseen(start, stop)
+        newest = history.newest_x
+        lag_s = max(GAP_S, 3 / history.sfreq)
+        return [
+            (max(a, head) if a == newest else a, b)
+            for a, b in parts
+            if b - a > lag_s and not (a == newest and b <= head)
+        ]
 
     def _hatch(self, painter: QPainter, left: int, right: int, column: int) -> None:
         flagged = self._invalid[np.arange(column, column + right - left) % len(self._invalid)]
@@ -233,11 +249,7 @@ class TimePlot(QWidget):
             return
         turns = np.flatnonzero(np.diff(flagged, prepend=False, append=False))
         for a, b in zip(turns[::2].tolist(), turns[1::2].tolist(), strict=True):
-            self._hatched(painter, left + a, left + b)
-
-    def _hatched(self, painter: QPainter, left: int, right: int) -> None:
-        brush = QBrush(self.theme.colour("warn", 120), Qt.BrushStyle.BDiagPattern)
-        painter.fillRect(left, 0, max(1, right - left), self.raster.height, brush)
+            hatch(painter, self.theme, QRect(left + a, 0, max(1, b - a), self.raster.height))
 
     # -- the crosshair ----------------------------------------------------------------------------------------
 
@@ -254,3 +266,12 @@ class TimePlot(QWidget):
 
     def leaveEvent(self, event: object) -> None:
         self.hovered.emit(None, -1)
+
+
+def joined(parts: Sequence[tuple[Times, Samples, Flags]]) -> tuple[Times, Samples, Flags]:
+    """(x, data, valid) one after another."""
+    if len(parts) == 1:
+        return parts[0]
+    xs, data, valid = zip(*parts, strict=True)
+    x: Times = np.concatenate(xs)
+    return x, np.concatenate(data), np.concatenate(valid)

@@ -15,6 +15,7 @@ from rtbci.dashboard.model.sensitivity import SURE_S, AutoClock, Sensitivity, ty
 from rtbci.dashboard.model.time_marks import TimeMarks
 from rtbci.dashboard.model.timeline import Timeline
 from rtbci.dashboard.plots.cursor_layer import paint_cursors
+from rtbci.dashboard.plots.mark_painter import draw_labels, draw_unseen
 from rtbci.dashboard.plots.rows_plot import RowsPlot
 from rtbci.dashboard.theme import Theme
 from rtbci.types import Samples
@@ -32,6 +33,7 @@ class TracePlot(RowsPlot):
         super().__init__(timeline, marks, theme)
         self._sensitivities = {"µV": Sensitivity()}
         self.sensitivity = self._sensitivities["µV"]
+        self._channels: tuple[str, ...] = ()
         self._auto_clock = AutoClock()
         self._base = np.zeros(0, np.float32)
         self._settled_s = SETTLED_S[0]
@@ -50,6 +52,10 @@ class TracePlot(RowsPlot):
         as_model: bool = False,
     ) -> None:
         """unit: "µV", or that of the model's scaling. types: of the channels. Each unit keeps its sensitivity."""
+        if (history, channels, unit) == (self.history, self._channels, self.unit):
+            self.redraw()  # another part of the same stream
+            return
+        self._channels = channels
         self.sensitivity = self._sensitivities.setdefault(unit, Sensitivity(unit))
         self.history = history
         self.rows.set_channels(channels, types, fixed=as_model)
@@ -198,9 +204,7 @@ class TracePlot(RowsPlot):
         """A few hundred moments of the page; what is no number is 0."""
         if self.history is None or self.shown is None or not self.history.n:
             return None
-        end = self.timeline.head if self.timeline.end is None else self.timeline.end
-        start, stop = self.history.find(end - self.timeline.page_s), self.history.find(end)
-        _, data, _ = self.history.rows(start, max(stop, start + 1))
+        _, data, _ = self.history.between(*self.timeline.page)
         return np.nan_to_num(self.shown.derive(data[:: max(1, len(data) // 400)]))
 
     def advance(self) -> None:
@@ -259,8 +263,13 @@ class TracePlot(RowsPlot):
         super().redraw()
 
     def paint_over(self, painter: QPainter, exposed: QRect) -> None:
-        """The cursors, and a bar that says how tall 100 µV are (or what fits)."""
+        """The cursors, the texts of marks, and a bar that says how tall 100 µV are (or what fits)."""
         paint_cursors(painter, self.cursors, self.timeline, self.theme, self.raster.height, self.ratio)
+        painter.save()
+        painter.resetTransform()
+        draw_unseen(painter, self.theme, self._unseen_pixels(), self.ratio, self.height())
+        draw_labels(painter, self.theme, self.timeline, self.marks, self.ratio, exposed)
+        painter.restore()
         if self.shown is None or exposed.right() < self.raster.width - 12 * self.ratio * self.fontMetrics().height():
             return
         ratio, height = self.ratio, self.raster.height
@@ -277,6 +286,10 @@ class TracePlot(RowsPlot):
         painter.setPen(QPen(self.theme.colour("text"), 2))
         painter.drawLine(box.left() + 6, box.top() + 5, box.left() + 6, box.top() + 5 + int(size / ratio))
         painter.drawText(box.adjusted(11, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+
+    def _unseen_pixels(self) -> list[tuple[int, int]]:
+        start, stop = self.timeline.page
+        return [p for part in self._unseen(start, stop) for p in self.timeline.pixel_ranges(*part)]
 
 
 _ROUND = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
