@@ -51,6 +51,8 @@ def draw_labels(
     painter: QPainter, theme: Theme, timeline: Timeline, marks: TimeMarks, ratio: float, exposed: QRect
 ) -> None:
     """The texts of the marks at the top of the page; the painter is in widget pixels, `exposed` in device pixels."""
+    if not len(marks):
+        return
     metrics = painter.fontMetrics()
     line = metrics.height()
     if exposed.top() > 3.5 * line * ratio:
@@ -73,6 +75,8 @@ def draw_labels(
 
 def draw_unseen(painter: QPainter, theme: Theme, parts: list[tuple[int, int]], ratio: float, height: float) -> None:
     """Say what the hatched parts of the page are; parts in device pixels, the painter and height in widget pixels."""
+    if not parts:
+        return
     text = "not seen"
     metrics = painter.fontMetrics()
     width = metrics.horizontalAdvance(text) + 12

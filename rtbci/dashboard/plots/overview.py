@@ -45,6 +45,7 @@ class Overview(QWidget):
         self.setAccessibleName("overview of the session")
         self.set_theme(theme)
         model.marks.changed.subscribe(self._outdate)
+        model.timeline.changed.subscribe(self.update)
 
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme
@@ -72,10 +73,8 @@ class Overview(QWidget):
                 self._grow()
         drawn = self._places()
         if drawn != self._drawn:
-            for left, right in ((self._drawn[0], self._drawn[1]), (drawn[0], drawn[1])):
-                self.update(left - 2, 0, right - left + 4, self.height())
-            for at in (self._drawn[2], drawn[2]):
-                self.update(at - 2, 0, 5, self.height())
+            for before, at in zip(self._drawn, drawn, strict=True):  # only what its edges have passed over
+                self.update(min(before, at) - 2, 0, abs(at - before) + 5, self.height())
             self._drawn = drawn
 
     def _grow(self) -> None:

@@ -96,9 +96,12 @@ class ProbabilityPlot(TimePlot):
         if self.release is not None and self._held is None and self.release < self.threshold:
             self._level(painter, self.release, QPen(self.theme.colour("accent", 150), 1, Qt.PenStyle.DotLine))
         self._level(painter, shown, QPen(self.theme.colour("accent"), 1.4, Qt.PenStyle.DashLine))
-        if self.trained is not None:
-            self._trained_mark(painter, round(self.y_of(self.trained)))
         handle = self.handle()
+        if self.trained is not None and exposed.right() >= (handle.left() - handle.height()) * self.ratio:
+            self._trained_mark(painter, round(self.y_of(self.trained)))
+        if exposed.right() < handle.left() * self.ratio:
+            painter.restore()
+            return
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self.theme.colour("accent"))
         painter.drawRoundedRect(handle, 3, 3)
