@@ -36,6 +36,11 @@ class EventEntry:
     mark: TimeMark = field(default_factory=lambda: TimeMark(0, 0, kinds.EVENT))
 
     @property
+    def kind(self) -> str:
+        """Of its mark."""
+        return kinds.REJECTED if self.verdict == "rejected" else kinds.EVENT if self.alarms else kinds.DECISION
+
+    @property
     def key(self) -> tuple[str, float]:
         return self.label, round(self.onset, 6)
 
@@ -103,7 +108,7 @@ class DisplayEventLog:
         if entry is None:
             entry = EventEntry(line.onset, 0.0, line.label, 0.0, line.channels)
             entry.row, entry.alarms = self._rows.get(line.label, 0), line.label in self._alarms
-            entry.mark.kind, entry.mark.row = kinds.EVENT if entry.alarms else kinds.DECISION, entry.row
+            entry.mark.kind, entry.mark.row = entry.kind, entry.row
             if clock is not None:
                 entry.mark.start = clock.x(line.stamp) - (line.time - line.onset)
         entry.duration, entry.peak, entry.open = line.duration, line.confidence, still_on
@@ -129,6 +134,9 @@ class DisplayEventLog:
         for row, entry in enumerate(self.entries):
             if entry.key == key:
                 entry.verdict, entry.note = line.verdict, line.note
+                if not entry.annotation:
+                    entry.mark.kind = entry.kind
+                    self._marks.touch()
                 self.changed.notify(row)
 
     def _put(self, entry: EventEntry, known: bool) -> None:

@@ -9,14 +9,16 @@ import numpy as np
 
 from rtbci.dashboard.model.changes import Changes
 
-EVENT, DECISION, ANNOTATION, LOST, FILLED = "event", "decision", "annotation", "lost", "filled"
+EVENT, DECISION, REJECTED, ANNOTATION, LOST, FILLED = (
+    "event", "decision", "rejected", "annotation", "lost", "filled",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
 class TimeMark:
     """From start to stop on the display's axis (s); an event that is still on has stop = inf.
 
-    EVENT: of a class that rings an alarm; DECISION: of another. row: of its class.
+    EVENT: of a class that rings an alarm; DECISION: of another; REJECTED: by a person. row: of its class.
     """
 
     start: float

@@ -218,6 +218,8 @@ class TimePlot(QWidget):
             painter.fillRect(left, 0, right - left, height, self.theme.colour("bad", 38))
         elif kind == kinds.DECISION:
             painter.fillRect(left, 0, right - left, height, self.theme.of_class(mark.row, alpha=38))
+        elif kind == kinds.REJECTED:
+            painter.fillRect(left, 0, right - left, height, self.theme.colour("dim", 22))
         elif kind == kinds.LOST:
             painter.fillRect(left, 0, right - left, height, self.theme.colour("dim", 40))
         elif kind == kinds.FILLED:
