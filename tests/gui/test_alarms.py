@@ -7,9 +7,11 @@ import pytest
 from gui_kit import Visit
 from PyQt6.QtCore import Qt
 
+from rtbci.dashboard.model import time_marks as kinds
 from rtbci.dashboard.model.alarm_view import Sound
 from rtbci.monitor.alerts import Acknowledge, PauseSound, RunningEvent
 from rtbci.monitor.layout import write_layout
+from rtbci.monitor.messages import ReviewLine
 
 Key = Qt.Key
 
@@ -124,3 +126,13 @@ def test_a_decision_of_motor_imagery_is_shown_in_the_colour_of_its_class_and_rin
     assert here.window.plots.probability.colours() == [theme.of_class(0)]
     assert (header.alarm, here.window.alarm.ringing) == ("", False)
     here.close()
+
+
+def test_the_shade_of_a_rejected_event_is_no_longer_that_of_an_alarm(here: Visit) -> None:
+    here.fake.onset(3.0)
+    here.look()
+    (entry,) = here.window.model.event_log.entries
+    for verdict, kind in (("rejected", kinds.REJECTED), ("confirmed", kinds.EVENT)):
+        here.fake.writer.log(ReviewLine(label="seizure", onset=3.0, verdict=verdict, note=""))
+        here.look()
+        assert entry.mark.kind == kind

@@ -58,6 +58,11 @@ class EventEntry:
     part: int = 0  # of the session, between two seeks
 
     @property
+    def kind(self) -> str:
+        """Of its mark."""
+        return kinds.REJECTED if self.verdict == "rejected" else kinds.EVENT if self.alarms else kinds.DECISION
+
+    @property
     def key(self) -> tuple[str, float]:
         return self.label, round(self.onset, 6)
 
@@ -174,7 +179,7 @@ class DisplayEventLog:
         if entry is None:
             entry = EventEntry(line.onset, 0.0, line.label, 0.0)
             entry.row, entry.alarms = self._rows.get(line.label, 0), line.label in self._alarms
-            entry.mark.kind, entry.mark.row = kinds.EVENT if entry.alarms else kinds.DECISION, entry.row
+            entry.mark.kind, entry.mark.row = entry.kind, entry.row
             self._marks.add(entry.mark)
         if is_new:
             entry.onset, entry.channels, entry.part = line.onset, line.channels, self._part
@@ -213,6 +218,9 @@ class DisplayEventLog:
         for row, entry in enumerate(self.entries):
             if entry.key == key:
                 entry.verdict, entry.note = line.verdict, line.note
+                if not entry.annotation:
+                    entry.mark.kind = entry.kind
+                    self._marks.touch()
                 self.changed.notify(row)
 
     def _put(self, entry: EventEntry, known: bool) -> None:

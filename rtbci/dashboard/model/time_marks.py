@@ -11,6 +11,7 @@ from rtbci.dashboard.model.changes import Changes
 
 EVENT = "event"  # of a class that rings an alarm
 DECISION = "decision"  # of another
+REJECTED = "rejected"  # of either, which a person rejected
 ANNOTATION = "annotation"  # of an operator
 RECORDED = "recorded"  # of the file, or a marker of the stream
 LOST, FILLED = "lost", "filled"  # samples

@@ -30,6 +30,8 @@ def shade(painter: QPainter, theme: Theme, kind: str, box: QRect, row: int = 0) 
             painter.fillRect(box, QBrush(theme.colour("dim", 60), Qt.BrushStyle.FDiagPattern))
         case kinds.EVENT:
             painter.fillRect(box, theme.colour("bad", 38))
+        case kinds.REJECTED:
+            painter.fillRect(box, theme.colour("dim", 26))
         case kinds.DECISION:
             painter.fillRect(box, theme.of_class(row, alpha=38))
         case _:

@@ -138,7 +138,8 @@ class Alert:
         event, is_on = newest.event, newest.is_present
         if is_on and running is not None and running.onset == event.onset:
             event = running
-        told = {"is_running": is_on, "onset": event.onset, "duration": event.duration, "confidence": event.confidence}
+        told = {"is_running": is_on, "onset": event.onset, "duration": event.duration}
+        told |= {"confidence": round(event.confidence, 6)}
         return shown.model_copy(update=told)
 
     def _forget(self) -> None:
