@@ -9,13 +9,14 @@ from rtbci.dashboard.model import time_marks as kinds
 from rtbci.dashboard.model.time_marks import TimeMark
 from rtbci.dashboard.model.timeline import PixelSegment, Timeline
 
+# Lines of text from the top.
 ROWS = {
     kinds.RECORDED: 0,
     kinds.EVENT: 1,
     kinds.DECISION: 1,
     kinds.REJECTED: 1,
     kinds.ANNOTATION: 2,
-}  # lines of text from the top
+}
 
 
 class MarkLabel(NamedTuple):
