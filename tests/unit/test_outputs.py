@@ -99,7 +99,7 @@ def test_a_table_of_an_expert_is_refused_before_any_work_is_done(
     make_pipeline().save(tmp_path / "small.rtbci")
     (tmp_path / "out").mkdir()
     write_events(tmp_path / "out" / "night_events.tsv", EXPERT)
-    monkeypatch.setattr("rtbci.evaluation.batch.open_recording", lambda *_, **__: pytest.fail("it was opened"))
+    monkeypatch.setattr("rtbci.evaluation.batch.opened_from", lambda *_, **__: pytest.fail("it was opened"))
     code = tag_files(str(tmp_path / "small.rtbci"), [Path("night.edf")], tmp_path / "out", device="cpu", json=False)
     assert code == 2
     assert "night_events.tsv: is not as `rtbci tag`" in capsys.readouterr().err
