@@ -420,7 +420,7 @@ class Engine:
             begins_s, away_since = old.stream.recording_s, old.stream.newest_stamp
         stream = StreamSession(
             self.pipeline, info, device=self.spec.device, speed=found.speed, begins_s=begins_s, away_since=away_since,
-            tally=self.tally, told=self.spec.overrides.told() | found.measured,
+            tally=self.tally, told=self.spec.overrides.told() | found.measured, trends=True,
         )  # fmt: skip
         delay_s = round(self.pipeline.filter_delay_s(info.sfreq)["total"], 4)
         rate = RateCheck(info.sfreq, found.speed, has_stamps=found.has_stamps)
@@ -433,7 +433,7 @@ class Engine:
         """Run once on noise, so that the first real sample does not pay for lazy initialisation."""
         config = self.pipeline.config
         info = StreamInfo("warm-up", config.sfreq, self.pipeline.channels, ("uV",) * len(self.pipeline.channels))
-        session = StreamSession(self.pipeline, info, device=self.spec.device)
+        session = StreamSession(self.pipeline, info, device=self.spec.device, trends=True)
         noise = np.random.default_rng(0).normal(0, 20, (max(self.pipeline.hop, 8), len(info.channels)))
         for k in range(40):
             times = (np.arange(len(noise)) + k * len(noise)) / config.sfreq
