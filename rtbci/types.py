@@ -208,6 +208,17 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class TrendRows:
+    """Rows of the trends: `chunk` (n_rows, n_columns), stamped with the last sample of each; at_s: seconds of the recording.
+
+    Columns: rtbci/stages/trends.py and rtbci/pipeline/trends.py; NaN where a value is not known.
+    """
+
+    chunk: Chunk
+    at_s: Times
+
+
+@dataclass(frozen=True, slots=True)
 class SpanBegan:
     """First sample of an uninterrupted part of a stream. speed: recorded seconds per second."""
 

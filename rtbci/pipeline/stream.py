@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from rtbci.pipeline.pipeline import Pipeline
+from rtbci.pipeline.trends import SessionTrends
 from rtbci.stages.bad_channels import BadChannelReplacer
 from rtbci.stages.channel_quality import ChannelQuality
 from rtbci.stages.cues import CueAnswer
@@ -28,9 +29,12 @@ from rtbci.types import (
     SpanEnded,
     StreamInfo,
     Times,
+    TrendRows,
 )
 
-StreamMessage: TypeAlias = Signals | Seen | Scores | Detection | Gap | CueAnswer | SpanBegan | SpanEnded | ClockMoved
+StreamMessage: TypeAlias = (
+    Signals | Seen | Scores | Detection | Gap | CueAnswer | TrendRows | SpanBegan | SpanEnded | ClockMoved
+)
 
 
 @dataclass(slots=True)
@@ -91,6 +95,8 @@ class StreamSession:
         Count to continue.
     told
         What a person said of the stream (StreamOverrides.told).
+    trends
+        Whether the rows of the trends are among the messages.
 
     Raises
     ------
@@ -113,6 +119,7 @@ class StreamSession:
         away_since: float | None = None,
         tally: Tally | None = None,
         told: Mapping[str, Any] | None = None,
+        trends: bool = False,
     ) -> None:
         self.pipeline = pipeline
         self.info = info
@@ -128,6 +135,7 @@ class StreamSession:
         replacer = self.live.find(BadChannelReplacer)  # has its own, where the pipeline masks bad channels
         self.quality = replacer.quality if replacer is not None else ChannelQuality(info)
         self._has_own_quality = replacer is None
+        self._trends = self._new_trends() if trends else None
         # Times of the samples that a network answers at the end, if it depends on future samples.
         self._kept_times: list[Times] = []
 
@@ -251,6 +259,8 @@ class StreamSession:
         if self._guard is not None:
             self._guard = self._new_guard()
         self.live.reset()
+        if self._trends is not None:
+            self._trends.restart()
         self.next_index = round(recorded_s * self.info.sfreq)
 
     def close(self) -> Iterator[StreamMessage]:
@@ -263,6 +273,11 @@ class StreamSession:
 
     def _new_guard(self) -> GapGuard:
         return GapGuard(self.pipeline.config.gaps, self.info.sfreq, self.speed or 1.0)
+
+    def _new_trends(self) -> SessionTrends:
+        classes = self.pipeline.classes
+        watched = watched_labels(self.pipeline.config.decision, classes)
+        return SessionTrends(self.info, tuple(map(classes.index, watched)))
 
     def _begin(self, stamp: float) -> Iterator[StreamMessage]:
         self.is_begun = True
@@ -290,8 +305,10 @@ class StreamSession:
             speed = self.speed or 1.0
             yield ClockMoved(part.end, part.start + 1 / (self.info.sfreq * speed), speed)
         if not part.filled:
-            yield from self._close_open(part.start)
+            yield from self._noted(self._close_open(part.start))
             self.live.reset()
+            if self._trends is not None:
+                self._trends.reset()
             self.next_index += part.n_missing
 
     def _count(self, gap: Gap) -> None:
@@ -308,12 +325,22 @@ class StreamSession:
             self._kept_times.append(chunk.times)
         scores = self.live.process(chunk)
         if len(scores):
-            yield from self._decide(scores, chunk.times, self.next_index)
+            yield from self._noted(self._decide(scores, chunk.times, self.next_index))
         yield from self.live.answers()
+        rows = self._trends.process(chunk, self.next_index) if self._trends is not None else None
+        if rows is not None:
+            yield rows
         self.next_index += len(chunk)
         if self._has_own_quality:
             self.quality.process(chunk)
         yield Seen(self.live.seen)
+
+    def _noted(self, answers: Iterator[StreamMessage]) -> Iterator[StreamMessage]:
+        """Pass answers on that the trends are to show."""
+        for message in answers:
+            if self._trends is not None:
+                self._trends.on(message)
+            yield message
 
     def _decide(self, scores: Chunk, times: Times, first_index: int) -> Iterator[StreamMessage]:
         """Decide in seconds of the recording, so that a stream's events equal those of its file, to the bit."""

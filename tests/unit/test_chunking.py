@@ -14,6 +14,7 @@ from rtbci.stages.filters import FilterConfig
 from rtbci.stages.gap_guard import GapConfig, GapGuard
 from rtbci.stages.montage import ChannelPicker, Montage, MontageConfig
 from rtbci.stages.scaling import NoScaling, RunningScaling
+from rtbci.stages.trends import Trends
 from rtbci.types import Chunk, Gap, Stage
 
 SEEDS = range(30)
@@ -35,6 +36,7 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "running": lambda: scaling.RunningScaler(RunningScaling(start_uv=20.0), SFREQ),
     "pick": lambda: ChannelPicker((3, 1)),
     "framer": lambda: Framer(16, 5),
+    "trends": lambda: Trends(INFO),
 }
 PIPELINES = {
     "conv_lstm": lambda: make_pipeline(),
@@ -75,7 +77,7 @@ def damaged(n_samples: int) -> Chunk:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_does_not_depend_on_the_cutting(name: str) -> None:
-    whole = damaged(5000) if name in ("montage", "average", "electrodes") else eeg(5000)
+    whole = damaged(5000) if name in ("montage", "average", "electrodes", "trends") else eeg(5000)
     wanted = STAGES[name]().process(whole)
     for seed in SEEDS:
         assert_same(through(STAGES[name](), cut(whole, seed)), wanted)
