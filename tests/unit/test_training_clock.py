@@ -11,8 +11,10 @@ from rtbci.pipeline.stream import StreamSession
 from rtbci.recordings.recording import Recording
 from rtbci.recordings.stamps import Segments
 from rtbci.training.batches import TrialBatches
-from rtbci.training.examples import Stretch, make_example
+from rtbci.training.examples import Example, Stretch, make_example
+from rtbci.training.preprocessed import Preprocessed
 from rtbci.training.source import Source
+from rtbci.training.step_labels import StepLabels, label_steps
 from rtbci.types import Event, Seen
 
 N = 6000
@@ -33,15 +35,15 @@ def source(recording: Recording, *stretches: Stretch) -> Source:
 def test_a_label_holds_at_the_times_of_the_file_and_steps_are_those_of_the_live_path() -> None:
     pipeline, recording = make_pipeline(), paused()
     example = make_example(pipeline, source(recording, Stretch(116.0, 118.0, "seizure"), Stretch(50, 60, "seizure")))
-    steps = example.times[example.hop - 1 :: example.hop]
+    steps = example.times[:]
     np.testing.assert_array_equal(example.y[:, 0] > 0, (steps >= 116) & (steps < 118))
     assert example.y.sum() > 10
     session = StreamSession(pipeline, INFO, offline=True)
     seen = [m.chunk for chunk in recording.chunks(77) for m in session.samples(chunk) if isinstance(m, Seen)]
     times = np.concatenate([chunk.times for chunk in seen])
     # Less what is no whole step before the pause.
-    assert set(example.times) <= set(times)
-    assert 0 <= len(times) - len(example.times) < 2 * example.hop
+    assert set(steps) <= set(times)
+    assert 0 <= len(times) - len(example.x) < 2 * example.hop
     assert not example.known.all()
     assert example.known[steps > 115].all()
 
@@ -63,7 +65,8 @@ def test_trials_with_missing_samples_are_left_out() -> None:
     np.testing.assert_array_equal(first, eeg(N).data[2580:2880])
     np.testing.assert_array_equal(second, eeg(N).data[3200:3500])
     pipeline = make_pipeline()
-    example = replace(make_example(pipeline, source(recording)), hop=1)
-    stretches = tuple(Stretch(at, at + 1, "seizure") for at in (14.0, 14.9, 60.0, 116.0))
-    example = replace(example, source=replace(example.source, stretches=stretches))
+    whole = source(recording, *(Stretch(at, at + 1, "seizure") for at in (14.0, 14.9, 60.0, 116.0)))
+    signal = Preprocessed(None).signal(pipeline, recording, 1)
+    labels = StepLabels.of(*label_steps(signal.times[:], whole, pipeline.classes))
+    example = Example(whole, signal.x, signal.times, labels, 1)
     assert len(TrialBatches([example], ("seizure",), window=40, rows=8)) == 2
