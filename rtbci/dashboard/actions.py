@@ -30,6 +30,8 @@ class WindowControl(Protocol):
 
     def toggle_full_screen(self) -> None: ...
 
+    def toggle_trends(self) -> None: ...
+
     def show_shortcuts(self) -> None: ...
 
     def choose_stream(self) -> None: ...
@@ -262,6 +264,9 @@ class Actions:
 
     def toggle_sidebar(self) -> None:
         self._sidebar.setVisible(self._sidebar.isHidden())
+
+    def toggle_trends(self) -> None:
+        self._window.toggle_trends()
 
     def toggle_full_screen(self) -> None:
         self._window.toggle_full_screen()

@@ -7,7 +7,7 @@ from typing import Any
 from PyQt6.QtCore import QByteArray, QSettings
 
 N_RECENT = 8
-RANGES = {"zoom": (0.7, 2.0), "page_s": (1.0, 3600.0), "per_mm": (0.0, 1e5)}
+RANGES = {"zoom": (0.7, 2.0), "page_s": (1.0, 3600.0), "per_mm": (0.0, 1e5), "trends_h": (0.0, 24.0)}
 
 
 class Settings:

@@ -73,6 +73,7 @@ SHORTCUTS = (
     Shortcut(("U",), "toggle_mute", "mute the alarm: 5, 15, 60 min, no more", "Window"),
     Shortcut(("D",), "toggle_theme", "dark or light", "Window"),
     Shortcut(("P",), "toggle_sidebar", "show or hide the panels", "Window"),
+    Shortcut(("T",), "toggle_trends", "show or hide the trends of the last day", "Window"),
     Shortcut(("F11",), "toggle_full_screen", "full screen", "Window"),
     Shortcut(("Ctrl+O",), "choose_stream", "choose stream and pipeline", "Window"),
     Shortcut(("Ctrl++", "Ctrl+="), "text_larger", "larger text", "Window"),

@@ -23,6 +23,7 @@ from rtbci.dashboard.panels.shortcuts_dialog import ShortcutsDialog
 from rtbci.dashboard.panels.sidebar import Sidebar
 from rtbci.dashboard.panels.toolbar import Toolbar
 from rtbci.dashboard.plots.plot_area import PlotArea
+from rtbci.dashboard.plots.trends_panel import TrendsPanel
 from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.shortcuts import SHORTCUTS
 from rtbci.monitor.describe import describe
@@ -79,7 +80,12 @@ class Window(QMainWindow):
         body.addWidget(self.toolbar)
         row = QHBoxLayout()
         row.setSpacing(8)
-        row.addWidget(self.plots, 1)
+        middle = QVBoxLayout()
+        middle.setSpacing(6)
+        middle.addWidget(self.plots, 5)
+        self.trends = TrendsPanel(self.model, self.theme)
+        middle.addWidget(self.trends, 4)
+        row.addLayout(middle, 1)
         row.addWidget(self.sidebar)
         body.addLayout(row, 1)
         body.addWidget(self.replay_bar)
@@ -100,6 +106,8 @@ class Window(QMainWindow):
         plots.probability.threshold_asked.connect(lambda value: model.commands.set_threshold(value))
         plots.labels.soloed.connect(plots.traces.set_solo)
         plots.trend.chosen.connect(model.timeline.jump)
+        self.trends.chosen.connect(model.timeline.jump)
+        plots.traces.hovered.connect(lambda x, _y: self.trends.show_cursor(x))
         sidebar.head.clicked.connect(actions.solo_electrode)
         sidebar.events.chosen.connect(actions.jump_to)
         sidebar.confirm.clicked.connect(lambda _checked=False: actions.confirm_event())
@@ -133,6 +141,7 @@ class Window(QMainWindow):
         self.model.advance()
         if self.model.feed is not None:
             self.plots.advance()
+            self.trends.advance()
             self._show_slowly(self.model.feed)
         elif self._frame % SLOW_EVERY == 0:
             self.header.show_fact(Fact("No stream chosen. Press Ctrl+O to choose one."))
@@ -145,6 +154,7 @@ class Window(QMainWindow):
     def _show_view(self) -> None:
         if self.model.feed is not None:
             self.plots.begin(self.model.feed, as_model=self.model.as_model)
+            self.trends.forget()
             self.show_controls()
 
     def _show_line(self, line: LogLine) -> None:
@@ -200,6 +210,10 @@ class Window(QMainWindow):
         else:
             self.showFullScreen()
 
+    def toggle_trends(self) -> None:
+        self.trends.setVisible(self.trends.isHidden())
+        self.show_controls()
+
     def show_shortcuts(self) -> None:
         ShortcutsDialog(self).show()
 
@@ -235,6 +249,7 @@ class Window(QMainWindow):
             ("toggle_butterfly", traces.butterfly),
             ("toggle_sweep", timeline.sweep),
             ("toggle_freeze", timeline.frozen),
+            ("toggle_trends", not self.trends.isHidden()),
         ):
             toolbar.check(action, on)
 
@@ -247,6 +262,7 @@ class Window(QMainWindow):
         self.sidebar.set_theme(self.theme)
         self.replay_bar.set_theme(self.theme)
         self.plots.set_theme(self.theme)
+        self.trends.set_theme(self.theme)
         self.show_controls()
         self.header.refresh()
 
@@ -270,6 +286,8 @@ class Window(QMainWindow):
         traces.montage = get("montage", AS_RECORDED)
         self.alarm.enabled = get("alarm", True)
         self.sidebar.setVisible(get("sidebar", True))
+        self.trends.setVisible(get("trends", False))
+        self.trends.set_hours(get("trends_h", 1.0))
         traces.setFocus()
         self.dress()
 
@@ -279,7 +297,8 @@ class Window(QMainWindow):
         for key, value in (
             ("theme", self.theme.name), ("zoom", self.zoom), ("as_model", self.model.as_model), ("sweep", timeline.sweep),
             ("page_s", timeline.page_s), ("montage", traces.montage), ("alarm", self.alarm.enabled),
-            ("sidebar", not self.sidebar.isHidden()),
+            ("sidebar", not self.sidebar.isHidden()), ("trends", not self.trends.isHidden()),
+            ("trends_h", self.trends.hours),
         ):  # fmt: skip
             self.settings.set(key, value)
         if traces.unit == "µV" and not traces.auto:

@@ -10,6 +10,7 @@ import numpy as np
 
 from rtbci.dashboard.model.display_clock import DisplayClock
 from rtbci.dashboard.model.history import History
+from rtbci.dashboard.model.trend_history import TrendHistory
 from rtbci.monitor.layout import Layout, read_layout
 from rtbci.monitor.messages import ConnectedLine, EngineState, LogLine, MoveLine, SeekLine
 from rtbci.monitor.shared_memory import MonitorReader, Rings, SharedRing
@@ -49,6 +50,7 @@ class Feed:
         self.generation = 0
         self.layout: Layout | None = None
         self.clock: DisplayClock | None = None
+        self.trends = TrendHistory(folder)
         self._monitor = MonitorReader(folder)
         self._rings: dict[str, _RingReader] = {}
         self._status_due = 0.0
@@ -99,6 +101,8 @@ class Feed:
             self._follow_moves()
         if found and self.clock is not None:
             self._place(self.clock)
+        if looks:
+            self._read_trends()
         came = [reader.read(self.clock) for reader in self._rings.values()] if self.clock else []
         return began, any(came)
 
@@ -111,6 +115,11 @@ class Feed:
                 self._moves.append((line.until, line.since, line.speed or 1.0))
                 if self.clock is not None:
                     self.clock.move(*self._moves[-1])
+
+    def _read_trends(self) -> None:
+        about = self.layout.trends if self.layout is not None else None
+        if self.clock is not None and about is not None:
+            self.trends.read(self.clock.x_of_recording(0.0), about.row_s)
 
     def _history(self, name: str) -> History | None:
         return self._rings[name].history if name in self._rings else None

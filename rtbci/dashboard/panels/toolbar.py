@@ -66,6 +66,7 @@ class Toolbar(QWidget):
             ("toggle_butterfly", "Butterfly"),
             ("toggle_sweep", "Sweep"),
             ("toggle_freeze", "Freeze"),
+            ("toggle_trends", "Trends"),
         ):
             self._button(name, text, checkable=True)
         self._row.addStretch()
