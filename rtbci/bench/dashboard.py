@@ -41,6 +41,8 @@ class GuiReport(Result):
     """Qt's; `offscreen`: drawn into memory."""
     frame_ms: Percentiles
     """All that the finished window does for 1/60 s of new data."""
+    trends_frame_ms: Percentiles
+    """The same with the trends of 24 h shown, and a row of them a second."""
     set_data_ms: Percentiles
     """The usual way: a curve a channel, `setData`."""
 
@@ -64,6 +66,7 @@ def bench_gui(
     with tempfile.TemporaryDirectory(prefix="rtbci-bench-") as folder:
         fake = SyntheticMonitor(Path(folder), channels, sfreq)
         frames = window_frames_ms(fake, Path(folder), page_s, seconds, size, scroll=scroll)
+        with_trends = window_frames_ms(fake, Path(folder), page_s, seconds, size, scroll=scroll, trends_h=24.0)
         fake.close()
     return GuiReport(
         channels=channels,
@@ -74,6 +77,7 @@ def bench_gui(
         mode="scroll" if scroll else "sweep",
         platform=app.platformName(),
         frame_ms=_summary(frames),
+        trends_frame_ms=_summary(with_trends),
         set_data_ms=_summary(set_data_frames_ms(channels, sfreq, page_s, size)),
     )
 
@@ -90,10 +94,11 @@ def gui_report(*, json: bool, **sizes: Any) -> None:
     result = bench_gui(**sizes)
     if json:
         return print_json(result)
-    frame, usual = result.frame_ms, result.set_data_ms
+    frame, trends, usual = result.frame_ms, result.trends_frame_ms, result.set_data_ms
     Console(highlight=False).print(
         f"{result.channels} channels at {result.sfreq:g} Hz, {result.page_s:g} s page, "
         f"{result.width}x{result.height}, {result.platform}\n"
         f"frame     p50 {frame.p50:.2f} ms  p95 {frame.p95:.2f} ms\n"
+        f"trends    p50 {trends.p50:.2f} ms  p95 {trends.p95:.2f} ms  (24 h of them shown, a row a second)\n"
         f"setData   p50 {usual.p50:.2f} ms  p95 {usual.p95:.2f} ms"
     )

@@ -14,7 +14,7 @@ from rtbci.engine.alerts.alert import Moment
 from rtbci.engine.alerts.board import AlertBoard
 from rtbci.engine.alerts.conditions import EVENT, ConditionChanged
 from rtbci.monitor.alerts import BurdenState, RunningEvent
-from rtbci.monitor.layout import Layout, write_layout
+from rtbci.monitor.layout import Layout, trend_layout, write_layout
 from rtbci.monitor.messages import (
     EngineState,
     EventLine,
@@ -26,10 +26,13 @@ from rtbci.monitor.messages import (
     StreamState,
 )
 from rtbci.monitor.shared_memory import MonitorWriter
+from rtbci.monitor.trend_ring import append_trends, create_trend_ring
+from rtbci.pipeline.trends import BURDEN, N_COLUMNS, PROBABILITY
 from rtbci.recordings.electrode_positions import POSITIONS
 from rtbci.simulation.scalp import ELECTRODES
 from rtbci.stages.montage import DOUBLE_BANANA
-from rtbci.types import Chunk, Event, Samples, Times
+from rtbci.stages.trends import AEEG, ASYMMETRY, FREQUENCIES, LEFT, RIGHT, SYMMETRY_INDEX
+from rtbci.types import Chunk, Event, Samples, StreamInfo, Times, TrendRows
 
 HOP_S = 1 / 32
 
@@ -75,7 +78,9 @@ class SyntheticMonitor:
             channels=self.channels, units=("uV",) * n_channels, sfreq=sfreq, inputs=inputs, model_sfreq=sfreq,
             montage=self.channels, classes=("seizure",), labels=("seizure",), alarms=("seizure",), hop_s=HOP_S, scaled=True,
             weights=tuple(float(w) for w in np.linspace(1, 0.4, len(inputs))) if chosen else (),
+            trends=trend_layout(StreamInfo("EEG", sfreq, self.channels)),
         )  # fmt: skip
+        self._trends = create_trend_ring(folder)
         self._table = _background(np.random.default_rng(seed), n_channels, sfreq)
         life = self._open_rings()
         self.state = EngineState(
@@ -156,6 +161,10 @@ class SyntheticMonitor:
         write_layout(self.writer.folder, life, self.layout)
         return life
 
+    def trend(self, at_s: Times) -> None:
+        """Rows of the trends that end at these seconds of the recording: sleep in cycles, and a seizure now and then."""
+        append_trends(self._trends, TrendRows(Chunk(_trend_rows(at_s), at_s + self.start), at_s))
+
     def publish(self, **changes: Any) -> None:
         """The state, with some of it changed."""
         samples = SampleCounts(
@@ -218,3 +227,22 @@ def _background(rng: np.random.Generator, n_channels: int, sfreq: float) -> Samp
     spectrum = shape[:, None] * (rng.normal(size=(len(hz), n_channels)) + 1j * rng.normal(size=(len(hz), n_channels)))
     made = np.fft.irfft(spectrum, n, axis=0)
     return np.asarray(18 * made / made.std(axis=0), np.float32)
+
+
+def _trend_rows(at_s: Times) -> Samples:
+    """Spectra that deepen and flatten in cycles of 90 minutes, and a seizure of the right side every 100 minutes."""
+    rows = np.full((len(at_s), N_COLUMNS), np.nan, np.float32)
+    hz, depth = np.array(FREQUENCIES), 0.5 - 0.5 * np.cos(2 * np.pi * at_s / 5400)
+    noise = np.random.default_rng(len(at_s)).lognormal(0, 0.25, (len(at_s), len(hz)))
+    alpha = np.exp(-((hz - 10) ** 2) / 2) * (1 - depth)[:, None] * 60
+    seizes = (at_s % 6000 > 5800).astype(np.float64)
+    left = ((20 + 180 * depth)[:, None] / (1 + hz**1.9) + alpha) * noise
+    right = left * (1 + 12 * seizes[:, None] * np.exp(-((hz - 4) ** 2) / 6))
+    rows[:, LEFT], rows[:, RIGHT] = left, right
+    lower, upper = 6 + 3 * np.sin(at_s / 900), 18 + 8 * depth
+    rows[:, AEEG] = np.stack([lower, upper, lower * (1 + 2 * seizes), upper * (1 + 2 * seizes)], axis=1)
+    both = left[:, 1:50] + right[:, 1:50]
+    rows[:, SYMMETRY_INDEX] = (np.abs(right - left)[:, 1:50] / both).mean(axis=1) + 0.1
+    rows[:, ASYMMETRY] = (right - left)[:, 1:50].sum(axis=1) / both.sum(axis=1) + 0.05 * np.sin(at_s / 300)
+    rows[:, PROBABILITY], rows[:, BURDEN] = 0.05 + 0.9 * seizes, 200 * (at_s > 5800) / 3600
+    return rows

@@ -68,7 +68,7 @@ def bench_gui(
     height: Annotated[int, typer.Option(min=480)] = 720,
     json: Json = False,
 ) -> None:
-    """Milliseconds per frame of the whole window, and of plain pyqtgraph (setData), in turn."""
+    """Milliseconds per frame of the whole window, without and with trends, and of plain pyqtgraph (setData), in turn."""
     from rtbci.bench.dashboard import gui_report
 
     gui_report(channels=channels, sfreq=sfreq, page_s=page_s, seconds=seconds, width=width, height=height, json=json)

@@ -31,6 +31,8 @@ class WindowControl(TraceWindow, Protocol):
 
     def toggle_full_screen(self) -> None: ...
 
+    def toggle_trends(self) -> None: ...
+
     def show_shortcuts(self) -> None: ...
 
     def show_menu(self) -> None: ...
@@ -236,6 +238,9 @@ class Actions(TraceActions):
 
     def toggle_sidebar(self) -> None:
         self._sidebar.setVisible(self._sidebar.isHidden())
+
+    def toggle_trends(self) -> None:
+        self._window.toggle_trends()
 
     def toggle_full_screen(self) -> None:
         self._window.toggle_full_screen()

@@ -13,6 +13,7 @@ from PyQt6.QtWidgets import QApplication
 from rtbci.dashboard.model.feed import Feed
 from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.window import Window
+from rtbci.types import Times
 
 FPS = 60
 
@@ -24,6 +25,8 @@ class SyntheticEngine(Protocol):
 
     def publish(self, *, staleness_s: float) -> None: ...
 
+    def trend(self, at_s: Times) -> None: ...
+
 
 def application() -> QApplication:
     """The one there is, or a new one."""
@@ -33,9 +36,28 @@ def application() -> QApplication:
 
 
 def window_frames_ms(
-    fake: SyntheticEngine, folder: Path, page_s: float, seconds: float, size: tuple[int, int], *, scroll: bool
+    fake: SyntheticEngine,
+    folder: Path,
+    page_s: float,
+    seconds: float,
+    size: tuple[int, int],
+    *,
+    scroll: bool,
+    trends_h: float = 0.0,
 ) -> list[float]:
-    """Of the finished window, at the pace of the data: read, reduce, paint, show 1/60 s of it. folder: the engine's."""
+    """Of the finished window, at the pace of the data: read, reduce, paint, show 1/60 s of it.
+
+    Parameters
+    ----------
+    fake, folder
+        The engine, and its monitor.
+    page_s, size, scroll
+        Of the window.
+    seconds
+        How long.
+    trends_h
+        Hours of trends that are shown, with ten times the rows of a live stream; 0: none are.
+    """
     app = application()
     window = Window(Settings(str(folder / "settings.ini")))
     window.plots.traces.set_per_page(0)  # every channel, whether or not there is room for its name
@@ -43,6 +65,10 @@ def window_frames_ms(
     window.model.timeline.sweep = not scroll
     window.resize(*size)
     window.show()
+    window.trends.setVisible(trends_h > 0)
+    if trends_h:
+        window.trends.set_hours(trends_h)
+        fake.trend(np.arange(10.0, trends_h * 3600 + 1, 10.0))
     fake.advance(page_s)  # a page that is full
     window.open_feed(Feed(folder), None)
     for _ in range(30):
@@ -52,6 +78,8 @@ def window_frames_ms(
     began = time.perf_counter()
     for k in range(round(seconds * FPS)):
         fake.advance(1 / FPS)
+        if trends_h and k % FPS == 0:
+            fake.trend(np.array([trends_h * 3600 + 10.0 * (k // FPS + 1)]))
         if k % 6 == 0:
             fake.publish(staleness_s=0.01 + 1e-5 * k)
         before = time.perf_counter()

@@ -9,7 +9,13 @@ from PyQt6.QtCore import QByteArray, QSettings
 N_RECENT = 8
 N_SESSIONS = 64  # whose settings are kept
 OF_SESSION = frozenset(("geometry", "page_s", "per_mm", "montage", "display_montage", "sweep", "sidebar"))
-RANGES = {"zoom": (0.7, 2.0), "page_s": (1.0, 3600.0), "per_mm": (0.0, 1e5)}  # per_mm: of EEG, 0 where it is auto
+# per_mm: of EEG, 0 where it is auto.
+RANGES = {
+    "zoom": (0.7, 2.0),
+    "page_s": (1.0, 3600.0),
+    "per_mm": (0.0, 1e5),
+    "trends_h": (0.0, 24.0),
+}  # per_mm: of EEG, 0 where it is auto
 
 
 class Settings:

@@ -104,6 +104,7 @@ SHORTCUTS = (
     Shortcut(("U",), "toggle_mute", "pause their sound: 2, 5, 15, 60 min, no more", "Alarms"),
     Shortcut(("D",), "toggle_theme", "dark or light", "Window"),
     Shortcut(("P",), "toggle_sidebar", "show or hide the panels", "Window"),
+    Shortcut(("T",), "toggle_trends", "show or hide the trends of the last day", "Window"),
     Shortcut(("F11",), "toggle_full_screen", "full screen", "Window"),
     Shortcut(("Ctrl+O",), "choose_stream", "choose stream and pipeline", "Window"),
     Shortcut(("F9",), "session_menu", "the session: recording, unit, end …", "Window"),

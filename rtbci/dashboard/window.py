@@ -33,6 +33,7 @@ from rtbci.dashboard.panels.sidebar import Sidebar
 from rtbci.dashboard.panels.toolbar import Toolbar
 from rtbci.dashboard.plots.overview import Overview
 from rtbci.dashboard.plots.plot_area import PlotArea
+from rtbci.dashboard.plots.trends_panel import TrendsPanel
 from rtbci.dashboard.settings import Settings
 from rtbci.dashboard.shortcuts import SHORTCUTS
 from rtbci.dashboard.trace_controls import TraceControls
@@ -106,7 +107,12 @@ class Window(QMainWindow):
         body.addWidget(self.mode_line)
         row = QHBoxLayout()
         row.setSpacing(8)
-        row.addWidget(self.plots, 1)
+        middle = QVBoxLayout()
+        middle.setSpacing(6)
+        middle.addWidget(self.plots, 5)
+        self.trends = TrendsPanel(self.model, self.theme)
+        middle.addWidget(self.trends, 4)
+        row.addLayout(middle, 1)
         self.side = Scrolled(self.sidebar)
         row.addWidget(self.side)
         body.addLayout(row, 1)
@@ -131,6 +137,8 @@ class Window(QMainWindow):
         plots.probability.threshold_asked.connect(actions.set_threshold)
         plots.undo.clicked.connect(lambda _checked=False: actions.undo_threshold())
         plots.back_to_live.clicked.connect(lambda _checked=False: actions.go_live())
+        self.trends.chosen.connect(model.timeline.jump)
+        plots.traces.hovered.connect(lambda x, _y: self.trends.show_cursor(x))
         sidebar.head.clicked.connect(actions.solo_electrode)
         sidebar.events.chosen.connect(actions.jump_to)
         sidebar.confirm.clicked.connect(lambda _checked=False: actions.confirm_event())
@@ -198,6 +206,7 @@ class Window(QMainWindow):
                 self._shown = self.model.feed.state
                 self._show_header(self.model.feed)
             self.overview.advance()
+            self.trends.advance()
             self._show_slowly(self.model.feed)
         elif self._frame % SLOW_EVERY == 0:
             self.header.show_fact(Fact("No stream chosen. Press Ctrl+O to choose one."))
@@ -207,6 +216,7 @@ class Window(QMainWindow):
     def _show_view(self) -> None:
         if self.model.feed is not None:
             self.plots.begin(self.model.feed, as_model=self.model.as_model)
+            self.trends.forget()
             self.show_controls()
 
     def _show_line(self, line: LogLine) -> None:
@@ -262,6 +272,10 @@ class Window(QMainWindow):
         else:
             self.showFullScreen()
 
+    def toggle_trends(self) -> None:
+        self.trends.setVisible(self.trends.isHidden())
+        self.show_controls()
+
     def show_shortcuts(self) -> None:
         ShortcutsDialog(self).show()
 
@@ -306,6 +320,7 @@ class Window(QMainWindow):
             ("toggle_butterfly", traces.butterfly),
             ("toggle_sweep", timeline.sweep),
             ("toggle_freeze", timeline.frozen),
+            ("toggle_trends", not self.trends.isHidden()),
         ):
             toolbar.check(action, on)
 
@@ -323,6 +338,7 @@ class Window(QMainWindow):
         self.mode_line.set_theme(self.theme)
         self.trace_controls.stretch.set_theme(self.theme)
         self.overview.set_theme(self.theme)
+        self.trends.set_theme(self.theme)
         self.show_controls()
         self.header.refresh()
 
@@ -345,6 +361,8 @@ class Window(QMainWindow):
         restore_traces(self.settings, traces)
         self.alarm.enabled = get("alarm", True)
         self.sidebar.setVisible(get("sidebar", True))
+        self.trends.setVisible(get("trends", False))
+        self.trends.set_hours(get("trends_h", 1.0))
         traces.setFocus()
         self.dress()
 
@@ -355,6 +373,7 @@ class Window(QMainWindow):
             ("theme", self.theme.name), ("zoom", self.zoom), ("as_model", self.model.as_model), ("sweep", timeline.sweep),
             ("page_s", timeline.page_s), ("alarm", self.alarm.enabled),
             ("sidebar", not self.sidebar.isHidden()),
+            ("trends", not self.trends.isHidden()), ("trends_h", self.trends.hours),
         ):  # fmt: skip
             self.settings.set(key, value)
         keep_traces(self.settings, traces)

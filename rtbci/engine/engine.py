@@ -480,7 +480,7 @@ class Engine:
             begins_s, away_since = old.stream.recording_s, old.stream.newest_stamp
         stream = StreamSession(
             self.pipeline, info, device=self.spec.device, speed=found.speed, begins_s=begins_s, away_since=away_since,
-            tally=self.tally, told=self.spec.overrides.told() | found.measured,
+            tally=self.tally, told=self.spec.overrides.told() | found.measured, trends=True,
         )  # fmt: skip
         delay_s = round(self.pipeline.filter_delay_s(info.sfreq)["total"], 4)
         rate = RateCheck(info.sfreq, found.speed, has_stamps=found.has_stamps)

@@ -13,7 +13,7 @@ def warm_up(pipeline: Pipeline, device: str) -> None:
     """Run once through a session that is thrown away."""
     config = pipeline.config
     info = StreamInfo("warm-up", config.sfreq, pipeline.channels, ("uV",) * len(pipeline.channels))
-    session = StreamSession(pipeline, info, device=device)
+    session = StreamSession(pipeline, info, device=device, trends=True)
     noise = np.random.default_rng(0).normal(0, 20, (max(pipeline.hop, 8), len(info.channels)))
     for k in range(40):
         times = (np.arange(len(noise)) + k * len(noise)) / config.sfreq

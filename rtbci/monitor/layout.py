@@ -11,14 +11,29 @@ from pydantic import model_validator
 
 from rtbci.monitor.message import Message, Rate, Real, Speed, read, within
 from rtbci.results import Text, Texts
-from rtbci.types import SessionInfo
+from rtbci.stages.trends import Trends
+from rtbci.types import SessionInfo, StreamInfo
 
 if TYPE_CHECKING:
     from rtbci.pipeline.pipeline import Pipeline
 
 
+class TrendLayout(Message):
+    """What the rows of the trends are computed from.
+
+    left, right: channels of the hemispheres. average: they are against the average of all electrodes. aeeg: the derivations
+    of the left and the right aEEG. row_s: seconds of a row.
+    """
+
+    left: Texts = ()
+    right: Texts = ()
+    average: bool = False
+    aeeg: Texts = ()
+    row_s: Annotated[float, within(0.1, 1e4)]
+
+
 class Layout(Message):
-    """The columns of the three rings.
+    """The columns of the three rings, and of the trends.
 
     channels, units: of the stream, as it describes them. types: of its channels, empty where it names none. inputs: of the
     model ring. montage: all channels that training could select from; weights: the selector's probability of each input,
@@ -42,6 +57,7 @@ class Layout(Message):
     weights: tuple[Real, ...] = ()
     choice: Text = ""
     begins_s: Real | None = None  # second of the recording of the rings' first sample, if known
+    trends: TrendLayout | None = None  # of an older engine
 
     @model_validator(mode="after")
     def _a_unit_and_a_type_for_each_channel(self) -> Self:
@@ -76,6 +92,7 @@ def layout_of(session: SessionInfo, pipeline: Pipeline) -> Layout:
         speed=session.speed,
         scaled=config.scaling.kind != "none",
         begins_s=session.begins_s,
+        trends=trend_layout(stream),
         weights=() if chosen is None else tuple(max(row, default=1.0) for row in chosen.probabilities),
         choice=_score_of_choice(pipeline.notes, len(session.inputs)),
     )
@@ -90,6 +107,14 @@ def _score_of_choice(notes: Mapping[str, Any], k: int) -> str:
             accuracy = row.get("accuracy")
             return f"accuracy {accuracy:.2f} held out" if isinstance(accuracy, float) else ""
     return ""
+
+
+def trend_layout(stream: StreamInfo) -> TrendLayout:
+    """What a stream's trends are computed from."""
+    trends = Trends(stream)
+    left, right = (tuple(stream.channels[k] for k in side) for side in (trends.channels.left, trends.channels.right))
+    aeeg = tuple(side.name for side in trends.channels.aeeg)
+    return TrendLayout(left=left, right=right, average=bool(trends.channels.average), aeeg=aeeg, row_s=trends.row_s)
 
 
 def write_layout(folder: Path, generation: int, layout: Layout) -> None:

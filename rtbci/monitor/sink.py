@@ -24,7 +24,8 @@ from rtbci.monitor.messages import (
     StaleLine,
     ThresholdLine,
 )
-from rtbci.monitor.shared_memory import MonitorWriter
+from rtbci.monitor.shared_memory import MonitorWriter, SharedRing
+from rtbci.monitor.trend_ring import append_trends, create_trend_ring
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.stages.cues import CueAnswer
 from rtbci.types import (
@@ -40,6 +41,7 @@ from rtbci.types import (
     Signals,
     StalenessChanged,
     ThresholdChanged,
+    TrendRows,
 )
 
 _LOOK_EVERY_S = 2.0
@@ -63,6 +65,8 @@ class MonitorSink:
         self._pipeline = pipeline
         self.generation = 0
         self._no_rings = ""  # why
+        self._trends: SharedRing | None = None
+        self._no_trends = ""  # why
         self._is_gone = False
         self._look_at = 0.0
 
@@ -74,7 +78,7 @@ class MonitorSink:
             if self._is_gone
             else ""
         )
-        return gone or self._no_rings
+        return gone or self._no_rings or self._no_trends
 
     def begin(self, session: SessionInfo) -> None:
         """Open new rings: the samples do not continue those before."""
@@ -92,6 +96,16 @@ class MonitorSink:
             write_layout(writer.folder, self.generation, layout_of(session, self._pipeline))
         except OSError as error:
             self._no_rings = f"{writer.folder}: {error.strerror}; the dashboard shows no signals, the engine continues"
+        self._open_trends()
+
+    def _open_trends(self) -> None:
+        """One ring for all streams; tried again at each where there was no room."""
+        self._no_trends = ""
+        try:
+            self._trends = self._trends or create_trend_ring(self._writer.folder)
+        except OSError as error:
+            folder, why = self._writer.folder, error.strerror
+            self._no_trends = f"{folder}: {why}; the dashboard shows no trends, the engine continues"
 
     def on(self, message: object) -> None:
         """Append chunks to the rings, and other messages to the log."""
@@ -102,6 +116,9 @@ class MonitorSink:
                 self._append("model", chunk)
             case Scores(chunk=chunk):
                 self._append("scores", chunk)
+            case TrendRows():
+                if self._trends is not None:
+                    append_trends(self._trends, message)
             case _:
                 if (line := line_of(message, self._pipeline.classes)) is not None:
                     self._writer.log(line)

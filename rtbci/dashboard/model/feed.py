@@ -11,6 +11,7 @@ import numpy as np
 
 from rtbci.dashboard.model.display_clock import DisplayClock, SessionClocks
 from rtbci.dashboard.model.history import History
+from rtbci.dashboard.model.trend_history import TrendHistory
 from rtbci.monitor.layout import Layout, read_layout
 from rtbci.monitor.messages import ConnectedLine, EngineState, LogLine, MoveLine, SeekLine
 from rtbci.monitor.shared_memory import MonitorReader, Rings, SharedRing
@@ -57,6 +58,7 @@ class Feed:
         self.generation = 0
         self.layout: Layout | None = None
         self.clocks = SessionClocks()
+        self.trends = TrendHistory(folder)
         self._monitor = MonitorReader(folder)
         self._rings: dict[str, _RingReader] = {}
         self._is_placed = True  # the clock of the present generation is known
@@ -113,7 +115,10 @@ class Feed:
         began |= self._follow_offset()
         if self.clock is not None or not self.generation:  # lines of a stream have their place by its clock
             self.log, self._held = self._held, []
-        return began, self._read_rings()
+        came = self._read_rings()
+        if looks:
+            self._read_trends()
+        return began, came
 
     def _follow_offset(self) -> bool:
         """Whether a replay was started again while its stream was away: it is elsewhere on the session's clock."""
@@ -152,6 +157,11 @@ class Feed:
                 if self.clock is not None and self._is_placed:
                     self.clock.move(*self._moves[-1])
         return lines
+
+    def _read_trends(self) -> None:
+        about = self.layout.trends if self.layout is not None else None
+        if self.clock is not None and about is not None:
+            self.trends.read(self.clock.offset_s, about.row_s)
 
     def _history(self, name: str) -> History | None:
         return self._rings[name].history if name in self._rings else None

@@ -55,6 +55,7 @@ class Toolbar(FlowRow):
             ("toggle_butterfly", "Butterfly"),
             ("toggle_sweep", "Sweep"),
             ("toggle_freeze", "Freeze"),
+            ("toggle_trends", "Trends"),
         ):
             self._button(name, text, checkable=True)
         for name, text in (
