@@ -63,7 +63,7 @@ def test_an_alarm_outlives_a_killed_engine_until_it_is_acknowledged_and_is_told_
             lines = [line for line in engine.reader.new_log() if isinstance(line, AlertLine)]
     (mark,) = [one for one in told if one["change"] == "acknowledged"]
     (line,) = [line for line in lines if line.change == "acknowledged"]
-    assert lines[0].change == "recalled"
+    assert "recalled" in [line.change for line in lines]
     keys = ("condition", "label", "presence", "priority", "by", "wall")
     assert [mark[key] for key in keys] == [getattr(line, key) for key in keys]
     assert mark["by"] == "anna@bed-3"
