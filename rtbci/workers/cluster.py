@@ -27,7 +27,7 @@ from rtbci.workers.remote import Mailbox, Run, do
 from rtbci.workers.work import Bug, Done, Failed, Make, Outcome, settled
 
 ANSWERS_WITHIN_S = 5.0  # a port
-JOINED_WITHIN_S = 20.0  # the cluster behind it
+JOINED_WITHIN_S = 60.0  # the cluster behind it
 CHECKED_WITHIN_S = 120.0  # a node, which imports PyTorch
 LOOK_EVERY_S = 0.5
 NOTHING_BEGAN_S = 30.0
