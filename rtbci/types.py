@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -216,6 +216,11 @@ class TrendRows:
 
     chunk: Chunk
     at_s: Times
+
+    @classmethod
+    def join(cls, parts: Sequence[TrendRows]) -> TrendRows:
+        """One message from one or more, in order."""
+        return cls(Chunk.join([part.chunk for part in parts]), np.concatenate([part.at_s for part in parts]))
 
 
 @dataclass(frozen=True, slots=True)

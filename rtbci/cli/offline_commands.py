@@ -241,6 +241,14 @@ def tag(
     again: Annotated[
         bool, typer.Option("--again", help="Tag also what this pipeline has tagged into that folder before.")
     ] = False,
+    trends: Annotated[
+        bool,
+        typer.Option(
+            "--trends",
+            help="Write the trends too, a row each ten seconds, into NAME_scores.npz: spectra of both hemispheres, aEEG, "
+            "asymmetry, probability, burden (docs/trends.md).",
+        ),
+    ] = False,
     threshold: Threshold = None,
     stream: StreamOption = None,
     channels: Channels = None,
@@ -278,6 +286,7 @@ def tag(
             threshold=threshold,
             datasets=dataset or (),
             workers=Workers(jobs, cluster),
+            trends=trends,
         )
     )
 

@@ -92,6 +92,7 @@ def tag_files(
     threshold: float | None = None,
     datasets: Sequence[str] = (),
     workers: Workers = HERE,
+    trends: bool = False,
 ) -> int:
     """Tag recordings, and those in folders, into `out`; report each as it is done, with JSON all at the end.
 
@@ -110,7 +111,9 @@ def tag_files(
     if not workers.cluster:
         check_device(device)
     gpu = workers.needs_gpu(device)
-    batch = Batch(pipeline_path, device=device, again=again, stream=stream, told=told, threshold=threshold)
+    batch = Batch(
+        pipeline_path, device=device, again=again, stream=stream, told=told, threshold=threshold, trends=trends
+    )
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file; wanted a folder")
     if not paths and not datasets:

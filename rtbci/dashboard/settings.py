@@ -8,7 +8,9 @@ from PyQt6.QtCore import QByteArray, QSettings
 
 N_RECENT = 8
 N_SESSIONS = 64  # whose settings are kept
-OF_SESSION = frozenset(("geometry", "page_s", "per_mm", "montage", "display_montage", "sweep", "sidebar"))
+OF_SESSION = frozenset(
+    ("geometry", "page_s", "per_mm", "montage", "display_montage", "sweep", "sidebar", "trends", "trends_h")
+)
 # per_mm: of EEG, 0 where it is auto.
 RANGES = {
     "zoom": (0.7, 2.0),

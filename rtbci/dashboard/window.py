@@ -216,7 +216,6 @@ class Window(QMainWindow):
     def _show_view(self) -> None:
         if self.model.feed is not None:
             self.plots.begin(self.model.feed, as_model=self.model.as_model)
-            self.trends.forget()
             self.show_controls()
 
     def _show_line(self, line: LogLine) -> None:

@@ -96,6 +96,8 @@ class Batch:
         What a person says of the recordings.
     threshold
         Of the decision; None: the pipeline's.
+    trends
+        Whether the rows of the trends are written with the scores.
 
     Attributes
     ----------
@@ -114,7 +116,9 @@ class Batch:
         stream: str | None = None,
         told: StreamOverrides | None = None,
         threshold: float | None = None,
+        trends: bool = False,
     ) -> None:
+        self._trends = trends
         self.pipeline = Pipeline.load(pipeline_file).with_threshold(threshold)
         digest = hashlib.sha256(Path(pipeline_file).read_bytes()).hexdigest()
         self._made_by = {
@@ -122,10 +126,17 @@ class Batch:
             "version": f"{__version__} {commit()}",
             "name": self.pipeline.name,
             "kernels": kernels(),
-        }
+        } | ({"trends": "yes"} if trends else {})
         self._device, self._again, self._stream, self._told = device, again, stream, told
         self.again_elsewhere = partial(
-            Batch, pipeline_file, device=device, again=again, stream=stream, told=told, threshold=threshold
+            Batch,
+            pipeline_file,
+            device=device,
+            again=again,
+            stream=stream,
+            told=told,
+            threshold=threshold,
+            trends=trends,
         )
 
     @property
@@ -200,7 +211,7 @@ class Batch:
         def on_progress(seconds: float) -> None:
             progress(seconds, recording.duration_s)
 
-        result = tag(self.pipeline, digesting.recording, device=self._device, progress=on_progress)
+        result = tag(self.pipeline, digesting.recording, device=self._device, progress=on_progress, trends=self._trends)
         return result, digesting.text()
 
     def _facts(self, recording: Recording) -> dict[str, str]:
@@ -217,6 +228,7 @@ class Batch:
         """The digest of the samples where the very answer is there; else empty. Raises ConfigError."""
         is_moved = made_from.get("recording", made_by["recording"]) != made_by["recording"]
         is_same = all(made_from.get(key) == made_by[key] for key in ("pipeline", "version", "facts"))
+        is_same = is_same and (not self._trends or "trends" in made_from)
         if not is_moved and not is_same:
             return ""
         samples = content_digest(recording)

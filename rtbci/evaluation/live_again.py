@@ -35,6 +35,8 @@ class LiveAgain:
         "cpu", "cuda", or "auto" (the faster of both, measured).
     progress
         Called with the seconds done.
+    trends
+        Whether the rows of the trends are wanted.
 
     Attributes
     ----------
@@ -52,7 +54,10 @@ class LiveAgain:
         account: CueAccount,
         device: str,
         progress: Callable[[float], None] | None,
+        *,
+        trends: bool = False,
     ) -> None:
+        self._trends = trends
         self.sessions: list[StreamSession] = []
         self.warnings: list[str] = []
         self._pipeline, self._recording, self._device = pipeline, recording, device
@@ -147,7 +152,7 @@ class LiveAgain:
             self._pipeline, run.parts[part].recording.info, device=self._device, speed=self._began.speed, offline=True,
             begins_s=old.recording_s if old is not None else self._began.begins_s or 0.0,
             away_since=old.newest_stamp if old is not None else None,
-            tally=old.tally if old is not None else None,
+            tally=old.tally if old is not None else None, trends=self._trends,
         )  # fmt: skip
 
 

@@ -14,13 +14,14 @@ from rtbci.evaluation.live_again import LiveAgain
 from rtbci.evaluation.outputs import Outputs
 from rtbci.pipeline.pipeline import Pipeline
 from rtbci.pipeline.stream import StreamMessage, StreamSession, Tally
+from rtbci.pipeline.trends import COLUMN_NAMES
 from rtbci.provenance import kernels
 from rtbci.recordings.event_table import table_text
 from rtbci.recordings.recording import Recording
 from rtbci.stages.cue_labels import CueAccount
 from rtbci.stages.cues import CueAnswer, table
 from rtbci.text import one_line
-from rtbci.types import Chunk, Detection, Event, Scores
+from rtbci.types import Chunk, Detection, Event, Scores, TrendRows
 
 PIECE_S = 30.0
 
@@ -43,6 +44,8 @@ class Tagged:
         To the annotations that are cues, where the pipeline has cues.
     warnings
         What was lost on the way, and where live answers may differ, one line each.
+    trends
+        Rows of the trends; None where they were not asked for, or no row is complete.
     """
 
     scores: Chunk
@@ -51,6 +54,7 @@ class Tagged:
     classes: tuple[str, ...]
     answers: tuple[CueAnswer, ...] = ()
     warnings: tuple[str, ...] = ()
+    trends: TrendRows | None = None
 
     @property
     def confirmed(self) -> tuple[float, ...]:
@@ -64,7 +68,12 @@ class Tagged:
 
 
 def tag(
-    pipeline: Pipeline, recording: Recording, *, device: str = "cpu", progress: Callable[[float], None] | None = None
+    pipeline: Pipeline,
+    recording: Recording,
+    *,
+    device: str = "cpu",
+    progress: Callable[[float], None] | None = None,
+    trends: bool = False,
 ) -> Tagged:
     """Run a pipeline on a recording, as it would run live.
 
@@ -78,6 +87,8 @@ def tag(
         "cpu", "cuda", or "auto" (the faster of both, measured).
     progress
         Called with the seconds done.
+    trends
+        Whether the rows of the trends are computed as well.
 
     Returns
     -------
@@ -96,11 +107,16 @@ def tag(
     account = CueAccount(config.labels if config is not None else (), "annotation")
     scores = [Chunk.empty(len(pipeline.classes))]
     clock, sessions = FileClock(recording.is_live), list[StreamSession]()
-    again = LiveAgain(pipeline, recording, clock, account, device, progress) if recording.live is not None else None
+    again = None
+    if recording.live is not None:
+        again = LiveAgain(pipeline, recording, clock, account, device, progress, trends=trends)
+    rows: list[TrendRows] = []
     found: list[Detection] = []
     answers: list[CueAnswer] = []
     messages = (
-        again.messages() if again is not None else _messages(pipeline, recording, sessions, account, device, progress)
+        again.messages()
+        if again is not None
+        else _messages(pipeline, recording, sessions, account, device, progress, trends)
     )
     for message in messages:
         clock.on(message)
@@ -110,6 +126,8 @@ def tag(
             found.append(message)
         elif isinstance(message, CueAnswer):
             answers.append(message)
+        elif isinstance(message, TrendRows):
+            rows.append(message)
     if again is not None:
         sessions = again.sessions
     joined, found = Chunk.join(scores), clock.on_file(found)
@@ -123,7 +141,8 @@ def tag(
         *_decided_otherwise(recording, pipeline.config.decision.threshold),
     )
     scored = Chunk(joined.data, clock.times, joined.valid)
-    return Tagged(scored, events, decisions, pipeline.classes, tuple(answers), warnings)
+    joined_rows = TrendRows.join(rows) if rows else None
+    return Tagged(scored, events, decisions, pipeline.classes, tuple(answers), warnings, joined_rows)
 
 
 def events_of(found: Collection[Detection]) -> tuple[tuple[Event, ...], tuple[Detection, ...]]:
@@ -180,9 +199,10 @@ def _messages(
     account: CueAccount,
     device: str,
     progress: Callable[[float], None] | None,
+    trends: bool,
 ) -> Iterator[StreamMessage]:
     stamped = recording.stamps is not None
-    session = StreamSession(pipeline, recording.info, device=device, stamped=stamped, offline=True)
+    session = StreamSession(pipeline, recording.info, device=device, stamped=stamped, offline=True, trends=trends)
     sessions.append(session)
     for annotation in recording.annotations:
         account.add(annotation.label, session.cue(annotation.onset, annotation.label))
@@ -209,7 +229,8 @@ def write_tagged(result: Tagged, recording: Recording, folder: Path) -> tuple[Pa
     Returns
     -------
     events, scores
-        Paths of these two files; the second holds times, probabilities, valid and classes.
+        Paths of these two files; the second holds times, probabilities, valid and classes, and where they were asked for
+        trends (n_rows, n_columns), trend_times (s of the recording at which each row ends) and trend_columns.
 
     Raises
     ------
@@ -240,4 +261,10 @@ def write_answer(
         "valid": result.scores.valid,
         "classes": np.array(result.classes),
     }
+    if result.trends is not None:
+        arrays |= {
+            "trends": result.trends.chunk.data,
+            "trend_times": result.trends.at_s,
+            "trend_columns": np.array(COLUMN_NAMES),
+        }
     outputs.write(arrays | dict(more or {}), tables, made_from)

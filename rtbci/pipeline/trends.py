@@ -6,12 +6,17 @@ import math
 
 import numpy as np
 
-from rtbci.stages.trends import N_TRENDS, Trends
+from rtbci.stages.burden import SeizureBurden
+from rtbci.stages.trends import FREQUENCIES, N_TRENDS, Trends
 from rtbci.types import Chunk, Detection, Scores, StreamInfo, TrendRows
 
 PROBABILITY, BURDEN = N_TRENDS, N_TRENDS + 1  # columns behind those of the EEG
 N_COLUMNS = N_TRENDS + 2
-BURDEN_S = 3600.0
+COLUMN_NAMES = (
+    *(f"{side} {hz:g} Hz, µV²/Hz" for side in ("left", "right") for hz in FREQUENCIES),
+    *(f"aEEG {side} {margin}, µV" for side in ("left", "right") for margin in ("lower", "upper")),
+    *("symmetry index", "asymmetry", "probability", "burden"),
+)
 
 
 class SessionTrends:
@@ -33,7 +38,8 @@ class SessionTrends:
 
     def restart(self) -> None:
         """Another place of a recording: the answers so far are not of the time before it."""
-        self._burden = Burden()
+        self._decided: list[Detection] = []  # not yet in the burdens
+        self._burdens: dict[str, SeizureBurden] = {}  # by label
         self.reset()
 
     def reset(self) -> None:
@@ -44,7 +50,7 @@ class SessionTrends:
     def on(self, message: object) -> None:
         """Take an answer or a decision, before the samples that it is given at."""
         if isinstance(message, Detection):
-            self._burden.add(message)
+            self._decided.append(message)
         elif isinstance(message, Scores) and self._watched:
             scores = message.chunk
             highest = scores.data[:, self._watched].max(axis=1)
@@ -56,7 +62,7 @@ class SessionTrends:
         if not len(rows):
             return None
         at_s = (np.searchsorted(chunk.times, rows.times).astype(np.float64) + first_index) / self._sfreq
-        answers = np.array([(self._highest(at), self._burden.share(at)) for at in at_s.tolist()], np.float32)
+        answers = np.array([(self._highest(at), self._burden(at)) for at in at_s.tolist()], np.float32)
         return TrendRows(Chunk(np.hstack([rows.data, answers]), rows.times, rows.valid), at_s)
 
     def _highest(self, until_s: float) -> float:
@@ -64,28 +70,15 @@ class SessionTrends:
         self._scored = [one for one in self._scored if one[0] > until_s]
         return max(taken, default=math.nan)
 
-
-class Burden:
-    """The share of the last hour that events cover; an event that is on counts up to now."""
-
-    def __init__(self) -> None:
-        self._found: list[Detection] = []  # not yet in `_stops`
-        self._stops: dict[tuple[str, float], float] = {}  # end of each event, by label and onset; inf: it is on
-
-    def add(self, found: Detection) -> None:
-        self._found.append(found)
-
-    def share(self, at_s: float) -> float:
-        """As it is known at a second of the recording, 0 to 1. Not to be called for an earlier one afterwards."""
-        since = at_s - BURDEN_S
-        for found in self._found:
+    def _burden(self, at_s: float) -> float:
+        """Of the last hour, as it is known at a second of the recording; of several classes the largest."""
+        for found in self._decided:
             if found.time <= at_s:
-                event = found.event
-                self._stops[event.label, event.onset] = event.onset + event.duration if found.closed else math.inf
-        self._found = [found for found in self._found if found.time > at_s]
-        self._stops = {key: stop for key, stop in self._stops.items() if stop > since}
-        covered, reached = 0.0, since
-        for (_, onset), stop in sorted(self._stops.items(), key=lambda item: item[0][1]):
-            start, stop = max(onset, reached), min(stop, at_s)
-            covered, reached = covered + max(0.0, stop - start), max(reached, stop)
-        return covered / BURDEN_S
+                burden, event = self._burdens.setdefault(found.event.label, SeizureBurden()), found.event
+                burden.begin(event.onset)
+                if found.closed:
+                    burden.end(event.onset, event.duration)
+        self._decided = [found for found in self._decided if found.time > at_s]
+        for burden in self._burdens.values():
+            burden.forget(at_s)
+        return max((burden.share(at_s) for burden in self._burdens.values()), default=0.0)

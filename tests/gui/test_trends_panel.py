@@ -11,6 +11,8 @@ import pytest
 from gui_kit import Visit
 from PyQt6.QtCore import QPoint, QPointF, Qt
 
+from rtbci.bench.synthetic_monitor import SyntheticMonitor
+from rtbci.dashboard.model.feed import Feed
 from rtbci.dashboard.model.state_text import tool_tip
 from rtbci.dashboard.plots.trend_axis import TrendTimeAxis
 from rtbci.dashboard.plots.trends_panel import WAITS, about_text
@@ -27,7 +29,7 @@ def here(qtbot: Any, tmp_path: Path) -> Iterator[Visit]:
 def test_trends_come_with_a_key_follow_the_rows_and_are_remembered(here: Visit) -> None:
     panel = here.window.trends
     here.play(1)
-    assert not panel.isVisible() and panel._view is None
+    assert not panel.isVisible() and panel._view is None  # nothing was computed
     here.press(Qt.Key.Key_T)
     here.play(1)
     assert panel.isVisible() and panel.about.toolTip() == tool_tip(WAITS)
@@ -62,6 +64,34 @@ def test_a_click_on_the_trends_leads_there_and_the_pointer_is_shown_on_both(here
     assert "aEEG L" in here.window.trends.about.toolTip()
     here.window.plots.traces.hovered.emit(None, -1)
     assert not stack.cursors[0].isVisible()
+
+
+def test_the_trends_of_another_engine_begin_empty(here: Visit, tmp_path_factory: pytest.TempPathFactory) -> None:
+    here.press(Qt.Key.Key_T)
+    here.fake.trend(np.arange(10.0, 601.0, 10.0))
+    here.play(1)
+    panel = here.window.trends
+    assert panel._view is not None and np.isfinite(panel._view.values[:60, 0]).all()
+    folder = tmp_path_factory.mktemp("other")
+    other = SyntheticMonitor(folder, 8)
+    other.advance(1.0)
+    here.window.open_feed(Feed(folder), here.port)
+    for _ in range(60):
+        here.window.tick()
+    assert np.isnan(panel._view.values).all() and panel.about.toolTip() == WAITS
+    other.close()
+
+
+def test_the_time_below_is_that_of_the_plots(here: Visit) -> None:
+    here.press(Qt.Key.Key_T)
+    here.fake.trend(np.arange(10.0, 3601.0, 10.0))
+    here.play(1)
+    stack = here.window.trends.stack
+    for x in (0.0, 1800.0, 3600.0):
+        drawn = [plot.getViewBox().mapViewToScene(QPointF(x, 0)).x() for plot in (*stack.plots, stack.foot)]
+        np.testing.assert_allclose(drawn, drawn[0], atol=0.5)
+    edge = stack.axis.mapRectToScene(stack.axis.boundingRect())
+    assert edge.left() <= drawn[0] <= edge.right()
 
 
 def test_ticks_are_whole_hours_of_the_wall_or_of_the_recording(qtbot: Any) -> None:

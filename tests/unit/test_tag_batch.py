@@ -23,8 +23,12 @@ def tag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.chdir(tmp_path)
     make_pipeline(sfreq=128.0).save("small.rtbci")
 
-    def run(*paths: str, out: str = "out", again: bool = False, pipeline: str = "small.rtbci") -> tuple[int, dict, str]:
-        code = tag_files(pipeline, list(map(Path, paths)), Path(out), device="cpu", json=True, again=again)
+    def run(
+        *paths: str, out: str = "out", again: bool = False, pipeline: str = "small.rtbci", trends: bool = False
+    ) -> tuple[int, dict, str]:
+        code = tag_files(
+            pipeline, list(map(Path, paths)), Path(out), device="cpu", json=True, again=again, trends=trends
+        )
         said = capsys.readouterr()
         return code, json.loads(said.out), said.err
 
@@ -218,3 +222,17 @@ def test_the_rows_are_what_is_written(tag: Tag) -> None:
     assert [tuple(event.values()) for event in row["events"]] == found
     with np.load(row["scores_npz"], allow_pickle=False) as held:
         assert held.files == ["times", "probabilities", "valid", "classes"]
+
+
+def test_trends_are_written_when_they_are_asked_for_and_stay(tag: Tag) -> None:
+    write_eeg(Path("a.edf"))
+    tag("a.edf")
+    assert "trends" not in np.load("out/a_scores.npz")
+    tag("a.edf", trends=True)
+    with np.load("out/a_scores.npz") as written:
+        assert written["trends"].shape == (len(written["trend_times"]), len(written["trend_columns"]))
+        assert written["trend_columns"][-1] == "burden"
+        assert len(written["trends"]) > 0
+    _, said, _ = tag("a.edf")
+    assert said["recordings"][0]["skipped"]
+    assert "trends" in np.load("out/a_scores.npz")

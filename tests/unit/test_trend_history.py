@@ -1,11 +1,11 @@
 """Trends from the engine's memory to what the dashboard shows of a day."""
 
+import errno
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cutting import INFO, make_pipeline
-from disks import full
 
 from rtbci.bench.synthetic_monitor import SyntheticMonitor
 from rtbci.dashboard.model.feed import Feed
@@ -36,14 +36,14 @@ def test_a_window_that_is_opened_later_has_the_whole_day(tmp_path: Path) -> None
     feed = Feed(tmp_path)
     feed.poll()
     assert feed.trends.n_read == 30 * 360 - 1
-    assert (feed.trends.newest_x, feed.trends.oldest_x) == (30 * 3600 - 10.0, 6 * 3600 - 10.0)
+    assert (feed.trends.newest_s, feed.trends.oldest_s) == (30 * 3600 - 10.0, 6 * 3600 - 10.0)
     view = feed.trends.view(24.0)
     assert (len(view.values), view.step) == (1440, 60.0)
     assert np.isfinite(view.values[1:-1]).all() and view.shades[1:-1].all()
     fake.trend(np.array([30 * 3600.0]))
     feed._status_due = 0.0
     feed.poll()
-    assert feed.trends.newest_x == 30 * 3600
+    assert feed.trends.newest_s == 30 * 3600
     fake.close()
 
 
@@ -72,9 +72,9 @@ def test_rows_behind_a_seek_replace_those_of_the_same_time_and_a_gap_stays_open(
     history.add(np.array([20.0]), a_row(2.0))
     found = history.view(1.0).values[:8, LEFT.start]
     np.testing.assert_array_equal(found, [1, 2, 1, np.nan, np.nan, np.nan, 1, np.nan])
-    assert history.newest_x == 65.0
+    assert history.newest_s == 65.0
     history.add(np.array([np.nan, 1e300]), a_row(5.0, 2))
-    assert history.newest_x == 65.0
+    assert history.newest_s == 65.0
 
 
 def test_rows_a_little_longer_than_ten_seconds_leave_nothing_out() -> None:
@@ -114,10 +114,24 @@ def test_one_ring_holds_the_rows_of_all_streams_in_seconds_of_the_recording(tmp_
     sink.close()
 
 
-def test_without_memory_for_the_trends_all_else_goes_on_and_that_is_told(small_disk: Path) -> None:
-    with full(small_disk), pytest.raises(OSError, match="No space left"):
-        create_trend_ring(small_disk)
-    assert open_trend_ring(small_disk) is None
+def test_without_memory_for_the_trends_all_else_goes_on_and_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    pipeline = make_pipeline()
+    sink = MonitorSink(tmp_path, pipeline)
+    about = StreamSession(pipeline, INFO, trends=True).about
+    with monkeypatch.context() as patched:
+        patched.setattr("rtbci.monitor.sink.create_trend_ring", full)
+        sink.begin(about)
+    assert sink.trouble == f"{tmp_path}: No space left on device; the dashboard shows no trends, the engine continues"
+    sink.on(message(np.array([10.0])))
+    assert open_trend_ring(tmp_path) is None
+    sink.begin(about)
+    assert not sink.trouble and open_trend_ring(tmp_path) is not None
+    sink.close()
 
 
 def test_a_ring_of_another_version_is_left_alone(tmp_path: Path) -> None:

@@ -1,12 +1,17 @@
 """Trends: spectra of hemispheres, aEEG and asymmetry against scipy and arithmetic; under the law, alone and in a session."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from cutting import assert_same, cut, make_pipeline, singles, through
+from eeg_files import write_eeg
 from scipy import signal
 
+import rtbci
+from rtbci.evaluation.tagging import tag
 from rtbci.pipeline.stream import StreamSession
-from rtbci.pipeline.trends import BURDEN, N_COLUMNS, PROBABILITY, Burden
+from rtbci.pipeline.trends import BURDEN, COLUMN_NAMES, N_COLUMNS, PROBABILITY, SessionTrends
 from rtbci.stages import trends
 from rtbci.stages.trend_channels import TrendChannels
 from rtbci.stages.trends import AEEG, ASYMMETRY, FREQUENCIES, LEFT, RIGHT, SYMMETRY_INDEX, Trends
@@ -148,8 +153,7 @@ def session_rows(pieces: list[Chunk]) -> tuple[TrendRows, list[float]]:
             highest.append(float(message.chunk.data[message.chunk.valid].max(initial=0)))
         elif isinstance(message, TrendRows):
             found.append(message)
-    joined = Chunk.join([one.chunk for one in found])
-    return TrendRows(joined, np.concatenate([one.at_s for one in found])), highest
+    return TrendRows.join(found), highest
 
 
 def test_a_session_gives_the_same_rows_however_it_is_cut_and_begins_anew_behind_a_break() -> None:
@@ -168,6 +172,19 @@ def test_a_session_gives_the_same_rows_however_it_is_cut_and_begins_anew_behind_
         assert_same(got.chunk, wanted.chunk)
 
 
+def test_tag_gives_the_rows_that_were_given_live(tmp_path: Path) -> None:
+    pipeline = make_pipeline()
+    recording = rtbci.open_recording(write_eeg(tmp_path / "a.edf", seconds=65))
+    offline = tag(pipeline, recording, trends=True).trends
+    assert offline is not None
+    whole = next(iter(recording.chunks(1 << 20)))
+    stamped = Chunk(whole.data, 4000 + whole.times)  # which the gap guard puts on its grid
+    session = StreamSession(pipeline, recording.info, trends=True)
+    live = TrendRows.join([m for part in cut(stamped, 3) for m in session.samples(part) if isinstance(m, TrendRows)])
+    np.testing.assert_array_equal(live.at_s, offline.at_s)
+    np.testing.assert_array_equal(live.chunk.data, offline.chunk.data)
+
+
 def test_a_session_without_trends_has_no_rows() -> None:
     session = StreamSession(make_pipeline(), info(("Fp1", "F7", "T7", "P7", "O1")))
     chunk = Chunk(noise(3000, 5), np.arange(3000) / 200)
@@ -181,21 +198,26 @@ def decision(time: float, onset: float, duration: float, closed: bool, label: st
     return Detection(time, Event(onset, duration, label), closed)
 
 
-def test_burden_is_the_share_of_the_last_hour_that_events_cover() -> None:
-    burden = Burden()
-    burden.add(decision(110, 100, 10, closed=False))
-    burden.add(decision(140, 100, 36, closed=True))
-    assert burden.share(105) == 0  # not decided yet
-    assert burden.share(120) == 20 / 3600  # it is on
-    assert burden.share(1000) == 36 / 3600
-    burden.add(decision(2000, 1900, 360, closed=True))
-    burden.add(decision(2100, 2000, 300, closed=True, label="other"))  # 260 s of it in both
-    assert burden.share(3000) == (36 + 400) / 3600
-    assert burden.share(3600 + 118) == pytest.approx((18 + 400) / 3600)
-    assert burden.share(3600 + 2100) == 200 / 3600
-    assert burden.share(9000) == 0
+def test_the_burden_of_a_row_is_what_was_decided_by_then_in_the_last_hour() -> None:
+    found = SessionTrends(info(), (0,))
+    found.on(decision(110, 100, 10, closed=False))
+    found.on(decision(140, 100, 36, closed=True))
+    assert found._burden(105) == 0  # not decided yet
+    assert found._burden(120) == 20 / 3600  # it is on
+    assert found._burden(1000) == 36 / 3600
+    found.on(decision(2000, 1900, 360, closed=True))
+    found.on(decision(2100, 2000, 300, closed=True, label="other"))
+    assert found._burden(3000) == (36 + 360) / 3600
+    found.reset()  # a gap
+    assert found._burden(3600 + 118) == pytest.approx((18 + 360) / 3600)
+    found.restart()  # another place
+    assert found._burden(9000) == 0
 
 
 def test_columns_stand_behind_each_other() -> None:
     assert (RIGHT.start, AEEG.start, SYMMETRY_INDEX, ASYMMETRY) == (LEFT.stop, RIGHT.stop, AEEG.stop, AEEG.stop + 1)
+    assert COLUMN_NAMES[AEEG] == tuple(f"aEEG {s} {m}, µV" for s in ("left", "right") for m in ("lower", "upper"))
+    assert (COLUMN_NAMES[RIGHT.start], COLUMN_NAMES[ASYMMETRY], len(COLUMN_NAMES)) == (
+        "right 0.5 Hz, µV²/Hz", "asymmetry", N_COLUMNS,
+    )  # fmt: skip
     assert (PROBABILITY, BURDEN, N_COLUMNS) == (trends.N_TRENDS, trends.N_TRENDS + 1, trends.N_TRENDS + 2)

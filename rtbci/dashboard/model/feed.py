@@ -110,15 +110,13 @@ class Feed:
             looks = True
         if looks:
             self._held += self._new_lines()
+            self._read_trends()
         if not self._is_placed and self._place(now):
             began = self._is_placed = True
         began |= self._follow_offset()
         if self.clock is not None or not self.generation:  # lines of a stream have their place by its clock
             self.log, self._held = self._held, []
-        came = self._read_rings()
-        if looks:
-            self._read_trends()
-        return began, came
+        return began, self._read_rings()
 
     def _follow_offset(self) -> bool:
         """Whether a replay was started again while its stream was away: it is elsewhere on the session's clock."""
@@ -160,8 +158,8 @@ class Feed:
 
     def _read_trends(self) -> None:
         about = self.layout.trends if self.layout is not None else None
-        if self.clock is not None and about is not None:
-            self.trends.read(self.clock.offset_s, about.row_s)
+        if about is not None:
+            self.trends.read(about.row_s)
 
     def _history(self, name: str) -> History | None:
         return self._rings[name].history if name in self._rings else None

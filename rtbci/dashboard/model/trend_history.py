@@ -49,8 +49,8 @@ class TrendView:
 
 
 class TrendHistory:
-    """Reads the engine's ring. `n_read`: rows so far, which tells whether a view is out of date; `oldest_x`, `newest_x`: the
-    stretch that rows were seen of.
+    """Reads the engine's ring. `n_read`: rows so far, which tells whether a view is out of date; `oldest_s`, `newest_s`: the
+    stretch that rows were seen of. All times are seconds of the engine's recording.
 
     A row behind which another came for the same time, as after a seek of a replay, is replaced.
     """
@@ -59,38 +59,30 @@ class TrendHistory:
         self._folder = folder
         self._ring: SharedRing | None = None
         self.n_read = 0
-        self.oldest_x, self.newest_x = math.inf, -math.inf
+        self.oldest_s, self.newest_s = math.inf, -math.inf
         self._levels = {group: _Level(group) for group in sorted(set(_GROUPS.values()))}
 
-    def read(self, x_at_zero: float, row_s: float = ROW_S) -> None:
-        """Take the rows that are new.
-
-        Parameters
-        ----------
-        x_at_zero
-            Where the first sample of the engine's recording lies on the display's axis.
-        row_s
-            Seconds of a row.
-        """
+    def read(self, row_s: float = ROW_S) -> None:
+        """Take the rows that are new. row_s: seconds of a row."""
         self._ring = self._ring or open_trend_ring(self._folder)
         if self._ring is None or self._ring.n_written == self.n_read:
             return
         rows, self.n_read, _ = self._ring.since(self.n_read)
-        self.add(rows.times + x_at_zero, rows.data, row_s)
+        self.add(rows.times, rows.data, row_s)
 
-    def add(self, x: Times, data: Samples, row_s: float = ROW_S) -> None:
-        """x: where each row ends, on the display's axis."""
-        sane = np.abs(x) < _FARTHEST_S
-        x, data = x[sane], data[sane]
-        if not len(x):
+    def add(self, ends: Times, data: Samples, row_s: float = ROW_S) -> None:
+        """ends: where each row ends."""
+        sane = np.abs(ends) < _FARTHEST_S
+        ends, data = ends[sane], data[sane]
+        if not len(ends):
             return
-        begins = x - row_s
-        self.oldest_x = min(self.oldest_x, float(begins.min()))
-        self.newest_x = max(self.newest_x, float(x.max()))
+        begins = ends - row_s
+        self.oldest_s = min(self.oldest_s, float(begins.min()))
+        self.newest_s = max(self.newest_s, float(ends.max()))
         # All bins that a row covers, so that rows a little longer than a bin leave none out.
-        first, stop = _nearest_edge(begins), _nearest_edge(x)
+        first, stop = _nearest_edge(begins), _nearest_edge(ends)
         counts = np.minimum(np.maximum(stop - first, 0), _N)
-        places = np.repeat(np.arange(len(x)), counts)
+        places = np.repeat(np.arange(len(ends)), counts)
         bins = first[places] + np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
         base = self._levels[1]
         base.put(bins, data[places])
@@ -99,11 +91,12 @@ class TrendHistory:
                 level.gather(base, bins)
 
     def view(self, hours: float) -> TrendView:
-        """The span that ends with the last row; from the oldest on where that is less. Not to be called without a row."""
+        """The span that ends with the last row; from the oldest on where that is less; empty before the first."""
         level = self._levels[_GROUPS[hours]]
         step = ROW_S * level.group
         n = round(hours * 3600 / step)
-        oldest, newest = _nearest_edge(np.array([self.oldest_x, self.newest_x])).tolist()
+        known = (self.oldest_s, self.newest_s) if self.oldest_s < self.newest_s else (0.0, 0.0)
+        oldest, newest = _nearest_edge(np.array(known)).tolist()
         first = max(-(-newest // level.group) - n, oldest // level.group)
         values, shades = level.at(np.arange(first, first + n))
         return TrendView(first * step, step, values, shades)
@@ -146,9 +139,9 @@ class _Level:
         self.put(mine, mean)
 
 
-def _nearest_edge(x: Times) -> npt.NDArray[np.int64]:
+def _nearest_edge(seconds: Times) -> npt.NDArray[np.int64]:
     """The bin whose beginning is the nearest."""
-    return np.floor(x / ROW_S + 0.5).astype(np.int64)
+    return np.floor(seconds / ROW_S + 0.5).astype(np.int64)
 
 
 def _shades(power: Samples) -> Shades:

@@ -68,6 +68,7 @@ class Toolbar(FlowRow):
         spare = (
             "toggle_theme",
             "toggle_butterfly",
+            "toggle_trends",
             "toggle_source",
             "toggle_sweep",
             "fit",

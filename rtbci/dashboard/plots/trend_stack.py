@@ -23,7 +23,7 @@ SIDES = {"dark": ("#56b4e9", "#e69f00"), "light": ("#0072b2", "#d55e00")}
 
 
 class TrendStack(pg.GraphicsLayoutWidget):  # type: ignore[misc]
-    """Five plots. `chosen`: a click at x; `hovered`: x under the pointer, or None."""
+    """Five plots over seconds of a recording. `chosen`: the moment of a click; `hovered`: that under the pointer, or None."""
 
     chosen = pyqtSignal(float)
     hovered = pyqtSignal(object)
@@ -36,8 +36,7 @@ class TrendStack(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self.axis = TrendTimeAxis()
         self.labels: list[pg.LabelItem] = []
         self.plots = [self._plot(row, name) for row, name in enumerate(NAMES)]
-        self.addItem(self.axis, len(NAMES), 1)
-        self.axis.linkToView(self.plots[-1].getViewBox())
+        self.foot = self._foot()
         for row in range(len(NAMES)):
             self.ci.layout.setRowStretchFactor(row, 3 if row < 3 else 2)
         self.images = [pg.ImageItem(axisOrder="col-major") for _ in range(2)]
@@ -66,7 +65,7 @@ class TrendStack(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self._turn = 0
         self._view: TrendView | None = None
         self.scene().sigMouseClicked.connect(self._clicked)
-        self.scene().sigMouseMoved.connect(lambda place: self.hovered.emit(self._x_at(place)))
+        self.scene().sigMouseMoved.connect(lambda place: self.hovered.emit(self._moment(place)))
         self.set_theme(theme)
 
     def _plot(self, row: int, name: str) -> pg.PlotItem:
@@ -81,6 +80,16 @@ class TrendStack(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         low, high = ((0, FREQUENCIES[-1]), (0, FREQUENCIES[-1]), (0, 2), (-1.05, 1.05), (0, 1.05))[row]
         plot.setYRange(low, high, padding=0)
         return plot
+
+    def _foot(self) -> pg.PlotItem:
+        """The time axis, below all: a plot without a height, so that it begins where the others do."""
+        foot = self.addPlot(len(NAMES), 1, axisItems={"bottom": self.axis})
+        foot.setMenuEnabled(False)
+        foot.hideButtons()
+        foot.setMouseEnabled(x=False, y=False)
+        foot.getAxis("left").setTicks([[]])
+        foot.setXLink(self.plots[-1])
+        return foot
 
     # -- what is shown ----------------------------------------------------------------------------------------
 
@@ -134,24 +143,23 @@ class TrendStack(pg.GraphicsLayoutWidget):  # type: ignore[misc]
             for page in self.pages:
                 page.setRegion((start, stop))
 
-    def show_cursor(self, x: float | None) -> None:
+    def show_cursor(self, at_s: float | None) -> None:
         """A line at the moment under the pointer, here or on the traces; None: none."""
-        is_shown = x is not None and self._span[0] <= x <= self._span[1]
+        is_shown = at_s is not None and self._span[0] <= at_s <= self._span[1]
         for cursor in self.cursors:
             cursor.setVisible(is_shown)
             if is_shown:
-                cursor.setValue(x)
+                cursor.setValue(at_s)
 
     def _clicked(self, event: object) -> None:
-        if (x := self._x_at(event.scenePos())) is not None:  # type: ignore[attr-defined]
-            self.chosen.emit(x)
+        if (at_s := self._moment(event.scenePos())) is not None:  # type: ignore[attr-defined]
+            self.chosen.emit(at_s)
 
-    def _x_at(self, place: object) -> float | None:
-        x = float(self.plots[0].getViewBox().mapSceneToView(place).x())
-        return x if self._span[0] <= x <= self._span[1] and self._view_has(place) else None
-
-    def _view_has(self, place: object) -> bool:
-        return any(plot.getViewBox().sceneBoundingRect().contains(place) for plot in self.plots)
+    def _moment(self, place: object) -> float | None:
+        """Seconds at a place of the scene; None where that is in no plot."""
+        if not any(plot.getViewBox().sceneBoundingRect().contains(place) for plot in self.plots):
+            return None
+        return float(self.plots[0].getViewBox().mapSceneToView(place).x())
 
     def leaveEvent(self, event: object) -> None:
         super().leaveEvent(event)
@@ -166,6 +174,7 @@ class TrendStack(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         font = self.font()
         for plot in self.plots:
             plot.getViewBox().setBackgroundColor(theme.plot)
+        for plot in (*self.plots, self.foot):
             plot.getAxis("left").setWidth(round(2.6 * em))
         for axis in (self.axis, *(plot.getAxis("left") for plot in self.plots)):
             axis.setPen(theme.line)
@@ -175,6 +184,7 @@ class TrendStack(pg.GraphicsLayoutWidget):  # type: ignore[misc]
             label.setText(name, color=theme.dim, size=f"{font.pointSizeF():g}pt")
             label.setFixedWidth(5 * em)
         self.axis.setHeight(round(1.5 * em))
+        self.foot.setFixedHeight(round(1.5 * em) + 1)
         for image in self.images:
             image.setLookupTable(shade_colours(theme.plot))
         blue, orange = SIDES[theme.name]

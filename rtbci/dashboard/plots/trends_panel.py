@@ -7,6 +7,8 @@ from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PyQt6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from rtbci.dashboard.model.dashboard_model import DashboardModel
+from rtbci.dashboard.model.display_clock import DisplayClock
+from rtbci.dashboard.model.feed import Feed
 from rtbci.dashboard.model.state_text import tool_tip
 from rtbci.dashboard.model.trend_history import LEAST_DB, MOST_DB, SPANS_H, TrendView
 from rtbci.dashboard.plots.trend_stack import TrendStack, shade_colours, shown_values
@@ -14,11 +16,11 @@ from rtbci.dashboard.theme import Theme
 from rtbci.monitor.layout import TrendLayout
 
 WAITS = "The first row comes after ten seconds of the stream."
-_SLOW = 30  # frames between two looks at the page, where nothing else calls for one
+_SLOW = 30  # frames between two looks at where the page is
 
 
 class TrendsPanel(QFrame):
-    """Shows the model's trends; hidden, it costs nothing. `chosen`: the moment of a click, on the display's axis."""
+    """Shows the model's trends; hidden, it costs nothing. `chosen`: the moment of a click, on the axis of the page."""
 
     chosen = pyqtSignal(float)
 
@@ -49,11 +51,11 @@ class TrendsPanel(QFrame):
         column.addLayout(row)
         column.addWidget(self.stack, 1)
         self._view: TrendView | None = None
-        self._shown = (-1, 0.0)
+        self._shown: object = None
         self._frame = 0
         self._pointed: float | None = None
         self.spans.idClicked.connect(lambda number: self.set_hours(SPANS_H[number]))
-        self.stack.chosen.connect(self.chosen.emit)
+        self.stack.chosen.connect(self._choose)
         self.stack.hovered.connect(self._hover)
         self.set_hours(self.hours)
 
@@ -76,44 +78,56 @@ class TrendsPanel(QFrame):
         """One frame."""
         feed = self.model.feed
         self._frame += 1
-        if feed is None or not self.isVisible():
+        if feed is None or feed.clock is None or not self.isVisible():
             return
         self.stack.advance()
-        wanted = feed.trends.n_read, self.hours
-        if wanted != self._shown and feed.trends.n_read and feed.clock is not None:
+        is_wall = feed.state.replay is None and bool(feed.layout and feed.layout.speed)
+        zero = feed.clock.wall(self._x(feed.clock, 0.0)) if is_wall else feed.clock.offset_s
+        wanted = feed, feed.trends.n_read, self.hours, round(zero)
+        if wanted != self._shown:
             self._shown = wanted
             self._view = feed.trends.view(self.hours)
-            is_wall = feed.state.replay is None and bool(feed.layout and feed.layout.speed)
-            self.stack.axis.set_clock(feed.clock.wall(0.0) if is_wall else 0.0, is_wall=is_wall)
+            self.stack.axis.set_clock(zero, is_wall=is_wall)
             self.stack.show_view(self._view)
         if self._frame % _SLOW == 0:
             timeline = self.model.timeline
             end = timeline.head if timeline.end is None else timeline.end
-            self.stack.show_page(end - timeline.page_s, end)
-            self._show_about(feed.layout.trends if feed.layout is not None else None)
+            self.stack.show_page(*(self._seconds(feed.clock, x) for x in (end - timeline.page_s, end)))
+            self._show_about(feed)
 
-    def forget(self) -> None:
-        """Another engine is watched, or another stream."""
-        self._shown = (-1, 0.0)
+    @staticmethod
+    def _x(clock: DisplayClock, at_s: float) -> float:
+        """Seconds of the engine's recording on the axis of the page."""
+        return at_s + clock.offset_s
+
+    @staticmethod
+    def _seconds(clock: DisplayClock, x: float) -> float:
+        return clock.engine_s(x)
+
+    def _choose(self, at_s: float) -> None:
+        if self.model.feed is not None and (clock := self.model.feed.clock) is not None:
+            self.chosen.emit(self._x(clock, at_s))
 
     def show_cursor(self, x: float | None) -> None:
-        """The pointer is on the traces, at x."""
-        if self.isVisible():
-            self._hover(x)
+        """The pointer is on the traces, at x; None: it is not."""
+        clock = self.model.feed.clock if self.model.feed is not None else None
+        if self.isVisible() and clock is not None:
+            self._hover(None if x is None else self._seconds(clock, x))
 
-    def _hover(self, x: float | None) -> None:
-        self._pointed = x
-        self.stack.show_cursor(x)
-        if self.model.feed is not None and self.model.feed.layout is not None:
-            self._show_about(self.model.feed.layout.trends)
+    def _hover(self, at_s: float | None) -> None:
+        self._pointed = at_s
+        self.stack.show_cursor(at_s)
+        if self.model.feed is not None:
+            self._show_about(self.model.feed)
 
-    def _show_about(self, about: TrendLayout | None) -> None:
-        view, x = self._view, self._pointed
-        if view is not None and x is not None and view.start <= x < view.edges[-1]:
-            values = shown_values(view.values[int((x - view.start) / view.step)])
-            self._say(f"{self.stack.axis.text_at(x)}   {values or 'nothing is known of then'}")
+    def _show_about(self, feed: Feed) -> None:
+        view, at_s = self._view, self._pointed
+        if view is not None and at_s is not None and view.start <= at_s < view.edges[-1]:
+            values = shown_values(view.values[int((at_s - view.start) / view.step)])
+            self._say(f"{self.stack.axis.text_at(at_s)}   {values or 'nothing is known of then'}")
         else:
-            self._say(about_text(about) if view is not None or about is None else WAITS)
+            about = feed.layout.trends if feed.layout is not None else None
+            self._say(about_text(about) if feed.trends.n_read or about is None else WAITS)
 
     def _say(self, text: str) -> None:
         """Cut with an ellipsis where it has no room; whole in the tool tip."""
@@ -135,7 +149,7 @@ class TrendsPanel(QFrame):
         self.scale.setVisible(self.width() >= 38 * em)
 
     def set_theme(self, theme: Theme) -> None:
-        self.setMinimumHeight(15 * self.fontMetrics().height())
+        self.setMinimumHeight(round(13.6 * self.fontMetrics().height()))
         self.scale.theme = theme
         self.scale.setFixedSize(12 * self.fontMetrics().height(), self.fontMetrics().height() + 2)
         self.stack.set_theme(theme)
